@@ -1,0 +1,345 @@
+"""The embedded database: SQLite in WAL mode with full sync, one writer thread, group commit, encrypted as a whole.
+
+Three promises, kept here so that no service can break them:
+
+1. A change without its audit entry does not type-check: `write` takes work that returns `Recorded(value, entry)`.
+2. The change and its entry commit in one transaction, and `write` returns only once that commit is durable.
+3. Writers that arrive together share one commit (and one fsync); each has a savepoint of its own, so that one that
+   fails leaves its neighbours alone.
+
+With a key, the file is encrypted page by page (SQLCipher 4 format: AES-256-CBC and HMAC-SHA512), because logins and
+object keys are personal data as much as the payloads are: docs/decisions/0004-encrypted-database.md.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Generic, Protocol, TypeVar
+
+import apsw
+
+from nexus.kernel.errors import Conflict, Damaged, NexusError, Unavailable
+from nexus.kernel.operation import Entry
+from nexus.kernel.secret import Secret
+
+MAX_BATCH = 256
+"""Writers that share one commit at most."""
+BUSY_TIMEOUT_MS = 10_000
+"""How long a process waits for another process's commit before it gives up."""
+PAGE_CACHE_KIB = 16_384
+"""Decrypted pages kept in memory for each connection."""
+KEY_BYTES = 32
+
+Row = tuple[Any, ...]
+T = TypeVar("T")
+
+
+class Transaction:
+    """What work sees of the database: rows in, rows out. Never kept after the work returns."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Every row of a statement."""
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def one(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
+        """The first row, or None."""
+        return self._connection.execute(sql, parameters).fetchone()
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run a statement; returns the number of rows that it changed."""
+        self._connection.execute(sql, parameters)
+        return self._connection.changes()
+
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run a statement once for each row of parameters."""
+        self._connection.executemany(sql, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded(Generic[T]):
+    """The value of a use case and the audit entry that commits with it."""
+
+    value: T
+    entry: Entry
+
+
+class Bookkeeping(StrEnum):
+    """The closed list of writes that carry no entry of their own, each because its cause is already recorded."""
+
+    CHECKPOINT = "a signed checkpoint over entries already in the log"
+    SHIPPED = "entries received from another service's outbox, recorded as they are"
+    THROTTLE = "counters of failed sign-ins; the refusals are entries"
+    SESSION_USE = "the last use of a session; each request is an entry"
+    EXPIRY = "removal of what has ended by its own recorded date"
+    PROGRESS = "the position of a resumable job whose start and end are entries"
+    MIGRATION = "schema changes of a recorded upgrade"
+
+
+class Recorder(Protocol):
+    """Appends entries to a log inside the caller's transaction.
+
+    Called once for each commit, last, with all its entries in order; if it raises, nothing of the transaction stays.
+    """
+
+    def record(self, tx: Transaction, entries: Sequence[Entry]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One forward step of one service's schema. Statements are never edited once released, only added to."""
+
+    service: str
+    version: int
+    statements: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Job:
+    work: Callable[[Transaction], tuple[Any, Entry | None]]
+    future: "Future[Any]"
+
+
+class Database:
+    """One SQLite file. Reads run on the calling thread; writes queue for the writer thread."""
+
+    def __init__(self, path: Path, *, key: Secret | None, recorder: Recorder) -> None:
+        """Open or create `path`. `key`: 32 bytes, or None for a file that holds nothing confidential."""
+        self.path = path
+        self._key = key
+        self._recorder = recorder
+        self._local = threading.local()
+        self._readers: list[apsw.Connection] = []
+        self._readers_lock = threading.Lock()
+        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._closed = False
+        self._writing = self._connect()
+        self._writer = threading.Thread(target=self._write_forever, name=f"writer:{path.name}", daemon=True)
+        self._writer.start()
+
+    # Reading
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """A consistent snapshot for as long as the block runs. Never waits for writers."""
+        connection = self._reader()
+        try:
+            connection.execute("BEGIN")
+        except apsw.Error as error:
+            raise _explain(error, self.path) from error
+        try:
+            yield Transaction(connection)
+        except apsw.Error as error:
+            raise _explain(error, self.path) from error
+        finally:
+            connection.execute("ROLLBACK")
+
+    # Writing
+
+    async def write(self, work: Callable[[Transaction], Recorded[T]]) -> T:
+        """Run `work` in a durable transaction with its audit entry; return its value once both are on disk.
+
+        `work` runs on the writer thread and may run again if its batch has to be split: it must depend on nothing
+        but its arguments. Raises what `work` raises (nothing is then stored), or Unavailable if the disk refuses.
+        """
+        return await asyncio.wrap_future(self.submit(work))
+
+    def submit(self, work: Callable[[Transaction], Recorded[T]]) -> "Future[T]":
+        """`write` for callers without an event loop."""
+
+        def recorded(tx: Transaction) -> tuple[T, Entry]:
+            outcome = work(tx)
+            return outcome.value, outcome.entry
+
+        return self._enqueue(recorded)
+
+    async def record(self, entry: Entry) -> None:
+        """Make an entry durable on its own: reads before their first byte leaves, refusals, failures."""
+        await asyncio.wrap_future(self._enqueue(lambda tx: (None, entry)))
+
+    async def bookkeep(self, reason: Bookkeeping, work: Callable[[Transaction], T]) -> T:
+        """A durable write without an entry, for one of the listed reasons only."""
+        assert isinstance(reason, Bookkeeping)
+        return await asyncio.wrap_future(self._enqueue(lambda tx: (work(tx), None)))
+
+    def migrate(self, migrations: Sequence[Migration]) -> list[Migration]:
+        """Bring every schema forward; returns the steps taken. Raises Conflict on a file of a newer version."""
+        return self._enqueue(lambda tx: (_migrate(tx, migrations), None)).result()
+
+    def close(self) -> None:
+        """Finish the queued writes, fold the write-ahead log back and close every connection."""
+        if self._closed:
+            return
+        self._closed = True
+        self._queue.put(None)
+        self._writer.join()
+        with self._readers_lock:
+            for connection in self._readers:
+                connection.close()
+            self._readers.clear()
+        self._writing.close()
+
+    # The writer thread
+
+    def _enqueue(self, work: Callable[[Transaction], tuple[T, Entry | None]]) -> "Future[T]":
+        if self._closed:
+            raise Unavailable("the database is closed", code="database.closed")
+        future: Future[T] = Future()
+        self._queue.put(_Job(work, future))
+        return future
+
+    def _write_forever(self) -> None:
+        while (first := self._queue.get()) is not None:
+            batch = [first]
+            while len(batch) < MAX_BATCH and not self._queue.empty():
+                following = self._queue.get()
+                if following is None:
+                    self._queue.put(None)
+                    break
+                batch.append(following)
+            self._commit(batch)
+
+    def _commit(self, batch: list[_Job]) -> None:
+        """One transaction for the whole batch; if it fails as a whole, one transaction for each of its jobs."""
+        try:
+            done = self._attempt(batch)
+        except Exception as error:  # whatever it was, every waiting caller must hear of it
+            if len(batch) > 1:
+                for job in batch:
+                    self._commit([job])
+                return
+            explained = error if isinstance(error, NexusError) else _explain(error, self.path)
+            batch[0].future.set_exception(explained)
+            return
+        for job, outcome in done:
+            if isinstance(outcome, BaseException):
+                job.future.set_exception(outcome)
+            else:
+                job.future.set_result(outcome[0])
+
+    def _attempt(self, batch: list[_Job]) -> list[tuple[_Job, Any]]:
+        connection = self._writing
+        tx = Transaction(connection)
+        done: list[tuple[_Job, Any]] = []
+        entries: list[Entry] = []
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for job in batch:
+                connection.execute("SAVEPOINT job")
+                try:
+                    value, entry = job.work(tx)
+                except (apsw.IOError, apsw.FullError, apsw.CorruptError, apsw.BusyError):
+                    raise
+                except Exception as error:
+                    connection.execute("ROLLBACK TO job")
+                    done.append((job, error))
+                else:
+                    if entry is not None:
+                        entries.append(entry)
+                    done.append((job, (value,)))
+                connection.execute("RELEASE job")
+            if entries:
+                self._recorder.record(tx, entries)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return done
+
+    # Connections
+
+    def _reader(self) -> apsw.Connection:
+        connection: apsw.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            if self._closed:
+                raise Unavailable("the database is closed", code="database.closed")
+            connection = self._local.connection = self._connect()
+            with self._readers_lock:
+                self._readers.append(connection)
+        return connection
+
+    def _connect(self) -> apsw.Connection:
+        connection = apsw.Connection(str(self.path))
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        try:
+            if self._key is not None:
+                connection.pragma("cipher", "sqlcipher")
+                connection.pragma("legacy", 4)
+                connection.execute(f"PRAGMA key=\"x'{self._key.reveal().hex()}'\"").fetchall()
+            for pragma, value in (
+                ("journal_mode", "wal"),
+                ("synchronous", "full"),
+                ("foreign_keys", 1),
+                ("cache_size", -PAGE_CACHE_KIB),
+                ("temp_store", "memory"),
+                ("secure_delete", "on"),
+            ):
+                connection.pragma(pragma, value)
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        except apsw.Error as error:
+            connection.close()
+            raise _explain(error, self.path) from error
+        return connection
+
+
+_VERSIONS = """
+CREATE TABLE IF NOT EXISTS kernel_schema_version (service TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT
+"""
+
+
+def _migrate(tx: Transaction, migrations: Sequence[Migration]) -> list[Migration]:
+    tx.execute(_VERSIONS)
+    at: dict[str, int] = dict(tx.all("SELECT service, version FROM kernel_schema_version"))
+    newest: dict[str, int] = {}
+    for step in migrations:
+        newest[step.service] = max(step.version, newest.get(step.service, 0))
+    for service, version in at.items():
+        if version > newest.get(service, version):
+            raise Conflict(
+                f"the data of {service} is of version {version}, this program knows {newest[service]}",
+                code="database.newer-version",
+                hint="start the newer Nexus that wrote it; data are never migrated backwards",
+            )
+    taken = []
+    for step in sorted(migrations, key=lambda step: (step.service, step.version)):
+        if step.version <= at.get(step.service, 0):
+            continue
+        for statement in step.statements:
+            tx.execute(statement)
+        tx.execute(
+            "INSERT INTO kernel_schema_version VALUES (?, ?)"
+            " ON CONFLICT (service) DO UPDATE SET version = excluded.version",
+            (step.service, step.version),
+        )
+        taken.append(step)
+    return taken
+
+
+def _explain(error: BaseException, path: Path) -> NexusError:
+    """A database error in words. SQL text and parameters stay out of it: they may hold personal data."""
+    if isinstance(error, apsw.FullError):
+        return Unavailable(
+            "the disk is full", code="database.disk-full", hint="free space on the data disk, then retry"
+        )
+    if isinstance(error, apsw.BusyError | apsw.LockedError):
+        return Unavailable("the database is locked by another process", code="database.locked", hint="retry")
+    if isinstance(error, apsw.CorruptError | apsw.NotADBError):
+        return Damaged(
+            f"{path.name} is damaged, or the key is not its key",
+            code="database.damaged",
+            hint="stop, keep a copy of the files, and restore the last backup",
+        )
+    if isinstance(error, apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError):
+        return Unavailable(f"the disk refused to read or write {path.name}", code="database.io")
+    return NexusError(f"unexpected {type(error).__name__} in {path.name}", code="database.unexpected")

@@ -1,0 +1,33 @@
+"""Identifiers: a prefix that says the kind, then 26 characters of Crockford base 32.
+
+The body is a UUIDv7 (RFC 9562): ids sort by creation time, carry 74 random bits and reveal nothing else.
+"""
+
+import secrets
+import time
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+BODY_LENGTH = 26
+
+
+def new_id(prefix: str, *, unix_ms: int | None = None) -> str:
+    """A fresh id such as `per_01jd3…`; `unix_ms` fixes the time part (tests, replays)."""
+    stamp = time.time_ns() // 1_000_000 if unix_ms is None else unix_ms
+    value = (
+        ((stamp & (1 << 48) - 1) << 80)
+        | (0x7 << 76)
+        | (secrets.randbits(12) << 64)
+        | (0b10 << 62)
+        | secrets.randbits(62)
+    )
+    return f"{prefix}_{_encode(value)}"
+
+
+def is_id(text: str, prefix: str) -> bool:
+    """Whether `text` has the form of an id of this kind."""
+    head, _, body = text.partition("_")
+    return head == prefix and len(body) == BODY_LENGTH and all(c in _ALPHABET for c in body)
+
+
+def _encode(value: int) -> str:
+    return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))

@@ -1,0 +1,126 @@
+"""Who does what, for what purpose: the first argument of every use case, and what the audit log records of it.
+
+`Operation` is one invocation. `Entry` is its line in the audit log. `OperationSpec` is the definition that every door
+(REST, command line, later the console) is generated from: one definition, several doors.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from nexus.kernel.clock import Instant
+
+
+class ActorKind(StrEnum):
+    PERSON = "person"
+    MACHINE = "machine"
+    SYSTEM = "system"
+    ANONYMOUS = "anonymous"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """An authenticated identity. `person` is who answers for it: a person's access key has that person's id."""
+
+    id: str
+    kind: ActorKind
+    name: str = ""
+    person: str | None = None
+    session: str | None = None
+
+
+ANONYMOUS = Actor("anonymous", ActorKind.ANONYMOUS)
+
+
+def system_actor(part: str) -> Actor:
+    """The platform acting by itself (`system:worker`), never on behalf of a request."""
+    return Actor(f"system:{part}", ActorKind.SYSTEM, part)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What is acted on. `type` and `attributes` follow the Cedar schema in iam/policy; `id` is what the log shows."""
+
+    type: str
+    id: str
+    attributes: Mapping[str, str | bool | int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.type}:{self.id}"
+
+
+PLATFORM = Resource("Platform", "nexus")
+
+
+class Outcome(StrEnum):
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    FAILED = "failed"
+
+
+Detail = str | int | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One invocation: its id is the request id that clients see and auditors search for."""
+
+    id: str
+    actor: Actor
+    purpose: str
+    at: Instant
+    origin: str
+    """Network address of the client, or `local`."""
+    door: str
+    """`s3`, `api`, `kms`, `worker`, …"""
+    approval: str | None = None
+    """The approval (four eyes) under which a sensitive operation is executed."""
+
+    def allowed(self, action: str, resource: Resource, **details: Detail) -> "Entry":
+        return Entry(self, action, resource, Outcome.ALLOWED, details)
+
+    def denied(self, action: str, resource: Resource, **details: Detail) -> "Entry":
+        return Entry(self, action, resource, Outcome.DENIED, details)
+
+    def failed(self, action: str, resource: Resource, **details: Detail) -> "Entry":
+        return Entry(self, action, resource, Outcome.FAILED, details)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the audit log. `subject` is the person whose key seals it (the actor, unless a patient is concerned)."""
+
+    operation: Operation
+    action: str
+    resource: Resource
+    outcome: Outcome
+    details: Mapping[str, Detail] = field(default_factory=dict)
+    subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OperationSpec:
+    """An operation, defined once. A plain description and a function, not a framework.
+
+    `path` may hold `{names}` that are fields of `request`; the rest of the request travels as query (GET, DELETE)
+    or JSON body. `run(service, op, request)` is the use case; `resource(service, request)` names what it acts on.
+    `request` and `result` are msgspec Structs (or None for `result`).
+    """
+
+    name: str
+    """Dotted, also the command: `kms.key.rotate` is `nexus kms key rotate`."""
+    service: str
+    method: str
+    path: str
+    summary: str
+    request: type[Any]
+    result: type[Any] | Any
+    action: str
+    """Name in iam/actions.py. Empty only where the operation itself is the authentication (sign-in, enrolment)."""
+    run: Callable[[Any, Operation, Any], Awaitable[Any]]
+    resource: Callable[[Any, Any], Resource] = lambda service, request: PLATFORM
+    sensitive: bool = False
+    """Needs a second person: the door stores an intent instead of running it."""
+    secret_result: bool = False
+    """The result carries a credential that is shown once; doors must not cache or log it."""

@@ -1,0 +1,111 @@
+"""The embedded database keeps its three promises."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from nexus.kernel.database import Bookkeeping, Database, Migration, Recorded
+from nexus.kernel.errors import Conflict, Damaged, NexusError, Unavailable
+from nexus.kernel.operation import PLATFORM
+from nexus.kernel.secret import Secret
+from simulators.operations import operation
+from simulators.recorder import MemoryRecorder
+
+TABLE = Migration("demo", 1, ("CREATE TABLE demo (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT",))
+ENTRY = operation().allowed("demo.write", PLATFORM)
+
+
+def insert(name: str):
+    def work(tx):
+        tx.execute("INSERT INTO demo (name) VALUES (?)", (name,))
+        return Recorded(name, ENTRY)
+
+    return work
+
+
+@pytest.fixture
+def recorder():
+    return MemoryRecorder()
+
+
+@pytest.fixture
+def db(tmp_path: Path, recorder):
+    database = Database(tmp_path / "a.db", key=Secret(b"k" * 32), recorder=recorder)
+    database.migrate([TABLE])
+    yield database
+    database.close()
+
+
+def names(db):
+    with db.read() as tx:
+        return [name for (name,) in tx.all("SELECT name FROM demo ORDER BY 1")]
+
+
+async def test_a_write_is_visible_and_recorded_once_acknowledged(db, recorder):
+    assert await db.write(insert("ana")) == "ana"
+    assert names(db) == ["ana"]
+    assert recorder.entries == [ENTRY]
+
+
+async def test_many_writers_share_commits_and_one_failure_touches_no_neighbour(db, recorder):
+    jobs = [db.write(insert(name)) for name in ["a", "b", "a", *map(str, range(500))]]
+    outcomes = await asyncio.gather(*jobs, return_exceptions=True)
+    assert [type(o).__name__ for o in outcomes[:3]] == ["str", "str", "ConstraintError"]
+    assert len(names(db)) == 502 == len(recorder.entries)
+
+
+async def test_without_the_log_nothing_happens(db, recorder):
+    recorder.broken = True
+    with pytest.raises(NexusError):
+        await db.write(insert("ana"))
+    recorder.broken = False
+    assert names(db) == []
+    await db.write(insert("bob"))
+    assert names(db) == ["bob"]
+
+
+async def test_the_file_holds_no_plaintext_and_refuses_another_key(db, tmp_path):
+    await db.write(insert("CANARY-PATIENT"))
+    for file in tmp_path.iterdir():
+        assert b"CANARY-PATIENT" not in file.read_bytes()
+        assert b"SQLite format 3" not in file.read_bytes()
+    db.close()
+    with pytest.raises(Damaged):
+        Database(tmp_path / "a.db", key=Secret(b"x" * 32), recorder=MemoryRecorder())
+
+
+async def test_a_flipped_byte_is_an_error_and_never_a_wrong_row(db, tmp_path):
+    await db.write(insert("ana"))
+    db.close()
+    path = tmp_path / "a.db"
+    intact = path.read_bytes()
+    outcomes = set()
+    for offset in range(100, len(intact), 4096):
+        damaged = bytearray(intact)
+        damaged[offset] ^= 1
+        path.write_bytes(damaged)
+        try:
+            again = Database(path, key=Secret(b"k" * 32), recorder=MemoryRecorder())
+            outcomes.add(tuple(names(again)))
+            again.close()
+        except Damaged:
+            outcomes.add("damaged")
+    assert outcomes == {"damaged", ("ana",)}
+
+
+async def test_bookkeeping_is_durable_without_an_entry(db, recorder):
+    await db.bookkeep(Bookkeeping.PROGRESS, lambda tx: tx.execute("INSERT INTO demo (name) VALUES ('x')"))
+    assert names(db) == ["x"] and recorder.entries == []
+
+
+def test_data_of_a_newer_version_are_refused(db):
+    db.migrate([TABLE, Migration("demo", 2, ("ALTER TABLE demo ADD COLUMN note TEXT",))])
+    with pytest.raises(Conflict, match="version 2"):
+        db.migrate([TABLE])
+
+
+def test_a_closed_database_refuses(db):
+    db.close()
+    with pytest.raises(Unavailable):
+        db.submit(insert("late"))
