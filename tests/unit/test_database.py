@@ -109,3 +109,9 @@ def test_a_closed_database_refuses(db):
     db.close()
     with pytest.raises(Unavailable):
         db.submit(insert("late"))
+
+
+def test_a_read_block_inside_another_is_a_mistake_that_is_told(db):
+    with db.read(), pytest.raises(RuntimeError, match="await"), db.read():
+        pass
+    assert names(db) == []

@@ -131,8 +131,10 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
-        """A consistent snapshot for as long as the block runs. Never waits for writers."""
+        """A consistent snapshot for as long as the block runs. Never waits for writers; must not contain `await`."""
         connection = self._reader()
+        if connection.in_transaction:
+            raise RuntimeError("a read block is open on this thread: finish it before the next, and never await in it")
         try:
             connection.execute("BEGIN")
         except apsw.Error as error:
