@@ -76,6 +76,8 @@ class Operation:
     """`s3`, `api`, `kms`, `worker`, …"""
     approval: str | None = None
     """The approval (four eyes) under which a sensitive operation is executed."""
+    client: str = ""
+    """What the client calls itself (User-Agent); a session is bound to it."""
 
     def allowed(self, action: str, resource: Resource, **details: Detail) -> "Entry":
         return Entry(self, action, resource, Outcome.ALLOWED, details)

@@ -1,0 +1,77 @@
+"""What the REST door needs from the services, as five small promises. `app/wiring.py` decides who keeps them.
+
+The door knows no service: identities, rights, approvals and the audit log reach it only through these protocols.
+"""
+
+from typing import Protocol
+
+from nexus.kernel.operation import Actor, Entry, Operation, OperationSpec, Resource
+
+
+class Lease(Protocol):
+    """The door's hold on the keys. Without it nothing is read and nothing is written."""
+
+    def require(self) -> None:
+        """Return while the lease is held; raise Sealed (or Unavailable) otherwise. Never waits."""
+
+
+class Authenticator(Protocol):
+    """Turns a bearer token into who sent it."""
+
+    async def session(self, token: str, origin: str, client: str) -> Actor:
+        """The actor behind a session token or a service token.
+
+        `origin` is the client's network address, `client` its User-Agent: a session opened by one client is worthless
+        to another. Raises Unauthenticated, with the same message for every reason.
+        """
+
+
+class Gate(Protocol):
+    """The one place where a request of any door is allowed or refused."""
+
+    def check(self, op: Operation, action: str, resource: Resource) -> None:
+        """Return if `op.actor` may do `action` on `resource` for `op.purpose`; raise Denied otherwise. No I/O wait."""
+
+
+class Intent(Protocol):
+    """A sensitive operation that waits for its approvals. The concrete type is a msgspec Struct of its service."""
+
+    @property
+    def id(self) -> str: ...
+
+
+class Claimed(Protocol):
+    """The exact operation that was approved: the name of its spec and its canonical JSON request."""
+
+    @property
+    def spec_name(self) -> str: ...
+
+    @property
+    def request_json(self) -> bytes: ...
+
+
+class Approvals(Protocol):
+    """Four eyes: holds sensitive operations until other persons have approved exactly these bytes."""
+
+    async def propose(self, op: Operation, spec: OperationSpec, request_json: bytes, resource: Resource) -> Intent:
+        """Store the intent, with its audit entry, and return it."""
+
+    async def content(self, intent_id: str) -> Claimed:
+        """What the intent would execute; changes nothing. Raises NotFound.
+
+        The door reads it to check the executing actor's right before `claim`, so that nobody without that right can
+        use up an approval that others gave.
+        """
+
+    async def claim(self, op: Operation, intent_id: str) -> Claimed:
+        """Mark an approved intent executed, at most once ever, and return its content.
+
+        Raises NotFound, Denied (approvals missing) or Conflict (executed, rejected or expired).
+        """
+
+
+class AuditWriter(Protocol):
+    """Where refusals and failures are written down. `kernel.database.Database` is one."""
+
+    async def record(self, entry: Entry) -> None:
+        """Return once the entry is durable; raise if it cannot be."""
