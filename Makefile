@@ -1,0 +1,45 @@
+# The commands of this project. `make demo` and `make test` do all their set-up by themselves.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo down test check format bench reference lock clean
+
+BIN := .venv/bin
+WORKERS ?= 2
+TESTS ?= tests
+
+help: ## list these commands
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+setup: ## prepare .venv and system packages (every other command does this first)
+	@deploy/setup dev
+
+demo: setup ## the main job, end to end, on real health data; leaves the platform up
+	@$(BIN)/nexus demo
+
+down: setup ## stop the platform that `make demo` left up
+	@$(BIN)/nexus demo --stop
+
+test: setup ## the whole test suite (TESTS=tests/unit for a part of it)
+	@$(BIN)/pytest -v -n $(WORKERS) --dist loadfile $(TESTS)
+
+check: setup ## format, lint, types and import floors, in seconds
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+format: setup ## write the format that `make check` asks for
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
+
+bench: setup ## measure speed beside this machine's limits (minutes)
+	@$(BIN)/python bench/run.py
+
+reference: setup ## write the generated pages of docs/reference again
+	@$(BIN)/python docs/reference/generate.py
+
+lock: setup ## resolve the dependencies again and write requirements/*.lock
+	@requirements/compile
+
+clean: ## remove everything that the commands above made, except data directories
+	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
