@@ -1,0 +1,173 @@
+"""Every setting, with its unit, limits and default. The only place that reads the environment and `nexus.toml`.
+
+A setting `s3_port` is given as `NEXUS_S3_PORT=9000` in the environment, or as `s3_port = 9000` under `[settings]` in the
+data directory's `nexus.toml`; the environment wins. Lists are separated by commas in the environment.
+docs/reference/settings.md is generated from this file.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from nexus.kernel.errors import Invalid
+
+PREFIX = "NEXUS_"
+DATA_VARIABLE = "NEXUS_DATA"
+FOREIGN_VARIABLES = frozenset({"NEXUS_SHARED_DATA"})
+"""Variables with our prefix that are no settings: they tell demonstrations and tests where sample data lie."""
+
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+
+
+def _doc(text: str, unit: str = "", **limits: Any) -> Meta:
+    return Meta(description=text, extra={"unit": unit}, **limits)
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The settings of one platform. Immutable: a change needs a restart."""
+
+    host: Annotated[str, _doc("Address that the doors listen on. `0.0.0.0` opens them to the network.")] = "127.0.0.1"
+    names: Annotated[
+        tuple[str, ...],
+        _doc("Further DNS names and IP addresses by which clients reach the doors; they go into the certificates."),
+    ] = ()
+    s3_port: Annotated[Port, _doc("TCP port of the S3 door; 0 takes a free one at each start.")] = 9000
+    api_port: Annotated[Port, _doc("TCP port of the REST door; 0 takes a free one at each start.")] = 9443
+    s3_processes: Annotated[
+        int,
+        _doc("Processes that serve the S3 door. One for each core that may be spent on it.", "processes", ge=1, le=64),
+    ] = 1
+    region: Annotated[str, _doc("Region name that S3 clients sign their requests for.")] = "eu-west-3"
+    zone: Annotated[str, _doc("Name of the place where the data lie; bound into each key.")] = "zone-1"
+
+    provider: Annotated[
+        str,
+        _doc("Where keys live: `keystore` (sealed file) or `pkcs11` (a token).", pattern="^(keystore|pkcs11)$"),
+    ] = "keystore"
+    pkcs11_module: Annotated[str, _doc("Path of the token's PKCS#11 library. Empty: look for SoftHSM.")] = ""
+    pkcs11_label: Annotated[str, _doc("Label of the token.")] = "nexus"
+
+    certificate_hours: Annotated[
+        int, _doc("Life of the doors' certificates; they are renewed after two thirds of it.", "hours", ge=1, le=2_160)
+    ] = 168
+    checkpoint_interval_ms: Annotated[
+        int, _doc("Longest time before new entries are under a signed checkpoint.", "milliseconds", ge=50, le=60_000)
+    ] = 1_000
+    log_origin: Annotated[str, _doc("Name of the audit log in its checkpoints. Empty: made from the instance id.")] = ""
+    witnesses: Annotated[
+        tuple[str, ...],
+        _doc("Witnesses that cosign checkpoints, each as `<verifier key>@<address>`."),
+    ] = ()
+    witness_quorum: Annotated[
+        int, _doc("Witnesses that must cosign before a receipt counts as witnessed.", "witnesses", ge=0, le=32)
+    ] = 0
+
+    stop_grace_s: Annotated[
+        int, _doc("Time that running requests get to finish when the platform stops.", "seconds", ge=1, le=600)
+    ] = 10
+    backup_max_age_hours: Annotated[
+        int, _doc("Age of the last backup above which `nexus doctor` complains.", "hours", ge=1, le=8_760)
+    ] = 26
+    free_space_min_mib: Annotated[int, _doc("Free disk space below which `nexus doctor` complains.", "MiB", ge=16)] = (
+        2_048
+    )
+    demo_destruction_seconds: Annotated[
+        int,
+        _doc(
+            "Waiting period before a key is destroyed. Accepted only in a demonstration's data directory;"
+            " 0 keeps the rule of 7 to 30 days.",
+            "seconds",
+            ge=0,
+            le=600,
+        ),
+    ] = 0
+    log_level: Annotated[
+        str, _doc("Least severe message that processes write.", pattern="^(debug|info|warning|error)$")
+    ] = "info"
+
+
+def data_path(environment: Mapping[str, str] | None = None) -> Path:
+    """The data directory that the environment names, or this machine's default place."""
+    env = os.environ if environment is None else environment
+    if named := env.get(DATA_VARIABLE):
+        return Path(named)
+    if os.geteuid() == 0:
+        return Path("/var/lib/nexus")
+    return Path(env.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "nexus"
+
+
+def shared_data_path(environment: Mapping[str, str] | None = None) -> Path | None:
+    """Where sample data for demonstrations lie, if the environment says so."""
+    env = os.environ if environment is None else environment
+    named = env.get("NEXUS_SHARED_DATA")
+    return Path(named) if named else None
+
+
+def load(file: Path | None, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
+    """Defaults, then `[settings]` of `file`, then the environment, then what the caller gives (command line).
+
+    Raises Invalid that names the setting, where it came from and what it may be.
+    """
+    values: dict[str, Any] = {}
+    for source, part in (
+        (str(file), _from_file(file)),
+        ("the environment", _from_environment(os.environ if environment is None else environment)),
+        ("the command line", {name: value for name, value in given.items() if value is not None}),
+    ):
+        _check(part, source)
+        values |= part
+    return msgspec.convert(values, Settings, strict=False)
+
+
+def _from_file(file: Path | None) -> dict[str, Any]:
+    if file is None or not file.exists():
+        return {}
+    try:
+        return dict(tomllib.loads(file.read_text("utf-8")).get("settings", {}))
+    except tomllib.TOMLDecodeError as error:
+        raise Invalid(f"{file} is not valid TOML: {error}", code="settings.toml") from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for variable, text in environment.items():
+        if not variable.startswith(PREFIX) or variable == DATA_VARIABLE or variable in FOREIGN_VARIABLES:
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name not in Settings.__struct_fields__:
+            continue  # other programs' variables (the command line client has its own) are not ours to judge
+        values[name] = [part.strip() for part in text.split(",") if part.strip()] if _is_list(name) else text
+    return values
+
+
+def _is_list(name: str) -> bool:
+    return isinstance(getattr(_DEFAULTS, name), tuple)
+
+
+def _check(part: dict[str, Any], source: str) -> None:
+    """Judge one source by itself, so that the message can name it."""
+    for name, value in part.items():
+        if name not in Settings.__struct_fields__:
+            near = get_close_matches(name, Settings.__struct_fields__, n=1)
+            raise Invalid(
+                f"there is no setting named {name} ({source})",
+                code="settings.unknown",
+                hint=f"did you mean {near[0]}?" if near else "docs/reference/settings.md lists them all",
+            )
+        try:
+            msgspec.convert({name: value}, Settings, strict=False)
+        except msgspec.ValidationError as error:
+            raise Invalid(
+                f"the setting {name} from {source} is not accepted: {error}",
+                code="settings.value",
+                hint="docs/reference/settings.md says what it may be",
+            ) from error
+
+
+_DEFAULTS = Settings()
