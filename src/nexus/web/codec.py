@@ -1,0 +1,150 @@
+"""Requests and results as JSON: strict in, plain out.
+
+Inside, a time is an `Instant` (microseconds) and a credential a `Secret`; in JSON they are RFC 3339 text and text. The
+types of the fields say which is which, so that no service writes a conversion of its own.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import msgspec
+
+from nexus.kernel.clock import Instant, parse_rfc3339, rfc3339
+from nexus.kernel.errors import Invalid
+from nexus.kernel.secret import Secret
+
+Leaf = Callable[[Any, str], Any]
+"""Converts one time; the text is its place in the document (`$.until`)."""
+
+
+def decode(data: bytes, type_: Any) -> Any:
+    """JSON bytes as a value of `type_`. Raises Invalid, naming the place, on anything that does not fit exactly."""
+    try:
+        document = msgspec.json.decode(data)
+    except msgspec.DecodeError as error:
+        raise Invalid(f"the body is not JSON: {error}", code="web.not-json") from error
+    return from_builtins(document, type_)
+
+
+def from_builtins(document: Any, type_: Any, *, strict: bool = True) -> Any:
+    """Dicts, lists and scalars as a value of `type_`. `strict=False` reads numbers and booleans out of text (queries)."""
+    change = _changer(type_, _to_instant)
+    try:
+        return msgspec.convert(change(document, "$") if change else document, type_, strict=strict, dec_hook=_reveal_in)
+    except msgspec.ValidationError as error:
+        raise Invalid(str(error), code="web.invalid-request", hint="see the reference of this operation") from error
+
+
+def encode(value: Any, type_: Any) -> bytes:
+    """A value of `type_` as canonical JSON: UTF-8, keys sorted, no spaces. Equal values give equal bytes."""
+    return msgspec.json.encode(to_builtins(value, type_), order="deterministic")
+
+
+def to_builtins(value: Any, type_: Any) -> Any:
+    """A value of `type_` as dicts, lists and scalars."""
+    document = msgspec.to_builtins(value, str_keys=True, enc_hook=_reveal_out)
+    change = _changer(type_, _to_text)
+    return change(document, "$") if change else document
+
+
+def schema_hook(type_: type) -> dict[str, Any]:
+    """The JSON schema of types that msgspec does not know."""
+    if type_ is Secret:
+        return {"type": "string", "format": "password"}
+    raise NotImplementedError
+
+
+def _reveal_in(type_: type, value: Any) -> Any:
+    if type_ is Secret:
+        if isinstance(value, str) and value:
+            return Secret(value.encode())
+        raise ValueError("Expected a `str` that is not empty")
+    raise NotImplementedError
+
+
+def _reveal_out(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return value.reveal().decode()
+    raise NotImplementedError
+
+
+def _to_text(value: Any, path: str) -> Any:
+    return rfc3339(value)
+
+
+def _to_instant(value: Any, path: str) -> Any:
+    try:
+        return parse_rfc3339(value)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise Invalid(
+            f"Expected a time with its offset, such as 2026-11-23T04:18:01Z - at `{path}`", code="web.invalid-request"
+        ) from error
+
+
+@cache
+def _changer(type_: Any, leaf: Leaf) -> Leaf | None:
+    """How to convert the times inside a document of `type_`, or None where it holds none."""
+    if type_ is Instant:
+        return leaf
+    origin, arguments = get_origin(type_) or type_, get_args(type_)
+    if isinstance(origin, type) and issubclass(origin, msgspec.Struct):
+        return _struct_changer(type_, leaf)
+    if origin in (Union, UnionType):
+        return _union_changer(arguments, leaf)
+    if origin in (list, tuple, set, frozenset) and arguments:
+        return _list_changer(_changer(arguments[0], leaf))
+    if origin is dict and arguments:
+        return _dict_changer(_changer(arguments[1], leaf))
+    return _changer(arguments[0], leaf) if origin is Annotated else None
+
+
+def _struct_changer(type_: Any, leaf: Leaf) -> Leaf | None:
+    inner = {
+        field.encode_name: changer
+        for field in msgspec.structs.fields(type_)
+        if (changer := _changer(field.type, leaf)) is not None
+    }
+    if not inner:
+        return None
+
+    def change(value: Any, path: str) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {key: inner[key](item, f"{path}.{key}") if key in inner else item for key, item in value.items()}
+
+    return change
+
+
+def _union_changer(members: tuple[Any, ...], leaf: Leaf) -> Leaf | None:
+    inner = [changer for member in members if (changer := _changer(member, leaf)) is not None]
+    if not inner:
+        return None
+    if len(members) != 2 or NoneType not in members:
+        raise TypeError(f"a time inside a union of {members} cannot be told apart; use `T | None`")
+    return lambda value, path: None if value is None else inner[0](value, path)
+
+
+def _list_changer(inner: Leaf | None) -> Leaf | None:
+    if inner is None:
+        return None
+
+    def change(value: Any, path: str) -> Any:
+        if not isinstance(value, list):
+            return value
+        return [inner(item, f"{path}[{index}]") for index, item in enumerate(value)]
+
+    return change
+
+
+def _dict_changer(inner: Leaf | None) -> Leaf | None:
+    if inner is None:
+        return None
+
+    def change(value: Any, path: str) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {key: inner(item, f"{path}[...]") for key, item in value.items()}
+
+    return change

@@ -1,0 +1,212 @@
+"""The one path of every REST operation, in numbered steps.
+
+1. The lease on the keys is held, or nothing happens.
+2. The bearer token says who it is (operations without an action are themselves the sign-in: nobody is known yet).
+3. The purpose is one of the closed list.
+4. The body is read only now, then decoded into the typed request.
+5. The request names its resource.
+6. The gate allows actor, action and resource, or nothing happens.
+7. A sensitive operation becomes an intent (202); any other runs.
+8. The result is encoded.
+
+Whatever raises on the way becomes one audit entry and one problem; without the entry the answer is 503.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from traceback import walk_tb
+from typing import Any, Final
+
+from nexus.kernel.clock import Clock
+from nexus.kernel.errors import Denied, Invalid, NexusError, Throttled, Unauthenticated, Unavailable
+from nexus.kernel.ids import new_id
+from nexus.kernel.operation import ANONYMOUS, PLATFORM, Entry, Operation, OperationSpec, Resource
+from nexus.web import codec
+from nexus.web.binding import path_fields, request_of
+from nexus.web.ports import Approvals, AuditWriter, Authenticator, Gate, Lease
+from nexus.web.problem import MEDIA_TYPE, headers_of, problem_of
+
+DOOR: Final = "api"
+DEFAULT_PURPOSE: Final = "operation"
+"""The purpose of a call that names none: running the platform. Health data are never read for it."""
+EXECUTE: Final = "iam.approval.execute"
+"""The one operation that the dispatcher performs itself: it runs the spec that was approved."""
+OPERATION_TIMEOUT_S: Final = 120
+"""The longest that one operation may take, its body included."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An HTTP request, reduced. `token` is the bearer token or None; `body` reads at most the door's limit."""
+
+    token: str | None
+    origin: str
+    client: str
+    path: Mapping[str, str]
+    query: Sequence[tuple[str, str]]
+    body: Callable[[], Awaitable[bytes]]
+    purpose: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back: an HTTP status, JSON bytes (empty for 204) and the operation's id."""
+
+    status: int
+    body: bytes
+    operation: str
+    media_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """How far an operation came: what its entry will say if it is refused or fails."""
+
+    op: Operation
+    action: str
+    resource: Resource = PLATFORM
+
+
+class Dispatcher:
+    """Performs any operation of its table for a call. `services` maps `OperationSpec.service` to the service."""
+
+    def __init__(
+        self,
+        specs: Sequence[OperationSpec],
+        services: Mapping[str, Any],
+        *,
+        lease: Lease,
+        authenticator: Authenticator,
+        gate: Gate,
+        approvals: Approvals,
+        audit: AuditWriter,
+        clock: Clock,
+        purposes: Collection[str],
+    ) -> None:
+        self.specs = {spec.name: spec for spec in specs}
+        self._services = services
+        self._lease = lease
+        self._authenticator = authenticator
+        self._gate = gate
+        self._approvals = approvals
+        self._audit = audit
+        self._clock = clock
+        self._purposes = frozenset(purposes)
+
+    def require_lease(self) -> None:
+        """Raise Sealed or Unavailable while no operation would be performed."""
+        self._lease.require()
+
+    async def dispatch(self, spec: OperationSpec, call: Call) -> Answer:
+        """Perform the operation; never raises (but for cancellation): every error is an answer."""
+        op = Operation(
+            new_id("op"), ANONYMOUS, DEFAULT_PURPOSE, self._clock.now(), call.origin, DOOR, client=call.client
+        )
+        attempt = _Attempt(op, spec.action or spec.name)
+        try:
+            async with asyncio.timeout(OPERATION_TIMEOUT_S):
+                return await self._perform(spec, call, attempt)
+        except NexusError as error:
+            return await self._refuse(attempt, error)
+        except TimeoutError:
+            return await self._refuse(attempt, _timed_out())
+        except Exception as error:  # the last line of defence: nothing unexpected reaches the client
+            logger.error("operation %s failed: %s", attempt.op.id, _anatomy(error))
+            return await self._refuse(attempt, NexusError("the operation failed", code="internal", hint=_TELL))
+
+    async def _perform(self, spec: OperationSpec, call: Call, attempt: _Attempt) -> Answer:
+        self._lease.require()
+        if spec.action:
+            attempt.op = replace(attempt.op, actor=await self._actor(call))
+        attempt.op = replace(attempt.op, purpose=self._purpose(call))
+        request = request_of(spec, call.path, call.query, await call.body())
+        attempt.resource = self._resource(spec, request)
+        if spec.action:
+            self._gate.check(attempt.op, spec.action, attempt.resource)
+        if spec.sensitive:
+            return await self._propose(spec, request, attempt)
+        if spec.name == EXECUTE:
+            return await self._execute(spec, request, attempt)
+        return await self._run(spec, request, attempt.op)
+
+    async def _actor(self, call: Call) -> Any:
+        if not call.token:
+            raise Unauthenticated(
+                "this operation needs a bearer token", code="web.no-token", hint="sign in with `nexus login`"
+            )
+        return await self._authenticator.session(call.token, call.origin, call.client)
+
+    def _purpose(self, call: Call) -> str:
+        purpose = call.purpose or DEFAULT_PURPOSE
+        if purpose not in self._purposes:
+            known = ", ".join(sorted(self._purposes))
+            raise Invalid("Nexus-Purpose names no known purpose", code="web.purpose", hint=f"one of: {known}")
+        return purpose
+
+    def _resource(self, spec: OperationSpec, request: Any) -> Resource:
+        return spec.resource(self._services[spec.service], request)
+
+    async def _run(self, spec: OperationSpec, request: Any, op: Operation) -> Answer:
+        result = await spec.run(self._services[spec.service], op, request)
+        if spec.result is None:
+            return Answer(204, b"", op.id)
+        return Answer(200, codec.encode(result, spec.result), op.id)
+
+    async def _propose(self, spec: OperationSpec, request: Any, attempt: _Attempt) -> Answer:
+        exact = codec.encode(request, spec.request)
+        intent = await self._approvals.propose(attempt.op, spec, exact, attempt.resource)
+        return Answer(202, codec.encode(intent, type(intent)), attempt.op.id)
+
+    async def _execute(self, spec: OperationSpec, request: Any, attempt: _Attempt) -> Answer:
+        """Run what was approved, as the executing actor, who needs the right to it as well."""
+        intent_id: str = getattr(request, path_fields(spec)[0])
+        content = await self._approvals.content(intent_id)
+        target = self.specs[content.spec_name]
+        approved = codec.decode(content.request_json, target.request)
+        attempt.op = replace(attempt.op, approval=intent_id)
+        attempt.action, attempt.resource = target.action, self._resource(target, approved)
+        self._gate.check(attempt.op, target.action, attempt.resource)
+        claimed = await self._approvals.claim(attempt.op, intent_id)
+        if (claimed.spec_name, claimed.request_json) != (content.spec_name, content.request_json):
+            raise Denied("the approved content is not the stored content", code="web.approval-mismatch")
+        return await self._run(target, approved, attempt.op)
+
+    async def _refuse(self, attempt: _Attempt, error: NexusError) -> Answer:
+        try:
+            await self._audit.record(_entry(attempt, error))
+        except Exception as unwritten:  # the log cannot be written: say only that, whatever the first error was
+            logger.error("operation %s could not be recorded: %s", attempt.op.id, _anatomy(unwritten))
+            error = Unavailable("the audit log cannot be written", code="web.unrecorded", hint=_TELL)
+        problem = problem_of(error, attempt.op.id)
+        return Answer(
+            problem.status, codec.encode(problem, type(problem)), attempt.op.id, MEDIA_TYPE, headers_of(error)
+        )
+
+
+_TELL: Final = "give the operation id to whoever runs this platform"
+
+
+def _timed_out() -> NexusError:
+    return Unavailable(
+        f"no result within {OPERATION_TIMEOUT_S} seconds; the operation may still take place",
+        code="web.timeout",
+        hint="look for the operation id in the audit log before you retry",
+    )
+
+
+def _entry(attempt: _Attempt, error: NexusError) -> Entry:
+    refused = isinstance(error, Denied | Unauthenticated | Throttled)
+    write = attempt.op.denied if refused else attempt.op.failed
+    return write(attempt.action, attempt.resource, code=error.code)
+
+
+def _anatomy(error: BaseException) -> str:
+    """Types and places of an error, without its message: messages of libraries may quote personal data."""
+    frames = [f"{frame.f_globals.get('__name__')}:{line}" for frame, line in walk_tb(error.__traceback__)]
+    cause = error.__cause__ or error.__context__
+    return f"{type(error).__name__} at {' > '.join(frames)}" + (f", after {_anatomy(cause)}" if cause else "")

@@ -1,0 +1,172 @@
+"""The ASGI application of the REST door: one route for each operation, and three that hold no data.
+
+`/healthz` (the process lives), `/readyz` (operations would be performed) and `/v1/openapi.json` are open to everybody.
+There are no cookies: a bearer token is the only way to be somebody, so that no browser can be tricked into a call.
+"""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from nexus.kernel.errors import Invalid, NexusError, NotFound, Unavailable
+from nexus.kernel.operation import OperationSpec
+from nexus.web.body import read_json_body
+from nexus.web.dispatch import Answer, Call, Dispatcher
+from nexus.web.problem import MEDIA_TYPE, headers_of, problem_of
+
+MAX_URL_BYTES: Final = 8 * 1024
+"""Path and query of a request."""
+MAX_TOKEN_LENGTH: Final = 512
+MAX_CLIENT_LENGTH: Final = 256
+"""Characters of the User-Agent that count; the rest is dropped."""
+OPEN_PATHS: Final = ("/healthz", "/readyz", "/v1/openapi.json")
+
+SECURITY_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    "X-Content-Type-Options": "nosniff",
+}
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def rest_app(dispatcher: Dispatcher, openapi: bytes) -> ASGIApp:
+    """The door over a dispatcher. `openapi` is the JSON document that describes the same specs."""
+    app = Starlette(
+        routes=[
+            Route("/healthz", _constant({"status": "alive"})),
+            Route("/readyz", _readiness(dispatcher)),
+            Route("/v1/openapi.json", _document(openapi)),
+            *_operation_routes(dispatcher),
+        ],
+        exception_handlers={HTTPException: _no_route, Exception: _unexpected},
+    )
+    app.router.redirect_slashes = False
+    return _Guarded(app)
+
+
+def _operation_routes(dispatcher: Dispatcher) -> list[Route]:
+    by_path: dict[str, dict[str, OperationSpec]] = defaultdict(dict)
+    for spec in dispatcher.specs.values():
+        by_path[spec.path][spec.method] = spec
+    fixed_first = sorted(by_path, key=lambda path: [part.startswith("{") for part in path.split("/")])
+    return [Route(path, _operation(dispatcher, by_path[path]), methods=list(by_path[path])) for path in fixed_first]
+
+
+def _operation(dispatcher: Dispatcher, specs: dict[str, OperationSpec]) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        spec = specs.get(request.method)
+        if spec is None:  # HEAD, which Starlette adds to GET: a read without its bytes would still be a read
+            raise HTTPException(405)
+        return _response(await dispatcher.dispatch(spec, _call(request)))
+
+    return endpoint
+
+
+def _call(request: Request) -> Call:
+    return Call(
+        token=_bearer(request.headers),
+        origin=request.client.host if request.client else "unknown",
+        client=request.headers.get("user-agent", "")[:MAX_CLIENT_LENGTH],
+        path=request.path_params,
+        query=request.query_params.multi_items(),
+        body=lambda: read_json_body(request),
+        purpose=request.headers.get("nexus-purpose", ""),
+    )
+
+
+def _bearer(headers: Headers) -> str | None:
+    given = headers.getlist("authorization")
+    scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    return token if scheme.lower() == "bearer" and 0 < len(token) <= MAX_TOKEN_LENGTH else None
+
+
+def _response(answer: Answer) -> Response:
+    headers = {**answer.headers, "Nexus-Operation": answer.operation}
+    if not answer.body:
+        return Response(status_code=answer.status, headers=headers)
+    return Response(answer.body, answer.status, headers, answer.media_type)
+
+
+# Routes without data
+
+
+def _constant(document: dict[str, str]) -> Endpoint:
+    return _document(msgspec.json.encode(document))
+
+
+def _document(body: bytes) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        return Response(body, media_type="application/json")
+
+    return endpoint
+
+
+def _readiness(dispatcher: Dispatcher) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        try:
+            dispatcher.require_lease()
+        except Unavailable as error:
+            return Response(_status(error.kind), 503, media_type="application/json")
+        return Response(_status("ready"), media_type="application/json")
+
+    return endpoint
+
+
+def _status(word: str) -> bytes:
+    return msgspec.json.encode({"status": word})
+
+
+# What is no operation: nothing happened and nobody was asked, so there is nothing to record
+
+
+def _problem(error: NexusError, extra: Iterable[tuple[str, str]] = ()) -> Response:
+    problem = problem_of(error)
+    return Response(msgspec.json.encode(problem), problem.status, {**headers_of(error), **dict(extra)}, MEDIA_TYPE)
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        allow = [("Allow", error.headers["Allow"])] if error.headers and "Allow" in error.headers else []
+        return _problem(Invalid("this path does not take this method", code="web.method"), allow)
+    hint = "GET /v1/openapi.json lists every path"
+    return _problem(NotFound("there is nothing at this path", code="web.no-route", hint=hint))
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    return _problem(NexusError("the request failed", code="internal"))
+
+
+class _Guarded:
+    """Refuses what no route should have to see, and puts the security headers on every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(SECURITY_HEADERS)
+            await send(message)
+
+        if len(scope.get("raw_path") or b"") + len(scope.get("query_string", b"")) > MAX_URL_BYTES:
+            too_long = _problem(Invalid(f"the URL is longer than {MAX_URL_BYTES} bytes", code="web.url-too-long"))
+            await too_long(scope, receive, send_with_headers)
+            return
+        await self._app(scope, receive, send_with_headers)
