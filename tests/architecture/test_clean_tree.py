@@ -1,4 +1,4 @@
-"""What must not be in the tree: addresses of package registries, paths of one machine, private keys."""
+"""What must not be in the tree: addresses of package registries, paths of one machine, private keys. AP-03."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Every link in the documentation leads somewhere, and every page can be reached."""
+"""Every link in the documentation leads somewhere, and every page can be reached. NX-17, AP-26."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The floors of ARCHITECTURE.md hold, and there is no knot anywhere. NX-21."""
+"""The floors of ARCHITECTURE.md hold, and there is no knot anywhere."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The locks: exact, hashed, without an address, and in step with pyproject.toml and the decision record."""
+"""The locks: exact, hashed, without an address, and in step with pyproject.toml and the decision record. AP-09."""
 
 import re
 import tomllib
