@@ -18,7 +18,8 @@ from harness import ROUNDS, Figure, save, show
 from limits import LIMITS, measure_limits
 
 HERE = Path(__file__).resolve().parent
-NOT_BENCHMARKS = {"run", "harness", "limits", "wire", "trivial", "certificates", "platform_under_load"}
+BENCHMARK = "\n    main(measure)"
+"""How a benchmark ends; files without it are parts of benchmarks."""
 TIMEOUT_S = 900
 DRIFT = 0.25
 """A limit that moved by more than this share between start and end makes the ratios doubtful."""
@@ -26,7 +27,7 @@ DRIFT = 0.25
 
 def programs(only: set[str]) -> list[Path]:
     """The benchmarks, by name."""
-    found = [path for path in sorted(HERE.glob("*.py")) if path.stem not in NOT_BENCHMARKS]
+    found = [path for path in sorted(HERE.glob("*.py")) if BENCHMARK in path.read_text() and path.stem != "limits"]
     return [path for path in found if not only or path.stem in only]
 
 
