@@ -4,10 +4,11 @@ Inside, a time is an `Instant` (microseconds) and a credential a `Secret`; in JS
 types of the fields say which is which, so that no service writes a conversion of its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -37,16 +38,27 @@ def from_builtins(document: Any, type_: Any, *, strict: bool = True) -> Any:
         raise Invalid(str(error), code="web.invalid-request", hint="see the reference of this operation") from error
 
 
-def encode(value: Any, type_: Any) -> bytes:
+def encode(value: Any, type_: Any, *, reveal: bool = False) -> bytes:
     """A value of `type_` as canonical JSON: UTF-8, keys sorted, no spaces. Equal values give equal bytes."""
-    return msgspec.json.encode(to_builtins(value, type_), order="deterministic")
+    return msgspec.json.encode(to_builtins(value, type_, reveal=reveal), order="deterministic")
 
 
-def to_builtins(value: Any, type_: Any) -> Any:
-    """A value of `type_` as dicts, lists and scalars."""
-    document = msgspec.to_builtins(value, str_keys=True, enc_hook=_reveal_out)
+def to_builtins(value: Any, type_: Any, *, reveal: bool = False) -> Any:
+    """A value of `type_` as dicts, lists and scalars. A `Secret` inside raises TypeError unless `reveal` is given."""
+    document = msgspec.to_builtins(value, str_keys=True, enc_hook=_reveal_out if reveal else None)
     change = _changer(type_, _to_text)
     return change(document, "$") if change else document
+
+
+def fields_of(type_: Any) -> dict[str, Any] | None:
+    """Name in JSON and type of each field of a Struct or a dataclass; None for any other type."""
+    plain = get_origin(type_) or type_
+    if isinstance(plain, type) and issubclass(plain, msgspec.Struct):
+        return {field.encode_name: field.type for field in msgspec.structs.fields(type_)}
+    if isinstance(plain, type) and is_dataclass(plain):
+        hints = get_type_hints(plain, include_extras=True)
+        return {field.name: hints[field.name] for field in fields(plain)}
+    return None
 
 
 def schema_hook(type_: type) -> dict[str, Any]:
@@ -89,8 +101,8 @@ def _changer(type_: Any, leaf: Leaf) -> Leaf | None:
     if type_ is Instant:
         return leaf
     origin, arguments = get_origin(type_) or type_, get_args(type_)
-    if isinstance(origin, type) and issubclass(origin, msgspec.Struct):
-        return _struct_changer(type_, leaf)
+    if (record := fields_of(type_)) is not None:
+        return _record_changer(record, leaf)
     if origin in (Union, UnionType):
         return _union_changer(arguments, leaf)
     if origin in (list, tuple, set, frozenset) and arguments:
@@ -100,12 +112,8 @@ def _changer(type_: Any, leaf: Leaf) -> Leaf | None:
     return _changer(arguments[0], leaf) if origin is Annotated else None
 
 
-def _struct_changer(type_: Any, leaf: Leaf) -> Leaf | None:
-    inner = {
-        field.encode_name: changer
-        for field in msgspec.structs.fields(type_)
-        if (changer := _changer(field.type, leaf)) is not None
-    }
+def _record_changer(types: Mapping[str, Any], leaf: Leaf) -> Leaf | None:
+    inner = {name: changer for name, type_ in types.items() if (changer := _changer(type_, leaf)) is not None}
     if not inner:
         return None
 

@@ -155,7 +155,7 @@ class Dispatcher:
         result = await spec.run(self._services[spec.service], op, request)
         if spec.result is None:
             return Answer(204, b"", op.id)
-        return Answer(200, codec.encode(result, spec.result), op.id)
+        return Answer(200, codec.encode(result, spec.result, reveal=spec.secret_result), op.id)
 
     async def _propose(self, spec: OperationSpec, request: Any, attempt: _Attempt) -> Answer:
         exact = codec.encode(request, spec.request)

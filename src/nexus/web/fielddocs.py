@@ -1,0 +1,41 @@
+"""What the source says about each field: the string below it. One text, shown by OpenAPI, `--help` and the reference."""
+
+import ast
+import inspect
+import sys
+from functools import cache
+from typing import Any, get_origin
+
+
+def field_docs(type_: Any) -> dict[str, str]:
+    """Field name to its docstring, on one line, for a class whose source is at hand; empty otherwise."""
+    plain = get_origin(type_) or type_
+    node = _classes(plain.__module__).get(plain.__qualname__)
+    if node is None:
+        return {}
+    docs: dict[str, str] = {}
+    for field, following in zip(node.body, node.body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and (text := _text(following)):
+            docs[field.target.id] = text
+    return docs
+
+
+def class_doc(type_: Any) -> str:
+    """The first paragraph of a class's docstring, on one line."""
+    paragraph = (inspect.getdoc(get_origin(type_) or type_) or "").partition("\n\n")[0]
+    return " ".join(paragraph.split())
+
+
+def _text(node: ast.stmt) -> str:
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+        return " ".join(node.value.value.split())
+    return ""
+
+
+@cache
+def _classes(module: str) -> dict[str, ast.ClassDef]:
+    try:
+        tree = ast.parse(inspect.getsource(sys.modules[module]))
+    except (OSError, TypeError, KeyError):
+        return {}
+    return {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}

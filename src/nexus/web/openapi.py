@@ -1,0 +1,148 @@
+"""The OpenAPI 3.1 document of the REST door, made from the same specs as its routes."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+
+from nexus.kernel.errors import Damaged, NexusError, Sealed, Throttled
+from nexus.kernel.operation import OperationSpec
+from nexus.web import codec
+from nexus.web.binding import has_body, path_fields
+from nexus.web.dispatch import DEFAULT_PURPOSE
+from nexus.web.examples import example_of, value
+from nexus.web.fielddocs import class_doc
+from nexus.web.problem import KINDS, MEDIA_TYPE, Problem, problem_of
+from nexus.web.schemas import REF, Json, Schemas
+
+_ABOUT: Final = (
+    "Every operation of Nexus but object traffic, which speaks S3. Sign in for a bearer token; name a purpose in"
+    " `Nexus-Purpose`; quote `Nexus-Operation` from the answer when you ask about a call. Operations marked"
+    " `x-nexus-sensitive` answer 202 with an intent that a second person approves. Errors are `application/problem+json`."
+    " `/healthz` and `/readyz` tell whether the door lives and whether it would serve; they hold no data."
+)
+
+
+def openapi(
+    specs: Sequence[OperationSpec],
+    *,
+    version: str,
+    purposes: Collection[str],
+    intent: type[Any],
+    services: Mapping[str, str],
+) -> Json:
+    """The document. `intent` is what a sensitive operation answers; `services` says each service's purpose in words."""
+    schemas = Schemas([*(s.request for s in specs), *(s.result for s in specs if s.result), Problem, intent])
+    paths: dict[str, Json] = {}
+    for spec in specs:
+        paths.setdefault(spec.path, {})[spec.method.lower()] = _operation(spec, schemas, purposes, intent)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Nexus",
+            "version": version,
+            "description": _ABOUT,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/", "description": "this platform"}],
+        "security": [{"bearer": []}],
+        "tags": [{"name": name, "description": text} for name, text in services.items()],
+        "paths": paths,
+        "components": {
+            "schemas": schemas.published(),
+            "responses": {kind.__name__: _problem_response(kind, title) for kind, _, title in KINDS},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "A session token or a service token."}
+            },
+        },
+    }
+
+
+def command_of(spec: OperationSpec) -> str:
+    """The command line's name for an operation."""
+    return "nexus " + " ".join(spec.name.split("."))
+
+
+def _operation(spec: OperationSpec, schemas: Schemas, purposes: Collection[str], intent: type[Any]) -> Json:
+    operation: Json = {
+        "operationId": spec.name,
+        "tags": [spec.service],
+        "summary": spec.summary,
+        "parameters": [*_parameters(spec, schemas), _purpose_parameter(purposes)],
+        "responses": _responses(spec, schemas, intent),
+        "x-nexus-command": command_of(spec),
+    }
+    if spec.action:
+        operation["x-nexus-action"] = spec.action
+    else:
+        operation["security"] = []
+    if spec.sensitive:
+        operation["x-nexus-sensitive"] = True
+    if has_body(spec) and (body := _body(spec, schemas)):
+        operation["requestBody"] = body
+    return operation
+
+
+def _parameters(spec: OperationSpec, schemas: Schemas) -> Iterable[Json]:
+    in_path, schema = path_fields(spec), schemas.of(spec.request)
+    types = codec.fields_of(spec.request) or {}
+    for name in [*in_path, *(() if has_body(spec) else (n for n in schema["properties"] if n not in in_path))]:
+        place: Json = {"in": "path", "required": True} if name in in_path else {"in": "query"}
+        if name in schema.get("required", ()):
+            place["required"] = True
+        property_ = dict(schema["properties"][name])
+        description = property_.pop("description", "")
+        yield {"name": name, **place, "schema": property_, "example": value(name, types[name])} | (
+            {"description": description} if description else {}
+        )
+
+
+def _purpose_parameter(purposes: Collection[str]) -> Json:
+    return {
+        "name": "Nexus-Purpose",
+        "in": "header",
+        "description": "What the call is for; it is written in the audit log and weighed by the policy.",
+        "schema": {"type": "string", "enum": sorted(purposes), "default": DEFAULT_PURPOSE},
+    }
+
+
+def _body(spec: OperationSpec, schemas: Schemas) -> Json | None:
+    schema, in_path = schemas.of(spec.request), path_fields(spec)
+    properties = {name: part for name, part in schema["properties"].items() if name not in in_path}
+    if not properties:
+        return None
+    required = [name for name in schema.get("required", ()) if name not in in_path]
+    body = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+    example = {name: part for name, part in example_of(spec.request).items() if name not in in_path}
+    return {"required": bool(required), "content": {"application/json": {"schema": body, "example": example}}}
+
+
+def _responses(spec: OperationSpec, schemas: Schemas, intent: type[Any]) -> Json:
+    headers = {"Nexus-Operation": {"description": "The operation's id in the audit log.", "schema": {"type": "string"}}}
+    if spec.sensitive:
+        good = {"202": {"description": "An intent that waits for a second person.", **_json(schemas.reference(intent))}}
+    elif spec.result is None:
+        good = {"204": {"description": "Done."}}
+    else:
+        good = {"200": {"description": class_doc(spec.result) or "Done.", **_json(schemas.reference(spec.result))}}
+    for answer in good.values():
+        answer["headers"] = headers
+    bad = {
+        str(status): {"$ref": f"#/components/responses/{kind.__name__}"}
+        for kind, status, _ in KINDS
+        if kind not in (Sealed, Damaged) and (spec.action or status not in (401, 403))
+    }
+    return {**good, **bad}
+
+
+def _json(schema: Json) -> Json:
+    return {"content": {"application/json": {"schema": schema}}}
+
+
+def _problem_response(kind: type[NexusError], title: str) -> Json:
+    what = "what happened and to what"
+    error = Throttled(what, retry_after_s=60) if kind is Throttled else kind(what)
+    problem = problem_of(error, "op_01jd3v8f2x7q9k4m6n0p5r1s2t")
+    content = {"schema": {"$ref": REF.format(name="Problem")}, "example": msgspec.to_builtins(problem)}
+    return {"description": f"{HTTPStatus(problem.status).phrase}: {title}.", "content": {MEDIA_TYPE: content}}
