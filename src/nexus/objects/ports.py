@@ -1,0 +1,30 @@
+"""What the object store needs from others. `app/wiring.py` decides who keeps these promises."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from nexus.kernel.operation import Operation
+from nexus.kernel.secret import Secret
+from nexus.kms.model import DataKey, KeyEvent
+
+
+class DataKeys(Protocol):
+    """The key service, as far as bucket keys are concerned.
+
+    Every call raises Sealed or Unavailable when no key can be had, Damaged when `context` is not the one that the key
+    was wrapped under, and Conflict or NotFound when the wrapping key is disabled or destroyed.
+    """
+
+    async def generate(self, key_id: str, context: Mapping[str, str], op: Operation) -> DataKey:
+        """A fresh 32-byte data key, plain and wrapped under `key_id`."""
+
+    async def unwrap(self, wrapped: bytes, context: Mapping[str, str], op: Operation) -> Secret:
+        """The data key inside `wrapped`."""
+
+    async def rewrap(
+        self, wrapped: Sequence[bytes], contexts: Sequence[Mapping[str, str]], op: Operation
+    ) -> Sequence[bytes]:
+        """The same data keys, each wrapped under the newest version of its key; plain keys never leave the service."""
+
+    def subscribe(self, callback: Callable[[KeyEvent], None]) -> None:
+        """Call back, from any thread, before a seal, a disabling or a destruction is acknowledged to who asked."""

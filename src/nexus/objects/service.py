@@ -1,0 +1,47 @@
+"""The object store as its doors see it: one attribute for each group of stories.
+
+Every story takes `op` first. The door has authenticated and called `Gate.check(op, action, bucket.resource)` before it
+calls one. A story that succeeds has left its audit entry, durable; a story that raises has left none: the door records
+the refusal or failure that it answers with. Only an error from the middle of a body that is already being sent is
+recorded here, by the body itself.
+
+    bucket = objects.buckets.find(name)                      # raises NotFound; no entry, no wait
+    gate.check(op, "objects.object.read", bucket.resource)
+    read = await objects.reading.get(op, bucket, key)
+    async for chunk in read.body: ...
+"""
+
+from pathlib import Path
+
+from nexus.kernel.clock import Clock
+from nexus.kernel.database import Database
+from nexus.objects.buckets import Buckets
+from nexus.objects.deleting import Deleting
+from nexus.objects.listing import Listing
+from nexus.objects.ports import DataKeys
+from nexus.objects.reading import Reading
+from nexus.objects.tagging import Tagging
+from nexus.objects.upkeep import Upkeep
+from nexus.objects.uploads import Uploads
+from nexus.objects.writing import Writing
+
+
+class ObjectService:
+    """Buckets, objects and versions over one database and one directory of blobs."""
+
+    buckets: Buckets
+    reading: Reading
+    writing: Writing
+    deleting: Deleting
+    listing: Listing
+    uploads: Uploads
+    tagging: Tagging
+    upkeep: Upkeep
+
+    def __init__(self, database: Database, blobs: Path, data_keys: DataKeys, clock: Clock) -> None:
+        """`blobs` is created if it does not exist. The database has this service's migrations."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Wipe every key and end the disk threads; streams under way fail."""
+        raise NotImplementedError
