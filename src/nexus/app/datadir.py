@@ -22,6 +22,8 @@ MARKER_TEXT = "This directory belongs to a demonstration. Never put real patient
 LOCK_WAIT_S = 10.0
 """How long `nexus up` waits for the last processes of a platform that was killed to disappear."""
 _LOCK_POLL_S = 0.05
+MAX_PATH_BYTES = 90
+"""Unix sockets below the directory must fit into the 108 bytes that the kernel gives them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class DataDirectory:
 
 def create(root: Path, *, demonstration: bool = False) -> DataDirectory:
     """Lay out a new data directory. Raises Conflict if there is one already, or if `root` holds anything else."""
+    _check_length(root)
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise Conflict(
             f"{root} is not empty",
@@ -126,6 +129,7 @@ def create(root: Path, *, demonstration: bool = False) -> DataDirectory:
 
 def open_directory(root: Path) -> DataDirectory:
     """The data directory at `root`. Raises NotFound, Damaged, or Conflict when a newer Nexus wrote it."""
+    _check_length(root)
     file = root / "nexus.toml"
     if not file.is_file():
         raise NotFound(
@@ -147,6 +151,15 @@ def open_directory(root: Path) -> DataDirectory:
             hint="start the newer Nexus that wrote it; nothing was changed",
         )
     return DataDirectory(root.resolve(), instance)
+
+
+def _check_length(root: Path) -> None:
+    if len(os.fsencode(root.resolve())) > MAX_PATH_BYTES:
+        raise Invalid(
+            f"the path of the data directory is longer than {MAX_PATH_BYTES} bytes",
+            code="data.path-too-long",
+            hint="sockets lie inside it, and the kernel limits their paths: choose a shorter one",
+        )
 
 
 def require_demonstration(directory: DataDirectory, demo_destruction_seconds: int) -> None:

@@ -1,0 +1,112 @@
+"""A process as the supervisor sees it: start, wait until it is ready, watch, stop."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from nexus.app import handoff
+from nexus.app.handoff import Handoff
+from nexus.kernel.errors import NexusError, Unavailable
+
+READY_WAIT_S = 60.0
+"""A process that is not ready by then is stopped: recovery after a crash and migrations happen within this time."""
+KILL_AFTER_S = 5.0
+"""Beyond the grace: then a process that does not stop is killed."""
+FIRST_DELAY_S = 0.2
+LAST_DELAY_S = 15.0
+STABLE_AFTER_S = 30.0
+"""A process that ran this long starts again at once when it dies; one that did not waits longer each time."""
+
+
+class Child:
+    """One running process."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
+        self.name = name
+        self.started_at = time.monotonic()
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.returncode is None
+
+    async def ended(self) -> int:
+        """Wait for its end; negative is the signal that ended it."""
+        return await self._process.wait()
+
+    async def stop(self, grace_s: float) -> None:
+        """Ask it to stop (SIGTERM), then insist (SIGKILL)."""
+        with suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            async with asyncio.timeout(grace_s + KILL_AFTER_S):
+                await self._process.wait()
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+
+
+async def start(given: Handoff, *, inherit: Sequence[int] = ()) -> Child:
+    """Start a process and wait until it is ready. Raises the error that kept it from starting.
+
+    `inherit` are descriptors that it keeps open (the lock of the data directory).
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "nexus.app.processes", given.process),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        pass_fds=tuple(inherit),
+        start_new_session=True,  # a Ctrl-C in the terminal reaches the supervisor alone
+        cwd="/",
+    )
+    child = Child(given.process, process)
+    try:
+        await _greet(process, given)
+    except BaseException:
+        await child.stop(0)
+        raise
+    return child
+
+
+async def _greet(process: asyncio.subprocess.Process, given: Handoff) -> None:
+    assert process.stdin is not None and process.stdout is not None
+    with suppress(ConnectionError):  # it may have died already; its silence below says so
+        process.stdin.write(handoff.pack(given))
+        await process.stdin.drain()
+    try:
+        async with asyncio.timeout(READY_WAIT_S):
+            line = await process.stdout.readline()
+    except TimeoutError:
+        raise Unavailable(f"{given.process} was not ready in time", code="process.slow") from None
+    if not line:
+        status = await process.wait()
+        raise NexusError(
+            f"{given.process} ended while it started (status {status})",
+            code="process.died",
+            hint="its last messages say why",
+        )
+    answer = handoff.decode_answer(line)
+    if not answer.ready:
+        raise handoff.as_error(answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long to wait before a process is started again. A value; `after` gives the next one."""
+
+    delay_s: float = 0.0
+
+    def after(self, lived_s: float) -> "Backoff":
+        """The delay after a process lived for `lived_s` seconds."""
+        if lived_s >= STABLE_AFTER_S:
+            return Backoff(0.0)
+        return Backoff(min(max(self.delay_s * 2, FIRST_DELAY_S), LAST_DELAY_S))

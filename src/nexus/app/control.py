@@ -1,0 +1,117 @@
+"""The control socket: how commands on this machine reach the supervisor, sealed or not.
+
+A unix socket in `run/`, one JSON object a line, one answer for each. The kernel says who calls (SO_PEERCRED): only the
+user who runs the platform, and root, are heard. What it offers is what that user could do to the processes anyway.
+"""
+
+import asyncio
+import os
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from nexus.app.handoff import Answer, as_error
+from nexus.kernel.errors import Denied, Invalid, NexusError, Unavailable
+
+MAX_LINE_BYTES = 64 * 1024
+ANSWER_WAIT_S = 90.0
+"""Longest time a command waits: unsealing with a passphrase is slow on purpose, stopping drains requests."""
+_PEER = struct.Struct("3i")
+
+
+class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`do` says what; `secret` carries a passphrase or a custodian's share for `unseal`."""
+
+    do: Literal["status", "unseal", "seal", "stop", "backup"]
+    secret: str = ""
+    path: str = ""
+
+
+class Reply(Struct, frozen=True, kw_only=True):
+    """Either `value` or `error`."""
+
+    value: Any = None
+    error: Answer | None = None
+
+
+Handler = Callable[[Request], Awaitable[Any]]
+
+
+class ControlServer:
+    """Listens for as long as the context lasts."""
+
+    def __init__(self, path: Path, handler: Handler) -> None:
+        self._path = path
+        self._handler = handler
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> "ControlServer":
+        self._path.unlink(missing_ok=True)  # left behind by a platform that was killed; the lock says that it is gone
+        self._server = await asyncio.start_unix_server(self._serve, self._path, limit=MAX_LINE_BYTES)
+        self._path.chmod(0o600)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            _check_peer(writer.get_extra_info("socket"))
+            while line := await reader.readline():
+                writer.write(msgspec.json.encode(await self._answer(line)) + b"\n")
+                await writer.drain()
+        except (ConnectionError, ValueError, Denied):
+            pass  # gone, a line beyond the limit, or somebody else: none of them gets an answer
+        finally:
+            writer.close()
+
+    async def _answer(self, line: bytes) -> Reply:
+        try:
+            request = msgspec.json.decode(line, type=Request)
+            return Reply(value=await self._handler(request))
+        except msgspec.DecodeError:
+            error: NexusError = Invalid("this is no request of the control socket", code="control.request")
+        except NexusError as raised:
+            error = raised
+        return Reply(
+            error=Answer(ready=False, kind=error.kind, code=error.code, message=error.message, hint=error.hint)
+        )
+
+
+async def ask(path: Path, request: Request) -> Any:
+    """Send one request to the supervisor; returns its value. Raises what it raised, or Unavailable if nobody listens."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(path, limit=MAX_LINE_BYTES)
+    except OSError as error:
+        raise Unavailable("the platform is not running", code="platform.down", hint="`nexus up` starts it") from error
+    try:
+        writer.write(msgspec.json.encode(request) + b"\n")
+        async with asyncio.timeout(ANSWER_WAIT_S):
+            line = await reader.readline()
+    except (OSError, TimeoutError) as error:
+        raise Unavailable("the supervisor did not answer", code="platform.silent") from error
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+    if not line:
+        raise Unavailable("the supervisor did not answer", code="platform.silent")
+    reply = msgspec.json.decode(line, type=Reply)
+    if reply.error is not None:
+        raise as_error(reply.error)
+    return reply.value
+
+
+def _check_peer(connection: socket.socket) -> None:
+    peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+    _, uid, _ = _PEER.unpack(peer)
+    if uid not in (0, os.geteuid()):
+        raise Denied("only the platform's own user is heard here", code="control.peer")

@@ -1,0 +1,102 @@
+"""The life of one process: take the handoff, run until told to stop or until the supervisor is gone.
+
+`python -m nexus.app.processes s3` with a handoff on standard input; nobody types this, the supervisor does.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import uvloop
+
+from nexus.app import handoff
+from nexus.app.handoff import Handoff
+from nexus.kernel.errors import NexusError
+
+ORPHAN_EXTRA_S = 5.0
+"""After the supervisor is gone and the grace is over, the process ends itself this much later, come what may."""
+EXIT_REFUSED = 3
+"""It could not start, and said why."""
+
+_log = logging.getLogger("nexus.process")
+
+_STDIN, _STDOUT, _STDERR = 0, 1, 2
+
+
+class Life:
+    """What a process is given besides its handoff: when to stop, and how to say that it is ready."""
+
+    def __init__(self, answer_descriptor: int) -> None:
+        self.stop = asyncio.Event()
+        self._answer = answer_descriptor
+
+    def ready(self) -> None:
+        """Tell the supervisor that this process does its work now."""
+        os.write(self._answer, handoff.ready_line())
+
+    def refuse(self, error: NexusError) -> None:
+        os.write(self._answer, handoff.failure_line(error))
+
+
+Main = Callable[[Handoff, Life], Awaitable[None]]
+
+
+def run(main: Main) -> int:
+    """Run one process to its end; returns its exit status."""
+    answer = os.dup(_STDOUT)
+    os.dup2(_STDERR, _STDOUT)  # whatever a library prints belongs into the journal
+    os.umask(0o077)
+    given = handoff.receive(_STDIN)
+    _log_to_stderr(given)
+    life = Life(answer)
+    try:
+        uvloop.run(_live(main, given, life))
+    except NexusError as error:
+        _log.error("%s (%s)", error.message, error.code)
+        life.refuse(error)
+        return EXIT_REFUSED
+    return 0
+
+
+async def _live(main: Main, given: Handoff, life: Life) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_log_stray)
+    loop.add_signal_handler(signal.SIGTERM, life.stop.set)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor, which stops us in order
+    watcher = threading.Thread(
+        target=_follow_supervisor, args=(loop, life, given.settings.stop_grace_s), daemon=True, name="supervisor"
+    )
+    watcher.start()
+    await main(given, life)
+
+
+def _follow_supervisor(loop: asyncio.AbstractEventLoop, life: Life, grace_s: float) -> None:
+    """A thread of its own, so that even a stuck event loop cannot outlive the supervisor."""
+    while os.read(_STDIN, 1):
+        pass
+    try:
+        loop.call_soon_threadsafe(life.stop.set)
+    except RuntimeError:
+        return  # the loop is closed: this process is ending anyway
+    threading.Event().wait(grace_s + ORPHAN_EXTRA_S)
+    os._exit(1)
+
+
+def _log_stray(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Errors in callbacks that nobody awaits: their kind only, because their text may hold anything."""
+    error = context.get("exception")
+    _log.error("%s (%s)", context.get("message", "stray error"), type(error).__name__)
+
+
+def _log_to_stderr(given: Handoff) -> None:
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=given.settings.log_level.upper(),
+        format=f"%(asctime)s {given.process:<7} %(levelname)-7s %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S%z",
+    )
