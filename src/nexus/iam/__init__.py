@@ -1,1 +1,12 @@
-"""."""
+"""Who may do what: persons and machines, their factors and sessions, their rights, and the second pair of eyes.
+
+Promises:
+- every person proves two factors; no answer, and no time to answer, tells whether a login exists;
+- every right has a scope and an end date, and is the work of two people: whoever creates an identity cannot give it rights;
+- `gate.Gate.check` is the one place where a request of any door is allowed; whatever is not permitted is denied;
+- no set of roles lets one person complete a sensitive operation: `tests/security/test_four_eyes_proof.py`;
+- a change of rights is obeyed by every process from the next decision on.
+
+Its words: an *identity* is a person or a machine; a *grant* gives an identity a *role* within a *scope* for a time; an
+*action* is what a role allows; an *intent* is a sensitive operation that waits for its *approvals*.
+"""

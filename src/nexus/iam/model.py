@@ -1,0 +1,232 @@
+"""The values of identity and authorisation: identities, rights, sessions, intents, and how their states may change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from nexus.kernel.clock import DAY, HOUR, MINUTE, Instant
+from nexus.kernel.operation import Actor
+from nexus.kernel.secret import Secret
+
+MAX_GRANT = 366 * DAY
+"""A right lasts a year at most: whoever still needs it is looked at again (RG-40)."""
+MAX_CREDENTIAL = 366 * DAY
+"""An access key or a service token lasts a year at most."""
+SESSION_ABSOLUTE = 12 * HOUR
+"""A session ends this long after sign-in, whatever it does."""
+SESSION_IDLE = 30 * MINUTE
+"""A session ends after this long without a request."""
+ENROLMENT_VALID = 3 * DAY
+"""An enrolment code must be used within this time."""
+APPROVAL_VALID = DAY
+"""An intent expires this long after it was proposed."""
+PLATFORM_SCOPE = "platform"
+
+
+class Role(StrEnum):
+    """The nine roles. What each may do stands in `policy/*.cedar`; a patient is not a role."""
+
+    PLATFORM_OPERATOR = "platform_operator"
+    SECURITY_OFFICER = "security_officer"
+    KEY_CUSTODIAN = "key_custodian"
+    AUDITOR = "auditor"
+    DATA_PROTECTION_OFFICER = "data_protection_officer"
+    DATA_PROVIDER = "data_provider"
+    DATA_STEWARD = "data_steward"
+    RESEARCHER = "researcher"
+    OUTPUT_CHECKER = "output_checker"
+
+
+PRIVILEGED_ROLES = frozenset(
+    {
+        Role.PLATFORM_OPERATOR,
+        Role.SECURITY_OFFICER,
+        Role.KEY_CUSTODIAN,
+        Role.AUDITOR,
+        Role.DATA_PROTECTION_OFFICER,
+    }
+)
+"""Granted by four eyes only, and for the whole platform."""
+
+MACHINE_ROLES = frozenset({Role.PLATFORM_OPERATOR, Role.AUDITOR, Role.DATA_PROVIDER, Role.RESEARCHER})
+"""What a machine may hold: monitoring, log export, data in, computation. Nothing that gives rights or approves."""
+
+
+class Purpose(StrEnum):
+    """Why an operation is done. A closed list: an unknown purpose is refused."""
+
+    OPERATION = "operation"
+    CARE = "care"
+    RESEARCH = "research"
+    QUALITY = "quality"
+    SECURITY = "security"
+    AUDIT = "audit"
+    COMPLIANCE = "compliance"
+
+
+class IdentityKind(StrEnum):
+    PERSON = "person"
+    MACHINE = "machine"
+
+
+class IdentityState(StrEnum):
+    INVITED = "invited"
+    """Created; the person has not chosen a password and a second factor yet."""
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    DELETED = "deleted"
+
+
+IDENTITY_TRANSITIONS: Mapping[IdentityState, frozenset[IdentityState]] = {
+    IdentityState.INVITED: frozenset({IdentityState.ACTIVE, IdentityState.SUSPENDED, IdentityState.DELETED}),
+    IdentityState.ACTIVE: frozenset({IdentityState.INVITED, IdentityState.SUSPENDED, IdentityState.DELETED}),
+    IdentityState.SUSPENDED: frozenset({IdentityState.INVITED, IdentityState.ACTIVE, IdentityState.DELETED}),
+    IdentityState.DELETED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a decision needs to know of a person or a machine. `person` answers for it; a person answers for himself."""
+
+    id: str
+    kind: IdentityKind
+    name: str
+    state: IdentityState
+    person: str
+    created_by: str
+    created_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A human being with an account. `login` and `email` are unique: one account a person."""
+
+    id: str
+    login: str
+    name: str
+    email: str
+    state: IdentityState
+    created_by: str
+    created_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A program with credentials of its own; `owner` is the person who answers for it."""
+
+    id: str
+    name: str
+    owner: str
+    state: IdentityState
+    created_by: str
+    created_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role within a scope, from `starts_at` until just before `ends_at`.
+
+    A scope is `platform`, `site:<name>`, `project:<name>` or `bucket:<name>`.
+    """
+
+    id: str
+    identity: str
+    role: Role
+    scope: str
+    starts_at: Instant
+    ends_at: Instant
+    granted_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """An S3 access key with its secret: what a door needs to verify a signature. `purpose` is that of its requests."""
+
+    id: str
+    secret: Secret
+    actor: Actor
+    purpose: str
+    expires_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A signed-in person at one client. Its token is known to that client only; we keep a hash."""
+
+    id: str
+    person: str
+    origin: str
+    client: str
+    created_at: Instant
+    last_used_at: Instant
+    expires_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Founder:
+    """One of the first persons, with the roles that the founding ceremony gives."""
+
+    login: str
+    name: str
+    email: str
+    roles: frozenset[Role]
+
+
+class IntentState(StrEnum):
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXECUTED = "executed"
+    EXPIRED = "expired"
+
+
+INTENT_TRANSITIONS: Mapping[IntentState, frozenset[IntentState]] = {
+    IntentState.PROPOSED: frozenset({IntentState.APPROVED, IntentState.REJECTED, IntentState.EXPIRED}),
+    IntentState.APPROVED: frozenset({IntentState.EXECUTED, IntentState.REJECTED, IntentState.EXPIRED}),
+    IntentState.REJECTED: frozenset(),
+    IntentState.EXECUTED: frozenset(),
+    IntentState.EXPIRED: frozenset(),
+}
+
+
+class Approval(msgspec.Struct, frozen=True, kw_only=True):
+    """One person's agreement to the exact content of an intent."""
+
+    person: str
+    at: Instant
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
+    """A sensitive operation that waits for a second person. Approvals bind to `digest`, and so to every byte."""
+
+    id: str
+    operation: str
+    sentence: str
+    """What will happen, in words, for those who approve."""
+    resource: str
+    """`Type:id` of what is acted on."""
+    request: str
+    """The exact canonical JSON that will run."""
+    digest: str
+    """SHA-256 (hex) over operation, resource and request."""
+    requester: str
+    """Identity that proposed it."""
+    requester_person: str
+    """The person who answers for the requester; never one of the approvers."""
+    approver_role: Role
+    approvals_needed: int
+    approvals: tuple[Approval, ...]
+    state: IntentState
+    proposed_at: Instant
+    expires_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The exact operation that was approved: the name of its spec and its canonical JSON request."""
+
+    spec_name: str
+    request_json: bytes
