@@ -62,10 +62,7 @@ def _body_document(body: bytes) -> dict[str, Any]:
         return {}
     if too_deep(body):
         raise Invalid(f"JSON nested deeper than {MAX_JSON_DEPTH} levels", code="web.json-too-deep")
-    try:
-        document = msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
-        raise Invalid(f"the body is not JSON: {error}", code="web.not-json") from error
+    document = codec.parse(body)
     if not isinstance(document, dict):
         raise Invalid("Expected `object` - at `$`", code="web.invalid-request")
     return document

@@ -22,11 +22,15 @@ Leaf = Callable[[Any, str], Any]
 
 def decode(data: bytes, type_: Any) -> Any:
     """JSON bytes as a value of `type_`. Raises Invalid, naming the place, on anything that does not fit exactly."""
+    return from_builtins(parse(data), type_)
+
+
+def parse(data: bytes) -> Any:
+    """JSON bytes as dicts, lists and scalars. Raises Invalid on anything else."""
     try:
-        document = msgspec.json.decode(data)
-    except msgspec.DecodeError as error:
-        raise Invalid(f"the body is not JSON: {error}", code="web.not-json") from error
-    return from_builtins(document, type_)
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Invalid("the body is not JSON in UTF-8", code="web.not-json", hint=str(error)) from error
 
 
 def from_builtins(document: Any, type_: Any, *, strict: bool = True) -> Any:
@@ -139,7 +143,7 @@ def _list_changer(inner: Leaf | None) -> Leaf | None:
         return None
 
     def change(value: Any, path: str) -> Any:
-        if not isinstance(value, list):
+        if not isinstance(value, list | tuple):
             return value
         return [inner(item, f"{path}[{index}]") for index, item in enumerate(value)]
 

@@ -87,6 +87,7 @@ class Dispatcher:
         audit: AuditWriter,
         clock: Clock,
         purposes: Collection[str],
+        timeout_s: float = OPERATION_TIMEOUT_S,
     ) -> None:
         self.specs = {spec.name: spec for spec in specs}
         self._services = services
@@ -97,6 +98,7 @@ class Dispatcher:
         self._audit = audit
         self._clock = clock
         self._purposes = frozenset(purposes)
+        self._timeout_s = timeout_s
 
     def require_lease(self) -> None:
         """Raise Sealed or Unavailable while no operation would be performed."""
@@ -109,12 +111,12 @@ class Dispatcher:
         )
         attempt = _Attempt(op, spec.action or spec.name)
         try:
-            async with asyncio.timeout(OPERATION_TIMEOUT_S):
+            async with asyncio.timeout(self._timeout_s):
                 return await self._perform(spec, call, attempt)
         except NexusError as error:
             return await self._refuse(attempt, error)
         except TimeoutError:
-            return await self._refuse(attempt, _timed_out())
+            return await self._refuse(attempt, _timed_out(self._timeout_s))
         except Exception as error:  # the last line of defence: nothing unexpected reaches the client
             logger.error("operation %s failed: %s", attempt.op.id, _anatomy(error))
             return await self._refuse(attempt, NexusError("the operation failed", code="internal", hint=_TELL))
@@ -191,9 +193,9 @@ class Dispatcher:
 _TELL: Final = "give the operation id to whoever runs this platform"
 
 
-def _timed_out() -> NexusError:
+def _timed_out(seconds: float) -> NexusError:
     return Unavailable(
-        f"no result within {OPERATION_TIMEOUT_S} seconds; the operation may still take place",
+        f"no result within {seconds:g} seconds; the operation may still take place",
         code="web.timeout",
         hint="look for the operation id in the audit log before you retry",
     )
