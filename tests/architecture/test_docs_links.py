@@ -57,3 +57,17 @@ def test_decisions_are_numbered_without_a_gap_and_say_the_same_three_things():
         assert [part for part in ("Context", "Decision", "Consequences") if f"\n## {part}\n" not in text] == [], shown(
             record
         )
+
+
+def test_every_file_of_ours_that_is_named_anywhere_exists():
+    """In pages and in docstrings alike: `tests/…`, `docs/…`, `src/…`, with or without the name of a test."""
+    named = re.compile(
+        r"(?<![\w/.*-])((?:src|tests|docs|bench|deploy|requirements)/[\w./-]+\.(?:md|py|lock|service|json))(?:::(\w+))?"
+    )
+    missing = []
+    for path in project_files(".md", ".py"):
+        for name, test in named.findall(path.read_text()):
+            target = ROOT / name
+            if not target.exists() or (test and f"def {test}(" not in target.read_text()):
+                missing.append(f"{shown(path)}: {name} {test}".strip())
+    assert missing == []
