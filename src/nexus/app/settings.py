@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from nexus.kernel.errors import Invalid
+from nexus.kernel.secret import Secret
 
 PREFIX = "NEXUS_"
 DATA_VARIABLE = "NEXUS_DATA"
@@ -107,6 +108,35 @@ def shared_data_path(environment: Mapping[str, str] | None = None) -> Path | Non
     env = os.environ if environment is None else environment
     named = env.get("NEXUS_SHARED_DATA")
     return Path(named) if named else None
+
+
+class ClientSettings(Struct, frozen=True, kw_only=True):
+    """What the command line reads from its user's environment; its options win over each of these."""
+
+    url: str
+    """`NEXUS_URL`: address of the REST door. Empty: the platform of this machine's data directory."""
+    ca: Path | None
+    """`NEXUS_CA`: certificate of the authority that the door's certificate must come from."""
+    token: Secret | None
+    """`NEXUS_TOKEN`: a service token, for programs that do not sign in."""
+    state: Path
+    """`$XDG_STATE_HOME/nexus`: where sessions are kept."""
+    french: bool
+    """Whether `LC_ALL`, `LC_MESSAGES` or `LANG` ask for French."""
+
+
+def client_settings(environment: Mapping[str, str] | None = None) -> ClientSettings:
+    """The client's part of the environment."""
+    env = os.environ if environment is None else environment
+    token = env.get("NEXUS_TOKEN", "")
+    language = env.get("LC_ALL") or env.get("LC_MESSAGES") or env.get("LANG") or ""
+    return ClientSettings(
+        url=env.get("NEXUS_URL", ""),
+        ca=Path(env["NEXUS_CA"]) if env.get("NEXUS_CA") else None,
+        token=Secret(token.encode()) if token else None,
+        state=Path(env.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "nexus",
+        french=language.lower().startswith("fr"),
+    )
 
 
 def load(file: Path | None, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:

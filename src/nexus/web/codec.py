@@ -4,7 +4,7 @@ Inside, a time is an `Instant` (microseconds) and a credential a `Secret`; in JS
 types of the fields say which is which, so that no service writes a conversion of its own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
@@ -109,9 +109,9 @@ def _changer(type_: Any, leaf: Leaf) -> Leaf | None:
         return _record_changer(record, leaf)
     if origin in (Union, UnionType):
         return _union_changer(arguments, leaf)
-    if origin in (list, tuple, set, frozenset) and arguments:
+    if origin in (list, tuple, set, frozenset, Sequence) and arguments:
         return _list_changer(_changer(arguments[0], leaf))
-    if origin is dict and arguments:
+    if origin in (dict, Mapping) and arguments:
         return _dict_changer(_changer(arguments[1], leaf))
     return _changer(arguments[0], leaf) if origin is Annotated else None
 
