@@ -48,6 +48,14 @@ async def test_a_write_is_visible_and_recorded_once_acknowledged(db, recorder):
     assert recorder.entries == [ENTRY]
 
 
+async def test_a_peek_sees_each_commit_at_once(db):
+    assert db.peek("SELECT name FROM demo") is None
+    await db.write(insert("ana"))
+    assert db.peek("SELECT name FROM demo WHERE name = ?", ("ana",)) == ("ana",)
+    with pytest.raises(NexusError):
+        db.peek("SELECT nothing FROM nowhere")
+
+
 async def test_many_writers_share_commits_and_one_failure_touches_no_neighbour(db, recorder):
     jobs = [db.write(insert(name)) for name in ["a", "b", "a", *map(str, range(500))]]
     outcomes = await asyncio.gather(*jobs, return_exceptions=True)

@@ -146,6 +146,13 @@ class Database:
         finally:
             connection.execute("ROLLBACK")
 
+    def peek(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
+        """The first row of one statement, as of now: for checks too frequent for a snapshot of their own."""
+        try:
+            return self._reader().execute(sql, parameters).fetchone()
+        except apsw.Error as error:
+            raise _explain(error, self.path) from error
+
     # Writing
 
     async def write(self, work: Callable[[Transaction], Recorded[T]]) -> T:
