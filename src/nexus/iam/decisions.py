@@ -1,0 +1,146 @@
+"""Decisions: Cedar policies over a principal, an action, a resource and circumstances. Pure: no database, no clock.
+
+Policies are parsed once, checked against the schema, and cut into one small set for each action: a policy whose scope
+does not name the action cannot take part in a decision about it, so the smaller set decides the same in half the time.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+
+import cedarpy
+
+from nexus.iam.actions import ACTIONS, Action
+from nexus.iam.model import Role
+from nexus.iam.rules import ResourceFacts
+
+SCHEMA_FILE = "nexus.cedarschema"
+POLICY_FILES = ("roles.cedar", "own.cedar", "never.cedar")
+PRINCIPAL_TYPES = ("Person", "Machine")
+
+
+class PolicyError(ValueError):
+    """The policies that ship with the program do not fit their schema: the program must not start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks: `person` answers for `id`; `rights` are the scopes held now, by role."""
+
+    id: str
+    type: str
+    person: str
+    rights: Mapping[Role, frozenset[str]] = field(default_factory=dict)
+
+    def entity(self) -> dict[str, Any]:
+        """The principal in Cedar's JSON form."""
+        scopes = {role.value: sorted(held) for role, held in self.rights.items() if held}
+        return {"uid": {"type": self.type, "id": self.id}, "attrs": {"person": self.person, **scopes}, "parents": []}
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """`signed_in`: in a session opened with two factors, not by an access key or a service token."""
+
+    purpose: str
+    signed_in: bool
+
+
+class Policy:
+    """The policies, ready to decide. `version` names their exact text."""
+
+    def __init__(self, policies: str, schema: str, actions: Iterable[Action]) -> None:
+        """Raises PolicyError if a policy or the schema is wrong, or an action is named that does not exist."""
+        declared = tuple(actions)
+        text = f"{schema}\n{declare(declared)}"
+        result = cedarpy.validate_policies(policies, text)
+        if not result.validation_passed:
+            raise PolicyError("; ".join(str(error) for error in result.errors))
+        self.version = sha256(f"{text}\n{policies}".encode()).hexdigest()
+        self._schema = cedarpy.Schema.from_str(text)
+        parsed = json.loads(cedarpy.policies_to_json_str(policies))
+        self._slices = {action.name: _slice(parsed, action.name) for action in declared}
+
+    @staticmethod
+    @cache
+    def shipped() -> "Policy":
+        """The policies of this program."""
+        room = files("nexus.iam") / "policy"
+        policies = "\n".join((room / name).read_text("utf-8") for name in POLICY_FILES)
+        return Policy(policies, (room / SCHEMA_FILE).read_text("utf-8"), ACTIONS.values())
+
+    def prepare(self, principal: Principal) -> cedarpy.Entities:
+        """Parse a principal once, for many decisions.
+
+        Not checked against the schema here (that costs more than the decision): `Principal` and `ResourceFacts` can
+        only be built in its form, which a test holds them to, and the request itself is checked at each decision.
+        """
+        return cedarpy.Entities.from_json_str(json.dumps([principal.entity()]))
+
+    def decide(
+        self,
+        principal: Principal,
+        action: str,
+        resource: ResourceFacts,
+        circumstances: Circumstances,
+        *,
+        prepared: cedarpy.Entities | None = None,
+    ) -> bool:
+        """Whether it is permitted and nothing forbids it. An action without a policy, or an error, is a no.
+
+        Raises ValueError on a principal, action or resource that the schema does not know.
+        """
+        policies = self._slices.get(action)
+        if policies is None:
+            return False
+        base = prepared if prepared is not None else self.prepare(principal)
+        request = {
+            "principal": {"type": principal.type, "id": principal.id},
+            "action": {"type": "Action", "id": action},
+            "resource": {"type": resource.type, "id": resource.id},
+            "context": {"purpose": circumstances.purpose, "signed_in": circumstances.signed_in},
+        }
+        entities = base.with_added_json_str(json.dumps([resource.entity()]))
+        answer = cedarpy.is_authorized(request, policies, entities, self._schema)
+        return answer.allowed and not answer.diagnostics.errors
+
+    def check_form(self, principal: Principal, resource: ResourceFacts) -> None:
+        """Raise ValueError if either is not in the form that the schema declares. For tests: slow."""
+        cedarpy.Entities.from_json_str(json.dumps([principal.entity(), resource.entity()]), self._schema)
+
+
+def declare(actions: Iterable[Action]) -> str:
+    """The actions in Cedar's schema syntax."""
+    principals = ", ".join(PRINCIPAL_TYPES)
+    return "\n".join(
+        f'action "{action.name}" appliesTo {{ principal: [{principals}],'
+        f" resource: [{', '.join(action.resource_types)}], context: Circumstances }};"
+        for action in actions
+    )
+
+
+def _slice(parsed: Mapping[str, Any], action: str) -> cedarpy.PolicySet:
+    """The policies that can take part in a decision about `action`, their scope narrowed to just that action."""
+    narrow = {"op": "==", "entity": {"type": "Action", "id": action}}
+    kept = {
+        key: {**policy, "action": narrow}
+        for key, policy in parsed["staticPolicies"].items()
+        if _concerns(policy["action"], action)
+    }
+    return cedarpy.PolicySet.from_json_str(json.dumps({**parsed, "staticPolicies": kept}))
+
+
+def _concerns(scope: Mapping[str, Any], action: str) -> bool:
+    """Whether a policy with this action scope applies to `action`. Raises PolicyError on a form not used here."""
+    match scope:
+        case {"op": "==", "entity": {"id": named}}:
+            return bool(named == action)
+        case {"op": "in", "entities": [*listed]}:
+            return any(entity["id"] == action for entity in listed)
+        case {"op": "All"}:
+            return True
+    raise PolicyError("a policy names its actions by == or by a list")
