@@ -1,0 +1,66 @@
+"""One place that writes to the terminal: results to stdout, everything said to a person to stderr."""
+
+import json
+import sys
+from typing import Any, Final
+
+import click
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from nexus.app.cli.words import say
+from nexus.kernel.errors import NexusError
+from nexus.kernel.secret import Secret
+
+PIPE_WIDTH: Final = 200
+"""Columns when nobody looks: wide enough that no cell is folded."""
+
+
+class Terminal:
+    """`json` asks for documents instead of tables; then stdout holds nothing but JSON."""
+
+    def __init__(self, *, json: bool = False, french: bool = False) -> None:
+        self.json = json
+        self.french = french
+        self.out = Console(file=sys.stdout, width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
+        self.err = Console(file=sys.stderr, width=None if sys.stderr.isatty() else PIPE_WIDTH, highlight=False)
+
+    def say(self, key: str) -> str:
+        """The text for a key in the user's language."""
+        return say(key, french=self.french)
+
+    def document(self, value: Any) -> None:
+        """A result as JSON, for programs."""
+        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+    def show(self, thing: RenderableType) -> None:
+        """A result for people."""
+        self.out.print(thing)
+
+    def note(self, text: str | Text) -> None:
+        """Something beside the result."""
+        self.err.print(text, style="dim" if isinstance(text, str) else "")
+
+    def good(self, text: str, *, aside: str = "") -> None:
+        """It worked."""
+        self.err.print(Text.assemble(("✓ ", "bold green"), text, (f"  {aside}" if aside else "", "dim")))
+
+    def error(self, error: NexusError, operation: str = "") -> None:
+        """What went wrong: a sentence, what to do, and what to quote."""
+        if self.json:
+            document = {"code": error.code, "detail": error.message, "hint": error.hint, "kind": error.kind}
+            click.echo(json.dumps({**document, "operation": operation}, ensure_ascii=False), err=True)
+            return
+        self.err.print(Text.assemble(("✗ ", "bold red"), (error.message, "bold")))
+        if error.hint:
+            self.err.print(Text.assemble(("  → ", "yellow"), error.hint))
+        quoted = f"{self.say('operation')} {operation}" if operation else ""
+        self.err.print(Text("  " + " · ".join(part for part in (error.code, quoted) if part), "dim"))
+
+    def ask(self, key: str) -> str:
+        """A line from the person at the keyboard. Prompts go to stderr, so that stdout stays a result."""
+        return str(click.prompt(self.say(key), err=True))
+
+    def ask_secret(self, key: str) -> Secret:
+        """A line that is not echoed."""
+        return Secret(str(click.prompt(self.say(key), hide_input=True, err=True)).encode())

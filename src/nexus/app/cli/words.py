@@ -1,0 +1,55 @@
+"""What the command line says to people, in English and in French. Terms of the code and of the API stay English."""
+
+from collections.abc import Mapping
+from typing import Final
+
+WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "approve.ask": ("Do you approve exactly this?", "Validez-vous exactement ceci ?"),
+    "approve.left": ("approvals so far", "validations obtenues"),
+    "ask.code": ("Enrolment code", "Code d'enrôlement"),
+    "ask.login": ("Login", "Identifiant"),
+    "ask.new": ("New password", "Nouveau mot de passe"),
+    "ask.again": ("The same again", "Le même, encore une fois"),
+    "ask.password": ("Password", "Mot de passe"),
+    "ask.totp": ("Code of your authenticator", "Code de votre application d'authentification"),
+    "done": ("Done", "Fait"),
+    "empty": ("Nothing to show.", "Rien à afficher."),
+    "enrol.done": ("You are enrolled. Sign in with", "Vous êtes enrôlé. Connectez-vous avec"),
+    "enrol.scan": (
+        "Scan this with your authenticator application, then enter its code.",
+        "Scannez ceci avec votre application d'authentification, puis saisissez son code.",
+    ),
+    "held.approve": ("to approve", "pour valider"),
+    "held.execute": ("then, once approved", "puis, une fois validé"),
+    "held.expires": ("expires", "expire"),
+    "held.needs": ("needs", "requiert"),
+    "held.title": ("Held for a second person", "En attente d'une seconde personne"),
+    "held.what": ("what", "quoi"),
+    "login.done": ("Signed in as", "Connecté en tant que"),
+    "login.until": ("until", "jusqu'au"),
+    "logout.done": ("Signed out", "Déconnecté"),
+    "logout.none": ("You were not signed in.", "Vous n'étiez pas connecté."),
+    "more": ("more with", "la suite avec"),
+    "once": (
+        "Shown once, and kept nowhere: store it now.",
+        "Affiché une seule fois et conservé nulle part : mettez-le en lieu sûr maintenant.",
+    ),
+    "operation": ("operation", "opération"),
+    "receipt.all": ("receipts verify", "récépissés vérifiés"),
+    "stopped": ("Stopped.", "Interrompu."),
+    "unexpected": (
+        "This is a fault of Nexus, not yours. Please report it with the lines below.",
+        "C'est un défaut de Nexus, pas une erreur de votre part. Signalez-le avec les lignes ci-dessous.",
+    ),
+    "verify.bad": ("This log does not verify", "Ce journal n'est pas intègre"),
+    "verify.good": ("Everything verifies", "Tout est vérifié"),
+    "verify.unpinned": (
+        "Checked against the keys found beside it: this shows integrity, not origin. Give --policy from a trusted source.",
+        "Vérifié avec les clés trouvées à côté : intégrité seulement, pas l'origine. Donnez --policy d'une source sûre.",
+    ),
+}
+
+
+def say(key: str, *, french: bool) -> str:
+    """The text for a key in the user's language."""
+    return WORDS[key][french]
