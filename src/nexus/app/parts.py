@@ -1,0 +1,15 @@
+"""Names by which parts of the platform are known to each other: callers of the key service, and their operations."""
+
+from nexus.kernel.clock import Clock
+from nexus.kernel.ids import new_id
+from nexus.kernel.operation import Operation, system_actor
+
+SUPERVISOR, S3, API, WORKER = "supervisor", "s3", "api", "worker"
+CALLERS = (SUPERVISOR, S3, API, WORKER)
+"""Processes that call the key service, each with a token of its own."""
+PURPOSE = "operation"
+
+
+def platform_operation(part: str, clock: Clock) -> Operation:
+    """An operation that a part of the platform does by itself, now."""
+    return Operation(new_id("op"), system_actor(part), PURPOSE, clock.now(), origin="local", door=part)

@@ -1,0 +1,300 @@
+"""The supervisor: starts the platform's processes in order, keeps them alive, and stops them in the opposite order.
+
+1. Take the lock of the data directory.
+2. Listen on the control socket.
+3. Start the key service, and wait until it is unsealed.
+4. Bring the database's schema forward.
+5. Start worker, REST door and S3 door, each with a fresh certificate and its own token for the key service.
+6. Keep them until told to stop; then doors first, the key service last.
+"""
+
+import asyncio
+import hashlib
+import logging
+import secrets
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from nexus import __version__
+from nexus.app import custody, datadir, handoff, parts, pki, schema, serving
+from nexus.app.control import ControlServer, Request
+from nexus.app.custody import Part
+from nexus.app.datadir import DataDirectory
+from nexus.app.handoff import Handoff
+from nexus.app.keeping import Place, PlaceStatus
+from nexus.app.pki import Authority
+from nexus.app.settings import Settings
+from nexus.kernel.clock import Clock, SystemClock
+from nexus.kernel.errors import Conflict, Invalid, NexusError
+from nexus.kernel.secret import Secret
+from nexus.kms.client import KeyServiceClient
+from nexus.kms.model import KeyServiceStatus, ServiceState
+
+POLL_S = 0.2
+"""How often the seal is looked at while the platform waits to be unsealed."""
+RENEW_CHECK_S = 60.0
+TOKEN_BYTES = 32
+
+_log = logging.getLogger("nexus.supervisor")
+
+
+class Phase(StrEnum):
+    """Where the platform is in its life."""
+
+    STARTING = "starting"
+    SEALED = "sealed"
+    """Waits for the passphrase or the custodians' shares."""
+    OPENING = "opening"
+    """Unsealed; the database is being opened and the doors start."""
+    RUNNING = "running"
+    STOPPING = "stopping"
+
+
+class PlatformStatus(Struct, frozen=True, kw_only=True):
+    """What `nexus status` shows."""
+
+    phase: Phase
+    version: str
+    instance: str
+    data: str
+    demonstration: bool
+    s3: str
+    """Address of the S3 door."""
+    api: str
+    certificate_authority: str
+    processes: tuple[PlaceStatus, ...]
+    key_service: KeyServiceStatus | None
+
+
+Passphrase = Callable[[], Secret | None]
+"""Gives the passphrase each time it is needed, or None where custodians come to the machine."""
+
+
+class Supervisor:
+    """One platform on one machine."""
+
+    def __init__(
+        self,
+        directory: DataDirectory,
+        settings: Settings,
+        *,
+        passphrase: Passphrase = lambda: None,
+        on_phase: Callable[[Phase], None] = lambda phase: None,
+        clock: Clock | None = None,
+    ) -> None:
+        datadir.require_demonstration(directory, settings.demo_destruction_seconds)
+        self.directory = directory
+        self.phase = Phase.STARTING
+        self._settings = settings
+        self._passphrase = passphrase
+        self._on_phase = on_phase
+        self._clock = clock or SystemClock()
+        self._stop = asyncio.Event()
+        self._tokens = {caller: secrets.token_bytes(TOKEN_BYTES) for caller in parts.CALLERS}
+        self._kms = KeyServiceClient(
+            directory.kms_socket, caller=parts.SUPERVISOR, token=Secret(self._tokens[parts.SUPERVISOR])
+        )
+        self._places: list[Place] = []
+        self._ports: dict[str, int] = {}
+        self._renew_at = 0
+
+    def stop(self) -> None:
+        """Ask for the end; `run` returns once everything has stopped."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Run the platform until `stop`. Raises what keeps it from starting."""
+        custody.read_index(self.directory)
+        with ExitStack() as held:
+            lock = held.enter_context(datadir.locked(self.directory))
+            for door, port in ((parts.S3, self._settings.s3_port), (parts.API, self._settings.api_port)):
+                reserved = held.enter_context(serving.reserve_port(self._settings.host, port))
+                self._ports[door] = reserved.getsockname()[1]
+            async with ControlServer(self.directory.control_socket, self._answer):
+                try:
+                    await self._until_stopped(self._start(lock))
+                    if self.phase is Phase.RUNNING:
+                        await self._until_stopped(self._renew_certificates())
+                finally:
+                    await self._stop_everything()
+
+    async def unseal(self, secret: Secret) -> KeyServiceStatus:
+        """Hand a passphrase or one custodian's share to the key service."""
+        return await self._kms.unseal(secret, parts.platform_operation(parts.SUPERVISOR, self._clock))
+
+    # Starting
+
+    async def _start(self, lock: int) -> None:
+        kms = Place("kms", self._kms_handoff, inherit=[lock], started=self._unseal_by_passphrase)
+        self._places.append(kms)
+        await kms.open()
+        await self._kms.start()
+        await self._wait_unsealed()
+        self._enter(Phase.OPENING)
+        await schema.bring_forward(self._kms, self.directory, self._clock)
+        doors = [parts.WORKER, parts.API, *[parts.S3] * self._settings.s3_processes]
+        for name in doors:
+            place = Place(name, self._preparer(name), inherit=[lock])
+            self._places.append(place)
+            await place.open()
+        self._publish_endpoints()
+        self._enter(Phase.RUNNING)
+
+    async def _wait_unsealed(self) -> None:
+        while True:
+            status = await self._kms.status()
+            if status.state is ServiceState.UNSEALED:
+                return
+            if status.state is ServiceState.UNINITIALISED:
+                raise Conflict(
+                    "the key service was never initialised", code="kms.uninitialised", hint="found it: `nexus init`"
+                )
+            if self.phase is not Phase.SEALED:
+                self._enter(Phase.SEALED)
+            await asyncio.sleep(POLL_S)
+
+    async def _unseal_by_passphrase(self) -> None:
+        """After each start of the key service: it starts sealed, also when it was killed."""
+        try:
+            if (passphrase := self._passphrase()) is not None:
+                await self._kms.start()
+                await self.unseal(passphrase)
+        except NexusError as error:
+            _log.error("not unsealed: %s (%s)", error.message, error.code)
+
+    async def _kms_handoff(self) -> Handoff:
+        digests = {caller: hashlib.sha256(token).digest() for caller, token in self._tokens.items()}
+        return Handoff(process="kms", root=str(self.directory.root), settings=self._settings, kms_callers=digests)
+
+    def _preparer(self, name: str) -> Callable[[], Any]:
+        async def prepare() -> Handoff:
+            leaf = await self._issue_leaf() if name in self._ports else None
+            return Handoff(
+                process=name,
+                root=str(self.directory.root),
+                settings=self._settings,
+                kms_token=self._tokens[name],
+                port=self._ports.get(name, 0),
+                leaf=leaf,
+            )
+
+        return prepare
+
+    async def _issue_leaf(self) -> handoff.LeafParts:
+        """A certificate for one door. The authority's key is open for this call only."""
+        op = parts.platform_operation(parts.SUPERVISOR, self._clock)
+        key = await custody.open_part(self._kms, self.directory, Part.AUTHORITY, op)
+        try:
+            authority = Authority(self.directory.certificate_authority.read_bytes(), key)
+            names = [self._settings.host, *self._settings.names, socket.gethostname()]
+            leaf = pki.issue(authority, names, self._settings.certificate_hours, self._clock.now())
+        finally:
+            key.wipe()
+        self._renew_at = leaf.renew_at
+        return handoff.leaf_parts(leaf)
+
+    # Running
+
+    async def _until_stopped(self, work: Any) -> None:
+        """Run `work` to its end, or cancel it when the platform is told to stop."""
+        task, stop = asyncio.ensure_future(work), asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.cancel()
+            if not task.done():
+                task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    async def _renew_certificates(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_CHECK_S)
+            if self._clock.now() < self._renew_at:
+                continue
+            for place in [place for place in self._places if place.name in self._ports]:
+                try:
+                    await place.renew(self._settings.stop_grace_s)
+                except NexusError as error:  # sealed, most likely: the present certificate lasts a while yet
+                    _log.error("no new certificate for %s: %s", place.name, error.message)
+
+    def _publish_endpoints(self) -> None:
+        status = {"s3": self._address(parts.S3), "api": self._address(parts.API)}
+        datadir.write_durably(self.directory.endpoints, msgspec.json.encode(status))
+
+    def _address(self, door: str) -> str:
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._settings.host, self._settings.host)  # noqa: S104
+        return f"https://{f'[{host}]' if ':' in host else host}:{self._ports.get(door, 0)}"
+
+    async def _answer(self, request: Request) -> Any:
+        match request.do:
+            case "status":
+                return await self.status()
+            case "unseal":
+                if not request.secret:
+                    raise Invalid("a passphrase or a share is needed", code="control.secret")
+                return await self.unseal(Secret(request.secret.encode()))
+            case "seal":
+                return await self._kms.seal(parts.platform_operation(parts.SUPERVISOR, self._clock))
+            case "stop":
+                self.stop()
+                return None
+
+    async def status(self) -> PlatformStatus:
+        """What runs, and in what state the keys are."""
+        try:
+            key_service = await self._kms.status()
+        except NexusError:
+            key_service = None
+        sealed = key_service is None or key_service.state is not ServiceState.UNSEALED
+        return PlatformStatus(
+            phase=Phase.SEALED if sealed and self.phase is Phase.RUNNING else self.phase,
+            version=__version__,
+            instance=self.directory.instance,
+            data=str(self.directory.root),
+            demonstration=self.directory.is_demonstration,
+            s3=self._address(parts.S3),
+            api=self._address(parts.API),
+            certificate_authority=str(self.directory.certificate_authority),
+            processes=tuple(place.status() for place in self._places),
+            key_service=key_service,
+        )
+
+    # Stopping
+
+    async def _stop_everything(self) -> None:
+        self._enter(Phase.STOPPING)
+        self.directory.endpoints.unlink(missing_ok=True)
+        doors = [place for place in self._places if place.name in self._ports]
+        others = [place for place in reversed(self._places) if place.name not in self._ports]  # worker, then kms
+        await asyncio.gather(*(door.close(self._settings.stop_grace_s) for door in doors))
+        for place in others:
+            await place.close(self._settings.stop_grace_s)
+        await self._kms.close()
+
+    def _enter(self, phase: Phase) -> None:
+        self.phase = phase
+        _log.info("the platform is %s", phase.value)
+        self._on_phase(phase)
+
+
+def passphrase_from(file: Path | None) -> Passphrase:
+    """Reads the passphrase from a file each time it is needed; its first line counts."""
+    if file is None:
+        return lambda: None
+
+    def read() -> Secret | None:
+        try:
+            line = file.read_bytes().split(b"\n", 1)[0].rstrip(b"\r")
+        except OSError as error:
+            raise Invalid(f"{file} cannot be read: {error.strerror}", code="init.passphrase-file") from error
+        return Secret(line) if line else None
+
+    return read
