@@ -108,6 +108,15 @@ async def test_while_sealed_nothing_happens_and_nobody_is_even_asked_for(door):
     assert door.rights.asked == [] and door.book.seen == []
 
 
+async def test_while_sealed_the_operations_that_concern_the_seal_still_ask_who_it_is(door):
+    door.lease.held = False
+    door = replace(door, while_sealed=("note.list",))
+    async with door.client() as http, door.client("garbage") as stranger:
+        assert (await http.get("/v1/notes")).status_code == 200
+        assert (await http.get("/v1/notes/note_1")).status_code == 503
+        assert (await stranger.get("/v1/notes")).status_code == 401
+
+
 async def test_an_unknown_purpose_is_refused(door):
     async with door.client(**{"Nexus-Purpose": "curiosity"}) as http:
         answer = await http.get("/v1/notes")

@@ -36,6 +36,7 @@ class Door:
     lease: Leash = field(default_factory=Leash)
     clock: ManualClock = field(default_factory=ManualClock)
     timeout_s: float = 10
+    while_sealed: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         self.dispatcher = Dispatcher(
@@ -49,6 +50,7 @@ class Door:
             clock=self.clock,
             purposes=PURPOSES,
             timeout_s=self.timeout_s,
+            while_sealed=self.while_sealed,
         )
         self.app = rest_app(self.dispatcher, json.dumps(self.document()).encode())
 

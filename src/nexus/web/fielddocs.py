@@ -21,8 +21,9 @@ def field_docs(type_: Any) -> dict[str, str]:
 
 
 def class_doc(type_: Any) -> str:
-    """The first paragraph of a class's docstring, on one line."""
-    paragraph = (inspect.getdoc(get_origin(type_) or type_) or "").partition("\n\n")[0]
+    """The first paragraph of a class's own docstring, on one line; empty if it has none."""
+    own = getattr(get_origin(type_) or type_, "__dict__", {}).get("__doc__") or ""
+    paragraph = inspect.cleandoc(own).partition("\n\n")[0]
     return " ".join(paragraph.split())
 
 

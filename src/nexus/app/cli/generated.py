@@ -22,14 +22,19 @@ def operation_command(spec: OperationSpec, purposes: Sequence[str]) -> click.Com
     def run(**typed: Any) -> int:
         return perform(spec, typed)
 
-    purpose = click.Option(["--purpose"], type=click.Choice(list(purposes)), help="What for; it is audited.")
     return click.Command(
         spec.name.rpartition(".")[2],
         callback=run,
-        params=[*parameters(spec), purpose, *connection_options(), json_option()],
+        params=[*parameters(spec), _purpose_option(purposes), *connection_options(), json_option()],
         help=_help(spec),
         short_help=spec.summary,
     )
+
+
+def _purpose_option(purposes: Sequence[str]) -> click.Option:
+    """Not `--purpose`, which some requests have of their own: keys and credentials carry one for life."""
+    text = f"What this call is for; it is audited. One of {', '.join(purposes)}."
+    return click.Option(["--for", "purpose_of_call"], type=click.Choice(list(purposes)), metavar="PURPOSE", help=text)
 
 
 def _help(spec: OperationSpec) -> str:
@@ -49,7 +54,7 @@ def perform(spec: OperationSpec, typed: Mapping[str, Any]) -> int:
     with caller.client() if spec.action else caller.anonymous() as client:
         for name in missing_secrets(spec, document):
             document[name] = screen.ask_secret(f"ask.{name}").reveal().decode()
-        reply = client.call(spec, document, purpose=typed["purpose"] or "")
+        reply = client.call(spec, document, purpose=typed["purpose_of_call"] or "")
     return show(screen, spec, reply)
 
 

@@ -6,7 +6,7 @@ import click
 
 from nexus.app.cli.connection import Place, find
 from nexus.app.cli.rest_client import RestClient
-from nexus.app.cli.sessions import SessionFile
+from nexus.app.cli.sessions import SessionFile, StoredSession
 from nexus.app.cli.terminal import Terminal
 from nexus.app.settings import ClientSettings, client_settings
 from nexus.kernel.clock import SystemClock
@@ -55,6 +55,10 @@ class Caller:
         stored = self.sessions.get(self.place.url)
         if stored is None or not stored.token or stored.expires_at <= SystemClock().now():
             raise Unauthenticated("you are not signed in", code="cli.signed-out", hint="nexus login")
+        return self.client_of(stored)
+
+    def client_of(self, stored: StoredSession) -> RestClient:
+        """A client that is whoever opened a stored session."""
         return RestClient(self.place, stored.token)
 
 

@@ -1,0 +1,60 @@
+"""Every command that is not an operation, in the order of `nexus --help`. One line each; loaded only when called.
+
+A local command is a plain `click.Command`. It raises `NexusError` for whatever goes wrong, and `main` turns that into a
+message and an exit code. It takes `--json` (`options.json_option`) and writes through `options.terminal`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Final
+
+import click
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """Where a command is (`module:attribute`) and what it does, in English and in French."""
+
+    where: str
+    summary: str
+    resume: str
+
+    def load(self) -> click.Command:
+        """Import the command."""
+        module, _, attribute = self.where.partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+
+LOCAL: Final[Mapping[str, Local]] = {
+    "enrol": Local(
+        "nexus.app.cli.signin:enrol", "Choose password and second factor", "Choisir mot de passe et second facteur"
+    ),
+    "login": Local("nexus.app.cli.signin:login", "Sign in", "Se connecter"),
+    "logout": Local("nexus.app.cli.signin:logout", "Sign out", "Se déconnecter"),
+    "whoami": Local(
+        "nexus.app.cli.signin:whoami", "Show who you are and your rights", "Afficher qui vous êtes et vos droits"
+    ),
+    "approve": Local(
+        "nexus.app.cli.approving:approve", "Read what is held, and approve it", "Lire ce qui attend, et le valider"
+    ),
+    "reference": Local(
+        "nexus.app.cli.reference:reference", "Write the reference pages", "Écrire les pages de référence"
+    ),
+}
+"""Commands of the first level."""
+
+BESIDE_OPERATIONS: Final[Mapping[str, Mapping[str, Local]]] = {
+    "audit": {
+        "verify": Local(
+            "nexus.app.cli.verifying:verify",
+            "Verify a receipt or an exported log, offline",
+            "Vérifier un récépissé ou un journal exporté, hors ligne",
+        )
+    }
+}
+"""Local commands that stand in the group of a service."""
+
+HIDDEN: Final = frozenset({"reference"})
+"""For those who develop Nexus."""

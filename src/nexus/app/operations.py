@@ -1,0 +1,31 @@
+"""Every operation of the platform, in one table. REST, OpenAPI and the command line are generated from it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from nexus.audit.operations import OPERATIONS as AUDIT
+from nexus.iam.model import Purpose
+from nexus.iam.operations import OPERATIONS as IAM
+from nexus.kernel.operation import OperationSpec
+from nexus.kms.operations import OPERATIONS as KMS
+
+OPERATIONS: Final[tuple[OperationSpec, ...]] = (*IAM, *KMS, *AUDIT)
+PURPOSES: Final = tuple(purpose.value for purpose in Purpose)
+"""What an operation may be for."""
+WHILE_SEALED: Final = frozenset({"kms.service.status", "kms.service.unseal", "platform.status"})
+"""Operations that a sealed platform still performs, for those who are signed in: they look at the seal, or lift it."""
+SERVICES: Final[Mapping[str, str]] = {
+    "audit": "Who did what: the audit log, its proofs and its checks.",
+    "iam": "Who may do what: persons, machines, rights, sessions, approvals.",
+    "kms": "Who holds the keys: keys and their life, sealing.",
+    "objects": "Buckets. Objects travel over S3.",
+    "platform": "The platform as a whole.",
+}
+"""Each service in a sentence."""
+
+_BY_NAME: Final = {spec.name: spec for spec in OPERATIONS}
+
+
+def operation(name: str) -> OperationSpec:
+    """The operation of this name. Raises KeyError: a name in the code that is not in the table is a fault of ours."""
+    return _BY_NAME[name]
