@@ -4,6 +4,7 @@ Doors alone translate an error into HTTP, XML or an exit code; they map these cl
 Messages reach clients and logs: they never carry secrets, payloads or patient data.
 """
 
+from traceback import walk_tb
 from typing import ClassVar
 
 
@@ -78,3 +79,10 @@ class Damaged(NexusError):
     """Stored bytes, a proof or a signature do not verify. Never followed by the bytes themselves."""
 
     kind = "damaged"
+
+
+def anatomy(error: BaseException) -> str:
+    """Types and places of an error, for the log, without its message: messages of libraries may quote personal data."""
+    frames = [f"{frame.f_globals.get('__name__')}:{line}" for frame, line in walk_tb(error.__traceback__)]
+    cause = error.__cause__ or error.__context__
+    return f"{type(error).__name__} at {' > '.join(frames)}" + (f", after {anatomy(cause)}" if cause else "")
