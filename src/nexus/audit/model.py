@@ -35,7 +35,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 # audit.entry.list
 
 
-class ListEntries(Request):
+class ListEntries(Request, frozen=True, kw_only=True):
     """Filters are joined by "and"; entries come newest first. Times are RFC 3339, `since` included, `until` not."""
 
     actor: Term | None = None
@@ -54,7 +54,7 @@ class ListEntries(Request):
     limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE_ENTRIES)] = DEFAULT_PAGE_ENTRIES
 
 
-class ActorView(Result):
+class ActorView(Result, frozen=True, kw_only=True):
     id: str
     kind: str
     name: str = ""
@@ -62,13 +62,13 @@ class ActorView(Result):
     session: str | None = None
 
 
-class ResourceView(Result):
+class ResourceView(Result, frozen=True, kw_only=True):
     type: str
     id: str
     attributes: dict[str, str | bool | int] = {}
 
 
-class EntryContent(Result):
+class EntryContent(Result, frozen=True, kw_only=True):
     """What an entry says. Times are RFC 3339 with microseconds."""
 
     operation: str
@@ -89,7 +89,7 @@ class EntryContent(Result):
     details: dict[str, Any]
 
 
-class EntryView(Result):
+class EntryView(Result, frozen=True, kw_only=True):
     """One entry of the log. `content` is None once its person has been erased."""
 
     index: int
@@ -97,7 +97,7 @@ class EntryView(Result):
     content: EntryContent | None
 
 
-class EntryPage(Result):
+class EntryPage(Result, frozen=True, kw_only=True):
     entries: tuple[EntryView, ...]
     next: str | None
     """Cursor of the following, older page; None at the beginning of the log."""
@@ -106,11 +106,11 @@ class EntryPage(Result):
 # audit.entry.prove
 
 
-class ProveEntry(Request):
+class ProveEntry(Request, frozen=True, kw_only=True):
     index: Index
 
 
-class Receipt(Result):
+class Receipt(Result, frozen=True, kw_only=True):
     """A receipt in the C2SP tlog-proof form: docs/formats/receipt.md."""
 
     index: int
@@ -123,14 +123,14 @@ class Receipt(Result):
 # audit.entry.erase
 
 
-class ErasePerson(Request):
+class ErasePerson(Request, frozen=True, kw_only=True):
     """Make every entry sealed for this person unreadable, for good."""
 
     person: Term
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_REASON)]
 
 
-class Erasure(Result):
+class Erasure(Result, frozen=True, kw_only=True):
     person: str
     epochs: int
     """Epoch keys destroyed."""
@@ -141,11 +141,11 @@ class Erasure(Result):
 # audit.log.read, audit.log.configure
 
 
-class ReadLog(Request):
+class ReadLog(Request, frozen=True, kw_only=True):
     pass
 
 
-class WitnessSpec(Request):
+class WitnessSpec(Request, frozen=True, kw_only=True):
     """One witness: its name, where it answers, and its verifier keys (Ed25519 and ML-DSA-44)."""
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$")]
@@ -153,14 +153,14 @@ class WitnessSpec(Request):
     keys: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=4)]
 
 
-class LogPolicy(Request):
+class LogPolicy(Request, frozen=True, kw_only=True):
     """Who must cosign: `quorum` of `witnesses`, each with all its keys. No witness at all is allowed, and visible."""
 
     witnesses: Annotated[tuple[WitnessSpec, ...], msgspec.Meta(max_length=MAX_WITNESSES)] = ()
     quorum: Annotated[int, msgspec.Meta(ge=0, le=MAX_WITNESSES)] = 0
 
 
-class LogState(Result):
+class LogState(Result, frozen=True, kw_only=True):
     """The log as published: what an outsider needs in order to check it."""
 
     origin: str
@@ -180,11 +180,11 @@ class LogState(Result):
 # audit.log.verify
 
 
-class VerifyLog(Request):
+class VerifyLog(Request, frozen=True, kw_only=True):
     pass
 
 
-class Problem(Result):
+class Problem(Result, frozen=True, kw_only=True):
     """One thing that does not verify. `index` is the entry concerned, or None where it is not one entry."""
 
     code: str
@@ -192,7 +192,7 @@ class Problem(Result):
     message: str
 
 
-class Verification(Result):
+class Verification(Result, frozen=True, kw_only=True):
     """Outcome of a check. `problems` come lowest index first; at most MAX_PROBLEMS are listed."""
 
     ok: bool
@@ -214,7 +214,7 @@ class Verification(Result):
 # audit.log.export
 
 
-class ExportLog(Request):
+class ExportLog(Request, frozen=True, kw_only=True):
     """One page of the log as the checkpoint of `size` entries fixes it (0: the latest)."""
 
     first: Index = 0
@@ -224,7 +224,7 @@ class ExportLog(Request):
     """Whether payloads come along in the clear."""
 
 
-class ExportedEntry(Result):
+class ExportedEntry(Result, frozen=True, kw_only=True):
     index: int
     leaf: bytes
     """Leaf data: what the Merkle tree hashes."""
@@ -233,7 +233,7 @@ class ExportedEntry(Result):
     """Canonical JSON, where it was asked for and is not erased."""
 
 
-class ExportPage(Result):
+class ExportPage(Result, frozen=True, kw_only=True):
     checkpoint: str
     size: int
     policy: str

@@ -1,0 +1,39 @@
+"""The schema of the audit log. Entries are never altered or removed: the triggers refuse it, whoever asks."""
+
+from nexus.crypto.merkle import EMPTY_ROOT
+from nexus.kernel.database import Migration
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(
+        "audit",
+        1,
+        (
+            # The tree head: one row, replaced by compare-and-swap, so that the log has one line of growth.
+            "CREATE TABLE audit_head (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL,"
+            " root BLOB NOT NULL, frontier BLOB NOT NULL, erasures INTEGER NOT NULL) STRICT",
+            f"INSERT INTO audit_head VALUES (1, 0, x'{EMPTY_ROOT.hex()}', x'', 0)",
+            "CREATE TRIGGER audit_head_grows BEFORE UPDATE ON audit_head"
+            " WHEN NEW.size < OLD.size OR NEW.erasures < OLD.erasures"
+            " BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END",
+            "CREATE TRIGGER audit_head_stays BEFORE DELETE ON audit_head"
+            " BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END",
+            # One row for each entry: what the tree hashes, and the sealed payload.
+            "CREATE TABLE audit_leaf (position INTEGER PRIMARY KEY, leaf BLOB NOT NULL, epoch INTEGER NOT NULL,"
+            " sealed BLOB NOT NULL) STRICT",
+            "CREATE TRIGGER audit_leaf_unaltered BEFORE UPDATE ON audit_leaf"
+            " BEGIN SELECT RAISE(ABORT, 'an audit entry is never altered'); END",
+            "CREATE TRIGGER audit_leaf_unremoved BEFORE DELETE ON audit_leaf"
+            " BEGIN SELECT RAISE(ABORT, 'an audit entry is never removed'); END",
+            # Epoch keys, sealed to the audit public key. Erased: person and key are gone, the row says by what.
+            "CREATE TABLE audit_epoch (id INTEGER PRIMARY KEY, person BLOB, sealed BLOB, erased_by TEXT) STRICT",
+            "CREATE INDEX audit_epoch_person ON audit_epoch (person) WHERE person IS NOT NULL",
+            "CREATE TABLE audit_checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL,"
+            " published_at INTEGER NOT NULL, witnessed INTEGER NOT NULL) STRICT",
+            # Keyed filters over blocks of entries: they speed searches up and say nothing without the private key.
+            "CREATE TABLE audit_filter (block INTEGER PRIMARY KEY, first_at TEXT NOT NULL, last_at TEXT NOT NULL,"
+            " bits BLOB NOT NULL) STRICT",
+            "CREATE TABLE audit_policy (id INTEGER PRIMARY KEY CHECK (id = 1), body BLOB NOT NULL) STRICT",
+            "CREATE TABLE audit_shipped (id TEXT PRIMARY KEY, source TEXT NOT NULL, position INTEGER NOT NULL) STRICT",
+        ),
+    ),
+)
