@@ -164,19 +164,15 @@ class Checkpointer:
 
     async def _cosign(self, witness: Witness, note: Note, head: store.Head) -> tuple[NoteSignature, ...]:
         known = self._known.get(witness.name, 0)
-        try:
-            lines = await self._cosign_from(witness, note, known, head)
-        except Refused as refusal:
-            size = refusal.size
-            if size is None or size > head.size:
-                await self._recall(witness, head.size)
-                raise Unavailable(f"witness {witness.name} refuses without evidence", code="audit.witness") from None
+        for _ in range(2):  # what we believe it knows, then what it says it knows
             try:
-                lines = await self._cosign_from(witness, note, size, head)
-            except Refused:
-                await self._recall(witness, head.size)
-                raise Unavailable(f"witness {witness.name} refuses without evidence", code="audit.witness") from None
-        return lines
+                return await self._cosign_from(witness, note, known, head)
+            except Refused as refusal:
+                if refusal.size is None or refusal.size > head.size:
+                    break
+                known = refusal.size
+        await self._recall(witness, head.size)
+        raise Unavailable(f"witness {witness.name} refuses, but shows no evidence", code="audit.witness-unavailable")
 
     async def _cosign_from(self, witness: Witness, note: Note, old: int, head: store.Head) -> tuple[NoteSignature, ...]:
         proof = await asyncio.to_thread(self._prove_growth, old, head.size)
@@ -186,7 +182,7 @@ class Checkpointer:
         except Damaged:
             complete = False
         if not complete:
-            raise Unavailable(f"witness {witness.name} answered with a bad signature", code="audit.witness")
+            raise Unavailable(f"witness {witness.name} answered with a bad signature", code="audit.witness-unavailable")
         return lines
 
     def _prove_growth(self, old: int, new: int) -> list[bytes]:

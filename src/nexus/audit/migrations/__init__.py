@@ -1,6 +1,5 @@
 """The schema of the audit log. Entries are never altered or removed: the triggers refuse it, whoever asks."""
 
-from nexus.crypto.merkle import EMPTY_ROOT
 from nexus.kernel.database import Migration
 
 MIGRATIONS: tuple[Migration, ...] = (
@@ -11,7 +10,9 @@ MIGRATIONS: tuple[Migration, ...] = (
             # The tree head: one row, replaced by compare-and-swap, so that the log has one line of growth.
             "CREATE TABLE audit_head (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL,"
             " root BLOB NOT NULL, frontier BLOB NOT NULL, erasures INTEGER NOT NULL) STRICT",
-            f"INSERT INTO audit_head VALUES (1, 0, x'{EMPTY_ROOT.hex()}', x'', 0)",
+            # An empty log: its root is the SHA-256 of nothing.
+            "INSERT INTO audit_head VALUES"
+            " (1, 0, x'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', x'', 0)",
             "CREATE TRIGGER audit_head_grows BEFORE UPDATE ON audit_head"
             " WHEN NEW.size < OLD.size OR NEW.erasures < OLD.erasures"
             " BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END",
