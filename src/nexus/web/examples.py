@@ -18,6 +18,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "after": "",
     "bucket": "chu-lyon-ingress",
     "email": "ada.martin@chu-lyon.example",
+    "key_id": f"key_{_ID_BODY}",
     "login": "ada.martin",
     "name": "Ada Martin",
     "origin": "192.0.2.17",

@@ -13,8 +13,8 @@ from nexus.web.binding import has_body, path_fields
 from nexus.web.dispatch import DEFAULT_PURPOSE
 from nexus.web.examples import example_of, value
 from nexus.web.fielddocs import class_doc
-from nexus.web.problem import KINDS, MEDIA_TYPE, Problem, problem_of
-from nexus.web.schemas import REF, Json, Schemas
+from nexus.web.problem import KINDS, MEDIA_TYPE, ProblemDetails, problem_of
+from nexus.web.schemas import Json, Schemas, references
 
 _ABOUT: Final = (
     "Every operation of Nexus but object traffic, which speaks S3. Sign in for a bearer token; name a purpose in"
@@ -33,11 +33,11 @@ def openapi(
     services: Mapping[str, str],
 ) -> Json:
     """The document. `intent` is what a sensitive operation answers; `services` says each service's purpose in words."""
-    schemas = Schemas([*(s.request for s in specs), *(s.result for s in specs if s.result), Problem, intent])
+    schemas = Schemas([*(s.request for s in specs), *(s.result for s in specs if s.result), ProblemDetails, intent])
     paths: dict[str, Json] = {}
     for spec in specs:
         paths.setdefault(spec.path, {})[spec.method.lower()] = _operation(spec, schemas, purposes, intent)
-    return {
+    document = {
         "openapi": "3.1.0",
         "info": {
             "title": "Nexus",
@@ -50,13 +50,16 @@ def openapi(
         "tags": [{"name": name, "description": text} for name, text in services.items()],
         "paths": paths,
         "components": {
-            "schemas": schemas.published(),
-            "responses": {kind.__name__: _problem_response(kind, title) for kind, _, title in KINDS},
+            "schemas": schemas.named,
+            "responses": {kind.__name__: _problem_response(kind, title, schemas) for kind, _, title in KINDS},
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "A session token or a service token."}
             },
         },
     }
+    _drop_unused(document)
+    plain: Json = msgspec.json.decode(msgspec.json.encode(document))  # tuples become lists, enums their values
+    return plain
 
 
 def command_of(spec: OperationSpec) -> str:
@@ -140,9 +143,17 @@ def _json(schema: Json) -> Json:
     return {"content": {"application/json": {"schema": schema}}}
 
 
-def _problem_response(kind: type[NexusError], title: str) -> Json:
+def _problem_response(kind: type[NexusError], title: str, schemas: Schemas) -> Json:
     what = "what happened and to what"
     error = Throttled(what, retry_after_s=60) if kind is Throttled else kind(what)
     problem = problem_of(error, "op_01jd3v8f2x7q9k4m6n0p5r1s2t")
-    content = {"schema": {"$ref": REF.format(name="Problem")}, "example": msgspec.to_builtins(problem)}
+    content = {"schema": schemas.reference(ProblemDetails), "example": msgspec.to_builtins(problem)}
     return {"description": f"{HTTPStatus(problem.status).phrase}: {title}.", "content": {MEDIA_TYPE: content}}
+
+
+def _drop_unused(document: Json) -> None:
+    """Requests stand where they are sent, not among the named schemas."""
+    components = document["components"]
+    while unused := components["schemas"].keys() - references(document):
+        for name in unused:
+            del components["schemas"][name]

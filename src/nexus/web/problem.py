@@ -46,7 +46,7 @@ STATUS_OF_CODE: Final = {
 """The door's own refusals, where HTTP has a status that says more than the kind's."""
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
+class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True):
     """What went wrong, in words for a person (`detail`, `hint`) and in stable terms for a program (`code`, `kind`)."""
 
     type: str
@@ -59,10 +59,10 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     operation: str = ""
 
 
-def problem_of(error: NexusError, operation: str = "") -> Problem:
+def problem_of(error: NexusError, operation: str = "") -> ProblemDetails:
     """The problem document of an error; `operation` is the id that auditors search for."""
     status, title = next((status, title) for kind, status, title in KINDS if isinstance(error, kind))
-    return Problem(
+    return ProblemDetails(
         type=f"{TYPE_BASE}#{error.kind}",
         title=title,
         status=STATUS_OF_CODE.get(error.code, status),
@@ -83,7 +83,7 @@ def headers_of(error: NexusError) -> dict[str, str]:
     return {}
 
 
-def error_of(problem: Problem) -> NexusError:
+def error_of(problem: ProblemDetails) -> NexusError:
     """The inverse, for clients: the same class, message, code and hint."""
     kind = next((kind for kind, _, _ in KINDS if kind.kind == problem.kind), NexusError)
     if kind is Throttled:

@@ -15,16 +15,14 @@ REF: Final = "#/components/schemas/{name}"
 
 
 class Schemas:
-    """JSON schemas of all types, with times as text and with the fields' own words."""
+    """JSON schemas of all types, with times as text and with the fields' own words. `named`: those that have a name."""
 
     def __init__(self, types: Sequence[Any]) -> None:
         self._types = list(dict.fromkeys(types))
         records = list(dict.fromkeys(record for type_ in self._types for record in _records(type_)))
         every = list(dict.fromkeys([*self._types, *records]))
-        references, self._components = msgspec.json.schema_components(
-            every, schema_hook=codec.schema_hook, ref_template=REF
-        )
-        self._references = dict(zip(every, references, strict=True))
+        found, self.named = msgspec.json.schema_components(every, schema_hook=codec.schema_hook, ref_template=REF)
+        self._references = dict(zip(every, found, strict=True))
         for record in records:
             _mend(self.of(record), record)
 
@@ -35,12 +33,16 @@ class Schemas:
 
     def of(self, type_: Any) -> Json:
         """The schema of a Struct or a dataclass."""
-        schema: Json = self._components[self._references[type_]["$ref"].rpartition("/")[2]]
+        schema: Json = self.named[self._references[type_]["$ref"].rpartition("/")[2]]
         return schema
 
-    def published(self) -> Json:
-        """Every named schema, for `components/schemas`."""
-        return self._components
+
+def references(node: Any) -> set[str]:
+    """Names of the schemas that a document refers to."""
+    if isinstance(node, dict):
+        own = {node["$ref"].rpartition("/")[2]} if isinstance(node.get("$ref"), str) else set()
+        return own.union(*map(references, node.values()))
+    return set().union(*map(references, node)) if isinstance(node, list | tuple) else set()
 
 
 def _records(type_: Any) -> Iterable[Any]:
@@ -56,10 +58,20 @@ def _mend(schema: Json, record: Any) -> None:
     docs = field_docs(record)
     schema["description"] = class_doc(record)
     for name, type_ in (codec.fields_of(record) or {}).items():
+        _anchor_as_ecma(schema["properties"][name])
         if _holds_time(type_):
             schema["properties"][name] = _time_as_text(schema["properties"][name])
         if name in docs:
             schema["properties"][name].setdefault("description", docs[name])
+
+
+def _anchor_as_ecma(schema: Json) -> None:
+    """JSON schema's regular expressions know `^` and `$`, not Python's anchors."""
+    if "pattern" in schema:
+        schema["pattern"] = schema["pattern"].replace(r"\A", "^").replace(r"\Z", "$")
+    for part in [*schema.get("anyOf", ()), schema.get("items")]:
+        if isinstance(part, dict):
+            _anchor_as_ecma(part)
 
 
 def _holds_time(type_: Any) -> bool:

@@ -13,7 +13,7 @@ from nexus.kernel.errors import NexusError, Unavailable
 from nexus.kernel.operation import OperationSpec
 from nexus.web.binding import has_body, path_fields
 from nexus.web.dispatch import OPERATION_TIMEOUT_S
-from nexus.web.problem import MEDIA_TYPE, Problem, error_of
+from nexus.web.problem import MEDIA_TYPE, ProblemDetails, error_of
 
 CLIENT: Final = "nexus-cli"
 """User-Agent; a session is bound to it, so it does not change with versions."""
@@ -68,7 +68,7 @@ class RestClient:
         response = self._send(spec, document, {"Nexus-Purpose": purpose} if purpose else {})
         operation = response.headers.get("nexus-operation", "")
         if response.headers.get("content-type") == MEDIA_TYPE:
-            problem = msgspec.json.decode(response.content, type=Problem)
+            problem = msgspec.json.decode(response.content, type=ProblemDetails)
             raise Refused(error_of(problem), problem.operation)
         if not response.is_success:
             raise Refused(
