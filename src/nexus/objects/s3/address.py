@@ -1,0 +1,59 @@
+"""Where a request points: a bucket and a key, from the path (path style) or the host (virtual-host style)."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nexus.objects.s3 import errors
+from nexus.objects.s3.errors import Refusal
+from nexus.objects.s3.http import percent_decode
+
+MAX_KEY_BYTES = 1_024
+"""Bytes of a key in UTF-8."""
+
+_PORT = re.compile(r":[0-9]{1,5}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """`bucket` and `key` are decoded and otherwise exactly as sent: `..`, `//` and slashes at the ends have no meaning."""
+
+    bucket: str | None = None
+    key: str | None = None
+
+
+def locate(path: bytes, host: str, domains: Sequence[str]) -> Address:
+    """The address of a request. `path` is as sent; `domains` are those whose first label names a bucket."""
+    if not path.startswith(b"/"):
+        raise Refusal(errors.INVALID_URI)
+    bucket = _bucket_of_host(host, domains) if domains else None
+    if bucket is not None:
+        return Address(bucket, _key(path[1:]))
+    raw_bucket, _, raw_key = path[1:].partition(b"/")
+    if not raw_bucket and not raw_key and len(path) == 1:
+        return Address()
+    return Address(_text(raw_bucket), _key(raw_key))
+
+
+def _bucket_of_host(host: str, domains: Sequence[str]) -> str | None:
+    name = _PORT.sub("", host).lower()
+    for domain in domains:
+        if name.endswith("." + domain):
+            return name[: -len(domain) - 1]
+    return None
+
+
+def _key(raw: bytes) -> str | None:
+    if not raw:
+        return None
+    key = _text(raw)
+    if len(key.encode()) > MAX_KEY_BYTES:
+        raise Refusal(errors.KEY_TOO_LONG)
+    return key
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return percent_decode(raw).decode()
+    except UnicodeDecodeError as error:
+        raise Refusal(errors.INVALID_URI, "the path is not UTF-8") from error

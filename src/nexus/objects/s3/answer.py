@@ -1,0 +1,70 @@
+"""What goes out: headers that every answer carries, error documents, and bodies of any size."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import cast
+from urllib.parse import unquote
+
+from nexus.kernel.errors import Throttled
+from nexus.objects import errors as store
+from nexus.objects.s3.errors import Refusal
+from nexus.objects.s3.http import Response, Send, xml
+from nexus.objects.s3.times import http_date
+from nexus.objects.s3.xml import Node, render
+
+NOT_MODIFIED = 304
+RETRY_AFTER_S = 1
+"""What a client is told to wait when a part of the platform is down."""
+
+
+def refusal_response(refusal: Refusal, cause: BaseException, request_id: str, raw_path: bytes, method: str) -> Response:
+    """The error document of a refusal; without a body where HTTP allows none."""
+    if method == "HEAD" or refusal.s3.status == NOT_MODIFIED:
+        response = Response(refusal.s3.status)
+    else:
+        response = xml(render("Error", _document(refusal, request_id, raw_path), namespace=""), refusal.s3.status)
+    _add_headers(response, cause)
+    if refusal.s3.status == 503:
+        response.add("retry-after", cause.retry_after_s if isinstance(cause, Throttled) else RETRY_AFTER_S)
+    return response
+
+
+def _document(refusal: Refusal, request_id: str, raw_path: bytes) -> list[Node]:
+    nodes: list[Node] = [("Code", refusal.s3.name), ("Message", refusal.message), *refusal.details.items()]
+    if refusal.hint:
+        nodes.append(("Hint", refusal.hint))
+    return [*nodes, ("Resource", unquote(raw_path.decode("latin-1"), errors="replace")), ("RequestId", request_id)]
+
+
+def _add_headers(response: Response, cause: BaseException) -> None:
+    if isinstance(cause, store.NotModified):
+        response.add("etag", f'"{cause.etag}"')
+        response.add("last-modified", http_date(cause.last_modified))
+    elif isinstance(cause, store.IsDeleteMarker):
+        response.add("x-amz-delete-marker", "true")
+        response.add("x-amz-version-id", cause.version_id)
+        if cause.named:
+            response.add("allow", "DELETE")
+            response.add("last-modified", http_date(cause.last_modified))
+    elif isinstance(cause, store.RangeNotSatisfiable):
+        response.add("content-range", f"bytes */{cause.size}")
+
+
+async def send_response(send: Send, response: Response, request_id: str, *, close: bool) -> None:
+    """Send an answer. Raises what the body raises: the server then breaks the connection, short of its length."""
+    headers = response.headers
+    headers.append((b"x-amz-request-id", request_id.encode()))
+    body = response.body
+    length = response.length if response.length is not None else len(cast(bytes, body))
+    if response.status not in (204, NOT_MODIFIED):
+        headers.append((b"content-length", str(length).encode()))
+    if close:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    if isinstance(body, bytes):
+        await send({"type": "http.response.body", "body": body})
+        return
+    async with aclosing(cast("AsyncGenerator[bytes]", body)) as chunks:
+        async for chunk in chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,210 @@
+"""The one path of every S3 request, in numbered steps.
+
+1. The request is read: its line, its headers, its address, its verb.
+2. The lease on the keys is held, or nothing happens.
+3. The signature says who sent it.
+4. The purpose is one of the closed list.
+5. The resource is named and the gate allows actor, action and resource, or nothing happens.
+6. The verb runs; the store records its entry before the first byte of an answer leaves.
+7. The answer is sent.
+
+Whatever raises on the way becomes one audit entry and one error document; without the entry the answer is 503.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from nexus.iam.model import Purpose
+from nexus.kernel.clock import Clock
+from nexus.kernel.errors import Denied, NexusError, Throttled, Unauthenticated, Unavailable, anatomy
+from nexus.kernel.ids import new_id
+from nexus.kernel.operation import ANONYMOUS, PLATFORM, Detail, Entry, Operation, Resource
+from nexus.objects.s3 import errors, placement, unsupported
+from nexus.objects.s3.address import Address, locate
+from nexus.objects.s3.answer import refusal_response, send_response
+from nexus.objects.s3.authenticate import Authenticator, Caller
+from nexus.objects.s3.call import Call, Door
+from nexus.objects.s3.endpoint import Verb, action_of, route
+from nexus.objects.s3.errors import Refusal
+from nexus.objects.s3.explain import explain
+from nexus.objects.s3.http import Receive, Request, Response, Scope, Send, client_of, has_body, read
+from nexus.objects.s3.ports import AccessKeys, AuditWriter, Gate, Lease, Placements
+from nexus.objects.s3.stream import BodyStream
+from nexus.objects.s3.verbs import HANDLERS
+from nexus.objects.service import ObjectService
+
+DOOR = "s3"
+UNREADABLE = "objects.request"
+"""The action in the entry of a request that never became a verb."""
+MAX_CONCURRENT = 512
+"""Requests under way in one worker; one more is told to slow down."""
+MAX_CLIENT_CHARS = 256
+"""Characters of the User-Agent that the log keeps."""
+_PURPOSES = frozenset(Purpose)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """How far a request came: what its entry will say if it is refused or fails."""
+
+    op: Operation
+    action: str = UNREADABLE
+    resource: Resource = PLATFORM
+    details: dict[str, Detail] = field(default_factory=dict)
+
+
+class S3App:
+    """The ASGI application. One for each worker process; `wipe()` when the platform is sealed."""
+
+    def __init__(
+        self, door: Door, *, lease: Lease, authenticator: Authenticator, clock: Clock, domains: Sequence[str]
+    ) -> None:
+        self._door = door
+        self._lease = lease
+        self._authenticator = authenticator
+        self._clock = clock
+        self._domains = tuple(domain.lower() for domain in domains)
+        self._under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise NotImplementedError("this door speaks HTTP only")
+        self._under_way += 1
+        try:
+            await self._serve(scope, receive, send)
+        finally:
+            self._under_way -= 1
+
+    def wipe(self) -> None:
+        """Forget what was derived from access keys."""
+        self._authenticator.wipe()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        stream = BodyStream(receive)
+        op = Operation(
+            new_id("op"),
+            ANONYMOUS,
+            Purpose.OPERATION,
+            self._clock.now(),
+            client_of(scope),
+            DOOR,
+            client=_user_agent(scope),
+        )
+        attempt = _Attempt(op)
+        try:
+            response = await self._perform(scope, attempt, stream)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._record(attempt, Unavailable("the door was closed", code="s3.cancelled")))
+            raise
+        except Exception as error:  # the last line of defence: nothing unexpected reaches the client
+            response = await self._refuse(scope, attempt, error)
+        close = not stream.ended and has_body(scope) and not await stream.drain()
+        await send_response(send, response, op.id, close=close)
+
+    async def _perform(self, scope: Scope, attempt: _Attempt, stream: BodyStream) -> Response:
+        if self._under_way > MAX_CONCURRENT:
+            raise Refusal(errors.SLOW_DOWN)
+        request = read(scope)
+        address = locate(request.path, request.headers.get("host", ""), self._domains)
+        verb = _name(attempt, request, address)
+        self._lease.require()
+        caller = self._authenticate(attempt, request)
+        unsupported.refuse_unsupported(request.headers)
+        call = Call(self._door, attempt.op, request, caller, stream, address.bucket or "", address.key or "")
+        return await HANDLERS[verb](self._admit(verb, attempt, call))
+
+    def _authenticate(self, attempt: _Attempt, request: Request) -> Caller:
+        caller = self._authenticator.authenticate(request)
+        attempt.op = replace(attempt.op, actor=caller.access_key.actor)
+        attempt.op = replace(attempt.op, purpose=_purpose(request.headers, caller))
+        return caller
+
+    def _admit(self, verb: Verb, attempt: _Attempt, call: Call) -> Call:
+        """The call, once the gate has allowed it. Raises Denied, NotFound (bucket) or Refusal."""
+        if verb is Verb.LIST_BUCKETS:
+            return call  # the answer holds those buckets only that the gate lets the actor see
+        if verb is Verb.CREATE_BUCKET:
+            where = placement.place(call.request, call.op.actor, self._door.placements)
+            attempt.resource = where.resource(call.bucket_name)
+            self._door.gate.check(attempt.op, attempt.action, attempt.resource)
+            return replace(call, placement=where)
+        bucket = self._door.bucket(attempt.op, attempt.action, call.bucket_name)
+        attempt.resource = bucket.resource
+        unsupported.require_owner(call.request.headers, bucket)
+        return replace(call, found=bucket)
+
+    async def _refuse(self, scope: Scope, attempt: _Attempt, error: Exception) -> Response:
+        if not isinstance(error, NexusError):
+            logger.error("request %s failed: %s", attempt.op.id, anatomy(error))
+        try:
+            await self._record(attempt, error)
+        except Exception as unwritten:  # say only that, whatever the first error was
+            logger.error("request %s could not be recorded: %s", attempt.op.id, anatomy(unwritten))
+            error = Unavailable("the audit log cannot be written", code="s3.unrecorded")
+        return refusal_response(explain(error), error, attempt.op.id, scope["raw_path"], scope["method"])
+
+    async def _record(self, attempt: _Attempt, error: Exception) -> None:
+        await self._door.audit.record(_entry(attempt, error))
+
+
+def create_app(
+    objects: ObjectService,
+    *,
+    access_keys: AccessKeys,
+    gate: Gate,
+    lease: Lease,
+    audit: AuditWriter,
+    placements: Placements,
+    clock: Clock,
+    region: str,
+    domains: Sequence[str] = (),
+) -> S3App:
+    """The S3 door as an ASGI application.
+
+    `region` is the only one that signatures may name; `domains` are host names whose first label names a bucket
+    (virtual-host style), besides path style, which always works.
+    """
+    door = Door(objects, gate, audit, placements, region)
+    return S3App(
+        door, lease=lease, authenticator=Authenticator(access_keys, clock, region), clock=clock, domains=domains
+    )
+
+
+def _name(attempt: _Attempt, request: Request, address: Address) -> Verb:
+    """The verb of a request; from here on its entry says what was tried on what."""
+    if address.bucket is not None:
+        attempt.resource = Resource("Bucket", address.bucket)
+    if address.key is not None:
+        attempt.details["key"] = address.key
+    verb = route(request, address)
+    attempt.action = action_of(verb, request.query)
+    return verb
+
+
+def _purpose(headers: Mapping[str, str], caller: Caller) -> Purpose:
+    name = headers.get("x-nexus-purpose", caller.access_key.purpose)
+    if name not in _PURPOSES:
+        raise Refusal(
+            errors.INVALID_ARGUMENT,
+            f"x-nexus-purpose must be one of {', '.join(Purpose)}",
+            ArgumentName="x-nexus-purpose",
+        )
+    return Purpose(name)
+
+
+def _entry(attempt: _Attempt, error: Exception) -> Entry:
+    refused = isinstance(error, Denied | Unauthenticated | Throttled) or explain(error).s3.status == 403
+    write = attempt.op.denied if refused else attempt.op.failed
+    code = error.code if isinstance(error, NexusError) else "internal"
+    return write(attempt.action, attempt.resource, code=code, **attempt.details)
+
+
+def _user_agent(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"user-agent":
+            return str(value[:MAX_CLIENT_CHARS].decode("latin-1"))
+    return ""

@@ -1,0 +1,123 @@
+"""Who sends a request: claim, clock, key, signature, in this order; the key's owner is believed only at the end."""
+
+import hmac
+from calendar import timegm
+from dataclasses import dataclass
+from time import strptime
+
+from nexus.iam.model import AccessKey
+from nexus.kernel.clock import SECOND, Clock
+from nexus.kernel.errors import Unauthenticated
+from nexus.kernel.secret import Secret
+from nexus.objects.s3 import claim as claims
+from nexus.objects.s3 import errors
+from nexus.objects.s3.claim import Claim
+from nexus.objects.s3.errors import Refusal
+from nexus.objects.s3.http import Request, percent_decode
+from nexus.objects.s3.ports import AccessKeys
+from nexus.objects.s3.signature import SigningKeys, canonical_request, sign, string_to_sign
+
+MAX_SKEW_SECONDS = 15 * 60
+"""How far a client's clock may be from ours."""
+UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
+
+_MUST_BE_SIGNED = ("x-amz-", "x-nexus-")
+_SIGNATURE_PARAMETER = b"X-Amz-Signature"
+_NOBODYS_SECRET = Secret(b"an unknown access key id is checked against this, so that it takes as long as a known one")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated sender, and what the signatures of a signed body start from."""
+
+    access_key: AccessKey
+    claim: Claim
+    signing_key: bytes
+
+
+class Authenticator:
+    """Verifies signatures for one region. One for each worker."""
+
+    def __init__(self, access_keys: AccessKeys, clock: Clock, region: str) -> None:
+        self._access_keys = access_keys
+        self._clock = clock
+        self._region = region
+        self._signing_keys = SigningKeys()
+
+    def authenticate(self, request: Request) -> Caller:
+        """The sender of a request. Raises Refusal with S3's code for what is wrong."""
+        # 1. The claim is well formed, for this region and service.
+        claim = claims.read(request, self._region)
+        # 2. It is made now.
+        self._check_time(claim)
+        # 3. It covers everything that could change the meaning of the request.
+        _check_coverage(request, claim)
+        # 4. The signature is that of the key; an unknown key costs the same work.
+        known, access_key = self._find(claim.access_key_id)
+        signing_key = self._signing_keys.derive(
+            claim.access_key_id if known else "",
+            access_key.secret if access_key else _NOBODYS_SECRET,
+            claim.date,
+            claim.region,
+        )
+        genuine = hmac.compare_digest(sign(signing_key, _message(request, claim)), claim.signature)
+        if access_key is None:
+            raise Refusal(errors.INVALID_ACCESS_KEY_ID)
+        if not genuine:
+            raise Refusal(errors.SIGNATURE_DOES_NOT_MATCH)
+        return Caller(access_key, claim, signing_key)
+
+    def wipe(self) -> None:
+        """Forget derived keys: the platform was sealed."""
+        self._signing_keys.wipe()
+
+    def _find(self, access_key_id: str) -> tuple[bool, AccessKey | None]:
+        try:
+            return True, self._access_keys.access_key(access_key_id)
+        except Unauthenticated:
+            return False, None
+
+    def _check_time(self, claim: Claim) -> None:
+        now = self._clock.now() // SECOND
+        try:
+            signed_at = timegm(strptime(claim.timestamp, "%Y%m%dT%H%M%SZ"))
+        except ValueError as error:
+            raise Refusal(errors.ACCESS_DENIED, "the date of the request is not a date") from error
+        if claim.expires is not None:
+            if now < signed_at - MAX_SKEW_SECONDS:
+                raise Refusal(errors.ACCESS_DENIED, "Request is not valid yet")
+            if now > signed_at + claim.expires:
+                raise Refusal(errors.ACCESS_DENIED, "Request has expired")
+        elif abs(now - signed_at) > MAX_SKEW_SECONDS:
+            raise Refusal(errors.REQUEST_TIME_TOO_SKEWED, MaxAllowedSkewMilliseconds=MAX_SKEW_SECONDS * 1_000)
+
+
+def _check_coverage(request: Request, claim: Claim) -> None:
+    missing = [name for name in request.headers if name.startswith(_MUST_BE_SIGNED) and name not in claim.signed]
+    if "host" not in claim.signed:
+        missing.append("host")
+    if missing:
+        raise Refusal(
+            errors.ACCESS_DENIED,
+            "There were headers present in the request which were not signed",
+            HeadersNotSigned=", ".join(missing),
+        )
+
+
+def _message(request: Request, claim: Claim) -> bytes:
+    """The string to sign of a request."""
+    parameters = request.parameters
+    if claim.expires is None:
+        payload_hash = request.headers.get("x-amz-content-sha256", "")
+    else:
+        parameters = [pair for pair in parameters if pair[0] != _SIGNATURE_PARAMETER]
+        payload_hash = request.headers.get("x-amz-content-sha256", UNSIGNED_PAYLOAD)
+    canonical = canonical_request(
+        request.method,
+        percent_decode(request.path),
+        parameters,
+        headers=request.headers,
+        signed=claim.signed,
+        payload_hash=payload_hash,
+    )
+    return string_to_sign(claim.timestamp, claim.scope, canonical)

@@ -1,0 +1,103 @@
+"""ListBuckets, CreateBucket, DeleteBucket, HeadBucket, GetBucketLocation, and a bucket's versioning."""
+
+from nexus.kernel.errors import Denied
+from nexus.objects.model import Bucket, Versioning
+from nexus.objects.s3 import errors
+from nexus.objects.s3.call import Call
+from nexus.objects.s3.errors import Refusal
+from nexus.objects.s3.http import Response, xml
+from nexus.objects.s3.paging import owner
+from nexus.objects.s3.times import xml_time
+from nexus.objects.s3.xml import MAX_DOCUMENT, Node, parse, render
+
+
+async def list_buckets(call: Call) -> Response:
+    """ListBuckets: those that the actor may see, and no trace of the others."""
+    prefix = call.query("prefix") or ""
+    buckets = [bucket for bucket in await call.door.objects.buckets.list(call.op) if bucket.name.startswith(prefix)]
+    visible: list[Node] = [
+        (
+            "Bucket",
+            [("Name", bucket.name), ("CreationDate", xml_time(bucket.created_at)), ("BucketRegion", call.door.region)],
+        )
+        for bucket in buckets
+        if _may_list(call, bucket)
+    ]
+    return xml(render("ListAllMyBucketsResult", [("Buckets", visible), ("Owner", owner(call.op.actor.id))]))
+
+
+def _may_list(call: Call, bucket: Bucket) -> bool:
+    try:
+        call.door.gate.check(call.op, "objects.bucket.list", bucket.resource)
+    except Denied:
+        return False
+    return True
+
+
+async def create_bucket(call: Call) -> Response:
+    """CreateBucket, where its placement says; the gate has allowed exactly that."""
+    placement = call.placement
+    assert placement is not None
+    await _check_location(call)
+    await call.door.objects.buckets.create(
+        call.op,
+        call.bucket_name,
+        site=placement.site,
+        project=placement.project,
+        kind=placement.kind,
+        key_id=call.door.placements.key_for(placement.site, placement.project),
+    )
+    response = Response()
+    response.add("location", f"/{call.bucket_name}")
+    return response
+
+
+async def _check_location(call: Call) -> None:
+    body = await call.payload().read(MAX_DOCUMENT)
+    if not body:
+        return
+    location = parse(body, "CreateBucketConfiguration").find("LocationConstraint")
+    if location and location != call.door.region:
+        raise Refusal(errors.ILLEGAL_LOCATION_CONSTRAINT)
+
+
+async def delete_bucket(call: Call) -> Response:
+    """DeleteBucket: an empty one only."""
+    await call.door.objects.buckets.delete(call.op, call.bucket)
+    return Response(204)
+
+
+async def head_bucket(call: Call) -> Response:
+    """HeadBucket."""
+    await call.door.objects.buckets.head(call.op, call.bucket)
+    response = Response()
+    response.add("x-amz-bucket-region", call.door.region)
+    return response
+
+
+async def get_bucket_location(call: Call) -> Response:
+    """GetBucketLocation: the region of this endpoint; us-east-1 has no name there, by S3's tradition."""
+    await call.door.objects.buckets.head(call.op, call.bucket)
+    region = "" if call.door.region == "us-east-1" else call.door.region
+    return xml(render("LocationConstraint", region))
+
+
+async def get_bucket_versioning(call: Call) -> Response:
+    """GetBucketVersioning: an empty document while it was never on."""
+    await call.door.objects.buckets.head(call.op, call.bucket)
+    state = call.bucket.versioning
+    return xml(
+        render("VersioningConfiguration", [("Status", None if state is Versioning.OFF else state.value.capitalize())])
+    )
+
+
+async def put_bucket_versioning(call: Call) -> Response:
+    """PutBucketVersioning: Enabled or Suspended; MFA delete is not implemented."""
+    document = await call.document("VersioningConfiguration")
+    if document.find("MfaDelete") == "Enabled":
+        raise Refusal(errors.NOT_IMPLEMENTED, "MfaDelete is not implemented")
+    status = document.find("Status")
+    if status not in ("Enabled", "Suspended"):
+        raise Refusal(errors.MALFORMED_XML, "Status must be Enabled or Suspended")
+    await call.door.objects.buckets.set_versioning(call.op, call.bucket, Versioning(status.lower()))
+    return Response()

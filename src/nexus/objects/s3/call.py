@@ -1,0 +1,90 @@
+"""One admitted request: what every verb gets. The gate has allowed it already."""
+
+from dataclasses import dataclass
+
+from nexus.kernel.errors import NotFound
+from nexus.kernel.operation import Operation
+from nexus.objects.model import Bucket, BucketKind, bucket_resource
+from nexus.objects.s3 import errors
+from nexus.objects.s3.authenticate import Caller
+from nexus.objects.s3.checksums import Algorithm
+from nexus.objects.s3.errors import Refusal
+from nexus.objects.s3.http import Request
+from nexus.objects.s3.payload import Payload, framing
+from nexus.objects.s3.placement import Placement
+from nexus.objects.s3.ports import AuditWriter, Gate, Placements
+from nexus.objects.s3.stream import BodyStream
+from nexus.objects.s3.xml import MAX_DOCUMENT, Document, parse
+from nexus.objects.service import ObjectService
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What the verbs use of the world."""
+
+    objects: ObjectService
+    gate: Gate
+    audit: AuditWriter
+    placements: Placements
+    region: str
+
+    def bucket(self, op: Operation, action: str, name: str) -> Bucket:
+        """The bucket of this name, in which the actor may do `action`. Raises Denied or NotFound.
+
+        To who may not look, a bucket that does not exist and one of somebody else are the same.
+        """
+        try:
+            bucket = self.objects.buckets.find(name)
+        except NotFound:
+            self.gate.check(op, action, bucket_resource(name, "", "", BucketKind.STANDARD))
+            raise
+        self.gate.check(op, action, bucket.resource)
+        return bucket
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`op` is who and why; `bucket` is set for every verb but ListBuckets and CreateBucket, `key` for object verbs."""
+
+    door: Door
+    op: Operation
+    request: Request
+    caller: Caller
+    stream: BodyStream
+    bucket_name: str
+    key: str
+    found: Bucket | None = None
+    placement: Placement | None = None
+    """Where the new bucket of a CreateBucket belongs."""
+
+    @property
+    def bucket(self) -> Bucket:
+        if self.found is None:
+            raise Refusal(errors.NO_SUCH_BUCKET)
+        return self.found
+
+    @property
+    def version_id(self) -> str | None:
+        """The version that the query names, or None for the latest one."""
+        version_id = self.request.query.get("versionId")
+        if version_id == "":
+            raise Refusal(errors.INVALID_ARGUMENT, "Version id cannot be the empty string", ArgumentName="versionId")
+        return version_id
+
+    def header(self, name: str) -> str | None:
+        return self.request.headers.get(name)
+
+    def query(self, name: str) -> str | None:
+        return self.request.query.get(name)
+
+    def payload(self, *, also: Algorithm | None = None, own_checksum: bool = True) -> Payload:
+        """The body, to be read once. `also` is a checksum to compute besides the announced one."""
+        how = framing(self.request, presigned=self.caller.claim.expires is not None, own_checksum=own_checksum)
+        return Payload(self.stream, how, self.caller, also=also)
+
+    async def document(self, root: str, payload: Payload | None = None) -> Document:
+        """The body as an XML document. Raises Refusal if there is none or it is malformed."""
+        body = await (payload or self.payload()).read(MAX_DOCUMENT)
+        if not body:
+            raise Refusal(errors.MISSING_REQUEST_BODY)
+        return parse(body, root)

@@ -1,0 +1,146 @@
+"""What a request says about who signed it: read from the Authorization header or the query, believed by nobody yet."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nexus.objects.s3 import errors
+from nexus.objects.s3.errors import Code, Refusal
+from nexus.objects.s3.http import Request
+from nexus.objects.s3.signature import ALGORITHM, SERVICE
+
+MAX_PRESIGNED_SECONDS = 604_800
+"""Seven days: the longest life of a presigned URL, as in S3."""
+MAX_SIGNED_HEADERS = 64
+
+_TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+_SIGNATURE = re.compile(r"[0-9a-f]{64}")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]{1,128}")
+_SIGV2_PARAMETERS = ("AWSAccessKeyId", "Signature")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A well-formed claim. `timestamp` is as in x-amz-date; `expires` (seconds) is set for presigned URLs only."""
+
+    access_key_id: str
+    date: str
+    region: str
+    signed: tuple[str, ...]
+    signature: str
+    timestamp: str
+    expires: int | None = None
+
+    @property
+    def scope(self) -> str:
+        return f"{self.date}/{self.region}/{SERVICE}/aws4_request"
+
+
+def read(request: Request, region: str) -> Claim:
+    """The claim of a request. Raises Refusal: AccessDenied without one, or S3's code for what is wrong with it."""
+    header = request.headers.get("authorization")
+    in_query = "X-Amz-Algorithm" in request.query or "X-Amz-Signature" in request.query
+    if header is not None and in_query:
+        raise Refusal(errors.INVALID_ARGUMENT, "Only one auth mechanism allowed; you used a header and the query")
+    if "x-amz-security-token" in request.headers or "X-Amz-Security-Token" in request.query:
+        raise Refusal(errors.INVALID_TOKEN)
+    if header is not None:
+        return _from_header(header, request.headers, region)
+    if in_query:
+        return _from_query(request.query, region)
+    if any(name in request.query for name in _SIGV2_PARAMETERS):
+        raise _only_version_4()
+    raise Refusal(errors.ACCESS_DENIED, "Anonymous access is not possible here: sign the request")
+
+
+def _from_header(header: str, headers: Mapping[str, str], region: str) -> Claim:
+    algorithm, _, rest = header.partition(" ")
+    if algorithm != ALGORITHM:
+        raise _only_version_4()
+    fields = {}
+    for item in rest.split(","):
+        name, equals, value = item.strip().partition("=")
+        if not equals or name in fields:
+            raise _malformed_header("it is not a list of name=value")
+        fields[name] = value
+    if set(fields) != {"Credential", "SignedHeaders", "Signature"}:
+        raise _malformed_header("it needs Credential, SignedHeaders and Signature")
+    timestamp = headers.get("x-amz-date")
+    if timestamp is None:
+        raise Refusal(errors.ACCESS_DENIED, "AWS authentication requires a valid x-amz-date header")
+    return _claim(
+        errors.AUTHORIZATION_HEADER_MALFORMED,
+        region,
+        credential=fields["Credential"],
+        signed=fields["SignedHeaders"],
+        signature=fields["Signature"],
+        timestamp=timestamp,
+    )
+
+
+def _from_query(query: Mapping[str, str], region: str) -> Claim:
+    wrong = errors.AUTHORIZATION_QUERY_PARAMETERS_ERROR
+    if query.get("X-Amz-Algorithm") != ALGORITHM:
+        raise Refusal(wrong, f"X-Amz-Algorithm only supports {ALGORITHM}")
+    try:
+        credential, signed, signature, timestamp, life = (
+            query[f"X-Amz-{name}"] for name in ("Credential", "SignedHeaders", "Signature", "Date", "Expires")
+        )
+    except KeyError as error:
+        raise Refusal(wrong, f"Query-string authentication requires {error.args[0]}") from error
+    if not life.isascii() or not life.isdigit() or len(life) > 6 or not 1 <= int(life) <= MAX_PRESIGNED_SECONDS:
+        raise Refusal(wrong, f"X-Amz-Expires must be between 1 and {MAX_PRESIGNED_SECONDS} seconds")
+    return _claim(
+        wrong,
+        region,
+        credential=credential,
+        signed=signed,
+        signature=signature,
+        timestamp=timestamp,
+        expires=int(life),
+    )
+
+
+def _claim(
+    wrong: Code,
+    region: str,
+    *,
+    credential: str,
+    signed: str,
+    signature: str,
+    timestamp: str,
+    expires: int | None = None,
+) -> Claim:
+    parts = credential.rsplit("/", 4)
+    if len(parts) != 5 or not parts[0] or len(parts[0]) > 128:
+        raise Refusal(wrong, "the credential must be <access-key-id>/<date>/<region>/s3/aws4_request")
+    access_key_id, date, named_region, service, terminator = parts
+    if not _TIMESTAMP.fullmatch(timestamp):
+        raise Refusal(errors.ACCESS_DENIED, "AWS authentication requires a valid date: YYYYMMDDTHHMMSSZ")
+    if date != timestamp[:8]:
+        raise Refusal(wrong, "the date of the credential is not the date of the request")
+    if named_region != region:
+        raise Refusal(wrong, f"the region is wrong; expecting '{region}'", Region=region)
+    if service != SERVICE or terminator != "aws4_request":
+        raise Refusal(wrong, "the credential must end with /s3/aws4_request")
+    if not _SIGNATURE.fullmatch(signature):
+        raise Refusal(wrong, "the signature must be 64 lower-case hexadecimal digits")
+    names = tuple(signed.split(";"))
+    if (
+        len(names) > MAX_SIGNED_HEADERS
+        or list(names) != sorted(set(names))
+        or not all(map(_HEADER_NAME.fullmatch, names))
+    ):
+        raise Refusal(wrong, "the signed headers must be lower-case names, sorted, each once")
+    return Claim(access_key_id, date, named_region, names, signature, timestamp, expires)
+
+
+def _malformed_header(what: str) -> Refusal:
+    return Refusal(errors.AUTHORIZATION_HEADER_MALFORMED, f"The authorization header is malformed; {what}.")
+
+
+def _only_version_4() -> Refusal:
+    return Refusal(
+        errors.INVALID_REQUEST,
+        f"The authorization mechanism you have provided is not supported. Please use {ALGORITHM}.",
+    )

@@ -1,0 +1,113 @@
+"""DeleteObject and DeleteObjects."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nexus.kernel.errors import Denied, NexusError
+from nexus.objects.model import MAX_BULK_DELETE, Deleted, DeleteTarget, WriteConditions
+from nexus.objects.s3 import conditions, errors
+from nexus.objects.s3.address import MAX_KEY_BYTES
+from nexus.objects.s3.call import Call
+from nexus.objects.s3.errors import Refusal
+from nexus.objects.s3.explain import explain
+from nexus.objects.s3.get import add_version
+from nexus.objects.s3.http import Response, xml
+from nexus.objects.s3.xml import Document, Node, render
+
+VERSION_ACTION = "objects.version.delete"
+
+
+async def delete_object(call: Call) -> Response:
+    """DeleteObject: a version for good, or a delete marker; deleting nothing succeeds."""
+    deleted = await call.door.objects.deleting.delete(
+        call.op, call.bucket, call.key, version_id=call.version_id, conditions=conditions.of_delete(call)
+    )
+    response = Response(204)
+    add_version(response, call.bucket, deleted.version_id)
+    if deleted.is_delete_marker:
+        response.add("x-amz-delete-marker", "true")
+    return response
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    targets: Sequence[DeleteTarget]
+    quiet: bool
+
+
+async def delete_objects(call: Call) -> Response:
+    """DeleteObjects: up to 1,000 targets, an answer and an audit entry for each."""
+    order = await _read(call)
+    allowed, refused = await _authorise(call, order.targets)
+    outcomes = iter(await call.door.objects.deleting.delete_many(call.op, call.bucket, allowed) if allowed else ())
+    nodes: list[Node] = []
+    for index, target in enumerate(order.targets):
+        outcome = refused.get(index) or next(outcomes)
+        if isinstance(outcome, NexusError):
+            nodes.append(("Error", _error(target, outcome)))
+        elif not order.quiet:
+            nodes.append(("Deleted", _deleted(target, outcome)))
+    return xml(render("DeleteResult", nodes))
+
+
+async def _read(call: Call) -> _Order:
+    payload = call.payload()
+    if payload.how.md5 is None and payload.how.expected is None:
+        raise Refusal(errors.INVALID_REQUEST, "DeleteObjects needs Content-MD5 or a checksum")
+    document = await call.document("Delete", payload)
+    elements = document.all("Object")
+    if not 1 <= len(elements) <= MAX_BULK_DELETE:
+        raise Refusal(errors.MALFORMED_XML, f"Delete needs 1 to {MAX_BULK_DELETE} objects")
+    return _Order([_target(element) for element in elements], document.find("Quiet") == "true")
+
+
+def _target(element: Document) -> DeleteTarget:
+    key = element.require("Key")
+    if not 1 <= len(key.encode()) <= MAX_KEY_BYTES:
+        raise Refusal(errors.MALFORMED_XML if not key else errors.KEY_TOO_LONG)
+    etag, size = element.find("ETag"), element.find("Size")
+    if size is not None and not (size.isascii() and size.isdigit() and len(size) < 20):
+        raise Refusal(errors.MALFORMED_XML, "Size is not a number")
+    return DeleteTarget(
+        key=key,
+        version_id=element.find("VersionId") or None,
+        conditions=WriteConditions(
+            if_match=(etag.strip('"'),) if etag else (),
+            if_last_modified=conditions.date(element.find("LastModifiedTime")),
+            if_size=None if size is None else int(size),
+        ),
+    )
+
+
+async def _authorise(call: Call, targets: Sequence[DeleteTarget]) -> tuple[list[DeleteTarget], dict[int, NexusError]]:
+    """The targets that the actor may delete, and a recorded refusal for each of the others, by position."""
+    if all(target.version_id is None for target in targets):
+        return list(targets), {}
+    try:
+        call.door.gate.check(call.op, VERSION_ACTION, call.bucket.resource)
+    except Denied as denied:
+        refused: dict[int, NexusError] = {}
+        for index, target in enumerate(targets):
+            if target.version_id is not None:
+                entry = call.op.denied(VERSION_ACTION, call.bucket.resource, key=target.key, code=denied.code)
+                await call.door.audit.record(entry)
+                refused[index] = denied
+        return [target for target in targets if target.version_id is None], refused
+    return list(targets), {}
+
+
+def _deleted(target: DeleteTarget, outcome: Deleted) -> list[Node]:
+    nodes: list[Node] = [("Key", target.key), ("VersionId", target.version_id)]
+    if outcome.is_delete_marker:
+        nodes += [("DeleteMarker", True), ("DeleteMarkerVersionId", outcome.version_id)]
+    return nodes
+
+
+def _error(target: DeleteTarget, error: NexusError) -> list[Node]:
+    refusal = explain(error)
+    return [
+        ("Key", target.key),
+        ("VersionId", target.version_id),
+        ("Code", refusal.s3.name),
+        ("Message", refusal.message),
+    ]

@@ -1,0 +1,158 @@
+"""What a request asks for: one of S3's verbs, from its method, its address and its sub-resource.
+
+S3 hides many verbs behind query parameters. A sub-resource that we do not have is refused, never ignored: `PUT
+/bucket/key?legal-hold` must not overwrite the object with a document about it.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+
+from nexus.objects.s3 import errors
+from nexus.objects.s3.address import Address
+from nexus.objects.s3.errors import Refusal
+from nexus.objects.s3.http import Request
+
+COPY_SOURCE = "x-amz-copy-source"
+
+
+class Verb(Enum):
+    """A verb of S3 by its name in AWS's reference, and the action of ours that it needs."""
+
+    LIST_BUCKETS = ("ListBuckets", "objects.bucket.list")
+    CREATE_BUCKET = ("CreateBucket", "objects.bucket.create")
+    DELETE_BUCKET = ("DeleteBucket", "objects.bucket.delete")
+    HEAD_BUCKET = ("HeadBucket", "objects.bucket.read")
+    GET_BUCKET_LOCATION = ("GetBucketLocation", "objects.bucket.read")
+    GET_BUCKET_VERSIONING = ("GetBucketVersioning", "objects.bucket.read")
+    PUT_BUCKET_VERSIONING = ("PutBucketVersioning", "objects.bucket.configure")
+    GET_BUCKET_ENCRYPTION = ("GetBucketEncryption", "objects.bucket.read")
+    GET_BUCKET_ACL = ("GetBucketAcl", "objects.bucket.read")
+    LIST_OBJECTS = ("ListObjects", "objects.object.list")
+    LIST_OBJECTS_V2 = ("ListObjectsV2", "objects.object.list")
+    LIST_OBJECT_VERSIONS = ("ListObjectVersions", "objects.version.list")
+    LIST_MULTIPART_UPLOADS = ("ListMultipartUploads", "objects.upload.list")
+    DELETE_OBJECTS = ("DeleteObjects", "objects.object.delete")
+    PUT_OBJECT = ("PutObject", "objects.object.write")
+    COPY_OBJECT = ("CopyObject", "objects.object.write")
+    GET_OBJECT = ("GetObject", "objects.object.read")
+    HEAD_OBJECT = ("HeadObject", "objects.object.read")
+    DELETE_OBJECT = ("DeleteObject", "objects.object.delete")
+    GET_OBJECT_ATTRIBUTES = ("GetObjectAttributes", "objects.object.read")
+    GET_OBJECT_ACL = ("GetObjectAcl", "objects.object.read")
+    GET_OBJECT_TAGGING = ("GetObjectTagging", "objects.object.read")
+    PUT_OBJECT_TAGGING = ("PutObjectTagging", "objects.object.write")
+    DELETE_OBJECT_TAGGING = ("DeleteObjectTagging", "objects.object.write")
+    CREATE_MULTIPART_UPLOAD = ("CreateMultipartUpload", "objects.upload.write")
+    UPLOAD_PART = ("UploadPart", "objects.upload.write")
+    UPLOAD_PART_COPY = ("UploadPartCopy", "objects.upload.write")
+    COMPLETE_MULTIPART_UPLOAD = ("CompleteMultipartUpload", "objects.upload.write")
+    ABORT_MULTIPART_UPLOAD = ("AbortMultipartUpload", "objects.upload.abort")
+    LIST_PARTS = ("ListParts", "objects.upload.list")
+
+    def __init__(self, title: str, action: str) -> None:
+        self.title = title
+        self.action = action
+
+
+_OF_VERSIONS = {
+    "objects.object.read": "objects.version.read",
+    "objects.object.delete": "objects.version.delete",
+}
+"""Naming a version asks for more than naming an object."""
+
+_SUBRESOURCES = frozenset(
+    """accelerate acl analytics annotation attributes cors delete encryption intelligent-tiering inventory legal-hold
+    lifecycle location logging metadataConfiguration metadataInventoryTable metadataJournalTable metadataTable metrics
+    notification object-lock ownershipControls policy policyStatus publicAccessBlock renameObject replication
+    requestPayment restore retention select session tagging torrent uploads versioning versions website abac""".split()  # noqa: SIM905 - forty names, one under the other, would read worse
+)
+_PLAIN = frozenset(
+    """list-type prefix delimiter marker max-keys encoding-type continuation-token start-after fetch-owner key-marker
+    version-id-marker upload-id-marker max-uploads max-parts part-number-marker uploadId partNumber versionId x-id
+    max-buckets bucket-region response-content-type response-content-language response-expires
+    response-cache-control response-content-disposition response-content-encoding""".split()  # noqa: SIM905
+)
+"""Parameters that refine a verb; whatever is neither here nor a sub-resource is refused unless it has a value."""
+
+_BUCKET: Mapping[tuple[str, str], Verb] = {
+    ("GET", ""): Verb.LIST_OBJECTS,
+    ("GET", "location"): Verb.GET_BUCKET_LOCATION,
+    ("GET", "versioning"): Verb.GET_BUCKET_VERSIONING,
+    ("GET", "encryption"): Verb.GET_BUCKET_ENCRYPTION,
+    ("GET", "acl"): Verb.GET_BUCKET_ACL,
+    ("GET", "versions"): Verb.LIST_OBJECT_VERSIONS,
+    ("GET", "uploads"): Verb.LIST_MULTIPART_UPLOADS,
+    ("PUT", ""): Verb.CREATE_BUCKET,
+    ("PUT", "versioning"): Verb.PUT_BUCKET_VERSIONING,
+    ("DELETE", ""): Verb.DELETE_BUCKET,
+    ("HEAD", ""): Verb.HEAD_BUCKET,
+    ("POST", "delete"): Verb.DELETE_OBJECTS,
+}
+_OBJECT: Mapping[tuple[str, str], Verb] = {
+    ("GET", ""): Verb.GET_OBJECT,
+    ("GET", "acl"): Verb.GET_OBJECT_ACL,
+    ("GET", "attributes"): Verb.GET_OBJECT_ATTRIBUTES,
+    ("GET", "tagging"): Verb.GET_OBJECT_TAGGING,
+    ("GET", "uploadId"): Verb.LIST_PARTS,
+    ("HEAD", ""): Verb.HEAD_OBJECT,
+    ("PUT", ""): Verb.PUT_OBJECT,
+    ("PUT", "tagging"): Verb.PUT_OBJECT_TAGGING,
+    ("PUT", "uploadId"): Verb.UPLOAD_PART,
+    ("DELETE", ""): Verb.DELETE_OBJECT,
+    ("DELETE", "tagging"): Verb.DELETE_OBJECT_TAGGING,
+    ("DELETE", "uploadId"): Verb.ABORT_MULTIPART_UPLOAD,
+    ("POST", "uploads"): Verb.CREATE_MULTIPART_UPLOAD,
+    ("POST", "uploadId"): Verb.COMPLETE_MULTIPART_UPLOAD,
+}
+_COPIES = {Verb.PUT_OBJECT: Verb.COPY_OBJECT, Verb.UPLOAD_PART: Verb.UPLOAD_PART_COPY}
+_METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE"})
+
+
+def route(request: Request, address: Address) -> Verb:
+    """The verb of a request. Raises Refusal: MethodNotAllowed or NotImplemented if there is none."""
+    if request.method not in _METHODS:
+        raise Refusal(errors.METHOD_NOT_ALLOWED)
+    subresource = _subresource(request.query) if request.query else ""
+    if address.bucket is None:
+        if request.method == "GET" and not subresource:
+            return Verb.LIST_BUCKETS
+        raise Refusal(errors.METHOD_NOT_ALLOWED)
+    if address.key is None:
+        return _bucket_verb(request, subresource)
+    if not subresource and "uploadId" in request.query:
+        subresource = "uploadId"
+    verb = _OBJECT.get((request.method, subresource))
+    if verb is None:
+        raise Refusal(errors.NOT_IMPLEMENTED if subresource else errors.METHOD_NOT_ALLOWED)
+    return _COPIES.get(verb, verb) if COPY_SOURCE in request.headers else verb
+
+
+def action_of(verb: Verb, query: Mapping[str, str]) -> str:
+    """The action that a verb needs: naming a version needs the right to versions."""
+    if "versionId" in query:
+        return _OF_VERSIONS.get(verb.action, verb.action)
+    return verb.action
+
+
+def _bucket_verb(request: Request, subresource: str) -> Verb:
+    verb = _BUCKET.get((request.method, subresource))
+    if verb is Verb.LIST_OBJECTS and "list-type" in request.query:
+        if request.query["list-type"] != "2":
+            raise Refusal(errors.INVALID_ARGUMENT, "list-type must be 2", ArgumentName="list-type")
+        return Verb.LIST_OBJECTS_V2
+    if verb is None:
+        form = request.method == "POST" and not subresource
+        raise Refusal(errors.NOT_IMPLEMENTED if subresource or form else errors.METHOD_NOT_ALLOWED)
+    return verb
+
+
+def _subresource(query: Mapping[str, str]) -> str:
+    found = ""
+    for name, value in query.items():
+        if name in _SUBRESOURCES:
+            if found:
+                raise Refusal(errors.INVALID_ARGUMENT, "two sub-resources in one request")
+            found = name
+        elif name not in _PLAIN and not value and not name.startswith("X-Amz-"):
+            raise Refusal(errors.NOT_IMPLEMENTED, "the query names a sub-resource that is not implemented")
+    return found

@@ -1,0 +1,99 @@
+"""S3's error codes, and what each error of the platform becomes in them.
+
+Only this door knows S3 codes. A `Refusal` is an error of the protocol itself (a bad signature, a malformed range);
+errors of the services below are translated in explain.py, by their stable code first and their kind second.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from nexus.kernel.errors import NexusError
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One of S3's error codes, its HTTP status and its usual sentence."""
+
+    name: str
+    status: int
+    message: str
+
+
+ACCESS_DENIED = Code("AccessDenied", 403, "Access Denied")
+AUTHORIZATION_HEADER_MALFORMED = Code(
+    "AuthorizationHeaderMalformed", 400, "The authorization header that you provided is not valid"
+)
+AUTHORIZATION_QUERY_PARAMETERS_ERROR = Code(
+    "AuthorizationQueryParametersError", 400, "The authorization query parameters that you provided are not valid"
+)
+BAD_DIGEST = Code("BadDigest", 400, "The checksum that you specified does not match what was received")
+BUCKET_ALREADY_EXISTS = Code("BucketAlreadyExists", 409, "The requested bucket name is not available")
+BUCKET_ALREADY_OWNED_BY_YOU = Code("BucketAlreadyOwnedByYou", 409, "The bucket exists already")
+BUCKET_NOT_EMPTY = Code("BucketNotEmpty", 409, "The bucket that you tried to delete is not empty")
+CONDITIONAL_REQUEST_CONFLICT = Code(
+    "ConditionalRequestConflict", 409, "A conflicting operation ran while this conditional request was handled"
+)
+ENTITY_TOO_LARGE = Code("EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size")
+ENTITY_TOO_SMALL = Code("EntityTooSmall", 400, "Your proposed upload is smaller than the minimum allowed size")
+ILLEGAL_LOCATION_CONSTRAINT = Code(
+    "IllegalLocationConstraintException", 400, "The location constraint is not the region of this endpoint"
+)
+INCOMPLETE_BODY = Code("IncompleteBody", 400, "The request body ended before the declared number of bytes")
+INTERNAL_ERROR = Code("InternalError", 500, "An internal error happened; the operators find it by the request id")
+INVALID_ACCESS_KEY_ID = Code("InvalidAccessKeyId", 403, "The access key id that you provided is not known here")
+INVALID_ARGUMENT = Code("InvalidArgument", 400, "Invalid argument")
+INVALID_BUCKET_NAME = Code("InvalidBucketName", 400, "The specified bucket name is not valid")
+INVALID_BUCKET_STATE = Code("InvalidBucketState", 409, "The state of the bucket does not allow this request")
+INVALID_DIGEST = Code("InvalidDigest", 400, "The Content-MD5 that you specified is not valid")
+INVALID_ENCRYPTION_ALGORITHM = Code(
+    "InvalidEncryptionAlgorithmError", 400, "The encryption request that you specified is not valid"
+)
+INVALID_PART = Code("InvalidPart", 400, "A part was not found, or its ETag or checksum is not the uploaded one")
+INVALID_PART_ORDER = Code("InvalidPartOrder", 400, "The list of parts was not in ascending order")
+INVALID_PART_NUMBER = Code("InvalidPartNumber", 416, "The requested partnumber is not satisfiable")
+INVALID_RANGE = Code("InvalidRange", 416, "The requested range is not satisfiable")
+INVALID_REQUEST = Code("InvalidRequest", 400, "Invalid request")
+INVALID_TAG = Code("InvalidTag", 400, "The tag provided is not valid")
+INVALID_TOKEN = Code("InvalidToken", 400, "Session tokens are not issued here")
+INVALID_URI = Code("InvalidURI", 400, "The URI could not be parsed")
+KEY_TOO_LONG = Code("KeyTooLongError", 400, "Your key is too long")
+MALFORMED_XML = Code("MalformedXML", 400, "The XML that you provided is not well-formed or not of the published schema")
+METADATA_TOO_LARGE = Code("MetadataTooLarge", 400, "Your metadata headers exceed the maximum allowed size")
+METHOD_NOT_ALLOWED = Code("MethodNotAllowed", 405, "The specified method is not allowed against this resource")
+MISSING_CONTENT_LENGTH = Code("MissingContentLength", 411, "You must provide the Content-Length HTTP header")
+MISSING_REQUEST_BODY = Code("MissingRequestBodyError", 400, "The request body is empty")
+NO_SUCH_BUCKET = Code("NoSuchBucket", 404, "The specified bucket does not exist")
+NO_SUCH_KEY = Code("NoSuchKey", 404, "The specified key does not exist")
+NO_SUCH_UPLOAD = Code("NoSuchUpload", 404, "The specified multipart upload does not exist")
+NO_SUCH_VERSION = Code("NoSuchVersion", 404, "The specified version does not exist")
+NOT_IMPLEMENTED = Code("NotImplemented", 501, "This part of S3 is not implemented")
+OPERATION_ABORTED = Code("OperationAborted", 409, "A conflicting operation is in progress; try again")
+NOT_MODIFIED = Code("NotModified", 304, "Not Modified")
+PRECONDITION_FAILED = Code("PreconditionFailed", 412, "At least one of the preconditions did not hold")
+REQUEST_HEADER_SECTION_TOO_LARGE = Code(
+    "RequestHeaderSectionTooLarge", 400, "Your request headers exceed the maximum allowed size"
+)
+REQUEST_TIMEOUT = Code("RequestTimeout", 400, "The body of your request did not arrive in time")
+REQUEST_TIME_TOO_SKEWED = Code(
+    "RequestTimeTooSkewed", 403, "The difference between the request time and the server's time is too large"
+)
+SERVICE_UNAVAILABLE = Code("ServiceUnavailable", 503, "Please try again later")
+SIGNATURE_DOES_NOT_MATCH = Code(
+    "SignatureDoesNotMatch", 403, "The signature that we calculated is not the one that you provided"
+)
+SLOW_DOWN = Code("SlowDown", 503, "Please reduce your request rate")
+URI_TOO_LONG = Code("URITooLong", 414, "The request URI is too long")
+X_AMZ_CONTENT_SHA256_MISMATCH = Code(
+    "XAmzContentSHA256Mismatch", 400, "The x-amz-content-sha256 header does not match what was received"
+)
+
+
+class Refusal(NexusError):
+    """The door refuses a request with an S3 code. `details` become elements of the error document."""
+
+    kind: ClassVar[str] = "s3"
+
+    def __init__(self, code: Code, message: str = "", *, hint: str = "", **details: str | int) -> None:
+        super().__init__(message or code.message, code=f"s3.{code.name}", hint=hint)
+        self.s3 = code
+        self.details = details

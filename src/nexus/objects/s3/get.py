@@ -1,0 +1,79 @@
+"""GetObject and HeadObject."""
+
+from nexus.objects.model import Bucket, ObjectInfo
+from nexus.objects.s3 import conditions, encryption, errors, metadata, stored
+from nexus.objects.s3.call import Call
+from nexus.objects.s3.errors import Refusal
+from nexus.objects.s3.http import Response
+from nexus.objects.s3.times import http_date
+
+
+async def get_object(call: Call) -> Response:
+    """GetObject: a version, a range of it or one of its parts. The entry is durable before this returns."""
+    wanted, part_number = conditions.byte_range(call), _part_number(call)
+    overrides = metadata.overrides(call.request.query)
+    read = await call.door.objects.reading.get(
+        call.op,
+        call.bucket,
+        call.key,
+        version_id=call.version_id,
+        wanted=wanted,
+        part_number=part_number,
+        conditions=conditions.of_read(call),
+    )
+    partial = wanted is not None or part_number is not None
+    response = _describe(call, read.info, read.first, read.length, partial=partial, overrides=overrides)
+    response.body = read.body
+    return response
+
+
+async def head_object(call: Call) -> Response:
+    """HeadObject: the headers of GetObject."""
+    wanted, part_number = conditions.byte_range(call), _part_number(call)
+    overrides = metadata.overrides(call.request.query)
+    info, first, length = await call.door.objects.reading.head(
+        call.op,
+        call.bucket,
+        call.key,
+        version_id=call.version_id,
+        wanted=wanted,
+        part_number=part_number,
+        conditions=conditions.of_read(call),
+    )
+    partial = wanted is not None or part_number is not None
+    return _describe(call, info, first, length, partial=partial, overrides=overrides)
+
+
+def _describe(
+    call: Call, info: ObjectInfo, first: int, length: int, *, partial: bool, overrides: dict[str, str]
+) -> Response:
+    version = info.version
+    response = Response(206 if partial else 200, length=length)
+    response.add("etag", f'"{version.etag}"')
+    response.add("last-modified", http_date(version.last_modified))
+    response.add("accept-ranges", "bytes")
+    if partial:
+        response.add("content-range", f"bytes {first}-{first + length - 1}/{version.size}")
+    if info.part_count and "partNumber" in call.request.query:
+        response.add("x-amz-mp-parts-count", info.part_count)
+    add_version(response, call.bucket, version.version_id)
+    encryption.announce(response, call.bucket)
+    metadata.add(response, info.metadata, overrides)
+    if call.header("x-amz-checksum-mode") == "ENABLED" and not partial:
+        stored.add_headers(response, info.checksums)
+    return response
+
+
+def add_version(response: Response, bucket: Bucket, version_id: str | None) -> None:
+    """Name the version, unless the bucket was never versioned."""
+    if version_id is not None and bucket.versioning != "off":
+        response.add("x-amz-version-id", version_id)
+
+
+def _part_number(call: Call) -> int | None:
+    text = call.query("partNumber")
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= 10_000:
+        raise Refusal(errors.INVALID_ARGUMENT, "partNumber must be between 1 and 10,000", ArgumentName="partNumber")
+    return int(text)

@@ -1,0 +1,44 @@
+"""What the S3 door needs from others. `app/wiring.py` decides who keeps these promises."""
+
+from typing import Protocol
+
+from nexus.iam.model import AccessKey
+from nexus.kernel.operation import Actor, Entry, Operation, Resource
+
+
+class AccessKeys(Protocol):
+    """Finds the secret of an access key."""
+
+    def access_key(self, access_key_id: str) -> AccessKey:
+        """The key, if it may be used now; raises Unauthenticated otherwise. Never waits for the network."""
+
+
+class Gate(Protocol):
+    """The one place where a request of any door is allowed or refused."""
+
+    def check(self, op: Operation, action: str, resource: Resource) -> None:
+        """Return if `op.actor` may do `action` on `resource` for `op.purpose`; raise Denied otherwise. Never waits."""
+
+
+class Lease(Protocol):
+    """The door's hold on the keys. Without it nothing is read and nothing is written."""
+
+    def require(self) -> None:
+        """Return while the lease is held; raise Sealed or Unavailable otherwise. Never waits."""
+
+
+class AuditWriter(Protocol):
+    """Where refusals and failures are written down. `kernel.database.Database` is one."""
+
+    async def record(self, entry: Entry) -> None:
+        """Return once the entry is durable; raise if it cannot be."""
+
+
+class Placements(Protocol):
+    """Where new buckets belong, when the request does not say or may not choose."""
+
+    def site_of(self, actor: Actor) -> str | None:
+        """The only site that the actor has a right in, or None if there is none or more than one."""
+
+    def key_for(self, site: str, project: str) -> str:
+        """Id of the key that wraps the key of a new bucket. Raises Conflict if the site has none."""

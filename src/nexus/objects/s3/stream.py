@@ -1,0 +1,65 @@
+"""The raw body of a request: bytes as the network brings them, within a time that slow clients cannot stretch."""
+
+import asyncio
+from collections.abc import AsyncIterator, MutableMapping
+from typing import Any
+
+from nexus.objects.s3 import errors
+from nexus.objects.s3.errors import Refusal
+from nexus.objects.s3.http import Receive
+
+IDLE_TIMEOUT_S = 30.0
+"""Longest silence of a client in the middle of a body."""
+MIN_RATE = 8 * 1024
+"""Bytes a second that a client must reach on average, once IDLE_TIMEOUT_S has passed."""
+MAX_DRAINED = 1024 * 1024
+"""Bytes of a refused body that are read and thrown away, so that the client gets to read the answer."""
+DRAIN_TIMEOUT_S = 2.0
+
+
+class BodyStream:
+    """Reads a body once. `ended` tells whether its end was seen: only then may the connection serve another request."""
+
+    def __init__(self, receive: Receive, *, idle_s: float = IDLE_TIMEOUT_S, min_rate: int = MIN_RATE) -> None:
+        self.ended = False
+        self._receive = receive
+        self._idle_s = idle_s
+        self._min_rate = min_rate
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body, in pieces. Raises Refusal: RequestTimeout for a slow client, IncompleteBody for a vanished one."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        received = 0
+        while not self.ended:
+            # A byte now and then keeps no connection: the deadline moves with what has come, not with the clock.
+            deadline = started + self._idle_s + received / self._min_rate
+            message = await self._next(min(self._idle_s, deadline - loop.time()))
+            chunk: bytes = message.get("body", b"")
+            received += len(chunk)
+            self.ended = not message.get("more_body", False)
+            if chunk:
+                yield chunk
+
+    async def drain(self) -> bool:
+        """Throw away the rest of a body; False if there is too much of it, or it is too slow."""
+        drained = 0
+        try:
+            async with asyncio.timeout(DRAIN_TIMEOUT_S):
+                async for chunk in self.chunks():
+                    drained += len(chunk)
+                    if drained > MAX_DRAINED:
+                        return False
+        except (TimeoutError, Refusal):
+            return False
+        return True
+
+    async def _next(self, timeout_s: float) -> MutableMapping[str, Any]:
+        try:
+            async with asyncio.timeout(timeout_s):
+                message = await self._receive()
+        except TimeoutError as error:
+            raise Refusal(errors.REQUEST_TIMEOUT) from error
+        if message["type"] != "http.request":
+            raise Refusal(errors.INCOMPLETE_BODY, "the client went away before the end of its body")
+        return message
