@@ -8,7 +8,7 @@ import fcntl
 import os
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +46,11 @@ class DataDirectory:
     def kms(self) -> Path:
         """Belongs to the key service: its database and, with the software provider, its sealed keystore."""
         return self.root / "kms"
+
+    def anchors(self, named: Sequence[str]) -> tuple[Path, ...]:
+        """The places of the anchor register: those that the setting names, or one beside the data directory."""
+        folders = [Path(name) for name in named] or [self.root.with_name(f"{self.root.name}-anchors")]
+        return tuple(folder / f"{self.instance}.anchors" for folder in folders)
 
     @property
     def blobs(self) -> Path:

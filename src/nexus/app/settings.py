@@ -54,21 +54,20 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pkcs11_module: Annotated[str, _doc("Path of the token's PKCS#11 library. Empty: look for SoftHSM.")] = ""
     pkcs11_label: Annotated[str, _doc("Label of the token.")] = "nexus"
 
+    anchors: Annotated[
+        tuple[str, ...],
+        _doc(
+            "Directories, outside the data directory and outside every backup, that each hold a copy of the register"
+            " that keeps destroyed keys destroyed. Empty: one, beside the data directory (`<data>-anchors`)."
+        ),
+    ] = ()
+
     certificate_hours: Annotated[
         int, _doc("Life of the doors' certificates; they are renewed after two thirds of it.", "hours", ge=1, le=2_160)
     ] = 168
     checkpoint_interval_ms: Annotated[
         int, _doc("Longest time before new entries are under a signed checkpoint.", "milliseconds", ge=50, le=60_000)
     ] = 1_000
-    log_origin: Annotated[str, _doc("Name of the audit log in its checkpoints. Empty: made from the instance id.")] = ""
-    witnesses: Annotated[
-        tuple[str, ...],
-        _doc("Witnesses that cosign checkpoints, each as `<verifier key>@<address>`."),
-    ] = ()
-    witness_quorum: Annotated[
-        int, _doc("Witnesses that must cosign before a receipt counts as witnessed.", "witnesses", ge=0, le=32)
-    ] = 0
-
     stop_grace_s: Annotated[
         int, _doc("Time that running requests get to finish when the platform stops.", "seconds", ge=1, le=600)
     ] = 10
