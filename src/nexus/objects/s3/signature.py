@@ -103,7 +103,7 @@ class SigningKeys:
         """The signing key; derived again whenever the secret is another one, so that none outlives its access key."""
         name = (access_key_id, date, region)
         known = self._keys.get(name)
-        if known is not None and known[0] == secret:
+        if known is not None and len(secret) and known[0] == secret:
             self._keys.move_to_end(name)
             return known[1]
         key = signing_key(secret.reveal(), date, region)
