@@ -1,6 +1,7 @@
 """The embedded database keeps its three promises."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,27 @@ async def test_a_peek_sees_each_commit_at_once(db):
     assert db.peek("SELECT name FROM demo WHERE name = ?", ("ana",)) == ("ana",)
     with pytest.raises(NexusError):
         db.peek("SELECT nothing FROM nowhere")
+
+
+async def test_a_caller_that_gives_up_stops_nobody_else(db, recorder):
+    started, go_on = threading.Event(), threading.Event()
+
+    def slow(tx):
+        started.set()
+        go_on.wait(5)
+        return insert("begun")(tx)
+
+    begun = asyncio.create_task(db.write(slow))
+    waiting = asyncio.create_task(db.write(insert("never begun")))
+    await asyncio.to_thread(started.wait, 5)
+    begun.cancel()
+    waiting.cancel()
+    await asyncio.gather(begun, waiting, return_exceptions=True)
+    go_on.set()
+    await asyncio.wait_for(db.write(insert("next")), 5)
+    with db.read() as tx:
+        assert {name for (name,) in tx.all("SELECT name FROM demo")} == {"begun", "next"}
+    assert len(recorder.entries) == 2
 
 
 async def test_many_writers_share_commits_and_one_failure_touches_no_neighbour(db, recorder):

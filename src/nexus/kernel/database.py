@@ -219,7 +219,13 @@ class Database:
             self._commit(batch)
 
     def _commit(self, batch: list[_Job]) -> None:
-        """One transaction for the whole batch; if it fails as a whole, one transaction for each of its jobs."""
+        """One transaction for the whole batch; if it fails as a whole, one transaction for each of its jobs.
+
+        A caller who gave up before its job began is left out; from here on, giving up no longer stops the job.
+        """
+        batch = [job for job in batch if job.future.running() or job.future.set_running_or_notify_cancel()]
+        if not batch:
+            return
         try:
             done = self._attempt(batch)
         except Exception as error:  # whatever it was, every waiting caller must hear of it
