@@ -66,8 +66,9 @@ async def test_a_caller_that_gives_up_stops_nobody_else(db, recorder):
         return insert("begun")(tx)
 
     begun = asyncio.create_task(db.write(slow))
-    waiting = asyncio.create_task(db.write(insert("never begun")))
     await asyncio.to_thread(started.wait, 5)
+    waiting = asyncio.create_task(db.write(insert("never begun")))
+    await asyncio.sleep(0)
     begun.cancel()
     waiting.cancel()
     await asyncio.gather(begun, waiting, return_exceptions=True)
