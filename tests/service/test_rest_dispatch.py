@@ -6,7 +6,9 @@ import logging
 from dataclasses import replace
 
 import pytest
+from starlette.requests import Request
 
+from nexus.kernel.errors import Invalid
 from nexus.kernel.operation import Outcome
 from nexus.web import body
 from simulators.door import open_door
@@ -286,6 +288,16 @@ class TestBadInput:
 
         async with door.client("garbage", **{"content-type": "application/json"}) as http:
             assert (await http.post("/v1/notes", content=endless())).status_code == 401
+
+
+async def test_a_body_that_does_not_come_is_given_up():
+    async def never():
+        await asyncio.sleep(60)
+
+    request = Request({"type": "http", "headers": []}, receive=never)
+    with pytest.raises(Invalid) as refused:
+        await body.read_json_body(request, timeout_s=0.05)
+    assert refused.value.code == "web.slow-body"
 
 
 async def test_every_answer_carries_the_security_headers_and_no_cookie(door):

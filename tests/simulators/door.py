@@ -1,7 +1,7 @@
 """A REST door with everything behind it: a notebook, a real database, and doorkeepers that obey the test."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,13 +35,14 @@ class Door:
     four_eyes: FourEyes = field(default_factory=FourEyes)
     lease: Leash = field(default_factory=Leash)
     clock: ManualClock = field(default_factory=ManualClock)
+    services: Mapping[str, Any] = field(default_factory=dict)
     timeout_s: float = 10
     while_sealed: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         self.dispatcher = Dispatcher(
             self.specs,
-            {"note": self.book},
+            {"note": self.book, **self.services},
             lease=self.lease,
             authenticator=self.tokens,
             gate=self.rights,

@@ -13,14 +13,14 @@ BODY_TIMEOUT_S: Final = 15
 """From the first look at the body until its last byte."""
 
 
-async def read_json_body(request: Request) -> bytes:
+async def read_json_body(request: Request, *, timeout_s: float = BODY_TIMEOUT_S) -> bytes:
     """The body's bytes, or empty. Raises Invalid if it is too large, too slow, cut short or not declared as JSON."""
     _check_declared_length(request.headers.get("content-length"))
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             body = await _read(request)
     except TimeoutError as error:
-        raise Invalid(f"the body did not arrive within {BODY_TIMEOUT_S} seconds", code="web.slow-body") from error
+        raise Invalid(f"the body did not arrive within {timeout_s:g} seconds", code="web.slow-body") from error
     except ClientDisconnect as error:
         raise Invalid("the client left before its body ended", code="web.body-cut") from error
     if body:

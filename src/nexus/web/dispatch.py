@@ -16,11 +16,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from traceback import walk_tb
 from typing import Any, Final
 
 from nexus.kernel.clock import Clock
-from nexus.kernel.errors import Denied, Invalid, NexusError, Throttled, Unauthenticated, Unavailable
+from nexus.kernel.errors import Denied, Invalid, NexusError, Throttled, Unauthenticated, Unavailable, anatomy
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import ANONYMOUS, PLATFORM, Entry, Operation, OperationSpec, Resource
 from nexus.web import codec
@@ -120,7 +119,7 @@ class Dispatcher:
         except TimeoutError:
             return await self._refuse(attempt, _timed_out(self._timeout_s))
         except Exception as error:  # the last line of defence: nothing unexpected reaches the client
-            logger.error("operation %s failed: %s", attempt.op.id, _anatomy(error))
+            logger.error("operation %s failed: %s", attempt.op.id, anatomy(error))
             return await self._refuse(attempt, NexusError("the operation failed", code="internal", hint=_TELL))
 
     async def _perform(self, spec: OperationSpec, call: Call, attempt: _Attempt) -> Answer:
@@ -185,7 +184,7 @@ class Dispatcher:
         try:
             await self._audit.record(_entry(attempt, error))
         except Exception as unwritten:  # the log cannot be written: say only that, whatever the first error was
-            logger.error("operation %s could not be recorded: %s", attempt.op.id, _anatomy(unwritten))
+            logger.error("operation %s could not be recorded: %s", attempt.op.id, anatomy(unwritten))
             error = Unavailable("the audit log cannot be written", code="web.unrecorded", hint=_TELL)
         problem = problem_of(error, attempt.op.id)
         return Answer(
@@ -208,10 +207,3 @@ def _entry(attempt: _Attempt, error: NexusError) -> Entry:
     refused = isinstance(error, Denied | Unauthenticated | Throttled)
     write = attempt.op.denied if refused else attempt.op.failed
     return write(attempt.action, attempt.resource, code=error.code)
-
-
-def _anatomy(error: BaseException) -> str:
-    """Types and places of an error, without its message: messages of libraries may quote personal data."""
-    frames = [f"{frame.f_globals.get('__name__')}:{line}" for frame, line in walk_tb(error.__traceback__)]
-    cause = error.__cause__ or error.__context__
-    return f"{type(error).__name__} at {' > '.join(frames)}" + (f", after {_anatomy(cause)}" if cause else "")

@@ -67,11 +67,11 @@ def root() -> None:
     """Nexus keeps health data: who may do what, who did what, who holds the keys."""
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], command: click.Command = root) -> int:
     """Run one command line; returns its exit code. Never raises."""
     screen = terminal("--json" in arguments)
     try:
-        code = root.main(args=list(arguments), prog_name="nexus", standalone_mode=False)
+        code = command.main(args=list(arguments), prog_name="nexus", standalone_mode=False)
     except (Refused, NexusError) as error:
         refused = error if isinstance(error, Refused) else Refused(error, "")
         screen.error(refused.error, refused.operation)

@@ -63,14 +63,17 @@ def _option(field: msgspec.structs.FieldInfo, doc: str) -> click.Option:
     if type_ is Secret:
         return _secret_option(name, common)
     if type_ is bool:
-        return click.Option([f"{option_name(name)}/--no-{name.replace('_', '-')}", name], default=None, **common)
+        flag = f"{option_name(name)}/--no-{name.replace('_', '-')}"
+        if not field.required:
+            common["default"] = None  # "not said" must differ from "no", so that the service's own default holds
+        return click.Option([flag, name], **common)
     if _is_map(type_):
         return click.Option([option_name(name), name], type=_Pair(), multiple=True, metavar="KEY=VALUE", **common)
     if is_list(type_):
         return click.Option(
             [option_name(name), name], type=_scalar_type(plain(get_args(type_)[0])), multiple=True, **common
         )
-    return click.Option([option_name(name), name], type=_scalar_type(type_, field.type), default=None, **common)
+    return click.Option([option_name(name), name], type=_scalar_type(type_, field.type), **common)
 
 
 def _secret_option(name: str, common: dict[str, Any]) -> click.Option:
@@ -81,7 +84,7 @@ def _secret_option(name: str, common: dict[str, Any]) -> click.Option:
         else ("File whose first line it is; - reads stdin.")
     )
     type_ = _SecretFile(optional=not common["required"])
-    return click.Option([f"{option_name(name)}-file", name], type=type_, metavar="FILE", default=None, help=text + more)
+    return click.Option([f"{option_name(name)}-file", name], type=type_, metavar="FILE", help=text + more)
 
 
 def _worth_showing(default: Any) -> bool:
