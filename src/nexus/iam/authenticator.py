@@ -1,17 +1,138 @@
-"""Who sent this request: session tokens, service tokens, S3 access keys."""
+"""Who sent this request: session tokens, service tokens, S3 access keys.
 
-from nexus.iam.model import AccessKey
-from nexus.kernel.clock import Clock
-from nexus.kernel.database import Database
-from nexus.kernel.operation import Actor
+A credential works while it has not ended, was not revoked, and its identity and the person who answers for it are
+active. All reasons for a refusal give the same answer.
+"""
+
+from hashlib import sha256
+
+from nexus.iam import tokens
+from nexus.iam.model import SESSION_IDLE, AccessKey, IdentityKind, Session
+from nexus.iam.sealing import Sealing
+from nexus.iam.store import credentials, identities
+from nexus.iam.store.credentials import Bearer
+from nexus.kernel.clock import MINUTE, Clock, Instant
+from nexus.kernel.database import Bookkeeping, Database, Recorded, Transaction
+from nexus.kernel.errors import Unauthenticated, Unavailable
+from nexus.kernel.ids import new_id
+from nexus.kernel.operation import ANONYMOUS, Actor, ActorKind, Operation, Resource
 from nexus.kernel.secret import Secret
+
+SESSION_TOUCH = MINUTE
+"""The last use of a session is written at most this often; the idle limit is that exact."""
+MAX_KNOWN_KEYS = 4_096
+"""Opened access keys remembered in a process."""
+DOOR = "authentication"
 
 
 class Authenticator:
-    def __init__(self, db: Database, clock: Clock, sealing_key: Secret) -> None: ...
+    """Turns credentials into actors."""
+
+    def __init__(self, db: Database, clock: Clock, sealing_key: Secret) -> None:
+        """`sealing_key`: 32 bytes, the key that access-key secrets are sealed under."""
+        self._db = db
+        self._clock = clock
+        self._sealing = Sealing(sealing_key)
+        self._keys: dict[str, tuple[int, AccessKey]] = {}
 
     async def session(self, token: str, origin: str, client: str) -> Actor:
-        raise NotImplementedError
+        """The actor behind a session token or a service token. Raises Unauthenticated, the same for every reason.
+
+        A session token that turns up at another client than the one that signed in counts as stolen: it ends.
+        """
+        if token.startswith(tokens.SERVICE_PREFIX):
+            return self._service_token(token)
+        row = self._db.peek(credentials.BEARER_OF_SESSION, (tokens.fingerprint(token),))
+        if row is None:
+            raise _refused()
+        session, bearer, now = credentials.session_of(row), credentials.bearer_of(row), self._clock.now()
+        if not bearer.in_force or now >= session.expires_at or now >= session.last_used_at + SESSION_IDLE:
+            raise _refused()
+        if (session.origin, session.client) != (origin, client):
+            await self._stolen(session, origin, client, now)
+            raise _refused()
+        if now >= session.last_used_at + SESSION_TOUCH:
+            await self._db.bookkeep(Bookkeeping.SESSION_USE, lambda tx: credentials.touch_session(tx, session.id, now))
+        return actor_of(bearer, session.id)
 
     def access_key(self, access_key_id: str) -> AccessKey:
-        raise NotImplementedError
+        """The access key and its secret. Raises Unauthenticated (`iam.unknown-access-key`), whatever the reason.
+
+        Opened keys are remembered under the version of all rights: a revocation is seen at the next request.
+        """
+        version = self._version()
+        known = self._keys.get(access_key_id)
+        if known is None or known[0] != version:
+            known = (version, self._open_access_key(access_key_id))
+            self._remember(access_key_id, known)
+        if self._clock.now() >= known[1].expires_at:
+            raise _unknown_key()
+        return known[1]
+
+    def forget(self) -> None:
+        """Wipe the opened access keys: the key service was sealed, or the lease on the keys is lost."""
+        for _, key in self._keys.values():
+            key.secret.wipe()
+        self._keys.clear()
+
+    def _version(self) -> int:
+        row = self._db.peek(identities.READ_VERSION)
+        if row is None:
+            raise Unavailable("the rights cannot be read", code="iam.no-version", hint="run `nexus doctor`")
+        return int(row[0])
+
+    def _open_access_key(self, access_key_id: str) -> AccessKey:
+        row = self._db.peek(credentials.BEARER_OF_ACCESS_KEY, (access_key_id,))
+        if row is None:
+            raise _unknown_key()
+        found, bearer = credentials.access_key_of(row), credentials.bearer_of(row)
+        if found.revoked or not bearer.in_force:
+            raise _unknown_key()
+        secret = self._sealing.open(found.secret_sealed, "access-key", found.id)
+        return AccessKey(found.id, secret, actor_of(bearer), found.purpose, found.expires_at)
+
+    def _remember(self, access_key_id: str, opened: tuple[int, AccessKey]) -> None:
+        while len(self._keys) >= MAX_KNOWN_KEYS:
+            self._keys.pop(next(iter(self._keys)), None)
+        self._keys[access_key_id] = opened
+
+    def _service_token(self, token: str) -> Actor:
+        row = self._db.peek(credentials.BEARER_OF_TOKEN, (tokens.fingerprint(token),))
+        if row is None:
+            raise _refused()
+        found, bearer = credentials.token_of(row), credentials.bearer_of(row)
+        if found.revoked or not bearer.in_force or self._clock.now() >= found.expires_at:
+            raise _refused()
+        return actor_of(bearer)
+
+    async def _stolen(self, session: Session, origin: str, client: str, now: Instant) -> None:
+        op = Operation(new_id("op"), ANONYMOUS, "security", now, origin, DOOR, client=client)
+        entry = op.denied(
+            "iam.session.use",
+            Resource("Identity", session.person),
+            session=session.id,
+            reason="another client",
+            client=sha256(client.encode()).hexdigest()[:16],
+        )
+
+        def work(tx: Transaction) -> Recorded[None]:
+            credentials.end_session(tx, session.id)
+            return Recorded(None, entry)
+
+        await self._db.write(work)
+
+
+def actor_of(bearer: Bearer, session: str | None = None) -> Actor:
+    """The actor behind a credential; `session` only where two factors were proved."""
+    kind = ActorKind.PERSON if bearer.kind is IdentityKind.PERSON else ActorKind.MACHINE
+    return Actor(bearer.identity, kind, bearer.name, person=bearer.person, session=session)
+
+
+def _refused() -> Unauthenticated:
+    return Unauthenticated(
+        "the token is not valid here", code="iam.token-refused", hint="sign in again, from the client that you use"
+    )
+
+
+def _unknown_key() -> Unauthenticated:
+    return Unauthenticated("no such access key in force", code="iam.unknown-access-key", hint="make a new access key")

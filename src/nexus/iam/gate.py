@@ -1,17 +1,199 @@
-"""The one place where every door's request is allowed or refused."""
+"""The one place where every door's request is allowed or refused.
 
-from nexus.kernel.clock import Clock
-from nexus.kernel.database import Database
-from nexus.kernel.operation import Operation, Resource
+A decision is made in numbered steps:
+
+1. An operation without an action is itself the authentication: there is nothing to decide.
+2. The version of all rights is read from the database. A remembered decision of that version, within its time, is the
+   answer: no process can go on with rights that another process has taken away.
+3. Otherwise the identity and its grants are read in one snapshot. It must be active, and so must the person who answers
+   for it; grants outside their period do not count.
+4. Cedar decides. Whatever is not permitted is denied; whatever is odd (an unknown action, purpose or attribute) too.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from nexus.iam.actions import ACTIONS
+from nexus.iam.decisions import Circumstances, Policy, Principal
+from nexus.iam.model import Grant, Identity, IdentityState, Purpose, Role
+from nexus.iam.rules import facts_of
+from nexus.iam.store import identities
+from nexus.kernel.clock import Clock, Instant
+from nexus.kernel.database import Database, Transaction
+from nexus.kernel.errors import Denied, Unavailable
+from nexus.kernel.operation import Actor, ActorKind, Operation, Resource
+
+MAX_DECISIONS = 65_536
+"""Decisions remembered in a process."""
+MAX_STANDINGS = 8_192
+"""Identities remembered in a process."""
+ALWAYS = Instant(2**62)
+NEVER = Instant(0)
+_PURPOSES = frozenset(purpose.value for purpose in Purpose)
+_TYPES = {ActorKind.PERSON: "Person", ActorKind.MACHINE: "Machine"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What an identity may claim from `since` until just before `until`, as of one version of all rights.
+
+    `principal` is None for an identity that is not active.
+    """
+
+    version: int
+    since: Instant
+    until: Instant
+    principal: Principal | None
+    prepared: Any = None
+
+
+class Question(NamedTuple):
+    """May this actor do this action on this resource for this purpose?"""
+
+    actor: Actor
+    action: str
+    resource: Resource
+    purpose: str
 
 
 class Gate:
     """Decides with Cedar over the rights in the database; denies by default and on anything unexpected."""
 
-    def __init__(self, db: Database, clock: Clock) -> None:
+    def __init__(self, db: Database, clock: Clock, policy: Policy | None = None) -> None:
+        """`policy`: the shipped one unless a test brings its own."""
         self._db = db
         self._clock = clock
+        self._policy = policy or Policy.shipped()
+        self._decisions: dict[tuple[Any, ...], tuple[int, Instant, Instant, bool]] = {}
+        self._standings: dict[tuple[str, ActorKind], _Standing] = {}
 
     def check(self, op: Operation, action: str, resource: Resource) -> None:
-        """Return if `op.actor` may do `action` on `resource` for `op.purpose` now; raise Denied otherwise."""
-        raise NotImplementedError
+        """Return if `op.actor` may do `action` on `resource` for `op.purpose` now; raise Denied otherwise.
+
+        Raises Unavailable (and so refuses) while the rights cannot be read.
+        """
+        if action and not self.permits(Question(op.actor, action, resource, op.purpose)):
+            raise _denied(op, action, resource)
+
+    def permits(self, question: Question) -> bool:
+        """Whether `check` would let it pass."""
+        actor, action, resource, purpose = question
+        now = self._clock.now()
+        try:
+            key = (
+                actor.id,
+                actor.kind,
+                actor.session is None,
+                purpose,
+                action,
+                resource.type,
+                resource.id,
+                *resource.attributes.items(),
+            )
+            known = self._decisions.get(key)
+            if known is not None and known[0] == self._version() and known[1] <= now < known[2]:
+                return known[3]
+            return self._decide(key, question, now)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return False  # a request that cannot be understood cannot be allowed
+
+    def check_in(self, tx: Transaction, op: Operation, action: str, resource: Resource) -> None:
+        """`check` as of a transaction under way: it sees what that transaction has changed."""
+        if not self.permits_in(tx, Question(op.actor, action, resource, op.purpose)):
+            raise _denied(op, action, resource)
+
+    def permits_in(self, tx: Transaction, question: Question) -> bool:
+        """`permits` as of a transaction under way."""
+        try:
+            standing = _read(tx, question.actor, self._clock.now())
+            return self._answer(standing, question)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return False
+
+    def forget(self) -> None:
+        """Drop what is remembered; decisions are then made anew (measurements and tests)."""
+        self._decisions.clear()
+        self._standings.clear()
+
+    def _version(self) -> int:
+        row = self._db.peek(identities.READ_VERSION)
+        if row is None:
+            raise Unavailable("the rights cannot be read", code="iam.no-version", hint="run `nexus doctor`")
+        return int(row[0])
+
+    def _decide(self, key: tuple[Any, ...], question: Question, now: Instant) -> bool:
+        standing = self._standing(question.actor, now)
+        allowed = self._answer(standing, question)
+        _remember(self._decisions, key, (standing.version, standing.since, standing.until, allowed), MAX_DECISIONS)
+        return allowed
+
+    def _answer(self, standing: _Standing, question: Question) -> bool:
+        actor, action, resource, purpose = question
+        known = ACTIONS[action]
+        if standing.principal is None or purpose not in _PURPOSES or resource.type not in known.resource_types:
+            return False
+        return self._policy.decide(
+            standing.principal,
+            action,
+            facts_of(resource),
+            Circumstances(purpose, signed_in=actor.session is not None),
+            prepared=standing.prepared,
+        )
+
+    def _standing(self, actor: Actor, now: Instant) -> _Standing:
+        key = (actor.id, actor.kind)
+        known = self._standings.get(key)
+        if known is not None and known.version == self._version() and known.since <= now < known.until:
+            return known
+        with self._db.read() as tx:
+            standing = _read(tx, actor, now)
+        if standing.principal is not None:
+            standing = replace(standing, prepared=self._policy.prepare(standing.principal))
+        _remember(self._standings, key, standing, MAX_STANDINGS)
+        return standing
+
+
+def principal_of(identity: Identity, grants: list[Grant], now: Instant) -> Principal:
+    """An active identity with the rights that it holds now."""
+    rights: dict[Role, frozenset[str]] = {}
+    for grant in grants:
+        if grant.starts_at <= now < grant.ends_at:
+            rights[grant.role] = rights.get(grant.role, frozenset()) | {grant.scope}
+    return Principal(identity.id, _TYPES[ActorKind(identity.kind.value)], identity.person, rights)
+
+
+def _read(tx: Transaction, actor: Actor, now: Instant) -> _Standing:
+    """One snapshot: version, identity, the person who answers for it, grants."""
+    version = identities.version(tx)
+    identity = identities.identity(tx, actor.id)
+    if identity is None or identity.kind.value != actor.kind.value or not _active(tx, identity):
+        return _Standing(version, NEVER, ALWAYS, None)
+    grants = identities.grants_of(tx, identity.id, now)
+    boundaries = [edge for grant in grants for edge in (grant.starts_at, grant.ends_at)]
+    since = max((edge for edge in boundaries if edge <= now), default=NEVER)
+    until = min((edge for edge in boundaries if edge > now), default=ALWAYS)
+    return _Standing(version, since, until, principal_of(identity, grants, now))
+
+
+def _active(tx: Transaction, identity: Identity) -> bool:
+    """Whether an identity is active, and so is the person who answers for it."""
+    answering = identity if identity.person == identity.id else identities.identity(tx, identity.person)
+    return identity.state is IdentityState.ACTIVE and answering is not None and answering.state is IdentityState.ACTIVE
+
+
+def _remember(memory: dict[Any, Any], key: Any, value: Any, limit: int) -> None:
+    """Keep the newest `limit` values."""
+    memory.pop(key, None)
+    while len(memory) >= limit:
+        memory.pop(next(iter(memory)), None)
+    memory[key] = value
+
+
+def _denied(op: Operation, action: str, resource: Resource) -> Denied:
+    known = ACTIONS.get(action)
+    sentence = known.sentence if known else "do that"
+    return Denied(
+        f"you may not {sentence} ({resource.type}) for the purpose {op.purpose}",
+        code="iam.denied",
+        hint="`nexus iam me read` shows your rights; a security officer or the data steward can extend them",
+    )

@@ -9,9 +9,6 @@ from nexus.iam.model import Intent, IntentState, Purpose, Role
 from nexus.kernel.clock import Instant
 from nexus.kernel.secret import Secret
 
-MAX_PAGE = 1_000
-"""Rows in one answer at most; `after` is the id of the last row of the page before."""
-
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a caller sends: unknown fields are refused, so that a misspelt limit is never ignored."""
@@ -21,24 +18,24 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What a caller receives."""
 
 
-class Nothing(Request):
+class Nothing(Request, frozen=True, kw_only=True):
     """An operation that takes nothing."""
 
 
-class ById(Request):
+class ById(Request, frozen=True, kw_only=True):
     """Names one thing."""
 
     id: str
 
 
-class Page(Request):
-    """A part of a list, in order of creation."""
+class Page(Request, frozen=True, kw_only=True):
+    """A part of a list, in order of creation: `after` is the id of the last row of the part before."""
 
     after: str = ""
     limit: int = 100
 
 
-class OfIdentity(Request):
+class OfIdentity(Request, frozen=True, kw_only=True):
     """Everything that belongs to one identity."""
 
     identity: str
@@ -47,7 +44,7 @@ class OfIdentity(Request):
 # Enrolment and sessions
 
 
-class StartEnrolment(Request):
+class StartEnrolment(Request, frozen=True, kw_only=True):
     """First half of enrolment: the one-time code and the password that the person chooses."""
 
     login: str
@@ -55,13 +52,13 @@ class StartEnrolment(Request):
     password: Secret
 
 
-class Enrolling(Result):
+class Enrolling(Result, frozen=True, kw_only=True):
     """The second factor to store in an authenticator application; shown once."""
 
     otpauth_uri: Secret
 
 
-class ConfirmEnrolment(Request):
+class ConfirmEnrolment(Request, frozen=True, kw_only=True):
     """Second half of enrolment: a code from the authenticator proves that the second factor is in place."""
 
     login: str
@@ -69,11 +66,11 @@ class ConfirmEnrolment(Request):
     totp: Secret
 
 
-class Enrolled(Result):
+class Enrolled(Result, frozen=True, kw_only=True):
     person: str
 
 
-class SignIn(Request):
+class SignIn(Request, frozen=True, kw_only=True):
     """`device` is the device token that an earlier sign-in of this client returned, if any."""
 
     login: str
@@ -82,7 +79,7 @@ class SignIn(Request):
     device: Secret | None = None
 
 
-class SignedIn(Result):
+class SignedIn(Result, frozen=True, kw_only=True):
     """`token` and `device` are shown once. The token works from this client (address and User-Agent) only."""
 
     token: Secret
@@ -92,7 +89,7 @@ class SignedIn(Result):
     expires_at: Instant
 
 
-class SessionView(Result):
+class SessionView(Result, frozen=True, kw_only=True):
     id: str
     person: str
     origin: str
@@ -102,11 +99,11 @@ class SessionView(Result):
     expires_at: Instant
 
 
-class Sessions(Result):
+class Sessions(Result, frozen=True, kw_only=True):
     sessions: tuple[SessionView, ...]
 
 
-class ChangePassword(Request):
+class ChangePassword(Request, frozen=True, kw_only=True):
     """A new password for oneself, under the present one and a fresh code. Every other session ends."""
 
     identity: str
@@ -118,7 +115,7 @@ class ChangePassword(Request):
 # Persons
 
 
-class CreatePerson(Request):
+class CreatePerson(Request, frozen=True, kw_only=True):
     """`login`: 3 to 64 of a-z 0-9 . _ -; `email`: one account a person, so it must not be in use."""
 
     login: str
@@ -126,7 +123,7 @@ class CreatePerson(Request):
     email: str
 
 
-class Invitation(Result):
+class Invitation(Result, frozen=True, kw_only=True):
     """`code` is the one-time enrolment code; shown once, for the person only."""
 
     person: str
@@ -134,7 +131,7 @@ class Invitation(Result):
     expires_at: Instant
 
 
-class PersonView(Result):
+class PersonView(Result, frozen=True, kw_only=True):
     id: str
     login: str
     name: str
@@ -144,21 +141,21 @@ class PersonView(Result):
     created_at: Instant
 
 
-class Persons(Result):
+class Persons(Result, frozen=True, kw_only=True):
     persons: tuple[PersonView, ...]
 
 
 # Machines and credentials
 
 
-class CreateMachine(Request):
+class CreateMachine(Request, frozen=True, kw_only=True):
     """`owner` is the person who answers for the machine and alone creates its credentials."""
 
     name: str
     owner: str
 
 
-class MachineView(Result):
+class MachineView(Result, frozen=True, kw_only=True):
     id: str
     name: str
     owner: str
@@ -167,11 +164,11 @@ class MachineView(Result):
     created_at: Instant
 
 
-class Machines(Result):
+class Machines(Result, frozen=True, kw_only=True):
     machines: tuple[MachineView, ...]
 
 
-class CreateAccessKey(Request):
+class CreateAccessKey(Request, frozen=True, kw_only=True):
     """An S3 access key for oneself or for a machine that one owns. `purpose` is that of every request made with it."""
 
     identity: str
@@ -179,7 +176,7 @@ class CreateAccessKey(Request):
     expires_at: Instant
 
 
-class NewAccessKey(Result):
+class NewAccessKey(Result, frozen=True, kw_only=True):
     """`secret` is shown once."""
 
     id: str
@@ -189,7 +186,7 @@ class NewAccessKey(Result):
     expires_at: Instant
 
 
-class AccessKeyView(Result):
+class AccessKeyView(Result, frozen=True, kw_only=True):
     id: str
     identity: str
     purpose: str
@@ -198,11 +195,11 @@ class AccessKeyView(Result):
     revoked: bool
 
 
-class AccessKeys(Result):
+class AccessKeys(Result, frozen=True, kw_only=True):
     access_keys: tuple[AccessKeyView, ...]
 
 
-class CreateToken(Request):
+class CreateToken(Request, frozen=True, kw_only=True):
     """A service token (REST) for oneself or for a machine that one owns."""
 
     identity: str
@@ -210,7 +207,7 @@ class CreateToken(Request):
     expires_at: Instant
 
 
-class NewToken(Result):
+class NewToken(Result, frozen=True, kw_only=True):
     """`token` is shown once."""
 
     id: str
@@ -219,7 +216,7 @@ class NewToken(Result):
     expires_at: Instant
 
 
-class TokenView(Result):
+class TokenView(Result, frozen=True, kw_only=True):
     id: str
     identity: str
     label: str
@@ -228,14 +225,14 @@ class TokenView(Result):
     revoked: bool
 
 
-class Tokens(Result):
+class Tokens(Result, frozen=True, kw_only=True):
     tokens: tuple[TokenView, ...]
 
 
 # Rights
 
 
-class GrantRole(Request):
+class GrantRole(Request, frozen=True, kw_only=True):
     """`scope`: platform, site:<name>, project:<name> or bucket:<name>. No `starts_at`: from now on."""
 
     identity: str
@@ -245,7 +242,7 @@ class GrantRole(Request):
     starts_at: Instant | None = None
 
 
-class GrantView(Result):
+class GrantView(Result, frozen=True, kw_only=True):
     id: str
     identity: str
     role: Role
@@ -255,7 +252,7 @@ class GrantView(Result):
     granted_by: str
 
 
-class Me(Result):
+class Me(Result, frozen=True, kw_only=True):
     """Who one is, with what one may hold now."""
 
     id: str
@@ -265,7 +262,7 @@ class Me(Result):
     grants: tuple[GrantView, ...]
 
 
-class ListGrants(Request):
+class ListGrants(Request, frozen=True, kw_only=True):
     """The rights of one identity, or of all (`identity` empty)."""
 
     identity: str = ""
@@ -273,25 +270,25 @@ class ListGrants(Request):
     limit: int = 100
 
 
-class Grants(Result):
+class Grants(Result, frozen=True, kw_only=True):
     grants: tuple[GrantView, ...]
 
 
 # Four eyes
 
 
-class Approve(Request):
+class Approve(Request, frozen=True, kw_only=True):
     """`digest` is the digest of what the approver has read: nothing else can be approved by it."""
 
     id: str
     digest: str
 
 
-class ListIntents(Request):
+class ListIntents(Request, frozen=True, kw_only=True):
     state: IntentState = IntentState.PROPOSED
     after: str = ""
     limit: int = 100
 
 
-class Intents(Result):
+class Intents(Result, frozen=True, kw_only=True):
     intents: tuple[Intent, ...]

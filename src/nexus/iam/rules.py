@@ -14,13 +14,15 @@ from nexus.iam.model import (
     IdentityKind,
     Role,
 )
-from nexus.kernel.clock import Instant
+from nexus.kernel.clock import DAY, Instant
 from nexus.kernel.errors import Denied, Invalid
 from nexus.kernel.operation import Resource
 
 LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{2,63}")
 EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
 SCOPE = re.compile(r"platform|(?:site|project|bucket):[a-z0-9][a-z0-9.-]{0,62}")
+MAX_PAGE = 1_000
+"""Rows in one answer at most; `after` is the id of the last row of the page before."""
 MAX_NAME = 128
 """Characters in a name or a label."""
 
@@ -84,7 +86,7 @@ def _text(attributes: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def check_grant(role: Role, scope: str, kind: IdentityKind, starts_at: int, ends_at: int, now: Instant) -> None:
+def check_grant(role: Role, scope: str, kind: IdentityKind, *, starts_at: int, ends_at: int, now: Instant) -> None:
     """Refuse a right that nobody may have. Raises Invalid or Denied."""
     if SCOPE.fullmatch(scope) is None:
         raise Invalid(
@@ -95,21 +97,21 @@ def check_grant(role: Role, scope: str, kind: IdentityKind, starts_at: int, ends
     if kind is IdentityKind.MACHINE and role not in MACHINE_ROLES:
         held = ", ".join(sorted(MACHINE_ROLES))
         raise Denied(f"a machine may not be {role}", code="iam.machine-role", hint=f"machines may hold: {held}")
-    check_period(starts_at, ends_at, now, MAX_GRANT)
+    check_period(starts_at, ends_at, now, longest=MAX_GRANT)
 
 
-def check_period(starts_at: int, ends_at: int, now: Instant, longest: int) -> None:
+def check_period(starts_at: int, ends_at: int, now: Instant, *, longest: int) -> None:
     """Refuse a period that is empty, over, or too long. Raises Invalid."""
     if ends_at <= max(starts_at, now):
         raise Invalid("the end date is in the past, or before the start", code="iam.period")
     if ends_at - max(starts_at, now) > longest:
-        days = longest // (24 * 3600 * 1_000_000)
+        days = longest // DAY
         raise Invalid("the end date is too far away", code="iam.period", hint=f"{days} days at most; renew it then")
 
 
 def check_credential_end(expires_at: int, now: Instant) -> None:
     """Refuse a credential that lasts too long or not at all. Raises Invalid."""
-    check_period(now, expires_at, now, MAX_CREDENTIAL)
+    check_period(now, expires_at, now, longest=MAX_CREDENTIAL)
 
 
 def check_name(name: str) -> str:
@@ -138,3 +140,10 @@ def check_email(email: str) -> str:
     if EMAIL.fullmatch(clean) is None:
         raise Invalid("the e-mail address is not one", code="iam.email")
     return clean
+
+
+def page_size(limit: int) -> int:
+    """The limit that a caller asks for. Raises Invalid if it is none."""
+    if not 1 <= limit <= MAX_PAGE:
+        raise Invalid(f"a page has 1 to {MAX_PAGE} rows", code="iam.page")
+    return limit

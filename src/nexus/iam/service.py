@@ -1,24 +1,70 @@
-"""The use cases of identity and authorisation, by room: `persons`, `sessions`, `grants`, `approvals`, …"""
+"""The use cases of identity and authorisation, by subject. One method = one story = one transaction = one audit entry."""
 
-from typing import Any
-
+from nexus.iam.actions import SENSITIVE
 from nexus.iam.approvals import Approvals
-from nexus.iam.gate import Gate
-from nexus.kernel.clock import Clock
-from nexus.kernel.database import Database
+from nexus.iam.credentials import CredentialStories
+from nexus.iam.enrolments import EnrolmentStories
+from nexus.iam.founding import Founding
+from nexus.iam.grants import GrantStories
+from nexus.iam.machines import MachineStories
+from nexus.iam.model import SESSION_IDLE, Role
+from nexus.iam.passwords import Passwords
+from nexus.iam.persons import PersonStories
+from nexus.iam.resources import Resources
+from nexus.iam.sealing import Sealing
+from nexus.iam.sessions import SessionStories
+from nexus.iam.store import credentials, identities
+from nexus.iam.throttle import Throttle
+from nexus.kernel.clock import Clock, Instant
+from nexus.kernel.database import Bookkeeping, Database
 from nexus.kernel.secret import Secret
+
+MIN_OFFICERS = 2
+"""Active persons in an approving role without whom nothing sensitive can be done."""
 
 
 class IdentityService:
-    approvals: Approvals
-    resources: Any
-    enrolments: Any
-    sessions: Any
-    persons: Any
-    machines: Any
-    credentials: Any
-    grants: Any
+    """What the doors call; `operations.OPERATIONS` says how. It relies on the doors to have asked the gate."""
 
     def __init__(
-        self, db: Database, clock: Clock, *, gate: Gate, approvals: Approvals, sealing_key: Secret
-    ) -> None: ...
+        self,
+        db: Database,
+        clock: Clock,
+        *,
+        approvals: Approvals,
+        sealing_key: Secret,
+        passwords: Passwords | None = None,
+    ) -> None:
+        """`sealing_key`: 32 bytes, for second factors and access-key secrets at rest. `passwords`: the default cost."""
+        self._db = db
+        self._clock = clock
+        self._passwords = passwords or Passwords()
+        sealing, throttle = Sealing(sealing_key), Throttle(db, clock)
+        self.approvals = approvals
+        self.resources = Resources(db)
+        self.founding = Founding(db, clock)
+        self.enrolments = EnrolmentStories(db, clock, passwords=self._passwords, throttle=throttle, sealing=sealing)
+        self.sessions = SessionStories(db, clock, passwords=self._passwords, throttle=throttle, sealing=sealing)
+        self.persons = PersonStories(db, clock, approvals)
+        self.machines = MachineStories(db, clock)
+        self.credentials = CredentialStories(db, clock, sealing)
+        self.grants = GrantStories(db, clock, approvals)
+
+    async def sweep(self) -> None:
+        """Remove what has ended by its own date: sessions, devices, enrolment codes, counters; expire intents."""
+        now = self._clock.now()
+        idle_since = Instant(now - SESSION_IDLE)
+        await self._db.bookkeep(Bookkeeping.EXPIRY, lambda tx: credentials.sweep(tx, now, idle_since))
+        await self.approvals.expire()
+
+    def lacking_approvers(self) -> dict[Role, int]:
+        """Approving roles with fewer active holders than four eyes need, and how many hold them: for `nexus doctor`."""
+        roles = {action.approver for action in SENSITIVE if action.approver is not None}
+        now = self._clock.now()
+        with self._db.read() as tx:
+            holders = {role: len(identities.active_holders(tx, role, now)) for role in sorted(roles)}
+        return {role: count for role, count in holders.items() if count < MIN_OFFICERS}
+
+    def close(self) -> None:
+        """End the threads that hash passwords."""
+        self._passwords.close()

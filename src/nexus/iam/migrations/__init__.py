@@ -1,0 +1,73 @@
+"""The schema of identity and authorisation. Every change of rights moves `iam_version`, by trigger: none can forget it.
+
+`version` is what decisions are cached under; see gate.py. All times are microseconds since 1970 in UTC.
+"""
+
+from nexus.kernel.database import Migration
+
+_IDENTITIES = (
+    "CREATE TABLE iam_identity (id TEXT PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('person', 'machine')),"
+    " name TEXT NOT NULL, person TEXT NOT NULL, state TEXT NOT NULL, created_by TEXT NOT NULL,"
+    " created_at INTEGER NOT NULL) STRICT",
+    "CREATE INDEX iam_identity_person ON iam_identity (person)",
+    "CREATE TABLE iam_person (id TEXT PRIMARY KEY REFERENCES iam_identity (id), login TEXT NOT NULL UNIQUE,"
+    " email TEXT NOT NULL UNIQUE, password_hash TEXT, totp_sealed BLOB, totp_step INTEGER NOT NULL DEFAULT 0) STRICT",
+    "CREATE TABLE iam_enrolment (person TEXT PRIMARY KEY REFERENCES iam_identity (id), code_hash BLOB NOT NULL,"
+    " expires_at INTEGER NOT NULL, password_hash TEXT, totp_sealed BLOB) STRICT",
+    "CREATE TABLE iam_grant (id TEXT PRIMARY KEY, identity TEXT NOT NULL REFERENCES iam_identity (id),"
+    " role TEXT NOT NULL, scope TEXT NOT NULL, starts_at INTEGER NOT NULL, ends_at INTEGER NOT NULL,"
+    " granted_by TEXT NOT NULL, granted_at INTEGER NOT NULL, revoked_at INTEGER) STRICT",
+    "CREATE INDEX iam_grant_identity ON iam_grant (identity)",
+)
+
+_CREDENTIALS = (
+    "CREATE TABLE iam_access_key (id TEXT PRIMARY KEY, identity TEXT NOT NULL REFERENCES iam_identity (id),"
+    " secret_sealed BLOB NOT NULL, purpose TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,"
+    " revoked_at INTEGER) STRICT",
+    "CREATE INDEX iam_access_key_identity ON iam_access_key (identity)",
+    "CREATE TABLE iam_token (id TEXT PRIMARY KEY, identity TEXT NOT NULL REFERENCES iam_identity (id),"
+    " token_hash BLOB NOT NULL UNIQUE, label TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,"
+    " revoked_at INTEGER) STRICT",
+    "CREATE INDEX iam_token_identity ON iam_token (identity)",
+    "CREATE TABLE iam_session (id TEXT PRIMARY KEY, token_hash BLOB NOT NULL UNIQUE,"
+    " person TEXT NOT NULL REFERENCES iam_identity (id), origin TEXT NOT NULL, client TEXT NOT NULL,"
+    " created_at INTEGER NOT NULL, last_used_at INTEGER NOT NULL, expires_at INTEGER NOT NULL) STRICT",
+    "CREATE INDEX iam_session_person ON iam_session (person)",
+    "CREATE TABLE iam_device (token_hash BLOB PRIMARY KEY, person TEXT NOT NULL REFERENCES iam_identity (id),"
+    " created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL) STRICT",
+    "CREATE TABLE iam_attempt (bucket BLOB PRIMARY KEY, failures INTEGER NOT NULL, ends_at INTEGER NOT NULL) STRICT",
+)
+
+_FOUR_EYES = (
+    "CREATE TABLE iam_intent (id TEXT PRIMARY KEY, operation TEXT NOT NULL, action TEXT NOT NULL,"
+    " resource_type TEXT NOT NULL, resource_id TEXT NOT NULL, resource_attributes TEXT NOT NULL,"
+    " request BLOB NOT NULL, digest TEXT NOT NULL, requester TEXT NOT NULL, requester_person TEXT NOT NULL,"
+    " purpose TEXT NOT NULL, approver_role TEXT NOT NULL, approvals_needed INTEGER NOT NULL, state TEXT NOT NULL,"
+    " proposed_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, executed_at INTEGER, performed_at INTEGER) STRICT",
+    "CREATE INDEX iam_intent_state ON iam_intent (state)",
+    "CREATE TABLE iam_approval (intent TEXT NOT NULL REFERENCES iam_intent (id), person TEXT NOT NULL,"
+    " session TEXT NOT NULL, digest TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (intent, person)) STRICT",
+)
+
+_WATCHED = (
+    ("iam_identity", "INSERT"),
+    ("iam_identity", "UPDATE"),
+    ("iam_identity", "DELETE"),
+    ("iam_grant", "INSERT"),
+    ("iam_grant", "UPDATE"),
+    ("iam_grant", "DELETE"),
+    ("iam_access_key", "UPDATE"),
+    ("iam_access_key", "DELETE"),
+)
+
+_VERSION = (
+    "CREATE TABLE iam_version (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL) STRICT",
+    "INSERT INTO iam_version VALUES (1, 1)",
+    *(
+        f"CREATE TRIGGER {table}_{change.lower()}_moves_version AFTER {change} ON {table}"  # noqa: S608 - constants
+        " BEGIN UPDATE iam_version SET version = version + 1; END"
+        for table, change in _WATCHED
+    ),
+)
+
+MIGRATIONS: tuple[Migration, ...] = (Migration("iam", 1, (*_IDENTITIES, *_CREDENTIALS, *_FOUR_EYES, *_VERSION)),)

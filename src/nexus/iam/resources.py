@@ -1,0 +1,80 @@
+"""What an operation acts on, as the gate and the audit log see it. Never says whether the named thing exists.
+
+A thing that does not exist is a resource without facts: those who may see it learn from the service that it is missing,
+everybody else is denied as if it were there.
+"""
+
+from nexus.iam.model import Role
+from nexus.iam.store import credentials, identities, intents
+from nexus.kernel.database import Database
+from nexus.kernel.operation import PLATFORM, Resource
+
+UNKNOWN = "unknown"
+"""Shown for a login that nobody has: the log keeps ids, never what somebody typed."""
+
+
+class Resources:
+    """Names resources for the doors: reads only."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def identity(self, identity_id: str, **more: str) -> Resource:
+        """A person or a machine; `more` are further facts for the decision."""
+        with self._db.read() as tx:
+            found = identities.identity(tx, identity_id)
+        facts = {"person": found.person, "created_by": found.created_by} if found else {}
+        return Resource("Identity", identity_id, {**facts, **more})
+
+    def login(self, login: str) -> Resource:
+        """The person with this login, by id; the same resource for every login that nobody has."""
+        with self._db.read() as tx:
+            found = identities.factors(tx, login.strip().lower())
+        return Resource("Identity", found.person if found else UNKNOWN)
+
+    def grantee(self, identity_id: str, role: Role, scope: str) -> Resource:
+        """Who is to receive a role; `scope` puts the resource within reach of those who administer that scope."""
+        return self.identity(identity_id, role=role.value, scope=scope)
+
+    def grant(self, grant_id: str) -> Resource:
+        """Who holds a grant, with its role and scope."""
+        with self._db.read() as tx:
+            found = identities.grant(tx, grant_id)
+        return self.identity(UNKNOWN) if found is None else self.grantee(found.identity, found.role, found.scope)
+
+    def session(self, session_id: str) -> Resource:
+        """Whose session it is."""
+        with self._db.read() as tx:
+            found = credentials.session(tx, session_id)
+        return self.identity(found.person if found else UNKNOWN)
+
+    def access_key(self, key_id: str) -> Resource:
+        """Whose access key it is."""
+        with self._db.read() as tx:
+            found = credentials.access_key(tx, key_id)
+        return self.identity(found.identity if found else UNKNOWN)
+
+    def token(self, token_id: str) -> Resource:
+        """Whose service token it is."""
+        with self._db.read() as tx:
+            found = credentials.token(tx, token_id)
+        return self.identity(found.identity if found else UNKNOWN)
+
+    def intent(self, intent_id: str) -> Resource:
+        """An intent, with who proposed it, who may approve it, and the scopes of what it acts on."""
+        with self._db.read() as tx:
+            found = intents.find(tx, intent_id)
+        return Resource("Approval", intent_id) if found is None else intent_resource(found)
+
+    def granted_in(self, identity_id: str) -> Resource:
+        """One identity, or the platform where none is named."""
+        return self.identity(identity_id) if identity_id else PLATFORM
+
+
+def intent_resource(intent: intents.IntentRow) -> Resource:
+    """An intent as the gate sees it."""
+    scopes = {
+        name: intent.resource.attributes[name] for name in ("site", "project") if name in intent.resource.attributes
+    }
+    facts = {"requester": intent.requester_person, "approver_role": intent.approver_role.value}
+    return Resource("Approval", intent.id, {**scopes, **facts})

@@ -1,0 +1,277 @@
+"""Access keys, service tokens, sessions, known devices, enrolment codes and failed attempts."""
+
+# ruff: noqa: S608 - statements are put together from constants of this file; values travel as parameters
+
+from dataclasses import dataclass
+
+from nexus.iam.model import IdentityKind, IdentityState, Session
+from nexus.kernel.clock import Instant
+from nexus.kernel.database import Row, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Who stands behind a credential. `in_force` is false as soon as the identity, or who answers for it, is not active."""
+
+    identity: str
+    kind: IdentityKind
+    name: str
+    person: str
+    in_force: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKeyRow:
+    id: str
+    identity: str
+    secret_sealed: bytes
+    purpose: str
+    created_at: Instant
+    expires_at: Instant
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    id: str
+    identity: str
+    label: str
+    created_at: Instant
+    expires_at: Instant
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentRow:
+    person: str
+    code_hash: bytes
+    expires_at: Instant
+    password_hash: str | None
+    totp_sealed: bytes | None
+
+
+_BEARER = "i.id, i.kind, i.name, i.person, i.state, o.state"
+_BEARER_JOIN = "JOIN iam_identity i ON i.id = c.{column} JOIN iam_identity o ON o.id = i.person"
+
+# Access keys
+
+_ACCESS_KEY = "c.id, c.identity, c.secret_sealed, c.purpose, c.created_at, c.expires_at, c.revoked_at IS NOT NULL"
+BEARER_OF_ACCESS_KEY = (
+    f"SELECT {_ACCESS_KEY}, {_BEARER} FROM iam_access_key c {_BEARER_JOIN.format(column='identity')} WHERE c.id = ?"
+)
+
+
+def add_access_key(tx: Transaction, new: AccessKeyRow) -> None:
+    tx.execute(
+        "INSERT INTO iam_access_key (id, identity, secret_sealed, purpose, created_at, expires_at)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (new.id, new.identity, new.secret_sealed, new.purpose, new.created_at, new.expires_at),
+    )
+
+
+def access_key(tx: Transaction, key_id: str) -> AccessKeyRow | None:
+    row = tx.one(f"SELECT {_ACCESS_KEY} FROM iam_access_key c WHERE c.id = ?", (key_id,))
+    return None if row is None else access_key_of(row)
+
+
+def access_keys(tx: Transaction, identity_id: str) -> list[AccessKeyRow]:
+    rows = tx.all(
+        f"SELECT {_ACCESS_KEY} FROM iam_access_key c WHERE c.identity = ? ORDER BY c.created_at", (identity_id,)
+    )
+    return [access_key_of(row) for row in rows]
+
+
+def revoke_access_key(tx: Transaction, key_id: str, now: Instant) -> bool:
+    return (
+        tx.execute("UPDATE iam_access_key SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", (now, key_id)) == 1
+    )
+
+
+# Service tokens
+
+_SERVICE_TOKEN = "c.id, c.identity, c.label, c.created_at, c.expires_at, c.revoked_at IS NOT NULL"  # noqa: S105 - columns
+BEARER_OF_TOKEN = f"SELECT {_SERVICE_TOKEN}, {_BEARER} FROM iam_token c {_BEARER_JOIN.format(column='identity')} WHERE c.token_hash = ?"
+
+
+def add_token(tx: Transaction, new: TokenRow, token_hash: bytes) -> None:
+    tx.execute(
+        "INSERT INTO iam_token (id, identity, token_hash, label, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
+        (new.id, new.identity, token_hash, new.label, new.created_at, new.expires_at),
+    )
+
+
+def token(tx: Transaction, token_id: str) -> TokenRow | None:
+    row = tx.one(f"SELECT {_SERVICE_TOKEN} FROM iam_token c WHERE c.id = ?", (token_id,))
+    return None if row is None else token_of(row)
+
+
+def tokens(tx: Transaction, identity_id: str) -> list[TokenRow]:
+    rows = tx.all(
+        f"SELECT {_SERVICE_TOKEN} FROM iam_token c WHERE c.identity = ? ORDER BY c.created_at", (identity_id,)
+    )
+    return [token_of(row) for row in rows]
+
+
+def revoke_token(tx: Transaction, token_id: str, now: Instant) -> bool:
+    return tx.execute("UPDATE iam_token SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", (now, token_id)) == 1
+
+
+def revoke_all_of(tx: Transaction, identity_ids: list[str], now: Instant) -> None:
+    """Revoke every access key and service token of some identities."""
+    rows = [(now, identity_id) for identity_id in identity_ids]
+    for table in ("iam_access_key", "iam_token"):
+        tx.execute_many(f"UPDATE {table} SET revoked_at = ? WHERE identity = ? AND revoked_at IS NULL", rows)
+
+
+# Sessions
+
+_SESSION = "c.id, c.person, c.origin, c.client, c.created_at, c.last_used_at, c.expires_at"
+BEARER_OF_SESSION = (
+    f"SELECT {_SESSION}, {_BEARER} FROM iam_session c {_BEARER_JOIN.format(column='person')} WHERE c.token_hash = ?"
+)
+
+
+def add_session(tx: Transaction, new: Session, token_hash: bytes, keep: int) -> None:
+    """Open a session and close the oldest ones beyond `keep`."""
+    tx.execute(
+        "INSERT INTO iam_session (id, token_hash, person, origin, client, created_at, last_used_at, expires_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (new.id, token_hash, new.person, new.origin, new.client, new.created_at, new.last_used_at, new.expires_at),
+    )
+    tx.execute(
+        "DELETE FROM iam_session WHERE person = ? AND id NOT IN"
+        " (SELECT id FROM iam_session WHERE person = ? ORDER BY created_at DESC, id DESC LIMIT ?)",
+        (new.person, new.person, keep),
+    )
+
+
+def session(tx: Transaction, session_id: str) -> Session | None:
+    row = tx.one(f"SELECT {_SESSION} FROM iam_session c WHERE c.id = ?", (session_id,))
+    return None if row is None else session_of(row)
+
+
+def sessions(tx: Transaction, person: str) -> list[Session]:
+    rows = tx.all(f"SELECT {_SESSION} FROM iam_session c WHERE c.person = ? ORDER BY c.created_at", (person,))
+    return [session_of(row) for row in rows]
+
+
+def touch_session(tx: Transaction, session_id: str, now: Instant) -> None:
+    tx.execute("UPDATE iam_session SET last_used_at = ? WHERE id = ? AND last_used_at < ?", (now, session_id, now))
+
+
+def end_session(tx: Transaction, session_id: str) -> bool:
+    return tx.execute("DELETE FROM iam_session WHERE id = ?", (session_id,)) == 1
+
+
+def end_sessions_of(tx: Transaction, person: str, *, but: str | None = None) -> None:
+    tx.execute("DELETE FROM iam_session WHERE person = ? AND id <> ?", (person, but or ""))
+
+
+# Devices that a person signed in from
+
+
+def known_device(tx: Transaction, token_hash: bytes, person: str, now: Instant) -> bool:
+    row = tx.one(
+        "SELECT 1 FROM iam_device WHERE token_hash = ? AND person = ? AND expires_at > ?", (token_hash, person, now)
+    )
+    return row is not None
+
+
+def replace_device(
+    tx: Transaction, old: bytes | None, new: bytes, person: str, *, now: Instant, ends: Instant, keep: int
+) -> None:
+    """Remember a device under a fresh token; forget its old token, and the oldest devices beyond `keep`."""
+    if old is not None:
+        tx.execute("DELETE FROM iam_device WHERE token_hash = ? AND person = ?", (old, person))
+    tx.execute("INSERT INTO iam_device VALUES (?, ?, ?, ?)", (new, person, now, ends))
+    tx.execute(
+        "DELETE FROM iam_device WHERE person = ? AND token_hash NOT IN"
+        " (SELECT token_hash FROM iam_device WHERE person = ? ORDER BY created_at DESC LIMIT ?)",
+        (person, person, keep),
+    )
+
+
+def forget_devices_of(tx: Transaction, person: str) -> None:
+    tx.execute("DELETE FROM iam_device WHERE person = ?", (person,))
+
+
+# Enrolment
+
+
+def invite(tx: Transaction, person: str, code_hash: bytes, expires_at: Instant) -> None:
+    tx.execute(
+        "INSERT OR REPLACE INTO iam_enrolment (person, code_hash, expires_at) VALUES (?, ?, ?)",
+        (person, code_hash, expires_at),
+    )
+
+
+def enrolment(tx: Transaction, login: str) -> EnrolmentRow | None:
+    row = tx.one(
+        "SELECT e.person, e.code_hash, e.expires_at, e.password_hash, e.totp_sealed FROM iam_enrolment e"
+        " JOIN iam_person p ON p.id = e.person JOIN iam_identity i ON i.id = e.person"
+        " WHERE p.login = ? AND i.state = 'invited'",
+        (login,),
+    )
+    return None if row is None else EnrolmentRow(row[0], row[1], Instant(row[2]), row[3], row[4])
+
+
+def choose_factors(tx: Transaction, person: str, code_hash: bytes, password_hash: str, totp_sealed: bytes) -> bool:
+    changed = tx.execute(
+        "UPDATE iam_enrolment SET password_hash = ?, totp_sealed = ? WHERE person = ? AND code_hash = ?",
+        (password_hash, totp_sealed, person, code_hash),
+    )
+    return changed == 1
+
+
+def end_enrolment(tx: Transaction, person: str) -> bool:
+    return tx.execute("DELETE FROM iam_enrolment WHERE person = ?", (person,)) == 1
+
+
+# Failed attempts
+
+
+def failures(tx: Transaction, bucket: bytes, now: Instant) -> tuple[int, Instant]:
+    """How many failures stand against a bucket, and until when."""
+    row = tx.one("SELECT failures, ends_at FROM iam_attempt WHERE bucket = ? AND ends_at > ?", (bucket, now))
+    return (0, now) if row is None else (row[0], Instant(row[1]))
+
+
+def count_failure(tx: Transaction, bucket: bytes, now: Instant, ends_at: Instant, by: int) -> int:
+    """Add failures to a bucket whose window starts with its first; returns how many stand against it now."""
+    standing, ends = failures(tx, bucket, now)
+    ends = ends if standing else ends_at
+    tx.execute("INSERT OR REPLACE INTO iam_attempt VALUES (?, ?, ?)", (bucket, standing + by, ends))
+    return standing + by
+
+
+def forgive(tx: Transaction, buckets: list[bytes]) -> None:
+    tx.execute_many("DELETE FROM iam_attempt WHERE bucket = ?", [(bucket,) for bucket in buckets])
+
+
+def sweep(tx: Transaction, now: Instant, idle_since: Instant) -> None:
+    """Remove what has ended by its own recorded date."""
+    tx.execute("DELETE FROM iam_session WHERE expires_at <= ? OR last_used_at <= ?", (now, idle_since))
+    for table, column in (("iam_device", "expires_at"), ("iam_enrolment", "expires_at"), ("iam_attempt", "ends_at")):
+        tx.execute(f"DELETE FROM {table} WHERE {column} <= ?", (now,))
+
+
+# Rows to values
+
+
+def access_key_of(row: Row) -> AccessKeyRow:
+    return AccessKeyRow(row[0], row[1], row[2], row[3], Instant(row[4]), Instant(row[5]), bool(row[6]))
+
+
+def token_of(row: Row) -> TokenRow:
+    return TokenRow(row[0], row[1], row[2], Instant(row[3]), Instant(row[4]), bool(row[5]))
+
+
+def session_of(row: Row) -> Session:
+    return Session(row[0], row[1], row[2], row[3], Instant(row[4]), Instant(row[5]), Instant(row[6]))
+
+
+def bearer_of(row: Row) -> Bearer:
+    """The last six columns of a row read through one of the `BEARER_OF_…` statements."""
+    identity, kind, name, person, state, person_state = row[-6:]
+    in_force = state == IdentityState.ACTIVE and person_state == IdentityState.ACTIVE
+    return Bearer(identity, IdentityKind(kind), name, person, in_force)

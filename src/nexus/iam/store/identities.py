@@ -1,0 +1,226 @@
+"""Identities, persons, machines and their grants."""
+
+# ruff: noqa: S608 - statements are put together from constants of this file; values travel as parameters
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nexus.iam.model import Grant, Identity, IdentityKind, IdentityState, Machine, Person, Role
+from nexus.kernel.clock import Instant
+from nexus.kernel.database import Row, Transaction
+
+_IDENTITY = "id, kind, name, state, person, created_by, created_at"
+_PERSON = "i.id, p.login, i.name, p.email, i.state, i.created_by, i.created_at"
+_GRANT = "id, identity, role, scope, starts_at, ends_at, granted_by"
+READ_VERSION = "SELECT version FROM iam_version"
+
+
+def version(tx: Transaction) -> int:
+    """The version of all rights; every change of an identity, a grant or an access key moves it."""
+    row = tx.one(READ_VERSION)
+    assert row is not None
+    return int(row[0])
+
+
+def any_person(tx: Transaction) -> bool:
+    return tx.one("SELECT 1 FROM iam_person LIMIT 1") is not None
+
+
+def identity(tx: Transaction, identity_id: str) -> Identity | None:
+    row = tx.one(f"SELECT {_IDENTITY} FROM iam_identity WHERE id = ?", (identity_id,))
+    return None if row is None else _identity(row)
+
+
+def add_identity(tx: Transaction, new: Identity) -> None:
+    tx.execute(
+        f"INSERT INTO iam_identity ({_IDENTITY}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (new.id, new.kind.value, new.name, new.state.value, new.person, new.created_by, new.created_at),
+    )
+
+
+def set_state(tx: Transaction, identity_id: str, state: IdentityState) -> None:
+    tx.execute("UPDATE iam_identity SET state = ? WHERE id = ?", (state.value, identity_id))
+
+
+def machines_of(tx: Transaction, person: str) -> list[str]:
+    rows = tx.all("SELECT id FROM iam_identity WHERE person = ? AND kind = 'machine' AND state <> 'deleted'", (person,))
+    return [machine for (machine,) in rows]
+
+
+# Persons
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """What a person proves herself with. `totp_step` is the last time step whose code was used."""
+
+    person: str
+    name: str
+    state: IdentityState
+    password_hash: str | None
+    totp_sealed: bytes | None
+    totp_step: int
+
+
+def add_person(tx: Transaction, person_id: str, login: str, email: str) -> None:
+    tx.execute("INSERT INTO iam_person (id, login, email) VALUES (?, ?, ?)", (person_id, login, email))
+
+
+def taken(tx: Transaction, login: str, email: str) -> bool:
+    return tx.one("SELECT 1 FROM iam_person WHERE login = ? OR email = ?", (login, email)) is not None
+
+
+def person(tx: Transaction, person_id: str) -> Person | None:
+    row = tx.one(f"SELECT {_PERSON} FROM iam_person p JOIN iam_identity i USING (id) WHERE i.id = ?", (person_id,))
+    return None if row is None else _person(row)
+
+
+def persons(tx: Transaction, after: str, limit: int) -> list[Person]:
+    rows = tx.all(
+        f"SELECT {_PERSON} FROM iam_person p JOIN iam_identity i USING (id)"
+        " WHERE i.id > ? AND i.state <> 'deleted' ORDER BY i.id LIMIT ?",
+        (after, limit),
+    )
+    return [_person(row) for row in rows]
+
+
+def factors(tx: Transaction, login: str) -> Factors | None:
+    return _factors(tx, "p.login", login)
+
+
+def factors_of(tx: Transaction, person_id: str) -> Factors | None:
+    return _factors(tx, "p.id", person_id)
+
+
+def set_factors(tx: Transaction, person_id: str, password_hash: str, totp_sealed: bytes, totp_step: int) -> None:
+    tx.execute(
+        "UPDATE iam_person SET password_hash = ?, totp_sealed = ?, totp_step = ? WHERE id = ?",
+        (password_hash, totp_sealed, totp_step, person_id),
+    )
+
+
+def set_password(tx: Transaction, person_id: str, password_hash: str) -> None:
+    tx.execute("UPDATE iam_person SET password_hash = ? WHERE id = ?", (password_hash, person_id))
+
+
+def use_totp_step(tx: Transaction, person_id: str, step: int) -> bool:
+    """Burn a time step; False if it, or a later one, was burnt before."""
+    return (
+        tx.execute("UPDATE iam_person SET totp_step = ? WHERE id = ? AND totp_step < ?", (step, person_id, step)) == 1
+    )
+
+
+def forget_person(tx: Transaction, person_id: str) -> None:
+    """Erase what names a deleted person; the id stays, because the log speaks of it."""
+    tx.execute("UPDATE iam_identity SET name = '' WHERE id = ?", (person_id,))
+    tx.execute(
+        "UPDATE iam_person SET login = id, email = id, password_hash = NULL, totp_sealed = NULL WHERE id = ?",
+        (person_id,),
+    )
+
+
+# Machines
+
+
+def machine(tx: Transaction, machine_id: str) -> Machine | None:
+    found = identity(tx, machine_id)
+    return None if found is None or found.kind is not IdentityKind.MACHINE else _machine(found)
+
+
+def machines(tx: Transaction, after: str, limit: int) -> list[Machine]:
+    rows = tx.all(
+        f"SELECT {_IDENTITY} FROM iam_identity WHERE kind = 'machine' AND id > ? AND state <> 'deleted'"
+        " ORDER BY id LIMIT ?",
+        (after, limit),
+    )
+    return [_machine(_identity(row)) for row in rows]
+
+
+# Grants
+
+
+def add_grant(tx: Transaction, new: Grant, granted_at: Instant) -> None:
+    tx.execute(
+        f"INSERT INTO iam_grant ({_GRANT}, granted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (new.id, new.identity, new.role.value, new.scope, new.starts_at, new.ends_at, new.granted_by, granted_at),
+    )
+
+
+def grant(tx: Transaction, grant_id: str) -> Grant | None:
+    row = tx.one(f"SELECT {_GRANT} FROM iam_grant WHERE id = ? AND revoked_at IS NULL", (grant_id,))
+    return None if row is None else _grant(row)
+
+
+def grants_of(tx: Transaction, identity_id: str, now: Instant) -> list[Grant]:
+    """The grants that hold now or will hold."""
+    rows = tx.all(
+        f"SELECT {_GRANT} FROM iam_grant WHERE identity = ? AND revoked_at IS NULL AND ends_at > ? ORDER BY id",
+        (identity_id, now),
+    )
+    return [_grant(row) for row in rows]
+
+
+def grants(tx: Transaction, after: str, limit: int, now: Instant) -> list[Grant]:
+    rows = tx.all(
+        f"SELECT {_GRANT} FROM iam_grant WHERE id > ? AND revoked_at IS NULL AND ends_at > ? ORDER BY id LIMIT ?",
+        (after, now, limit),
+    )
+    return [_grant(row) for row in rows]
+
+
+def grants_ending(tx: Transaction, now: Instant, before: Instant) -> list[Grant]:
+    rows = tx.all(
+        f"SELECT {_GRANT} FROM iam_grant WHERE revoked_at IS NULL AND ends_at > ? AND ends_at <= ? ORDER BY ends_at",
+        (now, before),
+    )
+    return [_grant(row) for row in rows]
+
+
+def revoke_grant(tx: Transaction, grant_id: str, now: Instant) -> bool:
+    return tx.execute("UPDATE iam_grant SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", (now, grant_id)) == 1
+
+
+def revoke_grants_of(tx: Transaction, identity_ids: Sequence[str], now: Instant) -> None:
+    tx.execute_many(
+        "UPDATE iam_grant SET revoked_at = ? WHERE identity = ? AND revoked_at IS NULL",
+        [(now, identity_id) for identity_id in identity_ids],
+    )
+
+
+def active_holders(tx: Transaction, role: Role, now: Instant) -> list[str]:
+    """Persons who are active and hold a role for the whole platform now."""
+    rows = tx.all(
+        "SELECT DISTINCT g.identity FROM iam_grant g JOIN iam_identity i ON i.id = g.identity"
+        " WHERE g.role = ? AND g.scope = 'platform' AND g.revoked_at IS NULL AND g.starts_at <= ? AND g.ends_at > ?"
+        " AND i.kind = 'person' AND i.state = 'active' ORDER BY 1",
+        (role.value, now, now),
+    )
+    return [identity_id for (identity_id,) in rows]
+
+
+# Rows to values
+
+
+def _factors(tx: Transaction, column: str, value: str) -> Factors | None:
+    row = tx.one(
+        "SELECT p.id, i.name, i.state, p.password_hash, p.totp_sealed, p.totp_step"
+        f" FROM iam_person p JOIN iam_identity i USING (id) WHERE {column} = ?",
+        (value,),
+    )
+    return None if row is None else Factors(row[0], row[1], IdentityState(row[2]), row[3], row[4], row[5])
+
+
+def _identity(row: Row) -> Identity:
+    return Identity(row[0], IdentityKind(row[1]), row[2], IdentityState(row[3]), row[4], row[5], Instant(row[6]))
+
+
+def _person(row: Row) -> Person:
+    return Person(row[0], row[1], row[2], row[3], IdentityState(row[4]), row[5], Instant(row[6]))
+
+
+def _machine(found: Identity) -> Machine:
+    return Machine(found.id, found.name, found.person, found.state, found.created_by, found.created_at)
+
+
+def _grant(row: Row) -> Grant:
+    return Grant(row[0], row[1], Role(row[2]), row[3], Instant(row[4]), Instant(row[5]), row[6])
