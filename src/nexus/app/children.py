@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from nexus.app import handoff
 from nexus.app.handoff import Handoff
+from nexus.app.settings import child_environment
 from nexus.kernel.errors import NexusError, Unavailable
 
+PROCESSES = "nexus.app.processes"
 READY_WAIT_S = 60.0
 """A process that is not ready by then is stopped: recovery after a crash and migrations happen within this time."""
 KILL_AFTER_S = 5.0
@@ -54,19 +56,20 @@ class Child:
             await self._process.wait()
 
 
-async def start(given: Handoff, *, inherit: Sequence[int] = ()) -> Child:
+async def start(given: Handoff, *, inherit: Sequence[int] = (), module: str = PROCESSES) -> Child:
     """Start a process and wait until it is ready. Raises the error that kept it from starting.
 
-    `inherit` are descriptors that it keeps open (the lock of the data directory).
+    `inherit` are descriptors that it keeps open (the lock of the data directory); `module` is what Python runs.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "nexus.app.processes", given.process),
+        *("-P", "-m", module, given.process),  # -P: nothing is imported from the current directory
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         pass_fds=tuple(inherit),
         start_new_session=True,  # a Ctrl-C in the terminal reaches the supervisor alone
         cwd="/",
+        env=child_environment(given.environment),
     )
     child = Child(given.process, process)
     try:

@@ -90,6 +90,11 @@ class DataDirectory:
         return self.run / "endpoints.json"
 
     @property
+    def log_report(self) -> Path:
+        """How the publication of the audit log stands."""
+        return self.run / "log.json"
+
+    @property
     def journal(self) -> Path:
         """Messages of a platform that was started with `--detach`."""
         return self.run / "nexus.log"

@@ -41,6 +41,8 @@ class Handoff(Struct, frozen=True, kw_only=True):
     """Proves to the key service which caller this process is."""
     kms_callers: Mapping[str, bytes] = {}
     """For the key service only: caller -> SHA-256 of its token."""
+    environment: Mapping[str, str] = {}
+    """Set in its environment before it starts: where a library looks there and nowhere else (SoftHSM)."""
     port: int = 0
     leaf: LeafParts | None = None
 

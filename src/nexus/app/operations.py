@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
+from nexus.app.platform import OPERATIONS as PLATFORM
 from nexus.audit.operations import OPERATIONS as AUDIT
 from nexus.iam.model import Purpose
 from nexus.iam.operations import OPERATIONS as IAM
 from nexus.kernel.operation import OperationSpec
 from nexus.kms.operations import OPERATIONS as KMS
 
-OPERATIONS: Final[tuple[OperationSpec, ...]] = (*IAM, *KMS, *AUDIT)
+OPERATIONS: Final[tuple[OperationSpec, ...]] = (*IAM, *KMS, *AUDIT, *PLATFORM)
 PURPOSES: Final = tuple(purpose.value for purpose in Purpose)
 """What an operation may be for."""
 WHILE_SEALED: Final = frozenset({"kms.service.status", "kms.service.unseal", "platform.status"})

@@ -4,9 +4,11 @@ from nexus.kernel.clock import Clock
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Operation, system_actor
 
-SUPERVISOR, S3, API, WORKER = "supervisor", "s3", "api", "worker"
+KMS, S3, API, WORKER = "kms", "s3", "api", "worker"
+"""Processes."""
+SUPERVISOR = "supervisor"
 CALLERS = (SUPERVISOR, S3, API, WORKER)
-"""Processes that call the key service, each with a token of its own."""
+"""Those who call the key service, each with a token of its own."""
 PURPOSE = "operation"
 
 

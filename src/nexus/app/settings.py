@@ -138,6 +138,12 @@ def client_settings(environment: Mapping[str, str] | None = None) -> ClientSetti
     )
 
 
+def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process that we start: ours without our own variables (it is handed settings), and `extra`."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return {**inherited, **extra}
+
+
 def load(file: Path | None, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
     """Defaults, then `[settings]` of `file`, then the environment, then what the caller gives (command line).
 

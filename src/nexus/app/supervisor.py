@@ -9,68 +9,35 @@
 """
 
 import asyncio
-import hashlib
 import logging
-import secrets
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from nexus import __version__
-from nexus.app import custody, datadir, handoff, parts, pki, schema, serving
+from nexus.app import custody, datadir, handoff, keyservice, parts, pki, schema, serving
 from nexus.app.control import ControlServer, Request
 from nexus.app.custody import Part
 from nexus.app.datadir import DataDirectory
 from nexus.app.handoff import Handoff
-from nexus.app.keeping import Place, PlaceStatus
+from nexus.app.keeping import Place
 from nexus.app.pki import Authority
 from nexus.app.settings import Settings
+from nexus.app.status import Phase, PlatformStatus
 from nexus.kernel.clock import Clock, SystemClock
 from nexus.kernel.errors import Conflict, Invalid, NexusError
 from nexus.kernel.secret import Secret
-from nexus.kms.client import KeyServiceClient
 from nexus.kms.model import KeyServiceStatus, ServiceState
 
 POLL_S = 0.2
 """How often the seal is looked at while the platform waits to be unsealed."""
 RENEW_CHECK_S = 60.0
-TOKEN_BYTES = 32
 
 _log = logging.getLogger("nexus.supervisor")
-
-
-class Phase(StrEnum):
-    """Where the platform is in its life."""
-
-    STARTING = "starting"
-    SEALED = "sealed"
-    """Waits for the passphrase or the custodians' shares."""
-    OPENING = "opening"
-    """Unsealed; the database is being opened and the doors start."""
-    RUNNING = "running"
-    STOPPING = "stopping"
-
-
-class PlatformStatus(Struct, frozen=True, kw_only=True):
-    """What `nexus status` shows."""
-
-    phase: Phase
-    version: str
-    instance: str
-    data: str
-    demonstration: bool
-    s3: str
-    """Address of the S3 door."""
-    api: str
-    certificate_authority: str
-    processes: tuple[PlaceStatus, ...]
-    key_service: KeyServiceStatus | None
 
 
 Passphrase = Callable[[], Secret | None]
@@ -97,10 +64,8 @@ class Supervisor:
         self._on_phase = on_phase
         self._clock = clock or SystemClock()
         self._stop = asyncio.Event()
-        self._tokens = {caller: secrets.token_bytes(TOKEN_BYTES) for caller in parts.CALLERS}
-        self._kms = KeyServiceClient(
-            directory.kms_socket, caller=parts.SUPERVISOR, token=Secret(self._tokens[parts.SUPERVISOR])
-        )
+        self._tokens = keyservice.caller_tokens()
+        self._kms = keyservice.supervisor_client(directory, self._tokens)
         self._places: list[Place] = []
         self._ports: dict[str, int] = {}
         self._renew_at = 0
@@ -132,7 +97,9 @@ class Supervisor:
     # Starting
 
     async def _start(self, lock: int) -> None:
-        kms = Place("kms", self._kms_handoff, inherit=[lock], started=self._unseal_by_passphrase)
+        kms = keyservice.key_service_place(
+            self.directory, self._settings, self._tokens, lock, started=self._unseal_by_passphrase
+        )
         self._places.append(kms)
         await kms.open()
         await self._kms.start()
@@ -168,10 +135,6 @@ class Supervisor:
                 await self.unseal(passphrase)
         except NexusError as error:
             _log.error("not unsealed: %s (%s)", error.message, error.code)
-
-    async def _kms_handoff(self) -> Handoff:
-        digests = {caller: hashlib.sha256(token).digest() for caller, token in self._tokens.items()}
-        return Handoff(process="kms", root=str(self.directory.root), settings=self._settings, kms_callers=digests)
 
     def _preparer(self, name: str) -> Callable[[], Any]:
         async def prepare() -> Handoff:

@@ -39,9 +39,6 @@ LOCAL: Final[Mapping[str, Local]] = {
     "approve": Local(
         "nexus.app.cli.approving:approve", "Read what is held, and approve it", "Lire ce qui attend, et le valider"
     ),
-    "reference": Local(
-        "nexus.app.cli.reference:reference", "Write the reference pages", "Écrire les pages de référence"
-    ),
 }
 """Commands of the first level."""
 
@@ -55,6 +52,3 @@ BESIDE_OPERATIONS: Final[Mapping[str, Mapping[str, Local]]] = {
     }
 }
 """Local commands that stand in the group of a service."""
-
-HIDDEN: Final = frozenset({"reference"})
-"""For those who develop Nexus."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from nexus import __version__
-from nexus.app.cli.commands import BESIDE_OPERATIONS, HIDDEN, LOCAL, Local
+from nexus.app.cli.commands import BESIDE_OPERATIONS, LOCAL, Local
 from nexus.app.cli.exits import ExitCode, exit_code_of
 from nexus.app.cli.options import terminal
 from nexus.app.cli.rest_client import Refused
@@ -30,7 +30,7 @@ class Nexus(click.Group):
     """The root. Operations are loaded only when a group of them is entered, so that `nexus up` starts fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [name for name in (*LOCAL, *SERVICES) if name not in HIDDEN]
+        return [*LOCAL, *SERVICES]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in LOCAL:
@@ -39,7 +39,7 @@ class Nexus(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         french = client_settings().french
-        local = [(name, _words(one, french)) for name, one in LOCAL.items() if name not in HIDDEN]
+        local = [(name, _words(one, french)) for name, one in LOCAL.items()]
         for title, rows in (
             ("Commandes" if french else "Commands", local),
             ("Opérations" if french else "Operations", [(name, pair[french]) for name, pair in SERVICES.items()]),

@@ -1,0 +1,109 @@
+"""What trust rests on: where keys live, who can unseal, who witnesses the log, when the log was verified and saved."""
+
+from collections.abc import Mapping, Sequence
+
+from nexus.app.chores.publishing import LogReport
+from nexus.app.doctor.finding import Finding, broken, degraded, emulated, real, unknown
+from nexus.iam.model import Role
+from nexus.kernel.clock import HOUR, MINUTE, Instant
+from nexus.kms.model import KeyServiceStatus, ServiceState
+
+CHECKPOINT_LATE = 2 * MINUTE
+"""Microseconds after which a log that has grown and was not published counts as stuck."""
+
+
+def keys(status: KeyServiceStatus | None) -> Sequence[Finding]:
+    """Where keys live, what guards the seal, what keeps destroyed keys destroyed."""
+    if status is None:
+        return (unknown("keys", "the key service does not answer", "`nexus status`, `nexus up`"),)
+    findings = [_provider(status), _unseal(status), _anchors(status)]
+    if status.state is not ServiceState.UNSEALED:
+        findings.append(degraded("seal", f"the key service is {status.state.value}", "`nexus unseal`"))
+    if status.missing:
+        findings.append(
+            broken(
+                "key material",
+                f"{len(status.missing)} keys of the inventory are not in the provider",
+                "restore the token or the keystore that belongs to this platform",
+            )
+        )
+    if status.rotation_due:
+        findings.append(
+            degraded("rotation", f"{status.rotation_due} keys are due", "`nexus kms key list`, `nexus kms key rotate`")
+        )
+    return findings
+
+
+def _provider(status: KeyServiceStatus) -> Finding:
+    if status.provider == "keystore":
+        return emulated(
+            "keys", "in a software keystore, sealed on disk", "use a hardware token (NEXUS_PROVIDER=pkcs11)"
+        )
+    if status.emulated:
+        return emulated(
+            "keys", f"in a software token: {status.device}", "it follows PKCS#11 without protecting: use hardware"
+        )
+    return real("keys", f"in {status.device}")
+
+
+def _unseal(status: KeyServiceStatus) -> Finding:
+    if status.unseal_with == "shares":
+        return real("unsealing", "by shares of several custodians")
+    return degraded(
+        "unsealing", "by one passphrase: whoever knows it can unseal alone", "found with --shares for custodians"
+    )
+
+
+def _anchors(status: KeyServiceStatus) -> Finding:
+    if status.anchors > 1:
+        return real("anchors", f"the register of destroyed keys lies in {status.anchors} places")
+    return degraded(
+        "anchors",
+        "the register that keeps destroyed keys destroyed lies in one place",
+        "name a second one on another disk (NEXUS_ANCHORS)",
+    )
+
+
+def witnesses(report: LogReport | None) -> Finding:
+    """Whether others remember the log, so that nobody can replace it as a whole."""
+    if report is None:
+        return unknown("witnesses", "no checkpoint was published yet")
+    if report.failures:
+        names = ", ".join(sorted(report.failures))
+        state = degraded if report.witnessed else broken
+        return state("witnesses", f"did not cosign: {names}", "start them, or compare their keys with the log's policy")
+    if report.witnessed:
+        return real("witnesses", f"cosigned the checkpoint of {report.size:,} entries")
+    return degraded(
+        "witnesses",
+        "none: whoever holds this machine and its keys could replace the whole log",
+        "run `nexus witness` elsewhere and name it: `nexus audit log configure`",
+    )
+
+
+def log(report: LogReport | None, now: Instant, *, running: bool) -> Finding:
+    """Whether the log is being published."""
+    if report is None:
+        return unknown("audit log", "no checkpoint was published yet")
+    age = max(0, now - report.at)
+    if running and age > CHECKPOINT_LATE:
+        return degraded("audit log", f"last published {age // MINUTE} minutes ago", "see the messages of the worker")
+    return real("audit log", f"{report.size:,} entries under a signed checkpoint")
+
+
+def backups(last: Instant | None, now: Instant, max_age_hours: int) -> Finding:
+    """When the last backup was made."""
+    if last is None:
+        return degraded("backups", "none was ever made", "`nexus backup create DEST`, every day, to another machine")
+    hours = max(0, now - last) // HOUR
+    if hours > max_age_hours:
+        return degraded("backups", f"the last one is {hours} hours old", "`nexus backup create DEST`, every day")
+    return real("backups", f"the last one is {hours} hours old")
+
+
+def four_eyes(lacking: Mapping[Role, int]) -> Finding:
+    """Whether there are enough persons for a second one to approve."""
+    if not lacking:
+        return real("four eyes", "each approving role has two active holders or more")
+    names = ", ".join(f"{role.value} ({count})" for role, count in sorted(lacking.items()))
+    return degraded("four eyes", f"too few active holders: {names}", "grant these roles to a second person")

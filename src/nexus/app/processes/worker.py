@@ -1,0 +1,66 @@
+"""The worker: what the platform does by itself, one chore beside the other."""
+
+import httpx
+
+from nexus import __version__
+from nexus.app import signing, wiring
+from nexus.app.chores.publishing import Publishing
+from nexus.app.chores.rewrapping import Rewrapping
+from nexus.app.chores.schedule import Chore, run_all
+from nexus.app.chores.shipping import Shipping
+from nexus.app.ground import Ground, stand
+from nexus.app.handoff import Handoff
+from nexus.app.processes.life import Life
+from nexus.audit.checkpointer import Checkpointer
+from nexus.audit.witnesses import WitnessClient
+from nexus.kernel.errors import NexusError
+from nexus.kernel.operation import PLATFORM
+from nexus.objects.service import ObjectService
+
+SHIP_EVERY_S = 0.25
+REWRAP_EVERY_S = 5.0
+SWEEP_EVERY_S = 300.0
+
+
+async def main(given: Handoff, life: Life) -> None:
+    """Do chores until told to stop; leave the log published."""
+    async with stand(given, wiring.WORKER_KEYS) as ground, httpx.AsyncClient() as http:
+        objects = wiring.object_service(ground)
+        checkpointer = Checkpointer(
+            ground.database,
+            signing.log_signers(ground.kms, ground.index),
+            ground.directory.log,
+            WitnessClient(http),
+            clock=ground.clock,
+        )
+        try:
+            await checkpointer.start()
+            await ground.database.record(ground.operation().allowed("platform.start", PLATFORM, version=__version__))
+            life.ready()
+            await run_all(chores(ground, objects, checkpointer), life.stop)
+            await _leave_published(ground, checkpointer)
+        finally:
+            checkpointer.close()
+            objects.close()
+
+
+def chores(ground: Ground, objects: ObjectService, checkpointer: Checkpointer) -> list[Chore]:
+    """The table of chores: what, how often."""
+    shipping = Shipping(ground.kms, ground.database)
+    publishing = Publishing(checkpointer, ground.directory.log_report, ground.clock)
+    rewrapping = Rewrapping(ground.kms, objects.upkeep, ground.directory, ground.index, ground.operation)
+    return [
+        Chore("ship entries of the key service", SHIP_EVERY_S, shipping.ship),
+        Chore("publish the audit log", ground.settings.checkpoint_interval_ms / 1_000, publishing.publish),
+        Chore("rewrap data keys", REWRAP_EVERY_S, rewrapping.drive),
+        Chore("sweep", SWEEP_EVERY_S, wiring.sweeper(ground, objects).sweep),
+    ]
+
+
+async def _leave_published(ground: Ground, checkpointer: Checkpointer) -> None:
+    """The last entry, then everything under a checkpoint, if the keys are still there."""
+    await ground.database.record(ground.operation().allowed("platform.stop", PLATFORM))
+    try:
+        await checkpointer.publish()
+    except NexusError:  # sealed or gone: the next start publishes what is in the database
+        return

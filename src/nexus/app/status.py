@@ -1,0 +1,40 @@
+"""How the platform is: what `nexus status` and the operation `platform.status` show."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from nexus.app.keeping import PlaceStatus
+from nexus.kms.model import KeyServiceStatus
+
+
+class Phase(StrEnum):
+    """Where the platform is in its life."""
+
+    STARTING = "starting"
+    SEALED = "sealed"
+    """Waits for the passphrase or the custodians' shares."""
+    OPENING = "opening"
+    """Unsealed; the database is being opened and the doors start."""
+    RUNNING = "running"
+    STOPPING = "stopping"
+
+
+class PlatformStatus(Struct, frozen=True, kw_only=True):
+    """The platform on this machine."""
+
+    phase: Phase
+    version: str
+    instance: str
+    data: str
+    demonstration: bool
+    """Whether its data directory was founded as a demonstration."""
+    s3: str
+    """Address of the S3 door."""
+    api: str
+    """Address of the REST door."""
+    certificate_authority: str
+    """File with the certificate that clients trust."""
+    processes: tuple[PlaceStatus, ...]
+    key_service: KeyServiceStatus | None
+    """None while it does not answer."""
