@@ -13,6 +13,46 @@ RESOURCE_TYPES = (PLATFORM, KEY, BUCKET, IDENTITY, LOG, APPROVAL)
 
 
 @dataclass(frozen=True, slots=True)
+class RoleText:
+    """A role in words. `name` and `nom`: what people read; `duty`: what it is there for."""
+
+    name: str
+    nom: str
+    duty: str
+
+
+ROLES: Mapping[Role, RoleText] = {
+    Role.PLATFORM_OPERATOR: RoleText(
+        "platform operator", "opérateur de plateforme", "keeps the platform running; never sees what is in a bucket"
+    ),
+    Role.SECURITY_OFFICER: RoleText(
+        "security officer",
+        "responsable de la sécurité",
+        "identities and rights, emergency stops; never touches objects",
+    ),
+    Role.KEY_CUSTODIAN: RoleText("key custodian", "dépositaire de clés", "the life of keys, never of data"),
+    Role.AUDITOR: RoleText("auditor", "auditeur", "sees who did what, changes nothing, reads no data"),
+    Role.DATA_PROTECTION_OFFICER: RoleText(
+        "data protection officer",
+        "délégué à la protection des données",
+        "answers the persons concerned; asks for erasure",
+    ),
+    Role.DATA_PROVIDER: RoleText(
+        "data provider", "fournisseur de données", "a site brings its data in and sees its own"
+    ),
+    Role.DATA_STEWARD: RoleText(
+        "data steward", "gestionnaire de données", "organises data and gives rights on them to those who work with them"
+    ),
+    Role.RESEARCHER: RoleText(
+        "researcher", "chercheur", "reads the data of a project for research; hands in results for their check"
+    ),
+    Role.OUTPUT_CHECKER: RoleText(
+        "output checker", "vérificateur de sorties", "reads results before they leave, and nothing else"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """`sentence` completes "may …" in English, `phrase` completes « peut … » en français."""
 

@@ -50,6 +50,17 @@ class Circumstances:
     signed_in: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`forbidden_by`: the ids of the policies of never.cedar that spoke against it."""
+
+    allowed: bool
+    forbidden_by: tuple[str, ...] = ()
+
+
+YES, NO = Decision(True), Decision(False)
+
+
 class Policy:
     """The policies, ready to decide. `version` names their exact text."""
 
@@ -89,14 +100,14 @@ class Policy:
         circumstances: Circumstances,
         *,
         prepared: cedarpy.Entities | None = None,
-    ) -> bool:
-        """Whether it is permitted and nothing forbids it. An action without a policy, or an error, is a no.
+    ) -> Decision:
+        """Allowed if it is permitted and nothing forbids it. An action without a policy, or an error, is a no.
 
         Raises ValueError on a principal, action or resource that the schema does not know.
         """
         policies = self._slices.get(action)
         if policies is None:
-            return False
+            return NO
         base = prepared if prepared is not None else self.prepare(principal)
         request = {
             "principal": {"type": principal.type, "id": principal.id},
@@ -106,7 +117,10 @@ class Policy:
         }
         entities = base.with_added_json_str(json.dumps([resource.entity()]))
         answer = cedarpy.is_authorized(request, policies, entities, self._schema)
-        return answer.allowed and not answer.diagnostics.errors
+        if answer.allowed and not answer.diagnostics.errors:
+            return YES
+        forbidding = answer.diagnostics.id_annotations_by_reason.values()
+        return Decision(False, tuple(sorted(forbidding))) if forbidding else NO
 
     def check_form(self, principal: Principal, resource: ResourceFacts) -> None:
         """Raise ValueError if either is not in the form that the schema declares. For tests: slow."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from nexus.iam.actions import ACTIONS
-from nexus.iam.decisions import Circumstances, Policy, Principal
+from nexus.iam.decisions import NO, Circumstances, Decision, Policy, Principal
 from nexus.iam.model import Grant, Identity, IdentityState, Purpose, Role
 from nexus.iam.rules import facts_of
 from nexus.iam.store import identities
@@ -73,7 +73,7 @@ class Gate:
         Raises Unavailable (and so refuses) while the rights cannot be read.
         """
         if action and not self.permits(Question(op.actor, action, resource, op.purpose)):
-            raise _denied(op, action, resource)
+            raise self._denied(op, action, resource)
 
     def permits(self, question: Question) -> bool:
         """Whether `check` would let it pass."""
@@ -100,13 +100,13 @@ class Gate:
     def check_in(self, tx: Transaction, op: Operation, action: str, resource: Resource) -> None:
         """`check` as of a transaction under way: it sees what that transaction has changed."""
         if not self.permits_in(tx, Question(op.actor, action, resource, op.purpose)):
-            raise _denied(op, action, resource)
+            raise self._denied(op, action, resource)
 
     def permits_in(self, tx: Transaction, question: Question) -> bool:
         """`permits` as of a transaction under way."""
         try:
             standing = _read(tx, question.actor, self._clock.now())
-            return self._answer(standing, question)
+            return self._answer(standing, question).allowed
         except (ValueError, TypeError, KeyError, AttributeError):
             return False
 
@@ -123,15 +123,15 @@ class Gate:
 
     def _decide(self, key: tuple[Any, ...], question: Question, now: Instant) -> bool:
         standing = self._standing(question.actor, now)
-        allowed = self._answer(standing, question)
+        allowed = self._answer(standing, question).allowed
         _remember(self._decisions, key, (standing.version, standing.since, standing.until, allowed), MAX_DECISIONS)
         return allowed
 
-    def _answer(self, standing: _Standing, question: Question) -> bool:
+    def _answer(self, standing: _Standing, question: Question) -> Decision:
         actor, action, resource, purpose = question
         known = ACTIONS[action]
         if standing.principal is None or purpose not in _PURPOSES or resource.type not in known.resource_types:
-            return False
+            return NO
         return self._policy.decide(
             standing.principal,
             action,
@@ -139,6 +139,30 @@ class Gate:
             Circumstances(purpose, signed_in=actor.session is not None),
             prepared=standing.prepared,
         )
+
+    def _denied(self, op: Operation, action: str, resource: Resource) -> Denied:
+        """The refusal in words."""
+        known = ACTIONS.get(action)
+        sentence = known.sentence if known else "do that"
+        rules = self._forbidding(Question(op.actor, action, resource, op.purpose))
+        return Denied(
+            f"you may not {sentence} ({resource.type}) for the purpose {op.purpose}",
+            code="iam.denied",
+            hint="; ".join(rule.replace("-", " ") for rule in rules)
+            or "`nexus iam me read` shows your rights; a security officer or the data steward can extend them",
+        )
+
+    def _forbidding(self, question: Question) -> tuple[str, ...]:
+        """The rules that forbid it, told about identities and approvals only.
+
+        There they speak of what the actor did himself; elsewhere they could tell a stranger what he asked for.
+        """
+        if not question.action.startswith("iam."):
+            return ()
+        try:
+            return self._answer(self._standing(question.actor, self._clock.now()), question).forbidden_by
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return ()
 
     def _standing(self, actor: Actor, now: Instant) -> _Standing:
         key = (actor.id, actor.kind)
@@ -187,13 +211,3 @@ def _remember(memory: dict[Any, Any], key: Any, value: Any, limit: int) -> None:
     while len(memory) >= limit:
         memory.pop(next(iter(memory)), None)
     memory[key] = value
-
-
-def _denied(op: Operation, action: str, resource: Resource) -> Denied:
-    known = ACTIONS.get(action)
-    sentence = known.sentence if known else "do that"
-    return Denied(
-        f"you may not {sentence} ({resource.type}) for the purpose {op.purpose}",
-        code="iam.denied",
-        hint="`nexus iam me read` shows your rights; a security officer or the data steward can extend them",
-    )

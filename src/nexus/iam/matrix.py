@@ -1,0 +1,210 @@
+"""The rights of the nine roles, computed from the policies: the matrix kept as a golden file, and the reference page.
+
+`python -m nexus.iam.matrix FOLDER` writes both under the project's root folder; tests fail while they are stale.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nexus.iam.actions import ACTIONS, ROLES, SENSITIVE, Action
+from nexus.iam.decisions import Circumstances, Policy, Principal
+from nexus.iam.model import MACHINE_ROLES, PLATFORM_SCOPE, PRIVILEGED_ROLES, Purpose, Role
+from nexus.iam.rules import facts_of
+from nexus.kernel.operation import Resource
+
+MATRIX_FILE = Path("tests/security/authorisation-matrix.md")
+REFERENCE_FILE = Path("docs/reference/roles-and-actions.md")
+SCOPE = "project:p"
+"""Roles of data work are held for this project, privileged roles for the platform; every resource lies in the project."""
+ME, OTHER = "per_me", "per_other"
+YES, TWO, NO = "yes", "2nd", "·"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One resource as a role meets it."""
+
+    label: str
+    resource: Resource
+    purpose: Purpose = Purpose.RESEARCH
+
+
+def cases(action: Action) -> Iterator[Case]:
+    """The resources that an action is tried on: every kind of bucket, one's own and others', every approver role."""
+    for kind in action.resource_types:
+        yield from _CASES[kind](action)
+
+
+def _plain(kind: str) -> list[Case]:
+    return [Case(kind, Resource(kind, "x", {"project": "p"}))]
+
+
+def _buckets(action: Action) -> list[Case]:
+    kinds = [
+        Case(f"Bucket, {kind}", Resource("Bucket", "b", {"project": "p", "kind": kind}))
+        for kind in ("standard", "ingress", "export")
+    ]
+    if action.name.endswith(".read"):
+        to_operate = Resource("Bucket", "b", {"project": "p", "kind": "standard"})
+        kinds.append(Case("Bucket, standard, purpose operation", to_operate, Purpose.OPERATION))
+    return kinds
+
+
+def _identities(action: Action) -> list[Case]:
+    owners = (("somebody else", OTHER, OTHER), ("oneself", ME, OTHER), ("created by oneself", OTHER, ME))
+    roles = ("", Role.RESEARCHER, Role.AUDITOR) if action.name.startswith("iam.role.") else ("",)
+    return [
+        Case(
+            f"Identity, {owner}{f', as {role}' if role else ''}",
+            Resource(
+                "Identity",
+                person,
+                {"person": person, "created_by": creator, "project": "p", **({"role": str(role)} if role else {})},
+            ),
+        )
+        for role in roles
+        for owner, person, creator in owners
+    ]
+
+
+def _approvals(action: Action) -> list[Case]:
+    approvers = sorted({sensitive.approver for sensitive in SENSITIVE if sensitive.approver is not None})
+    return [
+        Case(
+            f"Approval by {approver}, {whose}",
+            Resource("Approval", "i", {"requester": requester, "approver_role": approver.value, "project": "p"}),
+        )
+        for approver in approvers
+        for whose, requester in (("of somebody else", OTHER), ("of one's own", ME))
+    ]
+
+
+_CASES = {
+    "Platform": lambda action: _plain("Platform"),
+    "Key": lambda action: _plain("Key"),
+    "Log": lambda action: _plain("Log"),
+    "Bucket": _buckets,
+    "Identity": _identities,
+    "Approval": _approvals,
+}
+
+
+def holder(roles: Iterable[Role], *, kind: str = "Person") -> Principal:
+    """Somebody who holds these roles: privileged ones for the platform, others for the project."""
+    rights = {role: frozenset({PLATFORM_SCOPE if role in PRIVILEGED_ROLES else SCOPE}) for role in roles}
+    return Principal(ME if kind == "Person" else "mac_mine", kind, ME, rights)
+
+
+def cell(policy: Policy, principal: Principal, action: Action, case: Case) -> str:
+    """`yes`, `2nd` (may propose it, a second person approves) or `·` (may not)."""
+    signed_in = Circumstances(case.purpose.value, signed_in=principal.type == "Person")
+    if not policy.decide(principal, action.name, facts_of(case.resource), signed_in).allowed:
+        return NO
+    return TWO if action.sensitive else YES
+
+
+def matrix(policy: Policy) -> str:
+    """The whole matrix, role x action x resource, as a page."""
+    people = [holder([role]) for role in Role]
+    machines = [holder([role], kind="Machine") for role in sorted(MACHINE_ROLES)]
+    return "\n".join(
+        [
+            "# Authorisation matrix",
+            "",
+            "Computed from `src/nexus/iam/policy` by `python -m nexus.iam.matrix .`; a test fails while it is stale.",
+            f"`{YES}`: may. `{TWO}`: may propose it, and a second person approves. `{NO}`: may not. Persons are signed in",
+            "with two factors. The purpose is research unless a line says otherwise.",
+            "",
+            "## Persons",
+            "",
+            *_table(policy, people, [role.value for role in Role]),
+            "",
+            "## Machines (access keys and service tokens)",
+            "",
+            *_table(policy, machines, [role.value for role in sorted(MACHINE_ROLES)]),
+            "",
+        ]
+    )
+
+
+def _table(policy: Policy, principals: list[Principal], heads: list[str]) -> Iterator[str]:
+    yield f"| action | resource | {' | '.join(head.replace('_', ' ') for head in heads)} |"
+    yield f"|---|---|{'---|' * len(heads)}"
+    for action in ACTIONS.values():
+        for case in cases(action):
+            cells = [cell(policy, principal, action, case) for principal in principals]
+            yield f"| {action.name} | {case.label} | {' | '.join(cells)} |"
+
+
+def reference(policy: Policy) -> str:
+    """The reference page of roles and actions."""
+    lines = [
+        "# Roles and actions",
+        "",
+        "Made from the code by `python -m nexus.iam.matrix .`; a test fails while it is stale. The complete matrix,",
+        "role by action by resource, is `tests/security/authorisation-matrix.md`.",
+        "",
+        "## Roles",
+        "",
+        "| role | in French | what it is there for | granted by | machines may hold it |",
+        "|---|---|---|---|---|",
+        *(_role_line(role) for role in Role),
+        "",
+        "A role is held within a scope (`platform`, `site:<name>`, `project:<name>`, `bucket:<name>`) and until a date.",
+        "",
+        "## Actions",
+        "",
+        '"Who" lists the roles that may do it on at least one kind of resource within their scope. "everybody" means',
+        "anybody for what is his own. An action with an approver needs four eyes: the role named there, held by another",
+        "person, approves it.",
+        "",
+        "| action | a person may … | une personne peut … | on | who | approver |",
+        "|---|---|---|---|---|---|",
+        *(_action_line(policy, action) for action in ACTIONS.values()),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _role_line(role: Role) -> str:
+    text = ROLES[role]
+    granted = "two persons (four eyes)" if role in PRIVILEGED_ROLES else "one, who did not create the identity"
+    return f"| `{role}` | {text.nom} | {text.duty} | {granted} | {'yes' if role in MACHINE_ROLES else 'no'} |"
+
+
+def _action_line(policy: Policy, action: Action) -> str:
+    approver = f"`{action.approver}`" if action.approver else ""
+    kinds = ", ".join(action.resource_types)
+    return f"| `{action.name}` | {action.sentence} | {action.phrase} | {kinds} | {_who(policy, action)} | {approver} |"
+
+
+def _who(policy: Policy, action: Action) -> str:
+    tried = list(cases(action))
+    if any(cell(policy, holder([]), action, case) != NO for case in tried):
+        others = [role for role in Role if _gains(policy, role, action, tried)]
+        return ", ".join(["everybody", *(f"`{role}`" for role in others)])
+    return ", ".join(
+        f"`{role}`" for role in Role if any(cell(policy, holder([role]), action, case) != NO for case in tried)
+    )
+
+
+def _gains(policy: Policy, role: Role, action: Action, tried: list[Case]) -> bool:
+    """Whether the role may do more than somebody without any role."""
+    nobody = holder([])
+    return any(
+        cell(policy, holder([role]), action, case) != NO and cell(policy, nobody, action, case) == NO for case in tried
+    )
+
+
+def write(root: Path) -> None:
+    """Write both pages under the project's root folder."""
+    policy = Policy.shipped()
+    (root / MATRIX_FILE).write_text(matrix(policy), "utf-8")
+    (root / REFERENCE_FILE).parent.mkdir(parents=True, exist_ok=True)
+    (root / REFERENCE_FILE).write_text(reference(policy), "utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))
