@@ -32,6 +32,8 @@ DEFAULT_PURPOSE: Final = "operation"
 """The purpose of a call that names none: running the platform. Health data are never read for it."""
 EXECUTE: Final = "iam.approval.execute"
 """The one operation that the dispatcher performs itself: it runs the spec that was approved."""
+EXECUTED_HEADER: Final = "Nexus-Executed"
+"""Names the operation whose result an execution answers with."""
 OPERATION_TIMEOUT_S: Final = 120
 """The longest that one operation may take, its body included."""
 
@@ -178,7 +180,8 @@ class Dispatcher:
         claimed = await self._approvals.claim(attempt.op, intent_id)
         if (claimed.spec_name, claimed.request_json) != (content.spec_name, content.request_json):
             raise Denied("the approved content is not the stored content", code="web.approval-mismatch")
-        return await self._run(target, approved, attempt.op)
+        answer = await self._run(target, approved, attempt.op)
+        return replace(answer, headers={EXECUTED_HEADER: target.name})
 
     async def _refuse(self, attempt: _Attempt, error: NexusError) -> Answer:
         try:

@@ -10,7 +10,7 @@ from nexus.kernel.errors import Damaged, NexusError, Sealed, Throttled
 from nexus.kernel.operation import OperationSpec
 from nexus.web import codec
 from nexus.web.binding import has_body, path_fields
-from nexus.web.dispatch import DEFAULT_PURPOSE
+from nexus.web.dispatch import DEFAULT_PURPOSE, EXECUTE, EXECUTED_HEADER
 from nexus.web.examples import example_of, value
 from nexus.web.fielddocs import class_doc
 from nexus.web.problem import KINDS, MEDIA_TYPE, ProblemDetails, problem_of
@@ -60,6 +60,18 @@ def openapi(
     _drop_unused(document)
     plain: Json = msgspec.json.decode(msgspec.json.encode(document))  # tuples become lists, enums their values
     return plain
+
+
+def openapi_json(
+    specs: Sequence[OperationSpec],
+    *,
+    version: str,
+    purposes: Collection[str],
+    intent: type[Any],
+    services: Mapping[str, str],
+) -> bytes:
+    """The document as the door serves it."""
+    return msgspec.json.encode(openapi(specs, version=version, purposes=purposes, intent=intent, services=services))
 
 
 def command_of(spec: OperationSpec) -> str:
@@ -123,7 +135,11 @@ def _body(spec: OperationSpec, schemas: Schemas) -> Json | None:
 
 def _responses(spec: OperationSpec, schemas: Schemas, intent: type[Any]) -> Json:
     headers = {"Nexus-Operation": {"description": "The operation's id in the audit log.", "schema": {"type": "string"}}}
-    if spec.sensitive:
+    good: Json
+    if spec.name == EXECUTE:
+        executed = f"The result of the operation that was carried out; {EXECUTED_HEADER} names it."
+        good = {"200": {"description": executed, **_json({})}, "204": {"description": "Done; it has no result."}}
+    elif spec.sensitive:
         good = {"202": {"description": "An intent that waits for a second person.", **_json(schemas.reference(intent))}}
     elif spec.result is None:
         good = {"204": {"description": "Done."}}

@@ -12,6 +12,7 @@ from nexus.app.cli.parameters import document_of, missing_secrets, parameters
 from nexus.app.cli.render import holds_secret, indented, rendered, row_count
 from nexus.app.cli.rest_client import Reply
 from nexus.app.cli.terminal import Terminal
+from nexus.app.operations import operation
 from nexus.kernel.operation import OperationSpec
 from nexus.web.fielddocs import class_doc
 
@@ -55,7 +56,7 @@ def perform(spec: OperationSpec, typed: Mapping[str, Any]) -> int:
         for name in missing_secrets(spec, document):
             document[name] = screen.ask_secret(f"ask.{name}").reveal().decode()
         reply = client.call(spec, document, purpose=typed["purpose_of_call"] or "")
-    return show(screen, spec, reply)
+    return show(screen, operation(reply.executed) if reply.executed else spec, reply)
 
 
 def show(screen: Terminal, spec: OperationSpec, reply: Reply) -> int:

@@ -12,7 +12,7 @@ from nexus.app.cli.connection import Place
 from nexus.kernel.errors import NexusError, Unavailable
 from nexus.kernel.operation import OperationSpec
 from nexus.web.binding import has_body, path_fields
-from nexus.web.dispatch import OPERATION_TIMEOUT_S
+from nexus.web.dispatch import EXECUTED_HEADER, OPERATION_TIMEOUT_S
 from nexus.web.problem import MEDIA_TYPE, ProblemDetails, error_of
 
 CLIENT: Final = "nexus-cli"
@@ -29,6 +29,8 @@ class Reply:
     document: Any
     operation: str
     held: bool = False
+    executed: str = ""
+    """Name of the approved operation whose result this is, if it is one."""
 
 
 class Refused(Exception):
@@ -75,7 +77,8 @@ class RestClient:
                 Unavailable(f"an unexpected answer: HTTP {response.status_code}", code="cli.answer"), operation
             )
         result = msgspec.json.decode(response.content) if response.content else None
-        return Reply(result, operation, held=response.status_code == httpx.codes.ACCEPTED)
+        executed = response.headers.get(EXECUTED_HEADER, "")
+        return Reply(result, operation, held=response.status_code == httpx.codes.ACCEPTED, executed=executed)
 
     def _send(self, spec: OperationSpec, document: Mapping[str, Any], headers: dict[str, str]) -> httpx.Response:
         in_path = path_fields(spec)

@@ -1,0 +1,15 @@
+"""Writes the generated pages of this folder: `make reference`."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests" / "architecture"), str(ROOT / "tests")]
+
+import reference_pages  # noqa: E402
+import traceability  # noqa: E402
+
+for path, text in reference_pages.pages().items():
+    path.write_text(text)
+if requirements := traceability.catalogue():
+    traceability.PAGE.write_text(traceability.page(requirements, traceability.citations()))
