@@ -1,9 +1,10 @@
 """Values of the audit log as operations take and return them."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
+from nexus.kernel.clock import Instant
 from nexus.kernel.operation import Outcome, Resource
 
 LOG = Resource("Log", "audit")
@@ -36,7 +37,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListEntries(Request, frozen=True, kw_only=True):
-    """Filters are joined by "and"; entries come newest first. Times are RFC 3339, `since` included, `until` not."""
+    """Filters are joined by "and"; entries come newest first. `since` is included, `until` is not."""
 
     actor: Term | None = None
     """Id of an identity, or of the person who answers for it."""
@@ -47,8 +48,8 @@ class ListEntries(Request, frozen=True, kw_only=True):
     outcome: Outcome | None = None
     operation: Term | None = None
     """Id of an operation: the request id that clients see."""
-    since: Term | None = None
-    until: Term | None = None
+    since: Instant | None = None
+    until: Instant | None = None
     cursor: Term | None = None
     """`next` of the page before."""
     limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE_ENTRIES)] = DEFAULT_PAGE_ENTRIES
@@ -86,14 +87,16 @@ class EntryContent(Result, frozen=True, kw_only=True):
     """When the entry was written; later than `at` for what another service's outbox delivered."""
     outcome: Outcome
     subject: str | None
-    details: dict[str, Any]
+    details: dict[str, str | int | bool | None]
 
 
 class EntryView(Result, frozen=True, kw_only=True):
-    """One entry of the log. `content` is None once its person has been erased."""
+    """One entry of the log. `content` is None once its person has been erased, or if the entry does not open."""
 
     index: int
     erased: bool
+    damaged: bool = False
+    """What is stored for this entry was altered: `audit.log.verify` says more."""
     content: EntryContent | None
 
 
@@ -117,7 +120,20 @@ class Receipt(Result, frozen=True, kw_only=True):
     text: str
     checkpoint_size: int
     witnessed: bool
-    """Whether enough witnesses cosigned the checkpoint, by the log's own policy."""
+    """Whether as many witnesses as the policy asks for (one at least) have cosigned the checkpoint."""
+
+
+class ProvenEntry(Result, frozen=True, kw_only=True):
+    """What a valid receipt proves: `content` (None once erased) stands at `index` of the log `origin`."""
+
+    origin: str
+    index: int
+    content: EntryContent | None
+    checkpoint_size: int
+    checkpoint_root: str
+    """Base64."""
+    cosigned: dict[str, str]
+    """Witness -> time (RFC 3339) at which it vouched for the log up to this checkpoint."""
 
 
 # audit.entry.erase
@@ -133,7 +149,7 @@ class ErasePerson(Request, frozen=True, kw_only=True):
 class Erasure(Result, frozen=True, kw_only=True):
     person: str
     epochs: int
-    """Epoch keys destroyed."""
+    """Epoch keys destroyed: one for each process run (and day) in which the person acted."""
     digest: str
     """SHA-256 (hex) over the ids of those epochs, as recorded in the log."""
 
@@ -169,8 +185,9 @@ class LogState(Result, frozen=True, kw_only=True):
     checkpoint: str | None
     """The latest checkpoint as a signed note; None before the first."""
     checkpoint_size: int
-    published_at: str | None
+    published_at: Instant | None
     witnessed: bool
+    """Whether as many witnesses as the policy asks for (one at least) have cosigned it."""
     keys: tuple[str, ...]
     """Verifier keys of the log (C2SP vkeys). A checkpoint needs a valid signature from each."""
     policy: str
@@ -182,6 +199,10 @@ class LogState(Result, frozen=True, kw_only=True):
 
 class VerifyLog(Request, frozen=True, kw_only=True):
     pass
+
+
+MAX_PROBLEMS = 100
+"""Problems listed by one verification; the rest is only counted by `ok` being false."""
 
 
 class Problem(Result, frozen=True, kw_only=True):

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import msgspec
 
 from nexus.audit.epochs import Epoch
 from nexus.audit.model import LogPolicy
-from nexus.crypto.merkle import Frontier
+from nexus.crypto.merkle import EMPTY_ROOT, Frontier
 from nexus.kernel.database import Row, Transaction
 from nexus.kernel.errors import Conflict, Damaged
 
@@ -43,6 +44,13 @@ def read_head(tx: Transaction) -> Head:
     if frontier.root() != root:
         raise Damaged("the head of the audit log contradicts itself", code="audit.head", hint="run: nexus audit verify")
     return Head(size, root, frontier, erasures)
+
+
+def claimed_head(tx: Transaction) -> Head:
+    """What a damaged head row still says, for verifying the rest of the log."""
+    row = tx.one("SELECT size, root, erasures FROM audit_head WHERE id = 1")
+    size, root, erasures = row or (end_of_leaves(tx), EMPTY_ROOT, 0)
+    return Head(size, root, Frontier(), erasures)
 
 
 def swap_head(tx: Transaction, old: Head, frontier: Frontier) -> None:
@@ -158,3 +166,82 @@ def put_policy(tx: Transaction, policy: LogPolicy) -> None:
         "INSERT INTO audit_policy VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
         (msgspec.json.encode(policy, order="sorted"),),
     )
+
+
+# Entries and epochs
+
+
+def leaf_rows(tx: Transaction, first: int, end: int) -> list[LeafRow]:
+    """The entries [first, end) that exist, in order."""
+    return cast(
+        list[LeafRow],
+        tx.all(
+            "SELECT position, leaf, epoch, sealed FROM audit_leaf WHERE position >= ? AND position < ? ORDER BY 1",
+            (first, end),
+        ),
+    )
+
+
+def end_of_leaves(tx: Transaction) -> int:
+    """One more than the position of the last entry that there is."""
+    row = tx.one("SELECT max(position) FROM audit_leaf")
+    return 0 if row is None or row[0] is None else int(row[0]) + 1
+
+
+def epoch_state(tx: Transaction, epoch: int) -> tuple[bool, str | None] | None:
+    """Whether the epoch key is still there, and which operation erased it; None if there is no such epoch."""
+    row = tx.one("SELECT sealed IS NOT NULL, erased_by FROM audit_epoch WHERE id = ?", (epoch,))
+    return None if row is None else (bool(row[0]), row[1])
+
+
+def sealed_epoch(tx: Transaction, epoch: int) -> bytes:
+    """The sealed key of an epoch that is there."""
+    row = tx.one("SELECT sealed FROM audit_epoch WHERE id = ?", (epoch,))
+    assert row is not None
+    return cast(bytes, row[0])
+
+
+def epochs_of(tx: Transaction, person: bytes) -> list[int]:
+    """Ids of a person's epochs, by the person's tag."""
+    return [epoch for (epoch,) in tx.all("SELECT id FROM audit_epoch WHERE person = ? ORDER BY id", (person,))]
+
+
+def erase_epochs(tx: Transaction, person: bytes, operation: str) -> None:
+    """Destroy a person's epoch keys; make every process take new ones."""
+    tx.execute(
+        "UPDATE audit_epoch SET person = NULL, sealed = NULL, erased_by = ? WHERE person = ?", (operation, person)
+    )
+    tx.execute("UPDATE audit_head SET erasures = erasures + 1 WHERE id = 1")
+
+
+def erased_epochs(tx: Transaction) -> dict[str, list[int]]:
+    """Operation -> ids of the epochs that it erased, in order."""
+    erased: dict[str, list[int]] = {}
+    for operation, epoch in tx.all("SELECT erased_by, id FROM audit_epoch WHERE sealed IS NULL ORDER BY id"):
+        erased.setdefault(operation or "", []).append(epoch)
+    return erased
+
+
+# Search filters
+
+
+def indexed_blocks(tx: Transaction) -> set[int]:
+    return {block for (block,) in tx.all("SELECT block FROM audit_filter")}
+
+
+def read_filter(tx: Transaction, block: int) -> tuple[str, str, bytes] | None:
+    """(earliest time, latest time, bits) of a block, if it has been indexed."""
+    return cast(
+        tuple[str, str, bytes] | None,
+        tx.one("SELECT first_at, last_at, bits FROM audit_filter WHERE block = ?", (block,)),
+    )
+
+
+def put_filter(tx: Transaction, block: int, first_at: str, last_at: str, bits: bytes) -> None:
+    tx.execute("INSERT OR REPLACE INTO audit_filter VALUES (?, ?, ?, ?)", (block, first_at, last_at, bits))
+
+
+def drop_filters(tx: Transaction, blocks: Iterable[int], after: int) -> None:
+    """Forget the filters of these blocks, and of every block from `after` on."""
+    tx.execute_many("DELETE FROM audit_filter WHERE block = ?", [(block,) for block in blocks])
+    tx.execute("DELETE FROM audit_filter WHERE block >= ?", (after,))

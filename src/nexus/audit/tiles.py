@@ -23,6 +23,8 @@ HEIGHT = 8
 """Levels of the tree that one tile spans."""
 ENTRIES = "entries"
 MAX_LEVELS = 8
+MAX_CACHED = 64
+"""Tiles that a reader keeps in memory: 512 KiB."""
 
 
 def tile_path(level: int | str, index: int, width: int = WIDTH) -> str:
@@ -75,6 +77,8 @@ class TileReader:
         """The hashes of one tile, as many of them as a tree of this size has."""
         known = self._tiles.get((level, index))
         if known is None:
+            if len(self._tiles) >= MAX_CACHED:
+                self._tiles.clear()
             width = width_of(self.size, level, index)
             known = self._tiles[level, index] = self._read(level, index, width, width * HASH_BYTES)
             if len(known) != width * HASH_BYTES:

@@ -7,6 +7,7 @@ Keys travel in X-Wing's own forms: a private key is a seed of 32 bytes, a public
 followed by the X25519 key (32 bytes).
 """
 
+import hmac
 import secrets
 from hashlib import shake_256
 from typing import Final
@@ -57,7 +58,7 @@ class SealingKey:
 class OpeningKey:
     """The private half."""
 
-    __slots__ = ("_key", "_public")
+    __slots__ = ("_key", "_public", "_seed")
 
     def __init__(self, seed: Secret) -> None:
         """`seed`: 32 bytes. Raises Invalid on another length."""
@@ -67,11 +68,16 @@ class OpeningKey:
         mlkem = MLKEM768PrivateKey.from_seed_bytes(expanded[:_MLKEM_SEED_BYTES])
         x25519 = X25519PrivateKey.from_private_bytes(expanded[_MLKEM_SEED_BYTES:])
         self._key = hpke.MLKEM768X25519PrivateKey(mlkem, x25519)
+        self._seed = Secret(seed.reveal())
         self._public = mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
 
     @property
     def public(self) -> SealingKey:
         return SealingKey(self._public)
+
+    def derive(self, label: bytes) -> Secret:
+        """A key of 32 bytes that only the holder of the private key can make: one for each label."""
+        return Secret(hmac.digest(self._seed.reveal(), label, "sha256"))
 
     def open(self, sealed: bytes, info: bytes) -> Secret:
         """Open one message. Raises Damaged if it was sealed for another key or another `info`, or was altered."""

@@ -34,7 +34,6 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE TABLE audit_filter (block INTEGER PRIMARY KEY, first_at TEXT NOT NULL, last_at TEXT NOT NULL,"
             " bits BLOB NOT NULL) STRICT",
             "CREATE TABLE audit_policy (id INTEGER PRIMARY KEY CHECK (id = 1), body BLOB NOT NULL) STRICT",
-            "CREATE TABLE audit_shipped (id TEXT PRIMARY KEY, source TEXT NOT NULL, position INTEGER NOT NULL) STRICT",
         ),
     ),
 )
