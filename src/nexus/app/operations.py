@@ -9,8 +9,9 @@ from nexus.iam.model import Purpose
 from nexus.iam.operations import OPERATIONS as IAM
 from nexus.kernel.operation import OperationSpec
 from nexus.kms.operations import OPERATIONS as KMS
+from nexus.objects.operations import OPERATIONS as OBJECTS
 
-OPERATIONS: Final[tuple[OperationSpec, ...]] = (*IAM, *KMS, *AUDIT, *PLATFORM)
+OPERATIONS: Final[tuple[OperationSpec, ...]] = (*IAM, *KMS, *OBJECTS, *AUDIT, *PLATFORM)
 PURPOSES: Final = tuple(purpose.value for purpose in Purpose)
 """What an operation may be for."""
 WHILE_SEALED: Final = frozenset({"kms.service.status", "kms.service.unseal", "platform.status"})

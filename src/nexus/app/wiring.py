@@ -38,6 +38,7 @@ from nexus.iam.gate import Gate
 from nexus.iam.model import Intent
 from nexus.iam.service import IdentityService
 from nexus.kernel.secret import Secret
+from nexus.objects.administration import BucketAdministration
 from nexus.objects.s3.app import create_app
 from nexus.objects.service import ObjectService
 from nexus.web.dispatch import Dispatcher
@@ -55,6 +56,11 @@ def object_service(ground: Ground) -> ObjectService:
     return ObjectService(ground.database, ground.directory.blobs, ground.kms, ground.clock)
 
 
+def placements(ground: Ground) -> Placements:
+    """Which site a new bucket belongs to, and which key wraps its own."""
+    return Placements(ground.database, ground.kms, ground.clock, ground.operation, ground.index.object_key)
+
+
 def s3_door(ground: Ground, objects: ObjectService) -> Asgi:
     """The S3 door over the object store."""
     authenticator = Authenticator(ground.database, ground.clock, ground.hold.secrets[Part.IDENTITY])
@@ -64,7 +70,7 @@ def s3_door(ground: Ground, objects: ObjectService) -> Asgi:
         gate=Gate(ground.database, ground.clock),
         lease=ground.hold,
         audit=ground.database,
-        placements=Placements(ground.database, ground.kms, ground.clock, ground.operation, ground.index.object_key),
+        placements=placements(ground),
         clock=ground.clock,
         region=ground.settings.region,
         domains=ground.settings.names,
@@ -86,7 +92,7 @@ def rest_door(ground: Ground, objects: ObjectService) -> Asgi:
         "iam": identities,
         "kms": ground.kms,
         "audit": audit_service(ground),
-        "objects": objects,
+        "objects": BucketAdministration(objects, gate, placements(ground)),
         "platform": PlatformService(
             ground.directory, ground.settings, ground.database, ground.clock, identities.lacking_approvers
         ),

@@ -118,6 +118,10 @@ class Dispatcher:
                 return await self._perform(spec, call, attempt)
         except NexusError as error:
             return await self._refuse(attempt, error)
+        except asyncio.CancelledError:
+            closed = Unavailable("the door was closed", code="web.cancelled")
+            await asyncio.shield(self._refuse(attempt, closed))
+            raise
         except TimeoutError:
             return await self._refuse(attempt, _timed_out(self._timeout_s))
         except Exception as error:  # the last line of defence: nothing unexpected reaches the client

@@ -43,7 +43,8 @@ def example_of(type_: Any) -> dict[str, Any]:
 
 def _record(type_: Any) -> dict[str, Any]:
     required = {field.encode_name for field in msgspec.structs.fields(type_) if field.required}
-    return {name: value(name, kind) for name, kind in (codec.fields_of(type_) or {}).items() if name in required}
+    fields = {name: kind for name, kind in (codec.fields_of(type_) or {}).items() if name in required}
+    return {name: value(name, kind) for name, kind in fields.items()}
 
 
 def value(name: str, type_: Any) -> Any:

@@ -1,0 +1,121 @@
+"""Buckets as the REST door and the command line administer them. Objects themselves travel through the S3 door."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from nexus.kernel.clock import Instant
+from nexus.kernel.errors import Denied
+from nexus.kernel.operation import Operation
+from nexus.objects.model import Bucket, BucketKind, Versioning
+from nexus.objects.s3.ports import Gate, Placements
+from nexus.objects.service import ObjectService
+
+Name = Annotated[str, Meta(min_length=3, max_length=63)]
+Place = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class CreateBucket(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new bucket belongs to a site, and to a project if it is named; both decide who may use it."""
+
+    name: Name
+    """3 to 63 of a-z, 0-9, dots and hyphens."""
+    site: Place
+    """The data provider that it belongs to."""
+    project: str = ""
+    kind: BucketKind = BucketKind.STANDARD
+    """`ingress` is where a site delivers its extracts; `export` is where reviewed results wait."""
+
+
+class NamedBucket(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One bucket, by its name."""
+
+    name: Name
+
+
+class SetVersioning(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Versioning of a bucket: once on, it can be suspended and never be off again."""
+
+    name: Name
+    versioning: Versioning
+
+
+class ListBuckets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All buckets that one may list."""
+
+
+class BucketView(Struct, frozen=True, kw_only=True):
+    """A bucket and where it belongs."""
+
+    name: str
+    site: str
+    project: str
+    kind: BucketKind
+    versioning: Versioning
+    key_id: str
+    """The key of the key service that wraps the bucket's own key."""
+    owner: str
+    created_at: Instant
+
+
+class BucketPage(Struct, frozen=True, kw_only=True):
+    """Buckets by name."""
+
+    buckets: tuple[BucketView, ...]
+
+
+class BucketAdministration:
+    """The use cases. `placements` names the key that a new bucket's own key is wrapped under."""
+
+    def __init__(self, objects: ObjectService, gate: Gate, placements: Placements) -> None:
+        self.buckets = objects.buckets
+        self._gate = gate
+        self._placements = placements
+
+    async def create(self, op: Operation, request: CreateBucket) -> BucketView:
+        """A new, empty bucket. Raises Invalid (name), Conflict if the name is taken, and what the key service raises."""
+        key_id = await self._placements.key_for(request.site, request.project)
+        bucket = await self.buckets.create(
+            op, request.name, site=request.site, key_id=key_id, project=request.project, kind=request.kind
+        )
+        return _view(bucket)
+
+    async def list(self, op: Operation, request: ListBuckets) -> BucketPage:
+        """The buckets that the actor may list, and no trace of the others."""
+        every = await self.buckets.list(op)
+        return BucketPage(buckets=tuple(_view(bucket) for bucket in every if self._may_list(op, bucket)))
+
+    async def read(self, op: Operation, request: NamedBucket) -> BucketView:
+        """One bucket. Raises NotFound."""
+        bucket = self.buckets.find(request.name)
+        await self.buckets.head(op, bucket)
+        return _view(bucket)
+
+    async def delete(self, op: Operation, request: NamedBucket) -> None:
+        """Remove an empty bucket. Raises NotFound, or Conflict if it is not empty."""
+        await self.buckets.delete(op, self.buckets.find(request.name))
+
+    async def set_versioning(self, op: Operation, request: SetVersioning) -> BucketView:
+        """Turn versioning on or suspend it. Raises NotFound, or Invalid where it would be turned off."""
+        await self.buckets.set_versioning(op, self.buckets.find(request.name), request.versioning)
+        return _view(self.buckets.find(request.name))
+
+    def _may_list(self, op: Operation, bucket: Bucket) -> bool:
+        try:
+            self._gate.check(op, "objects.bucket.list", bucket.resource)
+        except Denied:
+            return False
+        return True
+
+
+def _view(bucket: Bucket) -> BucketView:
+    return BucketView(
+        name=bucket.name,
+        site=bucket.site,
+        project=bucket.project,
+        kind=bucket.kind,
+        versioning=bucket.versioning,
+        key_id=bucket.key_id,
+        owner=bucket.owner,
+        created_at=bucket.created_at,
+    )

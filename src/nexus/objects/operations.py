@@ -1,0 +1,86 @@
+"""The operations on buckets, each defined once: REST and the command line are generated from this table."""
+
+from typing import Final
+
+from nexus.kernel.operation import OperationSpec, Resource
+from nexus.objects.administration import (
+    BucketAdministration,
+    BucketPage,
+    BucketView,
+    CreateBucket,
+    ListBuckets,
+    NamedBucket,
+    SetVersioning,
+)
+from nexus.objects.model import bucket_resource
+
+
+def _new(service: BucketAdministration, request: CreateBucket) -> Resource:
+    return bucket_resource(request.name, request.site, request.project, request.kind)
+
+
+def _named(service: BucketAdministration, request: NamedBucket | SetVersioning) -> Resource:
+    return service.buckets.find(request.name).resource
+
+
+OPERATIONS: Final[tuple[OperationSpec, ...]] = (
+    OperationSpec(
+        name="objects.bucket.create",
+        service="objects",
+        method="POST",
+        path="/v1/buckets",
+        summary="Create a bucket",
+        request=CreateBucket,
+        result=BucketView,
+        action="objects.bucket.create",
+        run=BucketAdministration.create,
+        resource=_new,
+    ),
+    OperationSpec(
+        name="objects.bucket.list",
+        service="objects",
+        method="GET",
+        path="/v1/buckets",
+        summary="List the buckets that one may list",
+        request=ListBuckets,
+        result=BucketPage,
+        action="objects.bucket.list",
+        run=BucketAdministration.list,
+    ),
+    OperationSpec(
+        name="objects.bucket.read",
+        service="objects",
+        method="GET",
+        path="/v1/buckets/{name}",
+        summary="Show a bucket and where it belongs",
+        request=NamedBucket,
+        result=BucketView,
+        action="objects.bucket.read",
+        run=BucketAdministration.read,
+        resource=_named,
+    ),
+    OperationSpec(
+        name="objects.bucket.delete",
+        service="objects",
+        method="DELETE",
+        path="/v1/buckets/{name}",
+        summary="Delete an empty bucket",
+        request=NamedBucket,
+        result=None,
+        action="objects.bucket.delete",
+        run=BucketAdministration.delete,
+        resource=_named,
+    ),
+    OperationSpec(
+        name="objects.bucket.set-versioning",
+        service="objects",
+        method="PUT",
+        path="/v1/buckets/{name}/versioning",
+        summary="Turn versioning of a bucket on, or suspend it",
+        request=SetVersioning,
+        result=BucketView,
+        action="objects.bucket.configure",
+        run=BucketAdministration.set_versioning,
+        resource=_named,
+    ),
+)
