@@ -5,10 +5,11 @@ docs/formats/data-directory.md describes what lies where. Everything below the d
 """
 
 import fcntl
+import json
 import os
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,8 +115,13 @@ class DataDirectory:
         return self.root / "backups.jsonl"
 
 
-def create(root: Path, *, demonstration: bool = False) -> DataDirectory:
-    """Lay out a new data directory. Raises Conflict if there is one already, or if `root` holds anything else."""
+def create(
+    root: Path, *, demonstration: bool = False, settings: Mapping[str, str | int] | None = None
+) -> DataDirectory:
+    """Lay out a new data directory, with `settings` written into it.
+
+    Raises Conflict if there is one already, or if `root` holds anything else.
+    """
     _check_length(root)
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise Conflict(
@@ -132,8 +138,9 @@ def create(root: Path, *, demonstration: bool = False) -> DataDirectory:
     if demonstration:
         write_durably(directory.marker, MARKER_TEXT.encode())
     # Last, because this file is what makes it a data directory.
+    lines = [f"{name} = {json.dumps(value)}" for name, value in (settings or {}).items()]  # JSON scalars are TOML
     text = f'# A Nexus data directory. docs/formats/data-directory.md\nformat = {FORMAT}\ninstance = "{directory.instance}"\n'
-    write_durably(directory.description, f"{text}\n[settings]\n".encode())
+    write_durably(directory.description, "\n".join([text, "[settings]", *lines, ""]).encode())
     return directory
 
 

@@ -12,7 +12,7 @@ If a step fails, what was laid out is removed again. Nothing that this returns i
 
 import asyncio
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,9 +58,19 @@ class Founded:
     invitations: Sequence[Invitation]
 
 
-async def found(root: Path, settings: Settings, ceremony: Ceremony, clock: Clock | None = None) -> Founded:
-    """Found a platform in `root`. Raises Conflict if there is something already, Invalid on an impossible ceremony."""
-    directory = await asyncio.to_thread(datadir.create, root, demonstration=ceremony.demonstration)
+async def found(
+    root: Path,
+    settings: Settings,
+    ceremony: Ceremony,
+    *,
+    keep: Mapping[str, str | int] | None = None,
+    clock: Clock | None = None,
+) -> Founded:
+    """Found a platform in `root`; `keep` are settings to write into its directory.
+
+    Raises Conflict if there is something already, Invalid on an impossible ceremony.
+    """
+    directory = await asyncio.to_thread(datadir.create, root, demonstration=ceremony.demonstration, settings=keep or {})
     try:
         with datadir.locked(directory) as lock:
             return await _found(directory, settings, ceremony, lock, clock or SystemClock())

@@ -28,6 +28,21 @@ class Local:
 
 
 LOCAL: Final[Mapping[str, Local]] = {
+    "init": Local("nexus.app.commands.found:init", "Found a platform", "Fonder une plateforme"),
+    "up": Local("nexus.app.commands.run:up", "Start the platform", "Démarrer la plateforme"),
+    "down": Local("nexus.app.commands.run:down", "Stop the platform", "Arrêter la plateforme"),
+    "status": Local("nexus.app.commands.show:status", "Show what runs", "Afficher ce qui tourne"),
+    "doctor": Local(
+        "nexus.app.commands.show:doctor",
+        "Show what is real here, and what is not",
+        "Dire ce qui est réel ici, et ce qui ne l'est pas",
+    ),
+    "unseal": Local(
+        "nexus.app.commands.sealing:unseal", "Give the passphrase or a share", "Donner la phrase secrète ou une part"
+    ),
+    "seal": Local(
+        "nexus.app.commands.sealing:seal", "Stop every read and write", "Arrêter toute lecture et toute écriture"
+    ),
     "enrol": Local(
         "nexus.app.cli.signin:enrol", "Choose password and second factor", "Choisir mot de passe et second facteur"
     ),

@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import click
@@ -40,6 +42,15 @@ class Terminal:
     def note(self, text: str | Text) -> None:
         """Something beside the result."""
         self.err.print(text, style="dim" if isinstance(text, str) else "")
+
+    @contextmanager
+    def waiting(self, text: str) -> Iterator[None]:
+        """Show that something is under way, where somebody looks."""
+        if self.json or not self.err.is_terminal:
+            yield
+            return
+        with self.err.status(text, spinner="dots"):
+            yield
 
     def good(self, text: str, *, aside: str = "") -> None:
         """It worked."""

@@ -7,14 +7,13 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import uvloop
 
-from nexus.app import handoff
+from nexus.app import daemon, handoff
 from nexus.app.handoff import Handoff
 from nexus.kernel.errors import NexusError
 
@@ -52,7 +51,7 @@ def run(main: Main) -> int:
     os.dup2(_STDERR, _STDOUT)  # whatever a library prints belongs into the journal
     os.umask(0o077)
     given = handoff.receive(_STDIN)
-    _log_to_stderr(given)
+    daemon.log_messages(given.settings.log_level, given.process)
     life = Life(answer)
     try:
         uvloop.run(_live(main, given, life))
@@ -91,12 +90,3 @@ def _log_stray(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None
     """Errors in callbacks that nobody awaits: their kind only, because their text may hold anything."""
     error = context.get("exception")
     _log.error("%s (%s)", context.get("message", "stray error"), type(error).__name__)
-
-
-def _log_to_stderr(given: Handoff) -> None:
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=given.settings.log_level.upper(),
-        format=f"%(asctime)s {given.process:<7} %(levelname)-7s %(message)s",
-        datefmt="%Y-%m-%dT%H:%M:%S%z",
-    )
