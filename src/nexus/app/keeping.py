@@ -36,12 +36,14 @@ class Place:
         *,
         inherit: Sequence[int],
         started: Callable[[], Awaitable[None]] | None = None,
+        module: str = children.PROCESSES,
     ) -> None:
         self.name = name
         self.restarts = 0
         self._prepare = prepare
         self._inherit = inherit
         self._started = started
+        self._module = module
         self._child: Child | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
@@ -81,7 +83,7 @@ class Place:
         )
 
     async def _start(self) -> None:
-        self._child = await children.start(await self._prepare(), inherit=self._inherit)
+        self._child = await children.start(await self._prepare(), inherit=self._inherit, module=self._module)
         _log.info("%s runs (process %d)", self.name, self._child.pid)
         if self._started is not None:
             await self._started()

@@ -39,7 +39,6 @@ from nexus.iam.model import Intent
 from nexus.iam.service import IdentityService
 from nexus.kernel.secret import Secret
 from nexus.objects.administration import BucketAdministration
-from nexus.objects.administration import BucketAdministration
 from nexus.objects.s3.app import create_app
 from nexus.objects.service import ObjectService
 from nexus.web.dispatch import Dispatcher
@@ -112,11 +111,6 @@ def rest_door(ground: Ground, objects: ObjectService) -> Asgi:
     )
     document = openapi(OPERATIONS, version=__version__, purposes=PURPOSES, intent=Intent, services=SERVICES)
     return rest_app(dispatcher, msgspec.json.encode(document))
-
-
-def placements(ground: Ground) -> Placements:
-    """Where new buckets belong."""
-    return Placements(ground.database, ground.kms, ground.clock, ground.operation, ground.index.object_key)
 
 
 def sweeper(ground: Ground, objects: ObjectService) -> Sweeping:
