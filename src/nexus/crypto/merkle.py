@@ -141,7 +141,7 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
     # Step 1. The leaf lies within the tree, and the hashes are hashes.
     if not 0 <= index < size:
         raise Damaged(f"entry {index} is not in a log of {size}", code="merkle.inclusion")
-    _require_hashes(proof, leaf, root)
+    _require_hashes(proof, leaf)
     # Step 2. Walk up from the leaf; a node without a right neighbour rises until it is a right child.
     node, last, computed = index, size - 1, leaf
     for sibling in proof:
@@ -167,7 +167,7 @@ def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pro
     # Step 1. The sizes are in order and the hashes are hashes.
     if not 0 < old <= new:
         raise Damaged(f"no consistency proof leads from size {old} to {new}", code="merkle.consistency")
-    _require_hashes(proof, old_root, new_root)
+    _require_hashes(proof)
     # Step 2. Equal sizes: equal roots and no proof.
     if old == new:
         if proof or old_root != new_root:
