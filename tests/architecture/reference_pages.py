@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import settings_page
 from project_tree import NEXUS, ROOT, source_files, syntax
 
 from nexus import __version__
@@ -32,6 +33,7 @@ def pages() -> dict[Path, str]:
         REFERENCE / "api.md": _api(document),
         REFERENCE / "cli.md": _cli(),
         REFERENCE / "error-codes.md": _codes(),
+        REFERENCE / "settings.md": settings_page.page(),
     }
 
 

@@ -36,6 +36,7 @@ class Door:
     lease: Leash = field(default_factory=Leash)
     clock: ManualClock = field(default_factory=ManualClock)
     services: Mapping[str, Any] = field(default_factory=dict)
+    purposes: Sequence[str] = PURPOSES
     timeout_s: float = 10
     while_sealed: Sequence[str] = ()
 
@@ -49,7 +50,7 @@ class Door:
             approvals=self.four_eyes,
             audit=self.db,
             clock=self.clock,
-            purposes=PURPOSES,
+            purposes=self.purposes,
             timeout_s=self.timeout_s,
             while_sealed=self.while_sealed,
         )

@@ -92,7 +92,7 @@ def rest_door(ground: Ground, objects: ObjectService) -> Asgi:
         "iam": identities,
         "kms": ground.kms,
         "audit": audit_service(ground),
-        "objects": BucketAdministration(objects, gate, placements(ground)),
+        "objects": BucketAdministration(objects.buckets, gate, placements(ground)),
         "platform": PlatformService(
             ground.directory, ground.settings, ground.database, ground.clock, identities.lacking_approvers
         ),

@@ -7,9 +7,9 @@ from msgspec import Meta, Struct
 from nexus.kernel.clock import Instant
 from nexus.kernel.errors import Denied
 from nexus.kernel.operation import Operation
+from nexus.objects.buckets import Buckets
 from nexus.objects.model import Bucket, BucketKind, Versioning
 from nexus.objects.s3.ports import Gate, Placements
-from nexus.objects.service import ObjectService
 
 Name = Annotated[str, Meta(min_length=3, max_length=63)]
 Place = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -67,8 +67,8 @@ class BucketPage(Struct, frozen=True, kw_only=True):
 class BucketAdministration:
     """The use cases. `placements` names the key that a new bucket's own key is wrapped under."""
 
-    def __init__(self, objects: ObjectService, gate: Gate, placements: Placements) -> None:
-        self.buckets = objects.buckets
+    def __init__(self, buckets: Buckets, gate: Gate, placements: Placements) -> None:
+        self.buckets = buckets
         self._gate = gate
         self._placements = placements
 

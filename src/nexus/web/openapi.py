@@ -62,18 +62,6 @@ def openapi(
     return plain
 
 
-def openapi_json(
-    specs: Sequence[OperationSpec],
-    *,
-    version: str,
-    purposes: Collection[str],
-    intent: type[Any],
-    services: Mapping[str, str],
-) -> bytes:
-    """The document as the door serves it."""
-    return msgspec.json.encode(openapi(specs, version=version, purposes=purposes, intent=intent, services=services))
-
-
 def command_of(spec: OperationSpec) -> str:
     """The command line's name for an operation."""
     return "nexus " + " ".join(spec.name.split("."))

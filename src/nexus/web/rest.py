@@ -49,7 +49,7 @@ def rest_app(dispatcher: Dispatcher, openapi: bytes) -> ASGIApp:
             Route("/healthz", _constant({"status": "alive"})),
             Route("/readyz", _readiness(dispatcher)),
             Route("/v1/openapi.json", _document(openapi)),
-            *_operation_routes(dispatcher),
+            *operation_routes(dispatcher),
         ],
         exception_handlers={HTTPException: _no_route, Exception: _unexpected},
     )
@@ -57,7 +57,8 @@ def rest_app(dispatcher: Dispatcher, openapi: bytes) -> ASGIApp:
     return _Guarded(app)
 
 
-def _operation_routes(dispatcher: Dispatcher) -> list[Route]:
+def operation_routes(dispatcher: Dispatcher) -> list[Route]:
+    """One route for each path, with the methods of its operations; fixed paths before those with fields."""
     by_path: dict[str, dict[str, OperationSpec]] = defaultdict(dict)
     for spec in dispatcher.specs.values():
         by_path[spec.path][spec.method] = spec
