@@ -6,6 +6,7 @@ user who runs the platform, and root, are heard. What it offers is what that use
 
 import asyncio
 import os
+import pwd
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -40,7 +41,8 @@ class Reply(Struct, frozen=True, kw_only=True):
     error: Answer | None = None
 
 
-Handler = Callable[[Request], Awaitable[Any]]
+Handler = Callable[[Request, str], Awaitable[Any]]
+"""Is given the request and the login name (or number) of the user who sent it."""
 
 
 class ControlServer:
@@ -64,20 +66,20 @@ class ControlServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            _check_peer(writer.get_extra_info("socket"))
+            caller = _peer(writer.get_extra_info("socket"))
             while line := await reader.readline():
-                writer.write(msgspec.json.encode(await self._answer(line)) + b"\n")
+                writer.write(msgspec.json.encode(await self._answer(line, caller)) + b"\n")
                 await writer.drain()
         except (ConnectionError, ValueError, Denied):
             pass  # gone, a line beyond the limit, or somebody else: none of them gets an answer
         finally:
             writer.close()
 
-    async def _answer(self, line: bytes) -> Reply:
+    async def _answer(self, line: bytes, caller: str) -> Reply:
         try:
             request = msgspec.json.decode(line, type=Request)
-            return Reply(value=await self._handler(request))
-        except msgspec.DecodeError:
+            return Reply(value=await self._handler(request, caller))
+        except (msgspec.DecodeError, UnicodeDecodeError):
             error: NexusError = Invalid("this is no request of the control socket", code="control.request")
         except NexusError as raised:
             error = raised
@@ -110,8 +112,13 @@ async def ask(path: Path, request: Request) -> Any:
     return reply.value
 
 
-def _check_peer(connection: socket.socket) -> None:
+def _peer(connection: socket.socket) -> str:
+    """Who called, as the kernel says. Raises Denied for anybody but the platform's user and root."""
     peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
     _, uid, _ = _PEER.unpack(peer)
     if uid not in (0, os.geteuid()):
         raise Denied("only the platform's own user is heard here", code="control.peer")
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

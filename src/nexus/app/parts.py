@@ -2,7 +2,7 @@
 
 from nexus.kernel.clock import Clock
 from nexus.kernel.ids import new_id
-from nexus.kernel.operation import Operation, system_actor
+from nexus.kernel.operation import Actor, ActorKind, Operation, system_actor
 
 KMS, S3, API, WORKER = "kms", "s3", "api", "worker"
 """Processes."""
@@ -15,3 +15,9 @@ PURPOSE = "operation"
 def platform_operation(part: str, clock: Clock) -> Operation:
     """An operation that a part of the platform does by itself, now."""
     return Operation(new_id("op"), system_actor(part), PURPOSE, clock.now(), origin="local", door=part)
+
+
+def local_operation(user: str, clock: Clock) -> Operation:
+    """An operation that a user of this machine asks of the supervisor, without signing in."""
+    actor = Actor(f"local:{user}", ActorKind.SYSTEM, user)
+    return Operation(new_id("op"), actor, PURPOSE, clock.now(), origin="local", door=SUPERVISOR)

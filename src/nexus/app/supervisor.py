@@ -30,6 +30,7 @@ from nexus.app.settings import Settings
 from nexus.app.status import Phase, PlatformStatus
 from nexus.kernel.clock import Clock, SystemClock
 from nexus.kernel.errors import Conflict, Invalid, NexusError
+from nexus.kernel.operation import Operation
 from nexus.kernel.secret import Secret
 from nexus.kms.model import KeyServiceStatus, ServiceState
 
@@ -90,9 +91,9 @@ class Supervisor:
                 finally:
                     await self._stop_everything()
 
-    async def unseal(self, secret: Secret) -> KeyServiceStatus:
-        """Hand a passphrase or one custodian's share to the key service."""
-        return await self._kms.unseal(secret, parts.platform_operation(parts.SUPERVISOR, self._clock))
+    async def unseal(self, secret: Secret, user: str = "") -> KeyServiceStatus:
+        """Hand a passphrase or one custodian's share to the key service, for `user` or by ourselves."""
+        return await self._kms.unseal(secret, self._operation(user))
 
     # Starting
 
@@ -152,8 +153,7 @@ class Supervisor:
 
     async def _issue_leaf(self) -> handoff.LeafParts:
         """A certificate for one door. The authority's key is open for this call only."""
-        op = parts.platform_operation(parts.SUPERVISOR, self._clock)
-        key = await custody.open_part(self._kms, self.directory, Part.AUTHORITY, op)
+        key = await custody.open_part(self._kms, self.directory, Part.AUTHORITY, self._operation())
         try:
             authority = Authority(self.directory.certificate_authority.read_bytes(), key)
             names = [self._settings.host, *self._settings.names, socket.gethostname()]
@@ -196,16 +196,21 @@ class Supervisor:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._settings.host, self._settings.host)  # noqa: S104
         return f"https://{f'[{host}]' if ':' in host else host}:{self._ports.get(door, 0)}"
 
-    async def _answer(self, request: Request) -> Any:
+    def _operation(self, user: str = "") -> Operation:
+        if user:
+            return parts.local_operation(user, self._clock)
+        return parts.platform_operation(parts.SUPERVISOR, self._clock)
+
+    async def _answer(self, request: Request, user: str) -> Any:
         match request.do:
             case "status":
                 return await self.status()
             case "unseal":
                 if not request.secret:
                     raise Invalid("a passphrase or a share is needed", code="control.secret")
-                return await self.unseal(Secret(request.secret.encode()))
+                return await self.unseal(Secret(request.secret.encode()), user)
             case "seal":
-                return await self._kms.seal(parts.platform_operation(parts.SUPERVISOR, self._clock))
+                return await self._kms.seal(self._operation(user))
             case "stop":
                 self.stop()
                 return None
