@@ -12,7 +12,7 @@ from nexus.kernel.errors import Invalid
 from nexus.kernel.operation import Outcome
 from nexus.web import body
 from simulators.door import open_door
-from simulators.doorkeepers import ALICE, BOB
+from simulators.doorkeepers import ALICE, BOB, Claimed, FourEyes
 
 ALL = ("note.create", "note.list", "note.read", "note.delete", "note.burn", "note.crash", "note.fail", "note.leak")
 
@@ -215,6 +215,21 @@ class TestFourEyes:
         assert refused.status_code == 403
         assert door.four_eyes.executed == set()
 
+    async def test_content_that_changed_between_reading_and_claiming_is_never_run(self, door):
+        class Swapping(FourEyes):
+            async def claim(self, op, intent_id):
+                await super().claim(op, intent_id)
+                return Claimed("note.burn", b'{"id":"another"}')
+
+        door = replace(door, four_eyes=Swapping())
+        door.rights.give(ALICE, "iam.approval.execute")
+        async with door.client() as http:
+            intent = await self.propose(http)
+            door.four_eyes.approved.add(intent["id"])
+            answer = await http.post(f"/v1/approvals/{intent['id']}/execute")
+        assert (answer.status_code, answer.json()["code"]) == (403, "web.approval-mismatch")
+        assert len(door.book.seen) == 1
+
 
 class TestBadInput:
     """Whatever is sent, the answer is precise, and nothing runs."""
@@ -280,6 +295,15 @@ class TestBadInput:
         async with door.client() as http:
             answer = await http.post("/v1/notes/note_1/burn", json={"id": "note_2"})
         assert answer.status_code == 400 and "`id` stands in the path" in answer.json()["detail"]
+
+    async def test_a_body_without_declared_length_is_limited_too(self, door):
+        async def chunks():
+            for _ in range(body.MAX_BODY_BYTES // 1024 + 1):
+                yield b" " * 1024
+
+        async with door.client(**{"content-type": "application/json"}) as http:
+            answer = await http.post("/v1/notes", content=chunks())
+        assert answer.status_code == 413
 
     async def test_strangers_are_refused_before_their_body_is_read(self, door):
         async def endless():
