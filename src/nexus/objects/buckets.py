@@ -3,8 +3,30 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
-from nexus.kernel.operation import Operation
-from nexus.objects.model import Bucket, BucketKind, Versioning
+import msgspec
+
+from nexus.kernel.clock import Clock
+from nexus.kernel.database import Database, Recorded, Transaction
+from nexus.kernel.errors import Conflict, Invalid, NotFound
+from nexus.kernel.ids import new_id
+from nexus.kernel.operation import PLATFORM, Operation
+from nexus.objects import rules
+from nexus.objects.blobs import Blobs
+from nexus.objects.committing import state_of
+from nexus.objects.errors import (
+    BUCKET_EXISTS,
+    BUCKET_IS_YOURS,
+    BUCKET_NOT_EMPTY,
+    BUCKET_STATE,
+    NO_SUCH_DOCUMENT,
+    TOO_LARGE,
+    no_such_bucket,
+)
+from nexus.objects.keys import BucketKeys
+from nexus.objects.model import MAX_DOCUMENT_BYTES, Bucket, BucketKind, Versioning
+from nexus.objects.store import blobs as blob_rows
+from nexus.objects.store import buckets as rows
+from nexus.objects.store import uploads as upload_rows
 
 
 class DocumentName(StrEnum):
@@ -28,9 +50,18 @@ class DocumentName(StrEnum):
 class Buckets:
     """Stories about buckets."""
 
+    def __init__(self, database: Database, blobs: Blobs, keys: BucketKeys, clock: Clock) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._keys = keys
+        self._clock = clock
+
     def find(self, name: str) -> Bucket:
         """The bucket of this name. Raises NotFound. Neither waits nor records: doors need it to name a resource."""
-        raise NotImplementedError
+        bucket = rows.find(self._database, name)
+        if bucket is None:
+            raise no_such_bucket()
+        return bucket
 
     async def create(
         self,
@@ -47,36 +78,112 @@ class Buckets:
         Raises Invalid (name), Conflict `objects.bucket-is-yours` or `objects.bucket-exists`, and what the key service
         raises.
         """
-        raise NotImplementedError
+        rules.check_bucket_name(name)
+        with self._database.read() as tx:
+            self._require_free(tx, op, name)
+        bucket_id = new_id("bkt")
+        bucket = Bucket(
+            number=0,
+            id=bucket_id,
+            name=name,
+            site=site,
+            project=project,
+            kind=kind,
+            key_id=key_id,
+            versioning=Versioning.OFF,
+            owner=op.actor.id,
+            created_at=self._clock.now(),
+            wrapped_key=await self._keys.create(op, bucket_id, site, key_id),
+        )
+        entry = op.allowed("objects.bucket.create", bucket.resource, bucket=bucket_id, kms_key=key_id)
+
+        def work(tx: Transaction) -> Recorded[Bucket]:
+            self._require_free(tx, op, name)
+            return Recorded(msgspec.structs.replace(bucket, number=rows.insert(tx, bucket)), entry)
+
+        return await self._database.write(work)
 
     async def head(self, op: Operation, bucket: Bucket) -> None:
         """Record that somebody looked whether the bucket is there."""
-        raise NotImplementedError
+        await self._database.record(op.allowed("objects.bucket.read", bucket.resource))
 
     async def list(self, op: Operation) -> Sequence[Bucket]:
         """Every bucket, by name. The door leaves out those that the actor may not list."""
-        raise NotImplementedError
+        with self._database.read() as tx:
+            found = rows.every(tx)
+        await self._database.record(op.allowed("objects.bucket.list", PLATFORM, shown=len(found)))
+        return found
 
     async def delete(self, op: Operation, bucket: Bucket) -> None:
         """Remove an empty bucket, unfinished uploads included. Raises Conflict `objects.bucket-not-empty`."""
-        raise NotImplementedError
+        entry = op.allowed("objects.bucket.delete", bucket.resource, bucket=bucket.id)
+
+        def work(tx: Transaction) -> Recorded[list[str]]:
+            state_of(tx, bucket)
+            if rows.has_versions(tx, bucket):
+                raise Conflict(
+                    "the bucket is not empty", code=BUCKET_NOT_EMPTY, hint="delete every version in it first"
+                )
+            blobs = [blob for upload in upload_rows.delete_all(tx, bucket) for blob in blob_rows.delete_all(tx, upload)]
+            rows.delete(tx, bucket)
+            return Recorded(blobs, entry)
+
+        unfinished = await self._database.write(work)
+        self._blobs.discard(unfinished)
 
     async def set_versioning(self, op: Operation, bucket: Bucket, state: Versioning) -> None:
         """Turn versioning on or suspend it; it is never off again (Invalid)."""
-        raise NotImplementedError
+        if state is Versioning.OFF:
+            raise Invalid("versioning is suspended, never turned off again", code=BUCKET_STATE)
+        entry = op.allowed("objects.bucket.configure", bucket.resource, versioning=state.value)
+
+        def work(tx: Transaction) -> Recorded[None]:
+            state_of(tx, bucket)
+            rows.set_versioning(tx, bucket, state)
+            return Recorded(None, entry)
+
+        await self._database.write(work)
 
     async def put_document(self, op: Operation, bucket: Bucket, name: DocumentName, body: bytes) -> None:
         """Store or replace a configuration document."""
-        raise NotImplementedError
+        if len(body) > MAX_DOCUMENT_BYTES:
+            raise Invalid(f"a configuration document has at most {MAX_DOCUMENT_BYTES} bytes", code=TOO_LARGE)
+        entry = op.allowed("objects.bucket.configure", bucket.resource, document=name.value)
+
+        def work(tx: Transaction) -> Recorded[None]:
+            state_of(tx, bucket)
+            rows.put_document(tx, bucket, name.value, body)
+            return Recorded(None, entry)
+
+        await self._database.write(work)
 
     async def document(self, op: Operation, bucket: Bucket, name: DocumentName) -> bytes:
         """A configuration document. Raises NotFound `objects.no-such-document`."""
-        raise NotImplementedError
+        body = self.peek_document(bucket, name)
+        if body is None:
+            raise NotFound("the bucket has no such configuration", code=NO_SUCH_DOCUMENT)
+        await self._database.record(op.allowed("objects.bucket.read", bucket.resource, document=name.value))
+        return body
 
     def peek_document(self, bucket: Bucket, name: DocumentName) -> bytes | None:
         """The same without wait and without an entry, for decisions that the door makes (CORS, default retention)."""
-        raise NotImplementedError
+        row = self._database.peek(rows.DOCUMENT, (bucket.number, name.value))
+        return row[0] if row else None
 
     async def delete_document(self, op: Operation, bucket: Bucket, name: DocumentName) -> None:
         """Remove a configuration document; succeeds if there is none."""
-        raise NotImplementedError
+        entry = op.allowed("objects.bucket.configure", bucket.resource, document=name.value, removed=True)
+
+        def work(tx: Transaction) -> Recorded[None]:
+            state_of(tx, bucket)
+            rows.delete_document(tx, bucket, name.value)
+            return Recorded(None, entry)
+
+        await self._database.write(work)
+
+    def _require_free(self, tx: Transaction, op: Operation, name: str) -> None:
+        owner = rows.owner_of_name(tx, name)
+        if owner == op.actor.id:
+            raise Conflict("this bucket exists already, and you created it", code=BUCKET_IS_YOURS)
+        if owner is not None:
+            raise Conflict("a bucket of this name exists already", code=BUCKET_EXISTS)

@@ -1,11 +1,24 @@
 """Stories that list: objects and versions, page by page, at a cost that depends on the page alone."""
 
+import base64
+import binascii
+
+from nexus.kernel.database import Database
+from nexus.kernel.errors import Invalid
 from nexus.kernel.operation import Operation
+from nexus.objects import rules
+from nexus.objects.errors import INVALID_TOKEN
 from nexus.objects.model import MAX_PAGE, Bucket, Page, VersionPage
+from nexus.objects.paging import Position, Scope, walk
+from nexus.objects.store import versions
+from nexus.objects.store.versions import VersionRow
 
 
 class Listing:
     """Stories that list objects and versions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def objects(
         self,
@@ -23,7 +36,21 @@ class Listing:
         `after` (start-after, or the marker of version 1) is exclusive; a marker that is a common prefix skips all of
         it. `token` is `Page.next` of the page before and goes before `after`. Raises Invalid `objects.invalid-token`.
         """
-        raise NotImplementedError
+        scope = Scope(prefix, delimiter, min(limit, MAX_PAGE))
+        start = scope.after(_named_in(token) if token is not None else after)
+        with self._database.read() as tx:
+            walked = walk(
+                scope,
+                start,
+                lambda position, size: versions.current(tx, bucket, position.key, scope.upper, size),
+                lambda row: Position(rules.after_key(row.key)),
+            )
+        last = walked.end.key if isinstance(walked.end, VersionRow) else walked.end or ""
+        shown = tuple(row.shown for row in walked.rows)
+        await self._database.record(
+            op.allowed("objects.object.list", bucket.resource, prefix=prefix, shown=len(shown) + len(walked.prefixes))
+        )
+        return Page(versions=shown, prefixes=walked.prefixes, next=_token(last) if walked.more else None, last=last)
 
     async def versions(
         self,
@@ -37,4 +64,40 @@ class Listing:
         limit: int = MAX_PAGE,
     ) -> VersionPage:
         """Every version and delete marker, by key, newest first. The markers are exclusive."""
-        raise NotImplementedError
+        scope = Scope(prefix, delimiter, min(limit, MAX_PAGE))
+        start = scope.after(key_marker)
+        with self._database.read() as tx:
+            if version_id_marker is not None and key_marker.startswith(prefix):
+                marked = versions.version(tx, bucket, key_marker, version_id_marker)
+                start = Position(key_marker, marked.ordinal) if marked else start
+
+            def fetch(position: Position, size: int) -> list[VersionRow]:
+                if position.within is None:
+                    return versions.history(tx, bucket, position.key, scope.upper, size)
+                key, ordinal = str(position.key), int(position.within)
+                rows = versions.older(tx, bucket, key, ordinal, size)
+                return rows + versions.history(tx, bucket, rules.after_key(key), scope.upper, size - len(rows))
+
+            walked = walk(scope, start, fetch, lambda row: Position(row.key, row.ordinal))
+        shown = tuple(row.shown for row in walked.rows)
+        await self._database.record(
+            op.allowed("objects.version.list", bucket.resource, prefix=prefix, shown=len(shown) + len(walked.prefixes))
+        )
+        end = walked.end if walked.more else None
+        return VersionPage(
+            versions=shown,
+            prefixes=walked.prefixes,
+            next_key=end.key if isinstance(end, VersionRow) else end,
+            next_version_id=end.version_id if isinstance(end, VersionRow) else None,
+        )
+
+
+def _token(name: str) -> str:
+    return base64.urlsafe_b64encode(name.encode()).decode()
+
+
+def _named_in(token: str) -> str:
+    try:
+        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        raise Invalid("this is not a continuation token of this listing", code=INVALID_TOKEN) from None

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 import msgspec
 
@@ -161,12 +162,21 @@ class ObjectRef(msgspec.Struct, frozen=True):
     version_id: str | None = None
 
 
+class Plaintext(Protocol):
+    """Opened bytes, in order. Whoever does not iterate to the end calls `aclose`."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def __anext__(self) -> bytes: ...
+
+    async def aclose(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectRead:
     """An opened version. The audit entry is durable before this exists.
 
-    `body` yields plaintext in order; a segment that does not verify raises Damaged (recorded already) and ends it.
-    Whoever does not iterate to the end calls `body.aclose()`.
+    A segment that does not verify ends `body` with Damaged, which is recorded already.
     """
 
     info: ObjectInfo
@@ -174,7 +184,7 @@ class ObjectRead:
     """Offset of the first byte of `body` in the object."""
     length: int
     """Bytes that `body` yields."""
-    body: AsyncIterator[bytes]
+    body: Plaintext
 
 
 class BodyFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,10 @@ class DataKeys(Protocol):
     was wrapped under, and Conflict or NotFound when the wrapping key is disabled or destroyed.
     """
 
+    @property
+    def leased(self) -> bool:
+        """Whether keys that were opened before may be used at this moment. Asked at each use; never waits."""
+
     async def generate(self, key_id: str, context: Mapping[str, str], op: Operation) -> DataKey:
         """A fresh 32-byte data key, plain and wrapped under `key_id`."""
 
@@ -27,4 +31,4 @@ class DataKeys(Protocol):
         """The same data keys, each wrapped under the newest version of its key; plain keys never leave the service."""
 
     def subscribe(self, callback: Callable[[KeyEvent], None]) -> None:
-        """Call back, from any thread, before a seal, a disabling or a destruction is acknowledged to who asked."""
+        """Call back, at once and from any thread, before who sealed, disabled or destroyed is answered."""

@@ -1,11 +1,106 @@
-"""Stories that open objects: GET, HEAD, and the source side of a copy."""
+"""Stories that open objects: GET, HEAD, and the source side of a copy.
 
-from nexus.kernel.operation import Operation
-from nexus.objects.model import ALWAYS_READ, Bucket, ByteRange, ObjectInfo, ObjectRead, ReadConditions
+1. The version is found; a delete marker is not one.
+2. The preconditions hold.
+3. The bucket key is at hand for this actor; it opens the object key, and that the facts, which must agree with the row.
+4. The range lies inside the object.
+5. The first bytes are opened.
+6. The read is recorded, durably.
+7. Only now does the first byte leave.
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+
+from nexus.kernel.database import Database
+from nexus.kernel.errors import Invalid, NexusError
+from nexus.kernel.operation import Detail, Operation
+from nexus.objects import content, rules
+from nexus.objects.blobs import Blobs
+from nexus.objects.content import Body, Message
+from nexus.objects.errors import (
+    INVALID_PART_NUMBER,
+    IsDeleteMarker,
+    NotModified,
+    PreconditionFailed,
+    damaged,
+    no_such_key,
+    no_such_version,
+)
+from nexus.objects.keys import BucketKeys
+from nexus.objects.model import (
+    ALWAYS_READ,
+    Bucket,
+    ByteRange,
+    ObjectInfo,
+    ObjectRead,
+    ObjectRef,
+    Part,
+    ReadConditions,
+    Versioning,
+)
+from nexus.objects.sealing import (
+    BODY,
+    KEY,
+    PART,
+    BucketKey,
+    Facts,
+    ObjectKey,
+    Piece,
+    Place,
+    open_facts,
+    open_manifest,
+)
+from nexus.objects.store import versions
+from nexus.objects.store.versions import VersionRow
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A version whose facts verify; its bytes are not read yet."""
+
+    bucket: Bucket
+    row: VersionRow
+    bucket_key: BucketKey
+    key: ObjectKey
+    facts: Facts
+    sealed_body: bytes | None
+
+    @property
+    def place(self) -> Place:
+        """Where everything of this version is bound to."""
+        return Place(self.bucket.id, self.row.key, self.row.id)
+
+    @property
+    def info(self) -> ObjectInfo:
+        """What callers may know of it."""
+        return ObjectInfo(
+            version=self.row.shown,
+            metadata=self.facts.metadata,
+            checksums=self.facts.checksums,
+            part_count=self.facts.part_count,
+        )
+
+    @property
+    def public_version_id(self) -> str | None:
+        """Its version id, None if its bucket was never versioned."""
+        return None if self.bucket.versioning is Versioning.OFF else self.row.version_id
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """The manifest of an object made of parts. Raises Damaged."""
+        pieces = open_manifest(self.key, self.place, self.sealed_body or b"")
+        if sum(piece.size for piece in pieces) != self.facts.size or len(pieces) != self.facts.part_count:
+            raise damaged("the manifest of an object")
+        return pieces
 
 
 class Reading:
     """Stories that open objects."""
+
+    def __init__(self, database: Database, blobs: Blobs, keys: BucketKeys) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._keys = keys
 
     async def get(
         self,
@@ -23,7 +118,10 @@ class Reading:
         Raises NotFound (key, version), IsDeleteMarker, NotModified, PreconditionFailed, RangeNotSatisfiable,
         Invalid `objects.invalid-part-number`, Damaged, Sealed or Unavailable; only then is nothing recorded here.
         """
-        raise NotImplementedError
+        ref = ObjectRef(bucket, key, version_id)
+        opened = await self.open(op, ref, conditions)
+        first, length = _extent(opened, wanted, part_number)
+        return await self.read(op, ref, opened, first, length)
 
     async def head(
         self,
@@ -37,4 +135,122 @@ class Reading:
         conditions: ReadConditions = ALWAYS_READ,
     ) -> tuple[ObjectInfo, int, int]:
         """What is known of a version, and (first, length) of the part or range asked for. Raises as `get` does."""
-        raise NotImplementedError
+        ref = ObjectRef(bucket, key, version_id)
+        opened = await self.open(op, ref, conditions)
+        first, length = _extent(opened, wanted, part_number)
+        await self.record(op, ref, opened, {"head": True})
+        return opened.info, first, length
+
+    async def parts(
+        self, op: Operation, bucket: Bucket, key: str, *, version_id: str | None = None
+    ) -> tuple[ObjectInfo, tuple[Part, ...]]:
+        """What is known of a version and of the parts that it was uploaded in (none if in one piece)."""
+        ref = ObjectRef(bucket, key, version_id)
+        opened = await self.open(op, ref)
+        pieces = opened.pieces() if opened.facts.part_count else ()
+        await self.record(op, ref, opened, {"head": True})
+        modified_at = opened.facts.modified_at
+        return opened.info, tuple(
+            Part(number=piece.number, etag="", size=piece.size, last_modified=modified_at, checksums=piece.checksums)
+            for piece in pieces
+        )
+
+    async def open_source(self, op: Operation, ref: ObjectRef, conditions: ReadConditions) -> Opened:
+        """`open` for the source of a copy: what would be NotModified raises PreconditionFailed."""
+        try:
+            return await self.open(op, ref, conditions)
+        except NotModified:
+            failed = "if-none-match" if conditions.if_none_match else "if-modified-since"
+            raise PreconditionFailed(failed) from None
+
+    async def open(self, op: Operation, ref: ObjectRef, conditions: ReadConditions = ALWAYS_READ) -> Opened:
+        """Steps 1 to 3; nothing is recorded yet."""
+        row, sealed_body = self._find(ref)
+        rules.check_read(conditions, row.etag, row.modified_at)
+        bucket_key = await self._keys.of(op, ref.bucket)
+        place = Place(ref.bucket.id, row.key, row.id)
+        key = bucket_key.unwrap(row.sealed_key, place.bind(KEY))
+        facts = open_facts(key, place, row.sealed_facts)
+        if (facts.size, facts.etag, facts.modified_at, facts.content) != (
+            row.size,
+            row.etag,
+            row.modified_at,
+            row.content,
+        ):
+            raise damaged("the row of an object")
+        return Opened(ref.bucket, row, bucket_key, key, facts, sealed_body)
+
+    async def read(self, op: Operation, ref: ObjectRef, opened: Opened, first: int, length: int) -> ObjectRead:
+        """Steps 5 to 7, for a range that lies inside the object."""
+        chunks = self._chunks(opened, first, length)
+        try:
+            head = await anext(chunks, b"")
+            await self.record(op, ref, opened, {"first": first, "length": length})
+        except BaseException:
+            await chunks.aclose()
+            raise
+
+        async def failed(error: NexusError) -> None:
+            entry = op.failed(_action(ref), ref.bucket.resource, **_details(opened), code=error.code)
+            await self._database.record(entry)
+
+        return ObjectRead(opened.info, first, length, Body(head, chunks, failed))
+
+    async def record(self, op: Operation, ref: ObjectRef, opened: Opened, details: Mapping[str, Detail]) -> None:
+        """Step 6."""
+        await self._database.record(op.allowed(_action(ref), ref.bucket.resource, **_details(opened), **details))
+
+    def _find(self, ref: ObjectRef) -> tuple[VersionRow, bytes | None]:
+        rules.check_key(ref.key)
+        found = versions.find_version(self._database, ref.bucket, ref.key, ref.version_id)
+        if found is None:
+            raise no_such_key() if ref.version_id is None else no_such_version()
+        row = found[0]
+        if row.marker:
+            named = ref.version_id is not None
+            raise IsDeleteMarker(version_id=row.version_id, last_modified=row.modified_at, named=named)
+        return found
+
+    def _chunks(self, opened: Opened, first: int, length: int) -> AsyncGenerator[bytes, None]:
+        facts, key, place = opened.facts, opened.key.content, opened.place
+        kind, _, name = facts.content.partition(":")
+        if kind == "inline":
+            plaintext = content.open_inline(opened.sealed_body or b"", key, place.bind(BODY), facts.size)
+            return content.inline_chunks(plaintext, first, length)
+        if kind == "blob":
+            messages = [Message(name, key, place.bind(BODY), facts.size)]
+        else:
+            messages = [_part_message(opened, name, piece) for piece in opened.pieces()]
+        return content.chunks(self._blobs, opened.bucket_key, messages, first, length)
+
+
+def part_place(bucket: Bucket, key: str, upload_id: str, number: int, blob: str) -> Place:
+    """Where a part is bound to: its upload, its number and the very blob, so that an earlier attempt opens nowhere."""
+    return Place(bucket.id, key, upload_id, str(number), blob)
+
+
+def _part_message(opened: Opened, upload_id: str, piece: Piece) -> Message:
+    place = part_place(opened.bucket, opened.row.key, upload_id, piece.number, piece.blob)
+    return Message(piece.blob, opened.key.content, place.bind(PART), piece.size)
+
+
+def _extent(opened: Opened, wanted: ByteRange | None, part_number: int | None) -> tuple[int, int]:
+    """(first, length) of what was asked for. Raises Invalid or RangeNotSatisfiable."""
+    if part_number is None:
+        return rules.resolve(wanted, opened.facts.size)
+    if not opened.facts.part_count and part_number == 1:
+        return 0, opened.facts.size
+    first = 0
+    for piece in opened.pieces() if opened.facts.part_count else ():
+        if piece.number == part_number:
+            return first, piece.size
+        first += piece.size
+    raise Invalid("the object has no part of this number", code=INVALID_PART_NUMBER)
+
+
+def _action(ref: ObjectRef) -> str:
+    return "objects.object.read" if ref.version_id is None else "objects.version.read"
+
+
+def _details(opened: Opened) -> dict[str, Detail]:
+    return {"key": opened.row.key, "version": opened.row.id}

@@ -15,8 +15,10 @@ from pathlib import Path
 
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database
+from nexus.objects.blobs import Blobs
 from nexus.objects.buckets import Buckets
 from nexus.objects.deleting import Deleting
+from nexus.objects.keys import BucketKeys
 from nexus.objects.listing import Listing
 from nexus.objects.ports import DataKeys
 from nexus.objects.reading import Reading
@@ -29,19 +31,20 @@ from nexus.objects.writing import Writing
 class ObjectService:
     """Buckets, objects and versions over one database and one directory of blobs."""
 
-    buckets: Buckets
-    reading: Reading
-    writing: Writing
-    deleting: Deleting
-    listing: Listing
-    uploads: Uploads
-    tagging: Tagging
-    upkeep: Upkeep
-
     def __init__(self, database: Database, blobs: Path, data_keys: DataKeys, clock: Clock) -> None:
         """`blobs` is created if it does not exist. The database has this service's migrations."""
-        raise NotImplementedError
+        self._blobs = files = Blobs(blobs)
+        self._keys = keys = BucketKeys(data_keys, clock)
+        self.buckets = Buckets(database, files, keys, clock)
+        self.reading = Reading(database, files, keys)
+        self.writing = Writing(database, files, keys, clock, self.reading)
+        self.deleting = Deleting(database, files, clock)
+        self.listing = Listing(database)
+        self.uploads = Uploads(database, files, keys, clock, self.reading)
+        self.tagging = Tagging(database, self.reading)
+        self.upkeep = Upkeep(database, files, data_keys, clock)
 
     def close(self) -> None:
         """Wipe every key and end the disk threads; streams under way fail."""
-        raise NotImplementedError
+        self._keys.revoke()
+        self._blobs.close()

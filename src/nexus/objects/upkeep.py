@@ -1,8 +1,39 @@
 """What the worker does for the store: sweep what crashes left behind, rewrap bucket keys after a rotation."""
 
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Final, TypeVar
+
 import msgspec
 
-from nexus.kernel.operation import Operation
+from nexus.kernel.clock import MINUTE, Clock, Instant
+from nexus.kernel.database import Bookkeeping, Database, Recorded, Transaction
+from nexus.kernel.errors import NexusError
+from nexus.kernel.ids import is_id
+from nexus.kernel.operation import PLATFORM, Operation, Resource
+from nexus.objects.blobs import Blobs, StoredFile
+from nexus.objects.keys import context_of
+from nexus.objects.model import Bucket
+from nexus.objects.ports import DataKeys
+from nexus.objects.store import blobs as blob_rows
+from nexus.objects.store import buckets as bucket_rows
+
+ABANDONED_AFTER_S: Final = 3_600
+"""Seconds without a write after which a file that no row knows and nobody has locked counts as left behind."""
+READERS_LEAVE_AFTER: Final = 15 * MINUTE
+"""How long the parts of a deleted object stay for those who were reading it. Its key is gone at once."""
+BATCH: Final = 500
+"""Rows of one step."""
+REWRAP_BATCH: Final = 100
+"""Bucket keys of one call to the key service and of one commit."""
+
+SWEEP: Final = "objects.store.sweep"
+
+T = TypeVar("T")
+
+Progress = Callable[[str, int], Awaitable[None]]
+"""Told (cursor, bucket keys done so far) after each batch is stored."""
 
 
 class Swept(msgspec.Struct, frozen=True, kw_only=True):
@@ -13,19 +44,109 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rewrapped(msgspec.Struct, frozen=True, kw_only=True):
-    """Bucket keys that a rewrap wrapped again, and those that it had to leave."""
+    """Bucket keys that a rewrap stored, and those that were changed by others meanwhile and left as they are."""
 
     done: int
-    failed: int
+    skipped: int
 
 
 class Upkeep:
     """Stories of the worker."""
 
-    async def sweep(self, op: Operation) -> Swept:
-        """Remove temporary files and blobs that no row knows; never those of a write under way."""
-        raise NotImplementedError
+    def __init__(self, database: Database, blobs: Blobs, data_keys: DataKeys, clock: Clock) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._data_keys = data_keys
+        self._clock = clock
 
-    async def rewrap(self, op: Operation, key_id: str) -> Rewrapped:
-        """Wrap every bucket key of `key_id` under its newest version. Goes on where it was interrupted."""
-        raise NotImplementedError
+    async def sweep(self, op: Operation) -> Swept:
+        """Remove temporary files and blobs that no row knows; never those of a write under way.
+
+        1. Parts of deleted objects, once their readers have left.
+        2. Files that have been left alone for long, that nobody holds locked, and that no row knows.
+        """
+        dropped = await self._sweep_dropped()
+        abandoned = await self._sweep_abandoned()
+        swept = Swept(files=dropped.files + abandoned.files, bytes=dropped.bytes + abandoned.bytes)
+        if swept.files:
+            await self._database.record(op.allowed(SWEEP, PLATFORM, files=swept.files, bytes=swept.bytes))
+        return swept
+
+    async def rewrap(
+        self, op: Operation, key_id: str, *, cursor: str = "", progress: Progress | None = None
+    ) -> Rewrapped:
+        """Wrap every bucket key of `key_id` under its newest version, in batches that are stored and recorded.
+
+        `cursor` is what `progress` was told last: an interrupted rewrap goes on there. Raises what the key service
+        raises; what was stored stays stored, and wrapping a key once more does no harm.
+        """
+        after, done, skipped = int(cursor or 0), 0, 0
+        while True:
+            with self._database.read() as tx:
+                batch = bucket_rows.under_key(tx, key_id, after, REWRAP_BATCH)
+            if not batch:
+                return Rewrapped(done=done, skipped=skipped)
+            stored = await self._rewrap(op, key_id, batch)
+            done, skipped, after = done + stored, skipped + len(batch) - stored, batch[-1].number
+            if progress is not None:
+                await progress(str(after), done)
+
+    async def _rewrap(self, op: Operation, key_id: str, batch: Sequence[Bucket]) -> int:
+        wrapped = await self._data_keys.rewrap(
+            [bucket.wrapped_key for bucket in batch], [context_of(bucket.id, bucket.site) for bucket in batch], op
+        )
+        if len(wrapped) != len(batch):
+            raise NexusError("the key service answered for other keys than it was asked", code="objects.rewrap")
+
+        def work(tx: Transaction) -> Recorded[int]:
+            pairs = zip(batch, wrapped, strict=True)
+            stored = sum(bucket_rows.set_wrapped_key(tx, bucket, key) for bucket, key in pairs)
+            return Recorded(stored, op.allowed("kms.key.rewrap", Resource("Key", key_id), buckets=stored))
+
+        return await self._database.write(work)
+
+    async def _sweep_dropped(self) -> Swept:
+        files = size = 0
+        while True:
+            with self._database.read() as tx:
+                rows = blob_rows.dropped(tx, Instant(self._clock.now() - READERS_LEAVE_AFTER), BATCH)
+            if not rows:
+                return Swept(files=files, bytes=size)
+            await self._in_thread(self._blobs.remove, [row.id for row in rows])
+
+            def work(tx: Transaction, rows: Sequence[blob_rows.DroppedRow] = rows) -> None:
+                blob_rows.forget(tx, rows)
+
+            await self._database.bookkeep(Bookkeeping.EXPIRY, work)
+            files, size = files + len(rows), size + sum(row.size for row in rows)
+
+    async def _sweep_abandoned(self) -> Swept:
+        files = size = 0
+        found = self._blobs.older_than(ABANDONED_AFTER_S)
+        while (directory := await self._in_thread(next, found, None)) is not None:
+            for file in await self._in_thread(self._remove_unknown, directory):
+                files, size = files + 1, size + file.size
+        return Swept(files=files, bytes=size)
+
+    def _remove_unknown(self, directory: Sequence[StoredFile]) -> list[StoredFile]:
+        """Remove those of the files that no row knows; runs on a disk thread."""
+        ours = [file for file in directory if is_id(file.path.name, "blb")]
+        removed = []
+        for start in range(0, len(ours), BATCH):
+            batch = ours[start : start + BATCH]
+            known = self._known([file.path.name for file in batch])
+            for file in batch:
+                name = file.path.name
+                if name not in known and self._blobs.remove_abandoned(file, partial(self._is_unknown, name)):
+                    removed.append(file)
+        return removed
+
+    def _is_unknown(self, name: str) -> bool:
+        return not self._known([name])
+
+    def _known(self, ids: Sequence[str]) -> set[str]:
+        with self._database.read() as tx:
+            return blob_rows.known(tx, ids)
+
+    async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._blobs.threads, work, *arguments)

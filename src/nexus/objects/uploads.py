@@ -1,8 +1,22 @@
-"""Stories of uploads in parts. Each part is sealed and stored once; completing writes a manifest and moves no byte."""
+"""Stories of uploads in parts. Each part is sealed and stored once; completing writes a manifest and moves no byte.
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+All parts of an upload are FLOE messages under one object key, made when it begins and bound to the upload; completing
+wraps the same key again, bound to the version. What a completion does is in `completing.py`.
+"""
 
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+
+from nexus.kernel.clock import Clock
+from nexus.kernel.database import Database, Recorded, Transaction
+from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Operation
+from nexus.objects import rules
+from nexus.objects.blobs import Blobs
+from nexus.objects.committing import state_of
+from nexus.objects.completing import Combine, Completing
+from nexus.objects.errors import RangeNotSatisfiable, no_such_upload
+from nexus.objects.keys import BucketKeys
 from nexus.objects.model import (
     ALWAYS_READ,
     ALWAYS_WRITE,
@@ -20,14 +34,27 @@ from nexus.objects.model import (
     WriteConditions,
     Written,
 )
-from nexus.objects.writing import Verify
-
-Combine = Callable[[Upload, Sequence[Part]], Mapping[str, str]]
-"""Called with the chosen parts before the commit: raises, or returns the checksums of the whole object."""
+from nexus.objects.paging import Position, Scope, walk
+from nexus.objects.part_writing import WRITE, PartSource, PartWriting
+from nexus.objects.reading import Reading
+from nexus.objects.sealing import UPLOAD_KEY, ObjectKey, Place, seal_metadata
+from nexus.objects.store import blobs as blob_rows
+from nexus.objects.store import uploads as upload_rows
+from nexus.objects.store.uploads import UploadRow
+from nexus.objects.writing import Verify, observed
 
 
 class Uploads:
     """Stories of uploads in parts."""
+
+    def __init__(self, database: Database, blobs: Blobs, keys: BucketKeys, clock: Clock, reading: Reading) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._keys = keys
+        self._clock = clock
+        self._reading = reading
+        self._parts = PartWriting(database, blobs, keys, clock)
+        self._completing = Completing(database, blobs, keys, clock, reading)
 
     async def create(
         self,
@@ -39,11 +66,32 @@ class Uploads:
         note: str = "",
     ) -> Upload:
         """Begin an upload. `note` is given back with it: the door's word about its checksums."""
-        raise NotImplementedError
+        rules.check_key(key)
+        rules.check_metadata(metadata)
+        bucket_key, object_key, upload_id = await self._keys.of(op, bucket), ObjectKey.fresh(), new_id("upl")
+        place = Place(bucket.id, key, upload_id)
+        row = UploadRow(
+            key,
+            upload_id,
+            self._clock.now(),
+            op.actor.id,
+            note,
+            bucket_key.wrap(object_key, place.bind(UPLOAD_KEY)),
+            seal_metadata(object_key, place, metadata),
+        )
+        entry = op.allowed(WRITE, bucket.resource, key=key, upload=upload_id)
+
+        def work(tx: Transaction) -> Recorded[None]:
+            state_of(tx, bucket)
+            upload_rows.insert(tx, bucket, row)
+            return Recorded(None, entry)
+
+        await self._database.write(work)
+        return row.shown
 
     async def find(self, bucket: Bucket, key: str, upload_id: str) -> Upload:
         """An open upload, without an entry. Raises NotFound `objects.no-such-upload`."""
-        raise NotImplementedError
+        return self._open(bucket, key, upload_id).shown
 
     async def put_part(
         self,
@@ -59,7 +107,9 @@ class Uploads:
         verify: Verify | None = None,
     ) -> Part:
         """Seal and store a part (1 to 10,000); one of the same number replaces it."""
-        raise NotImplementedError
+        row = self._open(bucket, key, upload_id)
+        source = PartSource(body, length=length, want_md5=want_md5, verify=verify)
+        return await self._parts.store(op, bucket, row, number, source)
 
     async def copy_part(
         self,
@@ -76,7 +126,16 @@ class Uploads:
         verify: Verify | None = None,
     ) -> tuple[Part, str | None]:
         """A part from a range of another object; also returns the version that it came from."""
-        raise NotImplementedError
+        row = self._open(bucket, key, upload_id)
+        opened = await self._reading.open_source(op, source, source_conditions)
+        size = opened.facts.size
+        if wanted is not None and wanted.last is not None and wanted.last >= size:
+            raise RangeNotSatisfiable(size)
+        first, length = rules.resolve(wanted, size)
+        read = await self._reading.read(op, source, opened, first, length)
+        async with aclosing(observed(read.body, observe)) as body:
+            part = await self._parts.store(op, bucket, row, number, PartSource(body, length=length, verify=verify))
+        return part, opened.public_version_id
 
     async def complete(
         self,
@@ -94,17 +153,37 @@ class Uploads:
         Raises NotFound (upload), Invalid `objects.invalid-part`, `objects.invalid-part-order` or
         `objects.part-too-small`, PreconditionFailed.
         """
-        raise NotImplementedError
+        return await self._completing.complete(
+            op, bucket, key, upload_id, parts, conditions=conditions, combine=combine
+        )
 
     async def abort(self, op: Operation, bucket: Bucket, key: str, upload_id: str) -> None:
         """Forget an upload and its parts. Raises NotFound."""
-        raise NotImplementedError
+        entry = op.allowed("objects.upload.abort", bucket.resource, key=key, upload=upload_id)
+
+        def work(tx: Transaction) -> Recorded[list[str]]:
+            if upload_rows.find(tx, bucket, key, upload_id) is None:
+                raise no_such_upload()
+            upload_rows.delete(tx, bucket, key, upload_id)
+            return Recorded(blob_rows.delete_all(tx, upload_id), entry)
+
+        dropped = await self._database.write(work)
+        self._blobs.discard(dropped)
 
     async def parts(
         self, op: Operation, bucket: Bucket, key: str, upload_id: str, *, after: int = 0, limit: int = MAX_PAGE
     ) -> PartPage:
         """The parts stored so far, by number."""
-        raise NotImplementedError
+        with self._database.read() as tx:
+            row = upload_rows.find(tx, bucket, key, upload_id)
+            if row is None:
+                raise no_such_upload()
+            limit = min(limit, MAX_PAGE)
+            found = blob_rows.of_owner(tx, upload_id, after=after, limit=limit + 1)
+        await self._database.record(op.allowed("objects.upload.list", bucket.resource, key=key, upload=upload_id))
+        shown = tuple(part.shown for part in found[:limit])
+        more = len(found) > limit > 0
+        return PartPage(upload=row.shown, parts=shown, next_number=shown[-1].number if more else None)
 
     async def list(
         self,
@@ -118,4 +197,35 @@ class Uploads:
         limit: int = MAX_PAGE,
     ) -> UploadPage:
         """Open uploads, by key and then by age. The markers are exclusive."""
-        raise NotImplementedError
+        scope = Scope(prefix, delimiter, min(limit, MAX_PAGE))
+        start = scope.after(key_marker)
+        if upload_id_marker and key_marker.startswith(prefix):
+            start = Position(key_marker, upload_id_marker)
+        with self._database.read() as tx:
+
+            def fetch(position: Position, size: int) -> list[UploadRow]:
+                if position.within is None:
+                    return upload_rows.page(tx, bucket, position.key, scope.upper, size)
+                key = str(position.key)
+                rows = upload_rows.later(tx, bucket, key, str(position.within), size)
+                return rows + upload_rows.page(tx, bucket, rules.after_key(key), scope.upper, size - len(rows))
+
+            walked = walk(scope, start, fetch, lambda row: Position(row.key, row.id))
+        await self._database.record(
+            op.allowed("objects.upload.list", bucket.resource, prefix=prefix, shown=len(walked.rows))
+        )
+        end = walked.end if walked.more else None
+        return UploadPage(
+            uploads=tuple(row.shown for row in walked.rows),
+            prefixes=walked.prefixes,
+            next_key=end.key if isinstance(end, UploadRow) else end,
+            next_upload_id=end.id if isinstance(end, UploadRow) else None,
+        )
+
+    def _open(self, bucket: Bucket, key: str, upload_id: str) -> UploadRow:
+        rules.check_key(key)
+        with self._database.read() as tx:
+            row = upload_rows.find(tx, bucket, key, upload_id)
+        if row is None:
+            raise no_such_upload()
+        return row

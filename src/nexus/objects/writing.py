@@ -1,20 +1,51 @@
-"""Stories that make a version in one piece: PUT and COPY."""
+"""Stories that make a version in one piece: PUT and COPY.
 
-from collections.abc import AsyncIterator, Callable, Mapping
+1. Names, metadata and (as far as it can be known yet) conditions are right, before a byte is read.
+2. The bucket key is at hand for this actor; the version gets an id and a fresh object key.
+3. The body is taken in: small ones in memory, larger ones sealed into a blob as they arrive.
+4. `verify` agrees with what arrived.
+5. The blob is durable.
+6. Row and audit entry commit together; conditions are decided here.
+7. Blobs that were replaced are removed.
+"""
 
-from nexus.kernel.operation import Operation
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Final
+
+from nexus.crypto import floe
+from nexus.kernel.clock import Clock
+from nexus.kernel.database import Database
+from nexus.kernel.errors import Invalid
+from nexus.kernel.ids import new_id
+from nexus.kernel.operation import Detail, Operation
+from nexus.objects import rules
+from nexus.objects.blobs import Blobs
+from nexus.objects.committing import commit, draft
+from nexus.objects.errors import COPY_UNCHANGED
+from nexus.objects.keys import BucketKeys
 from nexus.objects.model import (
     ALWAYS_READ,
     ALWAYS_WRITE,
+    INLINE_BYTES,
     BodyFacts,
     Bucket,
     Copied,
     Metadata,
     ObjectRef,
+    Plaintext,
     ReadConditions,
     WriteConditions,
     Written,
 )
+from nexus.objects.reading import Opened, Reading
+from nexus.objects.receiving import Intake
+from nexus.objects.sealing import BODY, SEGMENTS, Facts, ObjectKey, Place
+from nexus.objects.store import versions
+
+WRITE: Final = "objects.object.write"
 
 Verify = Callable[[BodyFacts], Mapping[str, str]]
 """Called after the last byte and before anything is committed: raises, or returns the checksums to keep."""
@@ -22,6 +53,13 @@ Verify = Callable[[BodyFacts], Mapping[str, str]]
 
 class Writing:
     """Stories that make a version in one piece."""
+
+    def __init__(self, database: Database, blobs: Blobs, keys: BucketKeys, clock: Clock, reading: Reading) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._keys = keys
+        self._clock = clock
+        self._reading = reading
 
     async def put(
         self,
@@ -43,7 +81,9 @@ class Writing:
         in `BodyFacts` and becomes the ETag. Raises Invalid, PreconditionFailed, NotFound (`if_match` on nothing),
         what `body` and `verify` raise, Sealed or Unavailable; nothing half-appears.
         """
-        raise NotImplementedError
+        rules.check_metadata(metadata)
+        new = _New(bucket, key, metadata, conditions)
+        return await self._store(op, new, body, length=length, want_md5=want_md5, verify=verify, details={})
 
     async def copy(
         self,
@@ -67,4 +107,95 @@ class Writing:
         `objects.copy-unchanged`. A source that fails its conditions raises PreconditionFailed, never NotModified.
         Records the read of the source and the write.
         """
-        raise NotImplementedError
+        if metadata is None and tags is None and source == ObjectRef(bucket, key):
+            raise Invalid("a copy onto itself must change something", code=COPY_UNCHANGED)
+        opened = await self._reading.open_source(op, source, source_conditions)
+        kept = _metadata_of_copy(opened, metadata, tags)
+        rules.check_metadata(kept)
+        read = await self._reading.read(op, source, opened, 0, opened.facts.size)
+        async with aclosing(observed(read.body, observe)) as body:
+            written = await self._store(
+                op,
+                _New(bucket, key, kept, conditions, etag="" if opened.facts.part_count else opened.facts.etag),
+                body,
+                length=opened.facts.size,
+                want_md5=False,
+                verify=verify,
+                details={"source_bucket": source.bucket.name, "source_version": opened.row.id},
+            )
+        return Copied(written=written, source_version_id=opened.public_version_id)
+
+    async def _store(
+        self,
+        op: Operation,
+        new: "_New",
+        body: AsyncIterator[bytes],
+        *,
+        length: int | None,
+        want_md5: bool,
+        verify: Verify | None,
+        details: Mapping[str, Detail],
+    ) -> Written:
+        rules.check_key(new.key)
+        self._check_early(new)
+        bucket_key = await self._keys.of(op, new.bucket)
+        object_key, version_id, blob_id = ObjectKey.fresh(), new_id("ver"), new_id("blb")
+        key, aad = object_key.content, Place(new.bucket.id, new.key, version_id).bind(BODY)
+        with Intake(
+            self._blobs, blob_id, bucket_key, key, aad, inline_bytes=INLINE_BYTES, length=length, want_md5=want_md5
+        ) as intake:
+            known = await intake.take(body)
+            checksums = verify(known) if verify is not None else {}
+            await intake.make_durable()
+            inline = None if intake.inline is None else floe.seal(key, aad, intake.inline, SEGMENTS)
+            facts = Facts(
+                size=known.size,
+                etag=new.etag or etag_of(known.md5),
+                modified_at=self._clock.now(),
+                content="inline" if inline is not None else f"blob:{blob_id}",
+                part_count=0,
+                metadata=new.metadata,
+                checksums=checksums,
+            )
+            made = draft(bucket_key, object_key, facts, inline, bucket=new.bucket, key=new.key, version_id=version_id)
+            entry = op.allowed(WRITE, new.bucket.resource, key=new.key, version=version_id, size=known.size, **details)
+            intake.committing = True
+            return await commit(self._database, self._blobs, made, new.conditions, entry)
+
+    def _check_early(self, new: "_New") -> None:
+        """Spare the client a long body that cannot be committed. The commit decides again."""
+        if new.conditions is not ALWAYS_WRITE:
+            with self._database.read() as tx:
+                top = versions.top(tx, new.bucket, new.key)
+            rules.check_write(new.conditions, None if top is None or top.marker else top.shown)
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    """The version that is being made. `etag`: kept from the source of a copy, or empty."""
+
+    bucket: Bucket
+    key: str
+    metadata: Metadata
+    conditions: WriteConditions
+    etag: str = ""
+
+
+def etag_of(md5: bytes | None) -> str:
+    """The MD5 if it was computed, or random digits with a dash: clients take no ETag with a dash for an MD5."""
+    return md5.hex() if md5 is not None else f"{secrets.token_hex(16)}-1"
+
+
+async def observed(body: Plaintext, observe: Callable[[bytes], None] | None) -> AsyncGenerator[bytes, None]:
+    """A body that somebody else sees pass by."""
+    async with aclosing(body):
+        async for chunk in body:
+            if observe is not None:
+                observe(chunk)
+            yield chunk
+
+
+def _metadata_of_copy(opened: Opened, metadata: Metadata | None, tags: Mapping[str, str] | None) -> Metadata:
+    source = opened.facts.metadata
+    given = metadata or source
+    return Metadata(headers=given.headers, user=given.user, tags=source.tags if tags is None else tags)

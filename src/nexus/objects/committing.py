@@ -1,0 +1,153 @@
+"""How a version takes its place in a bucket, inside the transaction of whoever made it. PUT, COPY and uploads share it.
+
+1. The bucket is still there, and says how it keeps versions now.
+2. The conditions of the write hold for what readers would get at this moment.
+3. What the new version replaces (the unversioned one, unless versioning is on) is removed.
+4. The version that was the latest is so no more.
+5. The new version is stored as the newest of its key, however the clock went.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from nexus.kernel.clock import Instant
+from nexus.kernel.database import Database, Recorded, Transaction
+from nexus.kernel.operation import Entry
+from nexus.objects import rules
+from nexus.objects.blobs import Blobs
+from nexus.objects.errors import no_such_bucket
+from nexus.objects.model import Bucket, Versioning, WriteConditions, Written
+from nexus.objects.sealing import KEY, BucketKey, Facts, ObjectKey, Place, seal_facts
+from nexus.objects.store import blobs as blob_rows
+from nexus.objects.store import buckets, versions
+from nexus.objects.store.blobs import BlobRow
+from nexus.objects.store.versions import VersionRow
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """A version, sealed and ready to be stored."""
+
+    bucket: Bucket
+    key: str
+    id: str
+    size: int
+    etag: str
+    modified_at: Instant
+    is_marker: bool = False
+    blob: str | None = None
+    upload: str | None = None
+    sealed_key: bytes = b""
+    sealed_facts: bytes = b""
+    sealed_body: bytes | None = None
+    """The inline body, or the manifest."""
+    checksums: Mapping[str, str] = {}
+
+
+class Placed(msgspec.Struct, frozen=True, kw_only=True):
+    """What taking its place has changed."""
+
+    version_id: str | None
+    """None while versioning is off."""
+    discarded: Sequence[str]
+    """Blobs that no row knows any more, once this is committed."""
+
+
+def draft(
+    bucket_key: BucketKey,
+    object_key: ObjectKey,
+    facts: Facts,
+    sealed_body: bytes | None,
+    *,
+    bucket: Bucket,
+    key: str,
+    version_id: str,
+) -> Draft:
+    """Seal the facts and wrap the object key, both bound to the place of the version."""
+    place = Place(bucket.id, key, version_id)
+    kind, _, name = facts.content.partition(":")
+    return Draft(
+        bucket=bucket,
+        key=key,
+        id=version_id,
+        size=facts.size,
+        etag=facts.etag,
+        modified_at=facts.modified_at,
+        blob=name if kind == "blob" else None,
+        upload=name if kind == "parts" else None,
+        sealed_key=bucket_key.wrap(object_key, place.bind(KEY)),
+        sealed_facts=seal_facts(object_key, place, facts),
+        sealed_body=sealed_body,
+        checksums=facts.checksums,
+    )
+
+
+async def commit(database: Database, blobs: Blobs, new: Draft, conditions: WriteConditions, entry: Entry) -> Written:
+    """Store a version with its audit entry, durably; then remove the blob that it replaced."""
+
+    def work(tx: Transaction) -> Recorded[Placed]:
+        return Recorded(take_place(tx, new, conditions), entry)
+
+    placed = await database.write(work)
+    blobs.discard(placed.discarded)
+    return written(new, placed)
+
+
+def written(new: Draft, placed: Placed) -> Written:
+    """What the writer is told."""
+    return Written(
+        version_id=placed.version_id,
+        etag=new.etag,
+        size=new.size,
+        last_modified=new.modified_at,
+        checksums=new.checksums,
+    )
+
+
+def take_place(tx: Transaction, new: Draft, conditions: WriteConditions) -> Placed:
+    """Make `new` the latest version of its key. Raises NotFound and PreconditionFailed."""
+    bucket = new.bucket
+    versioning = state_of(tx, bucket)
+    top = versions.top(tx, bucket, new.key)
+    rules.check_write(conditions, None if top is None or top.marker else top.shown)
+    discarded: Sequence[str] = ()
+    ordinal = max(new.modified_at, top.ordinal + 1 if top else 0)
+    if versioning is not Versioning.ENABLED and top is not None:
+        replaced = top if top.unversioned else versions.unversioned(tx, bucket, new.key)
+        if replaced is not None:
+            discarded = versions.delete_version(tx, bucket, replaced, new.modified_at)
+            top = None if replaced.ordinal == top.ordinal else top
+    if top is not None and top.latest:
+        versions.set_latest(tx, bucket, top, latest=False)
+    row = _row(new, ordinal, unversioned=versioning is not Versioning.ENABLED)
+    versions.insert_version(tx, bucket, row, new.sealed_body)
+    if new.blob is not None:
+        blob_rows.insert(tx, new.id, BlobRow(0, new.blob, new.size, new.etag, new.modified_at, {}))
+    return Placed(version_id=None if versioning is Versioning.OFF else row.version_id, discarded=discarded)
+
+
+def state_of(tx: Transaction, bucket: Bucket) -> Versioning:
+    """How the bucket keeps versions at this moment. Raises NotFound if it is gone."""
+    state = buckets.versioning_of(tx, bucket)
+    if state is None:
+        raise no_such_bucket()
+    return state
+
+
+def _row(new: Draft, ordinal: int, *, unversioned: bool) -> VersionRow:
+    return VersionRow(
+        new.key,
+        ordinal,
+        new.id,
+        1,
+        int(new.is_marker),
+        int(unversioned),
+        new.size,
+        new.etag,
+        new.modified_at,
+        new.blob,
+        new.upload,
+        None,
+        new.sealed_key,
+        new.sealed_facts,
+    )

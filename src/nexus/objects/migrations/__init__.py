@@ -1,0 +1,49 @@
+"""The schema of the object store; docs/formats/object.md explains every column.
+
+Names, sizes and times are clear inside the database, whose file is encrypted as a whole; contents and metadata are
+sealed once more, each object under a key of its own.
+"""
+
+from nexus.kernel.database import Migration
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(
+        "objects",
+        1,
+        (
+            # AUTOINCREMENT: the number of a deleted bucket never names another one.
+            "CREATE TABLE objects_bucket ("
+            " number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE,"
+            " site TEXT NOT NULL, project TEXT NOT NULL, kind TEXT NOT NULL, key_id TEXT NOT NULL,"
+            " versioning TEXT NOT NULL, owner TEXT NOT NULL, created_at INTEGER NOT NULL, wrapped_key BLOB NOT NULL"
+            ") STRICT",
+            "CREATE INDEX objects_bucket_key ON objects_bucket (key_id, number)",
+            "CREATE TABLE objects_document ("
+            " bucket INTEGER NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (bucket, name)"
+            ") STRICT, WITHOUT ROWID",
+            # Clustered as listings read it: by key, newest version first. Bodies are kept out of the way.
+            "CREATE TABLE objects_version ("
+            " bucket INTEGER NOT NULL, key TEXT NOT NULL, ordinal INTEGER NOT NULL, id TEXT NOT NULL,"
+            " latest INTEGER NOT NULL, marker INTEGER NOT NULL, unversioned INTEGER NOT NULL, size INTEGER NOT NULL,"
+            " etag TEXT NOT NULL, modified_at INTEGER NOT NULL, blob TEXT, upload TEXT, body INTEGER,"
+            " sealed_key BLOB, sealed_facts BLOB, PRIMARY KEY (bucket, key, ordinal DESC)"
+            ") STRICT, WITHOUT ROWID",
+            "CREATE UNIQUE INDEX objects_version_id ON objects_version (id)",
+            "CREATE INDEX objects_version_current ON objects_version (bucket, key) WHERE latest = 1 AND marker = 0",
+            "CREATE INDEX objects_version_upload ON objects_version (upload) WHERE upload IS NOT NULL",
+            "CREATE TABLE objects_body (number INTEGER PRIMARY KEY, sealed BLOB NOT NULL) STRICT",
+            "CREATE TABLE objects_upload ("
+            " bucket INTEGER NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL UNIQUE, initiated_at INTEGER NOT NULL,"
+            " initiator TEXT NOT NULL, note TEXT NOT NULL, sealed_key BLOB NOT NULL, sealed_facts BLOB NOT NULL,"
+            " PRIMARY KEY (bucket, key, id)"
+            ") STRICT, WITHOUT ROWID",
+            # One row for each file in blobs/. `owner` is a version (number 0) or an upload (number of the part).
+            "CREATE TABLE objects_blob ("
+            " owner TEXT NOT NULL, number INTEGER NOT NULL, id TEXT NOT NULL UNIQUE, size INTEGER NOT NULL,"
+            " etag TEXT NOT NULL, modified_at INTEGER NOT NULL, checksums BLOB NOT NULL, dropped_at INTEGER,"
+            " PRIMARY KEY (owner, number)"
+            ") STRICT, WITHOUT ROWID",
+            "CREATE INDEX objects_blob_dropped ON objects_blob (dropped_at) WHERE dropped_at IS NOT NULL",
+        ),
+    ),
+)

@@ -1,0 +1,90 @@
+"""Takes a part of an upload in: sealed under the upload's key, into a blob of its own, bound to its number and blob."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+from nexus.kernel.clock import Clock
+from nexus.kernel.database import Database, Recorded, Transaction
+from nexus.kernel.errors import Invalid
+from nexus.kernel.ids import new_id
+from nexus.kernel.operation import Operation
+from nexus.objects.blobs import Blobs
+from nexus.objects.errors import INVALID_PART_NUMBER, no_such_upload
+from nexus.objects.keys import BucketKeys
+from nexus.objects.model import MAX_PARTS, Bucket, Part
+from nexus.objects.reading import part_place
+from nexus.objects.receiving import Intake
+from nexus.objects.sealing import PART, UPLOAD_KEY, BucketKey, ObjectKey, Place
+from nexus.objects.store import blobs as blob_rows
+from nexus.objects.store import uploads as upload_rows
+from nexus.objects.store.blobs import BlobRow
+from nexus.objects.store.uploads import UploadRow
+from nexus.objects.writing import Verify, etag_of
+
+WRITE: Final = "objects.upload.write"
+
+
+@dataclass(frozen=True, slots=True)
+class PartSource:
+    """Where the bytes of a part come from, and what is expected of them."""
+
+    body: AsyncIterator[bytes]
+    length: int | None
+    want_md5: bool = False
+    verify: Verify | None = None
+
+
+class PartWriting:
+    """Stores parts."""
+
+    def __init__(self, database: Database, blobs: Blobs, keys: BucketKeys, clock: Clock) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._keys = keys
+        self._clock = clock
+
+    async def store(self, op: Operation, bucket: Bucket, upload: UploadRow, number: int, source: PartSource) -> Part:
+        """Seal a part, make it durable and commit its row; an earlier part of this number goes."""
+        if not 1 <= number <= MAX_PARTS:
+            raise Invalid(f"a part number is 1 to {MAX_PARTS}", code=INVALID_PART_NUMBER)
+        bucket_key = await self._keys.of(op, bucket)
+        key = upload_key(bucket_key, bucket, upload).content
+        blob_id = new_id("blb")
+        aad = part_place(bucket, upload.key, upload.id, number, blob_id).bind(PART)
+        with Intake(
+            self._blobs,
+            blob_id,
+            bucket_key,
+            key,
+            aad,
+            inline_bytes=0,
+            length=source.length,
+            want_md5=source.want_md5,
+        ) as intake:
+            known = await intake.take(source.body)
+            checksums = source.verify(known) if source.verify is not None else {}
+            await intake.make_durable()
+            row = BlobRow(number, blob_id, known.size, etag_of(known.md5), self._clock.now(), checksums)
+            intake.committing = True
+            replaced = await self._commit(op, bucket, upload, row)
+        self._blobs.discard(replaced)
+        return row.shown
+
+    async def _commit(self, op: Operation, bucket: Bucket, upload: UploadRow, row: BlobRow) -> list[str]:
+        entry = op.allowed(WRITE, bucket.resource, key=upload.key, upload=upload.id, part=row.number, size=row.size)
+
+        def work(tx: Transaction) -> Recorded[list[str]]:
+            if upload_rows.find(tx, bucket, upload.key, upload.id) is None:
+                raise no_such_upload()
+            replaced = blob_rows.id_of(tx, upload.id, row.number)
+            blob_rows.insert(tx, upload.id, row)
+            return Recorded([replaced] if replaced else [], entry)
+
+        return await self._database.write(work)
+
+
+def upload_key(bucket_key: BucketKey, bucket: Bucket, upload: UploadRow) -> ObjectKey:
+    """The object key of an upload. Raises Damaged or Sealed."""
+    place = Place(bucket.id, upload.key, upload.id)
+    return bucket_key.unwrap(upload.sealed_key, place.bind(UPLOAD_KEY))

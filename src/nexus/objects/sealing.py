@@ -1,0 +1,207 @@
+"""How keys, bodies and metadata are sealed, and what each is bound to. Format: docs/formats/object.md.
+
+    bucket key --XAES-256-GCM--> object key (64 bytes) --FLOE--> body, or each part
+                                                       --AES-256-GCM--> facts: metadata, and what the row claims
+
+Everything is bound to its place (bucket id, object key, version id) as associated data, so that a row or a file that
+was moved to another place does not open there.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from nexus.crypto import floe
+from nexus.crypto.xaes import XAES
+from nexus.kernel.clock import Instant
+from nexus.kernel.errors import Damaged, Sealed
+from nexus.kernel.secret import Secret
+from nexus.objects.errors import KEY_GONE, damaged
+from nexus.objects.model import KIB, Metadata
+
+T = TypeVar("T")
+
+DOMAIN: Final = b"nexus-object/1"
+"""Format 1 of everything here; part of all associated data."""
+SEGMENTS: Final = floe.Parameters(segment_bytes=128 * KIB + floe.SEGMENT_OVERHEAD_BYTES)
+"""128 KiB of plaintext each, by docs/decisions/0005-segmented-encryption.md."""
+FORMAT: Final = b"\x01"
+"""First byte of every sealed key and of all sealed facts."""
+
+_HALF: Final = 32
+_NONCE: Final = 12
+_TAG: Final = 16
+
+
+class Place:
+    """Where something belongs. Each method gives the associated data of one kind of thing at this place."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, *fields: str) -> None:
+        self._fields = b"".join(_field(field.encode()) for field in fields)
+
+    def bind(self, what: bytes) -> bytes:
+        """Domain, kind of thing and fields, each behind its length: no two places share an encoding."""
+        return b"".join((_field(DOMAIN), _field(what), self._fields))
+
+
+def _field(value: bytes) -> bytes:
+    return len(value).to_bytes(4, "big") + value
+
+
+KEY: Final = b"object-key"
+FACTS: Final = b"facts"
+BODY: Final = b"body"
+MANIFEST: Final = b"manifest"
+PART: Final = b"part"
+UPLOAD_KEY: Final = b"upload-key"
+UPLOAD_FACTS: Final = b"upload-facts"
+
+
+class ObjectKey:
+    """The keys of one object: 32 random bytes for its content, 32 for its facts and its manifest."""
+
+    __slots__ = ("_secret",)
+
+    def __init__(self, secret: Secret) -> None:
+        self._secret = secret
+
+    @classmethod
+    def fresh(cls) -> "ObjectKey":
+        """A key that no object has yet."""
+        return cls(Secret(os.urandom(2 * _HALF)))
+
+    @property
+    def content(self) -> bytes:
+        """The FLOE key."""
+        return self._secret.reveal()[:_HALF]
+
+    def seal(self, plaintext: bytes, aad: bytes) -> bytes:
+        """Format byte, nonce, ciphertext and tag. For the few small things beside the body."""
+        nonce = os.urandom(_NONCE)
+        return FORMAT + nonce + AESGCM(self._secret.reveal()[_HALF:]).encrypt(nonce, plaintext, aad)
+
+    def open(self, sealed: bytes, aad: bytes) -> bytes:
+        """The inverse of `seal`. Raises Damaged."""
+        if len(sealed) < 1 + _NONCE + _TAG or sealed[:1] != FORMAT:
+            raise damaged("the metadata of an object")
+        try:
+            return AESGCM(self._secret.reveal()[_HALF:]).decrypt(sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :], aad)
+        except InvalidTag:
+            raise damaged("the metadata of an object") from None
+
+    def wrapped_by(self, cipher: XAES, aad: bytes) -> bytes:
+        """Format byte, nonce, ciphertext and tag, under a bucket key."""
+        return FORMAT + cipher.seal(self._secret.reveal(), aad)
+
+
+class BucketKey:
+    """A bucket key in use. Once revoked it works no more, in streams that hold it too."""
+
+    __slots__ = ("__weakref__", "_cipher", "_leased", "key_id")
+
+    def __init__(self, secret: Secret, key_id: str, leased: Callable[[], bool]) -> None:
+        """Takes the secret over. `leased` tells whether keys may be used at this moment."""
+        self.key_id = key_id
+        self._leased = leased
+        self._cipher: XAES | None = XAES(secret.reveal())
+        secret.wipe()
+
+    def require(self) -> XAES:
+        """The cipher, if the key may still be used. Raises Sealed."""
+        cipher = self._cipher
+        if cipher is None or not self._leased():
+            raise Sealed(
+                "the key of this bucket is no longer at hand: the key service is sealed, lost, or took it back",
+                code=KEY_GONE,
+                hint="unseal the key service or enable the key, then retry",
+            )
+        return cipher
+
+    def revoke(self) -> None:
+        """Forget the key."""
+        self._cipher = None
+
+    def wrap(self, key: ObjectKey, aad: bytes) -> bytes:
+        """An object key for the row of its object."""
+        return key.wrapped_by(self.require(), aad)
+
+    def unwrap(self, wrapped: bytes, aad: bytes) -> ObjectKey:
+        """The object key of a row. Raises Damaged if the row is not the one it was made for."""
+        cipher = self.require()
+        if wrapped[:1] != FORMAT:
+            raise damaged("the key of an object")
+        try:
+            return ObjectKey(Secret(cipher.open(wrapped[1:], aad)))
+        except Damaged:
+            raise damaged("the key of an object") from None
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What is sealed with each version: its metadata, and the claims of its row that must not be altered."""
+
+    size: int
+    etag: str
+    modified_at: Instant
+    content: str
+    """`inline`, `blob:<id>` or `parts:<upload id>`."""
+    part_count: int
+    metadata: Metadata
+    checksums: Mapping[str, str]
+
+
+class Piece(msgspec.Struct, frozen=True, array_like=True):
+    """A line of a manifest: one part and the blob that holds it."""
+
+    number: int
+    blob: str
+    size: int
+    checksums: Mapping[str, str]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_facts = msgspec.msgpack.Decoder(Facts)
+_manifest = msgspec.msgpack.Decoder(tuple[Piece, ...])
+_metadata = msgspec.msgpack.Decoder(Metadata)
+
+
+def seal_facts(key: ObjectKey, place: Place, facts: Facts) -> bytes:
+    """Facts for the row of a version."""
+    return key.seal(_encode(facts), place.bind(FACTS))
+
+
+def open_facts(key: ObjectKey, place: Place, sealed: bytes) -> Facts:
+    """The inverse of `seal_facts`. Raises Damaged."""
+    return _decoded(_facts, key.open(sealed, place.bind(FACTS)))
+
+
+def seal_manifest(key: ObjectKey, place: Place, pieces: tuple[Piece, ...]) -> bytes:
+    """The list of parts of an object."""
+    return key.seal(_encode(pieces), place.bind(MANIFEST))
+
+
+def open_manifest(key: ObjectKey, place: Place, sealed: bytes) -> tuple[Piece, ...]:
+    """The inverse of `seal_manifest`. Raises Damaged."""
+    return _decoded(_manifest, key.open(sealed, place.bind(MANIFEST)))
+
+
+def seal_metadata(key: ObjectKey, place: Place, metadata: Metadata) -> bytes:
+    """The metadata of an upload, until it becomes an object."""
+    return key.seal(_encode(metadata), place.bind(UPLOAD_FACTS))
+
+
+def open_metadata(key: ObjectKey, place: Place, sealed: bytes) -> Metadata:
+    """The inverse of `seal_metadata`. Raises Damaged."""
+    return _decoded(_metadata, key.open(sealed, place.bind(UPLOAD_FACTS)))
+
+
+def _decoded(decoder: "msgspec.msgpack.Decoder[T]", plaintext: bytes) -> T:
+    try:
+        return decoder.decode(plaintext)
+    except msgspec.DecodeError as error:
+        raise damaged("the metadata of an object") from error

@@ -1,0 +1,111 @@
+"""Rows of blobs: the files that a version or the parts of an upload are in."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from nexus.kernel.clock import Instant
+from nexus.kernel.database import Transaction
+from nexus.objects.model import Part
+
+
+class BlobRow(msgspec.Struct, frozen=True):
+    """A row of `objects_blob`: a file, and for a part what clients know of it."""
+
+    number: int
+    id: str
+    size: int
+    etag: str
+    modified_at: Instant
+    checksums: Mapping[str, str]
+
+    @property
+    def shown(self) -> Part:
+        """As callers see a part."""
+        return Part(
+            number=self.number,
+            etag=self.etag,
+            size=self.size,
+            last_modified=self.modified_at,
+            checksums=self.checksums,
+        )
+
+
+_checksums = msgspec.json.Decoder(dict[str, str])
+
+
+def insert(tx: Transaction, owner: str, row: BlobRow) -> None:
+    """Store or replace the blob of a version or of a part."""
+    tx.execute(
+        "INSERT OR REPLACE INTO objects_blob VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
+        (owner, row.number, row.id, row.size, row.etag, row.modified_at, msgspec.json.encode(row.checksums)),
+    )
+
+
+def of_owner(tx: Transaction, owner: str, *, after: int = 0, limit: int = -1) -> list[BlobRow]:
+    """The blobs of an upload, by number of part; all of them if `limit` is negative."""
+    rows = tx.all(
+        "SELECT number, id, size, etag, modified_at, checksums FROM objects_blob"
+        " WHERE owner = ? AND number > ? ORDER BY number LIMIT ?",
+        (owner, after, limit),
+    )
+    return [
+        BlobRow(number, id_, size, etag, modified_at, _checksums.decode(checksums))
+        for number, id_, size, etag, modified_at, checksums in rows
+    ]
+
+
+def id_of(tx: Transaction, owner: str, number: int) -> str | None:
+    """Id of the blob of one part."""
+    row = tx.one("SELECT id FROM objects_blob WHERE owner = ? AND number = ?", (owner, number))
+    return row[0] if row else None
+
+
+def ids_of_owner(tx: Transaction, owner: str) -> dict[int, str]:
+    """Ids of the blobs of an upload by number of part."""
+    return dict(tx.all("SELECT number, id FROM objects_blob WHERE owner = ?", (owner,)))
+
+
+def delete_all(tx: Transaction, owner: str) -> list[str]:
+    """Forget every blob of an upload; returns their ids."""
+    ids = list(ids_of_owner(tx, owner).values())
+    tx.execute("DELETE FROM objects_blob WHERE owner = ?", (owner,))
+    return ids
+
+
+def delete(tx: Transaction, owner: str, numbers: Sequence[int]) -> None:
+    """Forget some blobs of an upload."""
+    tx.execute_many("DELETE FROM objects_blob WHERE owner = ? AND number = ?", [(owner, number) for number in numbers])
+
+
+def known(tx: Transaction, ids: Sequence[str]) -> set[str]:
+    """Those of the ids that a row knows."""
+    listed = msgspec.json.encode(ids).decode()
+    return {
+        id_ for (id_,) in tx.all("SELECT id FROM objects_blob WHERE id IN (SELECT value FROM json_each(?))", (listed,))
+    }
+
+
+class DroppedRow(msgspec.Struct, frozen=True):
+    """A blob that only late readers still need."""
+
+    owner: str
+    number: int
+    id: str
+    size: int
+
+
+def dropped(tx: Transaction, before: Instant, limit: int) -> list[DroppedRow]:
+    """Some of the blobs that were marked before a moment."""
+    rows = tx.all(
+        "SELECT owner, number, id, size FROM objects_blob"
+        " WHERE dropped_at IS NOT NULL AND dropped_at < ? ORDER BY dropped_at LIMIT ?",
+        (before, limit),
+    )
+    return [DroppedRow(*row) for row in rows]
+
+
+def forget(tx: Transaction, rows: Sequence[DroppedRow]) -> None:
+    """Remove the rows of dropped blobs."""
+    for row in rows:
+        delete(tx, row.owner, [row.number])

@@ -1,0 +1,121 @@
+"""Rows of buckets and of their configuration documents."""
+
+# ruff: noqa: S608 - statements are put together from constants of this file; values travel as parameters
+
+from typing import Final
+
+from nexus.kernel.clock import Instant
+from nexus.kernel.database import Database, Row, Transaction
+from nexus.objects.model import Bucket, BucketKind, Versioning
+
+_BUCKET: Final = "number, id, name, site, project, kind, key_id, versioning, owner, created_at, wrapped_key"
+
+
+def find(database: Database, name: str) -> Bucket | None:
+    """The bucket of this name, as of now."""
+    row = database.peek(f"SELECT {_BUCKET} FROM objects_bucket WHERE name = ?", (name,))
+    return _bucket(row) if row else None
+
+
+def every(tx: Transaction) -> list[Bucket]:
+    """Every bucket, by name."""
+    return [_bucket(row) for row in tx.all(f"SELECT {_BUCKET} FROM objects_bucket ORDER BY name")]
+
+
+def under_key(tx: Transaction, key_id: str, after: int, limit: int) -> list[Bucket]:
+    """Buckets whose key is wrapped under `key_id`, by number, from the one after `after`."""
+    rows = tx.all(
+        f"SELECT {_BUCKET} FROM objects_bucket WHERE key_id = ? AND number > ? ORDER BY number LIMIT ?",
+        (key_id, after, limit),
+    )
+    return [_bucket(row) for row in rows]
+
+
+def _bucket(row: Row) -> Bucket:
+    number, id_, name, site, project, kind, key_id, versioning, owner, created_at, wrapped_key = row
+    return Bucket(
+        number=number,
+        id=id_,
+        name=name,
+        site=site,
+        project=project,
+        kind=BucketKind(kind),
+        key_id=key_id,
+        versioning=Versioning(versioning),
+        owner=owner,
+        created_at=Instant(created_at),
+        wrapped_key=wrapped_key,
+    )
+
+
+def owner_of_name(tx: Transaction, name: str) -> str | None:
+    """Who created the bucket of this name, if there is one."""
+    row = tx.one("SELECT owner FROM objects_bucket WHERE name = ?", (name,))
+    return row[0] if row else None
+
+
+def insert(tx: Transaction, bucket: Bucket) -> int:
+    """Store a new bucket; returns the number that it got (`bucket.number` is ignored)."""
+    row = tx.one(
+        "INSERT INTO objects_bucket (id, name, site, project, kind, key_id, versioning, owner, created_at, wrapped_key)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
+        (
+            bucket.id,
+            bucket.name,
+            bucket.site,
+            bucket.project,
+            bucket.kind.value,
+            bucket.key_id,
+            bucket.versioning.value,
+            bucket.owner,
+            bucket.created_at,
+            bucket.wrapped_key,
+        ),
+    )
+    assert row is not None
+    return int(row[0])
+
+
+def versioning_of(tx: Transaction, bucket: Bucket) -> Versioning | None:
+    """The bucket's state at this moment, or None if it is gone."""
+    row = tx.one("SELECT versioning FROM objects_bucket WHERE number = ?", (bucket.number,))
+    return Versioning(row[0]) if row else None
+
+
+def set_versioning(tx: Transaction, bucket: Bucket, state: Versioning) -> None:
+    """Change the bucket's state."""
+    tx.execute("UPDATE objects_bucket SET versioning = ? WHERE number = ?", (state.value, bucket.number))
+
+
+def set_wrapped_key(tx: Transaction, bucket: Bucket, wrapped: bytes) -> bool:
+    """Replace the wrapped bucket key, unless somebody else did meanwhile."""
+    return bool(
+        tx.execute(
+            "UPDATE objects_bucket SET wrapped_key = ? WHERE number = ? AND wrapped_key = ?",
+            (wrapped, bucket.number, bucket.wrapped_key),
+        )
+    )
+
+
+def has_versions(tx: Transaction, bucket: Bucket) -> bool:
+    """Whether the bucket holds anything, delete markers included."""
+    return tx.one("SELECT 1 FROM objects_version WHERE bucket = ? LIMIT 1", (bucket.number,)) is not None
+
+
+def delete(tx: Transaction, bucket: Bucket) -> None:
+    """Remove an empty bucket with its documents."""
+    tx.execute("DELETE FROM objects_document WHERE bucket = ?", (bucket.number,))
+    tx.execute("DELETE FROM objects_bucket WHERE number = ?", (bucket.number,))
+
+
+DOCUMENT: Final = "SELECT body FROM objects_document WHERE bucket = ? AND name = ?"
+
+
+def put_document(tx: Transaction, bucket: Bucket, name: str, body: bytes) -> None:
+    """Store or replace a configuration document."""
+    tx.execute("INSERT OR REPLACE INTO objects_document VALUES (?, ?, ?)", (bucket.number, name, body))
+
+
+def delete_document(tx: Transaction, bucket: Bucket, name: str) -> None:
+    """Remove a configuration document, if there is one."""
+    tx.execute("DELETE FROM objects_document WHERE bucket = ? AND name = ?", (bucket.number, name))
