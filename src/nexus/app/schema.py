@@ -3,6 +3,7 @@
 from typing import Final
 
 from nexus.app import custody, parts
+from nexus.app.chores.shipping import MIGRATIONS as APP
 from nexus.app.custody import Part
 from nexus.app.datadir import DataDirectory
 from nexus.audit.log import AuditLog
@@ -15,7 +16,7 @@ from nexus.kernel.secret import Secret
 from nexus.kms.client import KeyServiceClient
 from nexus.objects.migrations import MIGRATIONS as OBJECTS
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (*AUDIT, *IAM, *OBJECTS)
+MIGRATIONS: Final[tuple[Migration, ...]] = (*AUDIT, *IAM, *OBJECTS, *APP)
 """Of everything in `nexus.db`. The key service has a database and migrations of its own."""
 
 

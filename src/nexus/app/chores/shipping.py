@@ -11,6 +11,7 @@ from typing import Final
 from nexus.kernel import entries
 from nexus.kernel.database import Bookkeeping, Database, Migration, Recorded, Transaction
 from nexus.kernel.errors import Conflict
+from nexus.kernel.operation import Entry
 from nexus.kernel.outbox import Message
 from nexus.kms.client import KeyServiceClient
 
@@ -25,9 +26,13 @@ MIGRATIONS: Final = (
 class Shipping:
     """There must be one for each platform: the worker."""
 
-    def __init__(self, kms: KeyServiceClient, database: Database) -> None:
+    def __init__(
+        self, kms: KeyServiceClient, database: Database, heed: Callable[[Entry], None] = lambda entry: None
+    ) -> None:
+        """`heed` is told of each entry once it is in the log."""
         self._kms = kms
         self._database = database
+        self._heed = heed
 
     async def ship(self) -> bool:
         """Ship one batch; returns whether there may be more."""
@@ -42,13 +47,15 @@ class Shipping:
 
     async def _write(self, fresh: Sequence[Message]) -> None:
         """Submitted together so that they share commits; each refuses to be written before the one ahead of it."""
-        futures = []
+        written = []
         ahead: str | None = None
         for message in fresh:
-            futures.append(self._database.submit(_shipped(message, ahead)))
+            entry = entries.decode(message.body)
+            written.append((entry, self._database.submit(_shipped(message, entry, ahead))))
             ahead = message.id
-        for future in futures:
+        for entry, future in written:
             await asyncio.wrap_future(future)
+            self._heed(entry)
 
     def _known(self) -> set[str]:
         with self._database.read() as tx:
@@ -58,9 +65,7 @@ class Shipping:
         await self._database.bookkeep(Bookkeeping.SHIPPED, lambda tx: tx.execute("DELETE FROM app_shipped"))
 
 
-def _shipped(message: Message, ahead: str | None) -> Callable[[Transaction], Recorded[None]]:
-    entry = entries.decode(message.body)
-
+def _shipped(message: Message, entry: Entry, ahead: str | None) -> Callable[[Transaction], Recorded[None]]:
     def work(tx: Transaction) -> Recorded[None]:
         if ahead is not None and tx.one("SELECT 1 FROM app_shipped WHERE id = ?", (ahead,)) is None:
             raise Conflict("an earlier entry was not shipped", code="shipping.order")

@@ -18,7 +18,7 @@ from nexus.kernel.operation import PLATFORM
 from nexus.objects.service import ObjectService
 
 SHIP_EVERY_S = 0.25
-REWRAP_EVERY_S = 5.0
+REWRAP_EVERY_S = 1.0
 SWEEP_EVERY_S = 300.0
 
 
@@ -46,9 +46,9 @@ async def main(given: Handoff, life: Life) -> None:
 
 def chores(ground: Ground, objects: ObjectService, checkpointer: Checkpointer) -> list[Chore]:
     """The table of chores: what, how often."""
-    shipping = Shipping(ground.kms, ground.database)
     publishing = Publishing(checkpointer, ground.directory.log_report, ground.clock)
     rewrapping = Rewrapping(ground.kms, objects.upkeep, ground.directory, ground.index, ground.operation)
+    shipping = Shipping(ground.kms, ground.database, rewrapping.heed)
     return [
         Chore("ship entries of the key service", SHIP_EVERY_S, shipping.ship),
         Chore("publish the audit log", ground.settings.checkpoint_interval_ms / 1_000, publishing.publish),
