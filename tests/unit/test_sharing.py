@@ -93,7 +93,7 @@ def test_a_typing_mistake_is_found_in_its_group():
 def test_groups_in_the_wrong_order_are_found():
     groups = split(SECRET, 2, 3)[0].text().split("-")
     groups[3], groups[4] = groups[4], groups[3]
-    with pytest.raises(Invalid, match="group|checksum"):
+    with pytest.raises(Invalid, match=r"group|checksum"):
         parse("-".join(groups))
 
 

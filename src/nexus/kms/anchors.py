@@ -37,6 +37,11 @@ def new_slot_id() -> bytes:
     return os.urandom(SLOT_ID_BYTES)
 
 
+def slot_of(handle: bytes) -> bytes:
+    """The slot of a provider's handle: whatever the provider, it stands behind one byte for the format."""
+    return handle[1 : 1 + SLOT_ID_BYTES]
+
+
 @dataclass(slots=True)
 class _Place:
     """One copy of the register: an open file and where each slot lies in it."""

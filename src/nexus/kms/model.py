@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from nexus.kernel.clock import DAY, Instant
+from nexus.kernel.operation import Resource
 from nexus.kernel.secret import Secret
 
 MIN_WAITING_DAYS = 7
@@ -160,6 +161,11 @@ class RewrapJob(msgspec.Struct, frozen=True, kw_only=True):
     done: int = 0
     """Data keys rewrapped and stored so far."""
     finished_at: Instant | None = None
+
+
+def key_resource(key_id: str) -> Resource:
+    """A key as the policies and the audit log know it."""
+    return Resource("Key", key_id)
 
 
 class ServiceState(StrEnum):

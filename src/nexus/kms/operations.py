@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from nexus.kernel.operation import PLATFORM, OperationSpec, Resource
 from nexus.kms.client import KeyServiceClient
-from nexus.kms.model import Key, KeyServiceStatus, RewrapJob
+from nexus.kms.model import Key, KeyServiceStatus, RewrapJob, key_resource
 from nexus.kms.requests import (
     CreateKey,
     ExportedKey,
@@ -21,12 +21,6 @@ from nexus.kms.requests import (
     Sealing,
     Unseal,
 )
-
-
-def key_resource(key_id: str) -> Resource:
-    """A key as the policies and the log know it."""
-    return Resource("Key", key_id)
-
 
 NEW_KEY: Final = key_resource("new")
 """What creation and import act on, before there is an id."""

@@ -1,11 +1,14 @@
 """What the key service needs of whatever holds its keys. One contract suite runs over every implementation."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from nexus.kernel.errors import Invalid
 from nexus.kernel.secret import Secret
-from nexus.kms.model import Algorithm, Custody
+from nexus.kms.model import Algorithm, Custody, KeyEvent
+
+TOKEN_LOST: Final = "kms.token-lost"  # noqa: S105 - a code, not a password
+"""Code of the Unavailable after which the service seals itself: the provider must be opened again with its secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +101,17 @@ class Provider(Protocol):
 
     def destroy(self, handle: bytes) -> None:
         """Destroy material for good, wherever a backup of it may be. Durable on return; twice is once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """How an announcement ended: every holder of cached keys confirmed it or was cut off."""
+
+    confirmed: int
+    dropped: int
+
+
+class Announcer(Protocol):
+    """Tells the holders of cached keys what happened, and waits (bounded) until none can use a stale key any more."""
+
+    async def announce(self, event: KeyEvent) -> Announced: ...

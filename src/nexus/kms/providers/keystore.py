@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from nexus.crypto import wrapping
 from nexus.kernel.errors import Damaged, Denied, Invalid, NotFound, Sealed
 from nexus.kernel.secret import Secret
-from nexus.kms.anchors import SLOT_ID_BYTES, AnchorRegister, new_slot_id
+from nexus.kms.anchors import SLOT_ID_BYTES, AnchorRegister, new_slot_id, slot_of
 from nexus.kms.model import Algorithm, Custody
 from nexus.kms.ports import Held, KeySpec, ProviderFacts, ProviderKey
 from nexus.kms.providers import software
@@ -113,7 +113,7 @@ class Keystore:
 def _slot_of(handle: bytes) -> bytes:
     if len(handle) <= 1 + SLOT_ID_BYTES or handle[0] != _FORMAT:
         raise Damaged("a handle of the keystore has an unknown format", code="kms.handle")
-    return handle[1 : 1 + SLOT_ID_BYTES]
+    return slot_of(handle)
 
 
 def _associated(slot: bytes, spec: KeySpec) -> bytes:

@@ -19,7 +19,7 @@ from pkcs11 import exceptions as p11
 
 from nexus.kernel.errors import Damaged, Denied, Invalid, NexusError, NotFound, Sealed, Unavailable
 from nexus.kernel.secret import Secret
-from nexus.kms.anchors import SLOT_ID_BYTES, AnchorRegister, new_slot_id
+from nexus.kms.anchors import SLOT_ID_BYTES, AnchorRegister, new_slot_id, slot_of
 from nexus.kms.model import Algorithm, Custody
 from nexus.kms.ports import Held, KeySpec, ProviderFacts, ProviderKey
 from nexus.kms.providers import software, token_keys
@@ -227,7 +227,7 @@ def _associated(spec: KeySpec) -> bytes:
 
 def _parse(handle: bytes) -> tuple[bytes, bytes]:
     """The slot, and the wrapped material if the token holds only what wraps it."""
-    slot, sealed = handle[1 : 1 + SLOT_ID_BYTES], handle[1 + SLOT_ID_BYTES :]
+    slot, sealed = slot_of(handle), handle[1 + SLOT_ID_BYTES :]
     expected = {_IN_TOKEN: not sealed, _WRAPPED: bool(sealed)}
     if len(slot) != SLOT_ID_BYTES or not expected.get(handle[0], False):
         raise Damaged("a handle of the token has an unknown format", code="kms.handle")

@@ -13,7 +13,7 @@ from pkcs11 import exceptions as p11
 from nexus.crypto.wrapping import KEY_BYTES, NONCE_BYTES, OVERHEAD_BYTES, TAG_BYTES
 from nexus.kernel.errors import Damaged, Unavailable
 from nexus.kms.model import Algorithm
-from nexus.kms.ports import KeySpec, ProviderKey
+from nexus.kms.ports import TOKEN_LOST, KeySpec, ProviderKey
 from nexus.kms.providers.software import RSA_BITS
 
 KEY_BITS: Final = 8 * KEY_BYTES
@@ -34,12 +34,28 @@ NEEDED: Final[Mapping[Algorithm, frozenset[Mechanism]]] = {
 }
 """Mechanisms without which a token cannot hold a key of that kind."""
 
+_GONE: Final = (
+    p11.DeviceRemoved,
+    p11.DeviceError,
+    p11.TokenNotPresent,
+    p11.SessionClosed,
+    p11.SessionHandleInvalid,
+    p11.UserNotLoggedIn,
+)
+"""The session is over. A single object that has gone missing is not that: it must not seal everything else."""
+
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
-    """Turn the library's errors into ours: whatever is not explained on the spot means that the token is gone."""
+    """Turn the library's errors into ours: what is not explained on the spot is Unavailable, and may be for good."""
     try:
         yield
+    except _GONE as error:
+        raise Unavailable(
+            f"{what}: it is gone ({type(error).__name__})",
+            code=TOKEN_LOST,
+            hint="see that the token is there, then unseal again",
+        ) from error
     except p11.PKCS11Error as error:
         raise Unavailable(
             f"{what} ({type(error).__name__})", code="kms.token", hint="`nexus doctor` looks at the token"

@@ -1,0 +1,63 @@
+"""Who may call what: each process of the platform has a token of its own, and a closed list of methods.
+
+The rights of persons are decided elsewhere, before the call. This list bounds what a process can do at all: a
+compromised S3 door cannot destroy, export or create a key, however it was told to.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Final
+
+from nexus.kernel.errors import Denied, Unauthenticated
+
+_ALWAYS: Final = frozenset({"status"})
+_FOUNDING: Final = frozenset({"initialise", "unseal", "seal", "create", "wrap", "unwrap", "public_key", "rewrap"})
+_DATA_KEYS: Final = frozenset({"generate", "unwrap"})
+_OPERATIONS: Final = frozenset(
+    {
+        "create",
+        "list_keys",
+        "read",
+        "rotate",
+        "disable",
+        "enable",
+        "schedule_destruction",
+        "cancel_destruction",
+        "import_parameters",
+        "import_key",
+        "import_version",
+        "export_key",
+        "begin_rewrap",
+        "rewrap_jobs",
+        "read_status",
+        "unseal",
+        "seal",
+    }
+)
+_JOBS: Final = frozenset({"begin_rewrap", "rewrap_jobs", "rewrap", "rewrap_progress", "finish_rewrap"})
+_LOG: Final = frozenset({"sign", "public_key", "entries", "entries_done"})
+
+CALLERS: Final[Mapping[str, frozenset[str]]] = {
+    "supervisor": _ALWAYS | _FOUNDING,
+    "s3": _ALWAYS | _DATA_KEYS,
+    "api": _ALWAYS | _DATA_KEYS | _OPERATIONS | {"wrap", "prf", "public_key"},
+    "worker": _ALWAYS | _DATA_KEYS | _JOBS | _LOG,
+}
+
+
+def authenticate(name: str, token: bytes, digests: Mapping[str, bytes]) -> frozenset[str]:
+    """The methods of the caller that this token proves. `digests`: SHA-256 of each caller's token.
+
+    Raises Unauthenticated, without saying whether name or token was wrong.
+    """
+    given = hashlib.sha256(token).digest()
+    if hmac.compare_digest(digests.get(name, bytes(32)), given) and name in CALLERS:
+        return CALLERS[name]
+    raise Unauthenticated("unknown caller or wrong token", code="kms.caller")
+
+
+def require(methods: frozenset[str], method: str, caller: str) -> None:
+    """Raises Denied on a method that is not on the caller's list."""
+    if method not in methods:
+        raise Denied(f"the caller {caller} may not call this method", code="kms.method")

@@ -1,0 +1,63 @@
+"""Arguments of the calls that are no operations of the doors: data keys, signatures, the outbox."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from nexus.kernel.secret import Secret
+
+
+class GenerateCall(Struct, frozen=True, array_like=True):
+    key_id: str
+    context: Mapping[str, str]
+
+
+class GenerateAnswer(Struct, frozen=True, array_like=True):
+    plaintext: Secret
+    wrapped: bytes
+
+
+class WrapCall(Struct, frozen=True, array_like=True):
+    key_id: str
+    secret: Secret
+    context: Mapping[str, str]
+
+
+class UnwrapCall(Struct, frozen=True, array_like=True):
+    wrapped: bytes
+    context: Mapping[str, str]
+
+
+class RewrapCall(Struct, frozen=True, array_like=True):
+    wrapped: tuple[bytes, ...]
+    contexts: tuple[Mapping[str, str], ...]
+
+
+class SignCall(Struct, frozen=True, array_like=True):
+    key_id: str
+    message: bytes
+    version: int | None
+
+
+class PublicKeyCall(Struct, frozen=True, array_like=True):
+    key_id: str
+    version: int | None
+
+
+class PrfCall(Struct, frozen=True, array_like=True):
+    key_id: str
+    inputs: tuple[bytes, ...]
+    version: int | None
+
+
+class EntriesCall(Struct, frozen=True, array_like=True):
+    limit: int
+
+
+class EntriesDoneCall(Struct, frozen=True, array_like=True):
+    upto: int
+
+
+Arguments = Any
+"""One of the above, or a request of `requests.py`, as the method's line in `methods.METHODS` says."""
