@@ -31,7 +31,7 @@ from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.explain import explain
 from nexus.objects.s3.http import Receive, Request, Response, Scope, Send, client_of, has_body, read
 from nexus.objects.s3.ports import AccessKeys, AuditWriter, Gate, Lease, Placements
-from nexus.objects.s3.stream import BodyStream
+from nexus.objects.s3.stream import IDLE_TIMEOUT_S, BodyStream
 from nexus.objects.s3.verbs import HANDLERS
 from nexus.objects.service import ObjectService
 
@@ -61,13 +61,21 @@ class S3App:
     """The ASGI application. One for each worker process; `wipe()` when the platform is sealed."""
 
     def __init__(
-        self, door: Door, *, lease: Lease, authenticator: Authenticator, clock: Clock, domains: Sequence[str]
+        self,
+        door: Door,
+        *,
+        lease: Lease,
+        authenticator: Authenticator,
+        clock: Clock,
+        domains: Sequence[str],
+        body_idle_s: float,
     ) -> None:
         self._door = door
         self._lease = lease
         self._authenticator = authenticator
         self._clock = clock
         self._domains = tuple(domain.lower() for domain in domains)
+        self._body_idle_s = body_idle_s
         self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,7 +92,7 @@ class S3App:
         self._authenticator.wipe()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        stream = BodyStream(receive)
+        stream = BodyStream(receive, idle_s=self._body_idle_s)
         op = Operation(
             new_id("op"),
             ANONYMOUS,
@@ -162,15 +170,22 @@ def create_app(
     clock: Clock,
     region: str,
     domains: Sequence[str] = (),
+    body_idle_s: float = IDLE_TIMEOUT_S,
 ) -> S3App:
     """The S3 door as an ASGI application.
 
     `region` is the only one that signatures may name; `domains` are host names whose first label names a bucket
-    (virtual-host style), besides path style, which always works.
+    (virtual-host style), besides path style, which always works; `body_idle_s` is the longest silence of a client
+    within a body, in seconds.
     """
     door = Door(objects, gate, audit, placements, region)
     return S3App(
-        door, lease=lease, authenticator=Authenticator(access_keys, clock, region), clock=clock, domains=domains
+        door,
+        lease=lease,
+        authenticator=Authenticator(access_keys, clock, region),
+        clock=clock,
+        domains=domains,
+        body_idle_s=body_idle_s,
     )
 
 

@@ -45,7 +45,7 @@ async def create_bucket(call: Call) -> Response:
         site=placement.site,
         project=placement.project,
         kind=placement.kind,
-        key_id=call.door.placements.key_for(placement.site, placement.project),
+        key_id=await call.door.placements.key_for(placement.site, placement.project),
     )
     response = Response()
     response.add("location", f"/{call.bucket_name}")

@@ -5,11 +5,12 @@ from calendar import timegm
 from email.utils import parsedate_to_datetime
 
 from nexus.kernel.clock import SECOND, Instant
-from nexus.objects.model import ByteRange, ReadConditions, WriteConditions
+from nexus.objects.model import ALWAYS_READ, ALWAYS_WRITE, ByteRange, ReadConditions, WriteConditions
 from nexus.objects.s3 import errors
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.errors import Refusal
 
+_READ_HEADERS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
 _ETAG = re.compile(r'(?:W/)?"([^"]*)"|([^\s",]+)')
 _RANGE = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})")
 _COPY_RANGE = re.compile(r"bytes=([0-9]{1,19})-([0-9]{1,19})")
@@ -17,17 +18,22 @@ _COPY_RANGE = re.compile(r"bytes=([0-9]{1,19})-([0-9]{1,19})")
 
 def of_read(call: Call, prefix: str = "") -> ReadConditions:
     """The preconditions of a read; `prefix` is `x-amz-copy-source-` for the source side of a copy."""
+    headers = call.request.headers
+    if not any(f"{prefix}{name}" in headers for name in _READ_HEADERS):
+        return ALWAYS_READ
     return ReadConditions(
-        if_match=_etags(call.header(f"{prefix}if-match")),
-        if_none_match=_etags(call.header(f"{prefix}if-none-match")),
-        if_modified_since=date(call.header(f"{prefix}if-modified-since")),
-        if_unmodified_since=date(call.header(f"{prefix}if-unmodified-since")),
+        if_match=_etags(headers.get(f"{prefix}if-match")),
+        if_none_match=_etags(headers.get(f"{prefix}if-none-match")),
+        if_modified_since=date(headers.get(f"{prefix}if-modified-since")),
+        if_unmodified_since=date(headers.get(f"{prefix}if-unmodified-since")),
     )
 
 
 def of_write(call: Call) -> WriteConditions:
     """The preconditions of a write: If-Match, or If-None-Match: *."""
     if_match, if_none_match = _etags(call.header("if-match")), _etags(call.header("if-none-match"))
+    if not (if_match or if_none_match):
+        return ALWAYS_WRITE
     if if_match and if_none_match:
         raise Refusal(errors.INVALID_REQUEST, "If-Match and If-None-Match exclude each other")
     return WriteConditions(if_match=if_match, if_none_match=if_none_match)

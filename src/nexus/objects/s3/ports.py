@@ -40,5 +40,5 @@ class Placements(Protocol):
     def site_of(self, actor: Actor) -> str | None:
         """The only site that the actor has a right in, or None if there is none or more than one."""
 
-    def key_for(self, site: str, project: str) -> str:
-        """Id of the key that wraps the key of a new bucket. Raises Conflict if the site has none."""
+    async def key_for(self, site: str, project: str) -> str:
+        """Id of the key that wraps the key of a new bucket. Raises what the key service raises."""

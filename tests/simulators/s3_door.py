@@ -1,0 +1,180 @@
+"""An S3 door with everything behind it: a real object store and database, and doorkeepers that obey the test."""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nexus.iam.model import AccessKey
+from nexus.kernel.clock import DAY, Clock, Instant
+from nexus.kernel.database import Database
+from nexus.kernel.errors import Damaged, Denied, Sealed, Unauthenticated
+from nexus.kernel.operation import Actor, ActorKind, Operation, Resource
+from nexus.kernel.secret import Secret
+from nexus.kms.model import DataKey, KeyEvent, KeyEventKind
+from nexus.objects.migrations import MIGRATIONS
+from nexus.objects.s3.app import create_app
+from nexus.objects.service import ObjectService
+from simulators.clock import ManualClock
+from simulators.doorkeepers import Leash
+from simulators.recorder import MemoryRecorder
+from simulators.s3_client import S3Client
+
+REGION = "eu-test-1"
+DOMAIN = "s3.nexus.test"
+KEY_ID = "key_test"
+SITE = "chu-test"
+
+
+def machine(name: str) -> Actor:
+    """A machine of the hospital."""
+    return Actor(f"mac_{name}", ActorKind.MACHINE, name)
+
+
+class KeyRing:
+    """Access keys by id."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.keys: dict[str, AccessKey] = {}
+
+    def add(self, actor: Actor, *, purpose: str = "care") -> AccessKey:
+        number = len(self.keys)
+        expires = Instant(self._clock.now() + 365 * DAY)
+        key = AccessKey(f"NXTESTKEY{number:011d}", Secret(b"secret-%d" % number * 4), actor, purpose, expires)
+        self.keys[key.id] = key
+        return key
+
+    def access_key(self, access_key_id: str) -> AccessKey:
+        key = self.keys.get(access_key_id)
+        if key is None or key.expires_at <= self._clock.now():
+            raise Unauthenticated("this access key is not known", code="iam.unknown-access-key")
+        return key
+
+
+class SiteRights:
+    """Rights by actor: an actor may do what it was given, at the sites that it was given it for. `*` is everything."""
+
+    def __init__(self) -> None:
+        self.given: dict[str, set[tuple[str, str]]] = {}
+
+    def give(self, actor: Actor, *actions: str, site: str = SITE) -> None:
+        self.given.setdefault(actor.id, set()).update((action, site) for action in actions)
+
+    def take(self, actor: Actor) -> None:
+        self.given.pop(actor.id, None)
+
+    def check(self, op: Operation, action: str, resource: Resource) -> None:
+        given = self.given.get(op.actor.id, set())
+        site = str(resource.attributes.get("site", ""))
+        if not {(action, site), ("*", site), (action, "*"), ("*", "*")} & given:
+            raise Denied(f"{op.actor.id} may not {action}", code="iam.denied")
+
+
+class OneSite:
+    """Every actor works for the same site, unless told otherwise."""
+
+    def __init__(self) -> None:
+        self.site: str | None = SITE
+
+    def site_of(self, actor: Actor) -> str | None:
+        return self.site
+
+    async def key_for(self, site: str, project: str) -> str:
+        return KEY_ID
+
+
+class MemoryDataKeys:
+    """Data keys without a key service: a wrapped key is a number, bound to its context."""
+
+    def __init__(self) -> None:
+        self.leased = True
+        self._keys: dict[bytes, tuple[bytes, Mapping[str, str]]] = {}
+        self._callbacks: list[Callable[[KeyEvent], None]] = []
+
+    async def generate(self, key_id: str, context: Mapping[str, str], op: Operation) -> DataKey:
+        self._require()
+        wrapped, plain = b"wrapped-%d" % len(self._keys), secrets.token_bytes(32)
+        self._keys[wrapped] = (plain, dict(context))
+        return DataKey(Secret(plain), wrapped)
+
+    async def unwrap(self, wrapped: bytes, context: Mapping[str, str], op: Operation) -> Secret:
+        self._require()
+        plain, bound = self._keys[wrapped]
+        if bound != dict(context):
+            raise Damaged("the data key does not belong here", code="kms.context")
+        return Secret(plain)
+
+    async def rewrap(
+        self, wrapped: Sequence[bytes], contexts: Sequence[Mapping[str, str]], op: Operation
+    ) -> Sequence[bytes]:
+        self._require()
+        return list(wrapped)
+
+    def subscribe(self, callback: Callable[[KeyEvent], None]) -> None:
+        self._callbacks.append(callback)
+
+    def seal(self) -> None:
+        self.leased = False
+        for callback in self._callbacks:
+            callback(KeyEvent(KeyEventKind.SEALED))
+
+    def _require(self) -> None:
+        if not self.leased:
+            raise Sealed("the key service is sealed")
+
+
+@dataclass
+class S3Door:
+    """`app` is the ASGI application; `audit.entries` is what was recorded; `owner` may do everything."""
+
+    db: Database
+    audit: MemoryRecorder
+    objects: ObjectService
+    data_keys: MemoryDataKeys
+    clock: Clock
+    body_idle_s: float
+    lease: Leash = field(default_factory=Leash)
+    rights: SiteRights = field(default_factory=SiteRights)
+    placements: OneSite = field(default_factory=OneSite)
+
+    def __post_init__(self) -> None:
+        self.ring = KeyRing(self.clock)
+        self.app = create_app(
+            self.objects,
+            access_keys=self.ring,
+            gate=self.rights,
+            lease=self.lease,
+            audit=self.db,
+            placements=self.placements,
+            clock=self.clock,
+            region=REGION,
+            domains=(DOMAIN,),
+            body_idle_s=self.body_idle_s,
+        )
+        self.owner = machine("owner")
+        self.rights.give(self.owner, "*", site="*")
+        self.owner_key = self.ring.add(self.owner)
+
+    def client(self, key: AccessKey | None = None, *, clock: Clock | None = None, region: str = REGION) -> S3Client:
+        """A client with this access key (the owner's by default)."""
+        key = key or self.owner_key
+        return S3Client(self.app, key.id, key.secret.reveal().decode(), clock or self.clock, region)
+
+    def entries(self) -> list[tuple[str, str, Any]]:
+        """(action, outcome, code) of everything recorded so far."""
+        return [(e.action, e.outcome.value, e.details.get("code")) for e in self.audit.entries]
+
+    def close(self) -> None:
+        self.objects.close()
+        self.db.close()
+
+
+def open_s3_door(folder: Path, *, clock: Clock | None = None, body_idle_s: float = 0.3) -> S3Door:
+    """A door over a fresh store in `folder`; the caller closes it."""
+    audit, data_keys, clock = MemoryRecorder(), MemoryDataKeys(), clock or ManualClock()
+    db = Database(folder / "nexus.db", key=Secret(b"k" * 32), recorder=audit)
+    db.migrate(MIGRATIONS)
+    objects = ObjectService(db, folder / "blobs", data_keys, clock)
+    return S3Door(db, audit, objects, data_keys, clock, body_idle_s)
