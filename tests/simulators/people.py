@@ -1,12 +1,16 @@
 """A small population for tests: founders and others, enrolled and signed in through the real services."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
 from nexus.iam import totp
 from nexus.iam.approvals import Approvals
 from nexus.iam.authenticator import Authenticator
 from nexus.iam.gate import Gate
+from nexus.iam.migrations import MIGRATIONS
 from nexus.iam.model import Founder, Role
 from nexus.iam.operations import OPERATIONS
 from nexus.iam.passwords import Cost, Passwords
@@ -25,10 +29,11 @@ from nexus.iam.service import IdentityService
 from nexus.kernel.clock import DAY, Instant
 from nexus.kernel.database import Database
 from nexus.kernel.ids import new_id
-from nexus.kernel.operation import ANONYMOUS, Actor, Operation, OperationSpec
+from nexus.kernel.operation import ANONYMOUS, Actor, Entry, Operation, OperationSpec
 from nexus.kernel.secret import Secret
 from nexus.web import codec
 from simulators.clock import ManualClock
+from simulators.recorder import MemoryRecorder
 
 CHEAP = Cost(memory_kib=8, passes=1, lanes=1)
 """argon2id at a cost that only tests may use."""
@@ -54,11 +59,26 @@ class Human:
     actor: Actor = field(default=ANONYMOUS)
 
 
+@contextmanager
+def open_platform(folder: Path) -> Iterator["Platform"]:
+    """A fresh platform whose database lies in `folder`; closed at the end."""
+    recorder = MemoryRecorder()
+    db = Database(folder / "nexus.db", key=Secret(b"k" * 32), recorder=recorder)
+    db.migrate(MIGRATIONS)
+    platform = Platform(db, ManualClock(), recorder)
+    try:
+        yield platform
+    finally:
+        platform.service.close()
+        db.close()
+
+
 class Platform:
     """The identity services over one database, and the people who use them."""
 
-    def __init__(self, db: Database, clock: ManualClock) -> None:
+    def __init__(self, db: Database, clock: ManualClock, recorder: MemoryRecorder) -> None:
         self.db = db
+        self.recorder = recorder
         self.clock = clock
         self.gate = Gate(db, clock)
         self.approvals = Approvals(db, self.gate, clock)
@@ -66,6 +86,10 @@ class Platform:
         self.service = IdentityService(
             db, clock, approvals=self.approvals, sealing_key=SEALING_KEY, passwords=Passwords(CHEAP)
         )
+
+    def entries(self, action: str) -> list[Entry]:
+        """What the audit log says of an action."""
+        return [entry for entry in self.recorder.entries if entry.action == action]
 
     def op(
         self, actor: Actor | Human = ANONYMOUS, *, purpose: str = "operation", origin: str = HOME, client: str = BROWSER

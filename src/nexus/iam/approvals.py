@@ -244,7 +244,7 @@ def canonical(document: Any) -> bytes:
 def _require_canonical(request_json: bytes) -> None:
     try:
         same = len(request_json) <= MAX_REQUEST_BYTES and canonical(msgspec.json.decode(request_json)) == request_json
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, ValueError):
         same = False
     if not same:
         raise Invalid("the request is not canonical JSON, or too large", code="iam.not-canonical")

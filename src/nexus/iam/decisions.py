@@ -101,9 +101,9 @@ class Policy:
         *,
         prepared: cedarpy.Entities | None = None,
     ) -> Decision:
-        """Allowed if it is permitted and nothing forbids it. An action without a policy, or an error, is a no.
+        """Allowed if it is permitted and nothing forbids it.
 
-        Raises ValueError on a principal, action or resource that the schema does not know.
+        An action without a policy, a type that the schema does not know for it, or any error, is a no.
         """
         policies = self._slices.get(action)
         if policies is None:

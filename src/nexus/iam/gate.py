@@ -59,10 +59,13 @@ class Question(NamedTuple):
 class Gate:
     """Decides with Cedar over the rights in the database; denies by default and on anything unexpected."""
 
-    def __init__(self, db: Database, clock: Clock, policy: Policy | None = None) -> None:
-        """`policy`: the shipped one unless a test brings its own."""
+    def __init__(
+        self, db: Database, clock: Clock, policy: Policy | None = None, *, max_decisions: int = MAX_DECISIONS
+    ) -> None:
+        """`policy`: the shipped one unless a test brings its own. `max_decisions`: remembered at most."""
         self._db = db
         self._clock = clock
+        self._max_decisions = max_decisions
         self._policy = policy or Policy.shipped()
         self._decisions: dict[tuple[Any, ...], tuple[int, Instant, Instant, bool]] = {}
         self._standings: dict[tuple[str, ActorKind], _Standing] = {}
@@ -110,6 +113,10 @@ class Gate:
         except (ValueError, TypeError, KeyError, AttributeError):
             return False
 
+    def __len__(self) -> int:
+        """How many decisions are remembered."""
+        return len(self._decisions)
+
     def forget(self) -> None:
         """Drop what is remembered; decisions are then made anew (measurements and tests)."""
         self._decisions.clear()
@@ -124,7 +131,9 @@ class Gate:
     def _decide(self, key: tuple[Any, ...], question: Question, now: Instant) -> bool:
         standing = self._standing(question.actor, now)
         allowed = self._answer(standing, question).allowed
-        _remember(self._decisions, key, (standing.version, standing.since, standing.until, allowed), MAX_DECISIONS)
+        _remember(
+            self._decisions, key, (standing.version, standing.since, standing.until, allowed), self._max_decisions
+        )
         return allowed
 
     def _answer(self, standing: _Standing, question: Question) -> Decision:

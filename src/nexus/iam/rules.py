@@ -74,8 +74,8 @@ def scopes_of(resource: Resource) -> tuple[str, ...]:
             scopes.append(f"{name}:{value}")
     if resource.type == "Bucket":
         scopes.append(f"bucket:{resource.id}")
-    if scope := _text(resource.attributes, "scope"):
-        scopes.append(scope)
+    if resource.type == "Identity" and (scope := _text(resource.attributes, "scope")):
+        scopes.append(scope)  # where a right is granted: those who administer that scope may
     return tuple(scopes)
 
 

@@ -1,0 +1,508 @@
+"""Persons and machines: founding, enrolment, suspension, deletion, credentials."""
+
+import asyncio
+
+import pytest
+
+from nexus.iam import totp
+from nexus.iam.model import ENROLMENT_VALID, MAX_CREDENTIAL, Founder, Purpose, Role
+from nexus.iam.requests import (
+    ById,
+    ChangePassword,
+    ConfirmEnrolment,
+    CreateAccessKey,
+    CreateMachine,
+    CreatePerson,
+    CreateToken,
+    ListGrants,
+    Nothing,
+    OfIdentity,
+    Page,
+    StartEnrolment,
+)
+from nexus.iam.rules import MAX_PAGE
+from nexus.kernel.clock import DAY, HOUR, Instant
+from nexus.kernel.errors import Conflict, Denied, Invalid, NexusError, NotFound, Throttled, Unauthenticated
+from nexus.kernel.secret import Secret
+from simulators.people import BOTH, BROWSER, HOME, PASSWORD, Human, Platform, open_platform
+
+
+@pytest.fixture
+def platform(tmp_path):
+    with open_platform(tmp_path) as opened:
+        yield opened
+
+
+def secret(text: str) -> Secret:
+    return Secret(text.encode())
+
+
+# Founding
+
+
+async def test_the_platform_is_founded_once(platform: Platform):
+    assert not platform.service.founding.founded()
+    ada, ben = await platform.found("ada", "ben")
+    assert platform.service.founding.founded()
+    with pytest.raises(Conflict):
+        await platform.found("mallory", "trudy")
+    [entry] = platform.entries("iam.founding")
+    assert entry.details["persons"] == f"{ada.id} {ben.id}"
+
+
+@pytest.mark.parametrize(
+    "roles",
+    [
+        [BOTH],
+        [BOTH, {Role.SECURITY_OFFICER}],
+        [{Role.SECURITY_OFFICER}, {Role.SECURITY_OFFICER}],
+        [BOTH, BOTH | {Role.RESEARCHER}],
+        [],
+    ],
+)
+async def test_founders_must_be_able_to_work_by_four_eyes(platform: Platform, roles):
+    """F-002."""
+    founders = [Founder(f"p{n:02}", "P", f"p{n}@x.example", frozenset(held)) for n, held in enumerate(roles)]
+    with pytest.raises(Invalid):
+        await platform.service.founding.found(platform.op(), founders)
+    assert not platform.service.founding.founded()
+
+
+async def test_one_person_is_not_two_founders(platform: Platform):
+    twice = [Founder("ada", "Ada", "ada@x.example", BOTH), Founder("ada2", "Ada", "ADA@x.example", BOTH)]
+    with pytest.raises(Conflict):
+        await platform.service.founding.found(platform.op(), twice)
+    assert not platform.service.founding.founded()
+
+
+async def test_two_ceremonies_at_once_found_one_platform(platform: Platform):
+    outcomes = await asyncio.gather(
+        *(
+            platform.service.founding.found(
+                platform.op(),
+                [Founder(f"{n}a0", "A", f"{n}a@x.example", BOTH), Founder(f"{n}b0", "B", f"{n}b@x", BOTH)],
+            )
+            for n in "xyz"
+        ),
+        return_exceptions=True,
+    )
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Conflict", "Conflict", "list"]
+
+
+async def test_the_doctor_hears_of_missing_approvers_and_rights_that_end(platform: Platform):
+    ada, ben = await platform.found("ada", "ben")
+    assert platform.service.lacking_approvers() == {Role.AUDITOR: 0}
+    await platform.call("iam.person.suspend", platform.op(ada), ById(id=ben.id))
+    assert platform.service.lacking_approvers() == {Role.AUDITOR: 0, Role.KEY_CUSTODIAN: 1, Role.SECURITY_OFFICER: 1}
+    assert platform.service.grants.ending_soon() == []
+    platform.clock.advance(340 * DAY)
+    assert len(platform.service.grants.ending_soon()) == 4
+
+
+# Persons and their enrolment
+
+
+async def test_a_person_enrols_with_a_password_and_a_second_factor(platform: Platform):
+    """IN-10: no account without two factors."""
+    ada, _ = await platform.found("ada", "ben")
+    chloe = await platform.invite(ada, "chloe")
+    with pytest.raises(Unauthenticated):
+        await platform.call("iam.session.create", platform.op(), _guess(chloe))
+    await platform.enrol(chloe)
+    await platform.sign_in(chloe)
+    assert chloe.actor.id == chloe.id
+    assert [entry.operation.actor.id for entry in platform.entries("iam.enrolment.confirm")][-1] == chloe.id
+
+
+def _guess(human: Human):
+    from nexus.iam.requests import SignIn
+
+    return SignIn(login=human.login, password=secret(PASSWORD), totp=secret("000000"))
+
+
+async def test_before_the_second_factor_is_proved_nobody_signs_in(platform: Platform):
+    ada, _ = await platform.found("ada", "ben")
+    chloe = await platform.invite(ada, "chloe")
+    start = StartEnrolment(login="chloe", code=chloe.code, password=secret(PASSWORD))
+    await platform.call("iam.enrolment.start", platform.op(), start)
+    with pytest.raises(Unauthenticated):
+        await platform.call("iam.session.create", platform.op(), _guess(chloe))
+    confirm = ConfirmEnrolment(login="chloe", code=chloe.code, totp=secret("000000"))
+    with pytest.raises(Unauthenticated):
+        await platform.call("iam.enrolment.confirm", platform.op(), confirm)
+
+
+async def test_an_enrolment_code_works_once_for_one_login_until_it_ends(platform: Platform):
+    ada, _ = await platform.found("ada", "ben")
+    chloe, dan = await platform.invite(ada, "chloe"), await platform.invite(ada, "dan")
+    with pytest.raises(Unauthenticated):
+        await platform.enrol(Human(dan.id, "dan", code=chloe.code))
+    await platform.enrol(chloe)
+    with pytest.raises(Unauthenticated):
+        await platform.enrol(chloe)
+    platform.clock.advance(ENROLMENT_VALID)
+    with pytest.raises(Unauthenticated):
+        await platform.enrol(dan)
+
+
+async def test_enrolment_codes_cannot_be_guessed_at_leisure(platform: Platform):
+    ada, _ = await platform.found("ada", "ben")
+    chloe = await platform.invite(ada, "chloe")
+    outcomes = []
+    for _ in range(7):
+        wrong = StartEnrolment(login="chloe", code=secret("AAAAA-AAAAA"), password=secret(PASSWORD))
+        try:
+            await platform.call("iam.enrolment.start", platform.op(origin="198.51.100.1"), wrong)
+        except NexusError as error:
+            outcomes.append(type(error))
+    assert outcomes == [Unauthenticated] * 5 + [Throttled] * 2
+    await platform.enrol(chloe)  # from elsewhere she is not held up
+
+
+async def test_a_weak_password_is_refused_before_anything_else(platform: Platform):
+    ada, _ = await platform.found("ada", "ben")
+    chloe = await platform.invite(ada, "chloe")
+    for weak in ("short", "chloe-has-a-cat", "motdepasse123"):
+        start = StartEnrolment(login="chloe", code=chloe.code, password=secret(weak))
+        with pytest.raises(Invalid):
+            await platform.call("iam.enrolment.start", platform.op(), start)
+
+
+async def test_one_login_and_one_address_belong_to_one_person(platform: Platform):
+    """RG-39: no shared accounts."""
+    ada, _ = await platform.found("ada", "ben")
+    await platform.invite(ada, "chloe")
+    for login, email in (
+        ("chloe", "other@nexus.example"),
+        ("chloe2", " CHLOE@nexus.example"),
+        ("Ben", "b@nexus.example"),
+    ):
+        with pytest.raises(Conflict):
+            request = CreatePerson(login=login, name="X", email=email)
+            await platform.call("iam.person.create", platform.op(ada), request)
+
+
+async def test_suspension_stops_everything_at_once_and_resuming_asks_for_a_new_sign_in(platform: Platform):
+    """RG-40: leaver access = 0."""
+    ada, _ = await platform.found("ada", "ben")
+    chloe = await platform.person(ada, "chloe")
+    key = await _access_key(platform, chloe, chloe.id)
+    await platform.call("iam.person.suspend", platform.op(ada), ById(id=chloe.id))
+    with pytest.raises(Unauthenticated):
+        await platform.authenticator.session(chloe.token, HOME, BROWSER)
+    with pytest.raises(Unauthenticated):
+        platform.authenticator.access_key(key.id)
+    with pytest.raises(Denied):
+        await platform.call("iam.me.read", platform.op(chloe), Nothing())
+    with pytest.raises(Unauthenticated):
+        await platform.sign_in(chloe)
+    await platform.call("iam.person.resume", platform.op(ada), ById(id=chloe.id))
+    with pytest.raises(Unauthenticated):
+        await platform.authenticator.session(chloe.token, HOME, BROWSER)
+    await platform.sign_in(chloe)
+    assert platform.authenticator.access_key(key.id).actor.id == chloe.id
+
+
+async def test_a_suspended_invitation_does_not_become_an_account_by_resuming(platform: Platform):
+    ada, _ = await platform.found("ada", "ben")
+    chloe = await platform.invite(ada, "chloe")
+    await platform.call("iam.person.suspend", platform.op(ada), ById(id=chloe.id))
+    with pytest.raises(Unauthenticated):
+        await platform.enrol(chloe)
+    await platform.call("iam.person.resume", platform.op(ada), ById(id=chloe.id))
+    view = await platform.call("iam.person.read", platform.op(ada), ById(id=chloe.id))
+    assert view.state == "invited"
+
+
+async def test_states_change_along_the_table_only(platform: Platform):
+    ada, _ = await platform.found("ada", "ben")
+    chloe = await platform.person(ada, "chloe")
+    with pytest.raises(Conflict):
+        await platform.call("iam.person.resume", platform.op(ada), ById(id=chloe.id))
+    await platform.call("iam.person.suspend", platform.op(ada), ById(id=chloe.id))
+    with pytest.raises(Conflict):
+        await platform.call("iam.person.suspend", platform.op(ada), ById(id=chloe.id))
+
+
+async def test_deleting_a_person_needs_a_second_and_leaves_nothing_but_the_id(platform: Platform):
+    ada, ben = await platform.found("ada", "ben")
+    chloe = await platform.person(ada, "chloe")
+    machine = await platform.call("iam.machine.create", platform.op(ada), CreateMachine(name="pacs", owner=chloe.id))
+    await platform.grant(ben, chloe.id, Role.DATA_PROVIDER, "site:lyon")
+    intent = await platform.call("iam.person.delete", platform.op(ada), ById(id=chloe.id))
+    await platform.authenticator.session(chloe.token, HOME, BROWSER)  # not yet
+    await platform.approve(ben, intent)
+    await platform.execute(platform.op(ada), intent.id)
+    with pytest.raises(Unauthenticated):
+        await platform.authenticator.session(chloe.token, HOME, BROWSER)
+    everybody = await platform.call("iam.person.list", platform.op(ada), Page())
+    assert {person.login for person in everybody.persons} == {"ada", "ben"}
+    gone = await platform.call("iam.person.read", platform.op(ada), ById(id=chloe.id))
+    assert (gone.name, gone.login, gone.email) == ("", chloe.id, chloe.id)
+    assert (await platform.call("iam.role.list", platform.op(ada), ListGrants(identity=chloe.id))).grants == ()
+    seen = await platform.call("iam.machine.read", platform.op(ada), ById(id=machine.id))
+    assert seen.state == "deleted"
+    again = await platform.person(ada, "chloe")
+    assert again.id != chloe.id
+
+
+async def test_a_lost_factor_is_replaced_under_four_eyes_and_nothing_works_meanwhile(platform: Platform):
+    ada, ben = await platform.found("ada", "ben")
+    chloe = await platform.person(ada, "chloe")
+    key = await _access_key(platform, chloe, chloe.id)
+    intent = await platform.call("iam.person.re-enrol", platform.op(ada), ById(id=chloe.id))
+    await platform.approve(ben, intent)
+    invitation = await platform.execute(platform.op(ada), intent.id)
+    with pytest.raises(Unauthenticated):
+        await platform.sign_in(chloe)
+    with pytest.raises(Unauthenticated):
+        platform.authenticator.access_key(key.id)
+    renewed = Human(chloe.id, "chloe", password="entirely other words", code=invitation.code)
+    await platform.enrol(renewed)
+    await platform.sign_in(renewed)
+    assert platform.authenticator.access_key(key.id).actor.id == chloe.id
+    with pytest.raises(Unauthenticated):
+        await platform.sign_in(chloe)
+
+
+async def test_changing_the_password_asks_for_both_factors_and_ends_other_sessions(platform: Platform):
+    ada, _ = await platform.found("ada", "ben")
+    elsewhere = ada.token
+    await platform.sign_in(ada)
+    platform.clock.advance(totp.STEP_S * 1_000_000)
+    wrong = ChangePassword(
+        identity=ada.id,
+        password=secret("not the password"),
+        new_password=secret("four new random words"),
+        totp=platform.totp(ada),
+    )
+    with pytest.raises(Unauthenticated):
+        await platform.call("iam.password.change", platform.op(ada), wrong)
+    right = ChangePassword(
+        identity=ada.id,
+        password=secret(PASSWORD),
+        new_password=secret("four new random words"),
+        totp=platform.totp(ada),
+    )
+    await platform.call("iam.password.change", platform.op(ada), right)
+    await platform.authenticator.session(ada.token, HOME, BROWSER)
+    with pytest.raises(Unauthenticated):
+        await platform.authenticator.session(elsewhere, HOME, BROWSER)
+    ada.password = "four new random words"
+    await platform.sign_in(ada)
+
+
+async def test_lists_come_in_pages(platform: Platform):
+    ada, _ = await platform.found("ada", "ben")
+    for n in range(5):
+        await platform.invite(ada, f"person{n}")
+    seen, after = [], ""
+    while page := (await platform.call("iam.person.list", platform.op(ada), Page(after=after, limit=3))).persons:
+        seen += [person.login for person in page]
+        after = page[-1].id
+    assert sorted(seen) == ["ada", "ben", *(f"person{n}" for n in range(5))]
+    with pytest.raises(Invalid):
+        await platform.call("iam.person.list", platform.op(ada), Page(limit=MAX_PAGE + 1))
+
+
+async def test_what_is_not_there_is_not_found(platform: Platform):
+    ada, _ = await platform.found("ada", "ben")
+    for name in (
+        "iam.person.read",
+        "iam.person.suspend",
+        "iam.machine.read",
+        "iam.access-key.revoke",
+        "iam.session.end",
+    ):
+        with pytest.raises(NotFound):
+            await platform.call(name, platform.op(ada), ById(id="per_nobody"))
+
+
+# Machines and their credentials
+
+
+async def _access_key(platform: Platform, by: Human, identity: str, days: int = 30, purpose: str = "research"):
+    request = CreateAccessKey(
+        identity=identity, purpose=Purpose(purpose), expires_at=Instant(platform.clock.now() + days * DAY)
+    )
+    return await platform.call("iam.access-key.create", platform.op(by), request)
+
+
+async def test_an_access_key_opens_to_its_secret_its_actor_and_its_purpose(platform: Platform):
+    ada, _ = await platform.found("ada", "ben")
+    new = await _access_key(platform, ada, ada.id)
+    key = platform.authenticator.access_key(new.id)
+    assert key.secret == new.secret
+    assert (key.actor.id, key.actor.person, key.actor.session, key.purpose) == (ada.id, ada.id, None, "research")
+    assert platform.authenticator.access_key(new.id) is key  # remembered, until rights change
+    listed = await platform.call("iam.access-key.list", platform.op(ada), OfIdentity(identity=ada.id))
+    assert [view.id for view in listed.access_keys] == [new.id]
+
+
+async def test_a_credential_has_an_end_within_a_year(platform: Platform):
+    ada, _ = await platform.found("ada", "ben")
+    for days in (-1, 0, MAX_CREDENTIAL // DAY + 1):
+        with pytest.raises(Invalid):
+            await _access_key(platform, ada, ada.id, days=days)
+    new = await _access_key(platform, ada, ada.id, days=1)
+    platform.authenticator.access_key(new.id)
+    platform.clock.advance(DAY)
+    with pytest.raises(Unauthenticated) as refused:
+        platform.authenticator.access_key(new.id)
+    assert refused.value.code == "iam.unknown-access-key"
+
+
+async def test_a_revoked_access_key_is_refused_by_every_process_at_its_next_request(platform: Platform):
+    from nexus.iam.authenticator import Authenticator
+    from simulators.people import SEALING_KEY
+
+    ada, _ = await platform.found("ada", "ben")
+    new = await _access_key(platform, ada, ada.id)
+    other_process = Authenticator(platform.db, platform.clock, SEALING_KEY)
+    other_process.access_key(new.id)
+    await platform.call("iam.access-key.revoke", platform.op(ada), ById(id=new.id))
+    for authenticator in (platform.authenticator, other_process):
+        with pytest.raises(Unauthenticated):
+            authenticator.access_key(new.id)
+    with pytest.raises(NotFound):
+        await platform.call("iam.access-key.revoke", platform.op(ada), ById(id=new.id))
+
+
+async def test_forgetting_wipes_the_opened_secrets(platform: Platform):
+    ada, _ = await platform.found("ada", "ben")
+    new = await _access_key(platform, ada, ada.id)
+    opened = platform.authenticator.access_key(new.id).secret
+    platform.authenticator.forget()
+    assert len(opened) == 0
+    assert platform.authenticator.access_key(new.id).secret == new.secret
+
+
+async def test_only_the_owner_makes_the_credentials_of_a_machine(platform: Platform):
+    ada, ben = await platform.found("ada", "ben")
+    chloe = await platform.person(ada, "chloe")
+    machine = await platform.call("iam.machine.create", platform.op(ada), CreateMachine(name="pacs", owner=chloe.id))
+    for stranger in (ada, ben):
+        with pytest.raises(Denied):
+            await _access_key(platform, stranger, machine.id)
+    new = await _access_key(platform, chloe, machine.id, purpose="care")
+    actor = platform.authenticator.access_key(new.id).actor
+    assert (actor.id, actor.kind, actor.person) == (machine.id, "machine", chloe.id)
+
+
+async def test_a_machine_stops_with_the_person_who_answers_for_it(platform: Platform):
+    """RG-40: whoever leaves takes nothing along, not even through a program of hers."""
+    ada, ben = await platform.found("ada", "ben")
+    chloe = await platform.person(ada, "chloe")
+    machine = await platform.call("iam.machine.create", platform.op(ada), CreateMachine(name="pacs", owner=chloe.id))
+    await platform.grant(ben, machine.id, Role.DATA_PROVIDER, "site:lyon")
+    new = await _access_key(platform, chloe, machine.id, purpose="care")
+    assert platform.authenticator.access_key(new.id)
+    await platform.call("iam.person.suspend", platform.op(ada), ById(id=chloe.id))
+    with pytest.raises(Unauthenticated):
+        platform.authenticator.access_key(new.id)
+
+
+async def test_a_machine_needs_an_active_person_as_owner(platform: Platform):
+    ada, _ = await platform.found("ada", "ben")
+    invited = await platform.invite(ada, "chloe")
+    for owner in ("per_nobody", invited.id):
+        with pytest.raises(NotFound):
+            await platform.call("iam.machine.create", platform.op(ada), CreateMachine(name="pacs", owner=owner))
+
+
+async def test_a_machine_is_suspended_resumed_and_deleted(platform: Platform):
+    ada, _ = await platform.found("ada", "ben")
+    machine = await platform.call("iam.machine.create", platform.op(ada), CreateMachine(name="pacs", owner=ada.id))
+    new = await _access_key(platform, ada, machine.id)
+    for story, works in (("suspend", False), ("resume", True), ("delete", False)):
+        await platform.call(f"iam.machine.{story}", platform.op(ada), ById(id=machine.id))
+        if works:
+            platform.authenticator.access_key(new.id)
+        else:
+            with pytest.raises(Unauthenticated):
+                platform.authenticator.access_key(new.id)
+    assert (await platform.call("iam.machine.list", platform.op(ada), Page())).machines == ()
+
+
+async def test_a_service_token_acts_for_its_identity_until_it_ends_or_is_revoked(platform: Platform):
+    ada, _ = await platform.found("ada", "ben")
+    ends = Instant(platform.clock.now() + HOUR)
+    request = CreateToken(identity=ada.id, label="nightly report", expires_at=ends)
+    first = await platform.call("iam.token.create", platform.op(ada), request)
+    second = await platform.call("iam.token.create", platform.op(ada), request)
+    actor = await platform.authenticator.session(first.token.reveal().decode(), "203.0.113.9", "curl/8")
+    assert (actor.id, actor.session) == (ada.id, None)
+    await platform.call("iam.token.revoke", platform.op(ada), ById(id=first.id))
+    with pytest.raises(Unauthenticated):
+        await platform.authenticator.session(first.token.reveal().decode(), HOME, BROWSER)
+    listed = await platform.call("iam.token.list", platform.op(ada), OfIdentity(identity=ada.id))
+    assert [(view.id, view.revoked) for view in listed.tokens] == [(first.id, True), (second.id, False)]
+    platform.clock.advance(HOUR)
+    with pytest.raises(Unauthenticated):
+        await platform.authenticator.session(second.token.reveal().decode(), HOME, BROWSER)
+
+
+async def test_a_program_cannot_breed_credentials(platform: Platform):
+    """Whoever steals an access key cannot make himself another one that outlives it."""
+    ada, _ = await platform.found("ada", "ben")
+    stolen = platform.authenticator.access_key((await _access_key(platform, ada, ada.id)).id).actor
+    ends = Instant(platform.clock.now() + DAY)
+    with pytest.raises(Denied):
+        request = CreateAccessKey(identity=ada.id, purpose=Purpose.RESEARCH, expires_at=ends)
+        await platform.call("iam.access-key.create", platform.op(stolen), request)
+    with pytest.raises(Denied):
+        request = CreateToken(identity=ada.id, label="x", expires_at=ends)
+        await platform.call("iam.token.create", platform.op(stolen), request)
+
+
+async def test_credentials_in_force_are_limited(platform: Platform):
+    ada, _ = await platform.found("ada", "ben")
+    for _ in range(20):
+        await _access_key(platform, ada, ada.id)
+    with pytest.raises(Conflict):
+        await _access_key(platform, ada, ada.id)
+
+
+async def test_every_change_and_every_reading_is_an_entry(platform: Platform):
+    ada, _ = await platform.found("ada", "ben")
+    chloe = await platform.person(ada, "chloe")
+    before = len(platform.recorder.entries)
+    await platform.call("iam.person.read", platform.op(ada), ById(id=chloe.id))
+    await platform.call("iam.person.list", platform.op(ada), Page())
+    await platform.call("iam.me.read", platform.op(chloe), Nothing())
+    await platform.call("iam.session.list", platform.op(chloe), OfIdentity(identity=chloe.id))
+    await platform.call("iam.role.list", platform.op(ada), ListGrants())
+    assert len(platform.recorder.entries) == before + 5
+
+
+async def test_without_the_log_nothing_is_read_or_changed(platform: Platform):
+    ada, _ = await platform.found("ada", "ben")
+    platform.recorder.broken = True
+    for name, request in (
+        ("iam.person.list", Page()),
+        ("iam.person.create", CreatePerson(login="chloe", name="Chloe", email="c@nexus.example")),
+    ):
+        with pytest.raises(NexusError):
+            await platform.call(name, platform.op(ada), request)
+    platform.recorder.broken = False
+    assert len((await platform.call("iam.person.list", platform.op(ada), Page())).persons) == 2
+
+
+async def test_no_entry_holds_a_password_a_code_a_token_or_a_name(platform: Platform):
+    ada, ben = await platform.found("ada", "ben")
+    chloe = await platform.person(ada, "chloe")
+    await platform.grant(ben, chloe.id, Role.RESEARCHER, "project:p")
+    new = await _access_key(platform, chloe, chloe.id)
+    text = " ".join(f"{entry.action} {entry.resource} {dict(entry.details)}" for entry in platform.recorder.entries)
+    secrets = [PASSWORD, chloe.code.reveal().decode(), chloe.token, new.secret.reveal().decode(), "chloe", "Chloe"]
+    assert [found for found in secrets if found in text] == []
+
+
+async def test_what_has_ended_is_swept_away(platform: Platform):
+    ada, _ = await platform.found("ada", "ben")
+    await platform.invite(ada, "chloe")
+    platform.clock.advance(200 * DAY)
+    await platform.service.sweep()
+    with platform.db.read() as tx:
+        for table in ("iam_session", "iam_device", "iam_enrolment", "iam_attempt"):
+            assert tx.one(f"SELECT count(*) FROM {table}") == (0,), table

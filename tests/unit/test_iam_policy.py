@@ -1,0 +1,204 @@
+"""The policies, their schema and the table of actions agree; cutting them up changes no decision."""
+
+import json
+from importlib.resources import files
+
+import cedarpy
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nexus.iam.actions import ACTIONS, RESOURCE_TYPES, ROLES, SENSITIVE, Action
+from nexus.iam.decisions import POLICY_FILES, SCHEMA_FILE, Circumstances, Policy, PolicyError, Principal, declare
+from nexus.iam.matrix import SCOPE, cases, holder
+from nexus.iam.model import PLATFORM_SCOPE, PRIVILEGED_ROLES, Purpose, Role
+from nexus.iam.rules import facts_of
+from nexus.kernel.operation import Resource
+
+ROOM = files("nexus.iam") / "policy"
+POLICIES = "\n".join((ROOM / name).read_text("utf-8") for name in POLICY_FILES)
+SCHEMA = (ROOM / SCHEMA_FILE).read_text("utf-8")
+SIGNED_IN = Circumstances("research", signed_in=True)
+
+
+@pytest.fixture(scope="module")
+def policy():
+    return Policy.shipped()
+
+
+def test_the_shipped_policies_fit_their_schema():
+    result = cedarpy.validate_policies(POLICIES, f"{SCHEMA}\n{declare(ACTIONS.values())}")
+    assert result.validation_passed, [str(error) for error in result.errors]
+
+
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        ('permit (principal, action == Action::"no.such.action", resource);', "action"),
+        (
+            'permit (principal, action == Action::"platform.status", resource) when { principal.shoe_size > 40 };',
+            "attr",
+        ),
+        ('permit (principal, action == Action::"platform.status", resource) when { resource.kind == "x" };', "attr"),
+        ("permit (principal, action, resource", "parse"),
+    ],
+)
+def test_a_policy_that_does_not_fit_stops_the_program(broken, why):
+    with pytest.raises(PolicyError):
+        Policy(POLICIES + broken, SCHEMA, ACTIONS.values())
+
+
+def test_a_policy_with_a_form_of_scope_that_we_do_not_cut_is_refused():
+    with pytest.raises(PolicyError):
+        Policy('permit (principal, action in Action::"platform.status", resource);', SCHEMA, ACTIONS.values())
+
+
+def test_every_policy_has_a_name_of_its_own():
+    parsed = json.loads(cedarpy.policies_to_json_str(POLICIES))["staticPolicies"]
+    names = [policy["annotations"]["id"] for policy in parsed.values()]
+    assert len(set(names)) == len(names) == len(parsed)
+
+
+def test_every_action_is_somebodys_and_has_its_sentences(policy):
+    for action in ACTIONS.values():
+        assert action.sentence
+        assert action.phrase
+        assert set(action.resource_types) <= set(RESOURCE_TYPES)
+        principals = [holder([role]) for role in Role]
+        decided = [
+            policy.decide(who, action.name, facts_of(case.resource), Circumstances(case.purpose.value, True)).allowed
+            for who in principals
+            for case in cases(action)
+        ]
+        assert any(decided), f"nobody may {action.name}"
+
+
+def test_what_is_sensitive_names_a_privileged_approver_and_nothing_else_does():
+    for action in ACTIONS.values():
+        assert action.sensitive is (action.approver is not None)
+    assert {action.approver for action in SENSITIVE} <= PRIVILEGED_ROLES
+    assert all(action.approvals >= 1 for action in SENSITIVE)
+
+
+def test_the_sensitive_operations_that_were_asked_for_are_sensitive():
+    """F-002."""
+    asked = {
+        "kms.key.destroy",
+        "kms.key.export",
+        "iam.role.grant-privileged",
+        "audit.entry.erase",
+        "audit.log.configure",
+        "iam.person.delete",
+    }
+    assert asked <= {action.name for action in SENSITIVE}
+
+
+def test_there_are_nine_roles_each_with_a_text():
+    """EMC-41: nine roles."""
+    assert len(Role) == 9 == len(ROLES)
+
+
+def test_nobody_may_anything_without_a_role_but_with_what_is_his_own(policy):
+    nobody = holder([])
+    allowed = {
+        action.name
+        for action in ACTIONS.values()
+        for case in cases(action)
+        if policy.decide(nobody, action.name, facts_of(case.resource), SIGNED_IN).allowed
+    }
+    assert allowed == {
+        "iam.me.read",
+        "iam.person.read",
+        "iam.password.change",
+        "iam.machine.read",
+        "iam.access-key.create",
+        "iam.access-key.list",
+        "iam.access-key.revoke",
+        "iam.token.create",
+        "iam.token.list",
+        "iam.token.revoke",
+        "iam.role.list",
+        "iam.session.list",
+        "iam.session.end",
+        "iam.approval.list",
+        "iam.approval.read",
+        "iam.approval.reject",
+        "iam.approval.execute",
+    }
+
+
+SCOPES = st.sampled_from(["platform", "site:a", "site:b", "project:p", "project:q", "bucket:b", "bucket:c"])
+RIGHTS = st.dictionaries(st.sampled_from(list(Role)), st.frozensets(SCOPES, max_size=3), max_size=9)
+NAMES = st.sampled_from(["per_me", "per_other", ""])
+
+
+@st.composite
+def questions(draw):
+    action = draw(st.sampled_from(list(ACTIONS.values())))
+    attributes = {
+        "site": draw(st.sampled_from(["", "a", "b"])),
+        "project": draw(st.sampled_from(["", "p"])),
+        "kind": draw(st.sampled_from(["standard", "ingress", "export", "", "odd"])),
+        "person": draw(NAMES),
+        "created_by": draw(NAMES),
+        "requester": draw(NAMES),
+        "approver_role": draw(st.sampled_from([*(role.value for role in Role), ""])),
+    }
+    if draw(st.booleans()):
+        attributes["role"] = draw(st.sampled_from([role.value for role in Role]))
+    resource = Resource(draw(st.sampled_from(action.resource_types)), draw(st.sampled_from(["b", "c"])), attributes)
+    kind = draw(st.sampled_from(["Person", "Machine"]))
+    circumstances = Circumstances(draw(st.sampled_from([p.value for p in Purpose])), draw(st.booleans()))
+    return Principal("per_me", kind, "per_me", draw(RIGHTS)), action, facts_of(resource), circumstances
+
+
+@given(questions())
+@settings(max_examples=300, deadline=None)
+def test_a_slice_decides_as_all_policies_do_and_the_values_fit_the_schema(question):
+    principal, action, facts, circumstances = question
+    policy = Policy.shipped()
+    policy.check_form(principal, facts)
+    whole = cedarpy.is_authorized(
+        {
+            "principal": {"type": principal.type, "id": principal.id},
+            "action": {"type": "Action", "id": action.name},
+            "resource": {"type": facts.type, "id": facts.id},
+            "context": {"purpose": circumstances.purpose, "signed_in": circumstances.signed_in},
+        },
+        POLICIES,
+        [principal.entity(), facts.entity()],
+        f"{SCHEMA}\n{declare(ACTIONS.values())}",
+    )
+    assert not whole.diagnostics.errors
+    assert policy.decide(principal, action.name, facts, circumstances).allowed is whole.allowed
+
+
+@given(
+    st.sampled_from([role for role in Role if role not in PRIVILEGED_ROLES]), st.sampled_from(list(ACTIONS.values()))
+)
+@settings(max_examples=100, deadline=None)
+def test_a_right_reaches_no_further_than_its_scope(role: Role, action: Action):
+    """EMC-41: what lies outside the scope is as if there were no right at all."""
+    policy = Policy.shipped()
+    elsewhere = Principal(
+        "per_me", "Person", "per_me", {role: frozenset({"project:other", "site:other", "bucket:other"})}
+    )
+    for case in cases(action):
+        if case.resource.type == "Platform":
+            continue
+        asked = (action.name, facts_of(case.resource), Circumstances(case.purpose.value, True))
+        assert policy.decide(elsewhere, *asked).allowed is policy.decide(holder([]), *asked).allowed
+
+
+def test_a_project_right_reaches_the_project():
+    buckets = facts_of(Resource("Bucket", "b", {"project": "p", "kind": "standard"}))
+    assert Policy.shipped().decide(holder([Role.RESEARCHER]), "objects.object.read", buckets, SIGNED_IN).allowed
+    assert SCOPE == "project:p"
+    assert PLATFORM_SCOPE == "platform"
+
+
+def test_an_unknown_action_or_principal_is_no_yes(policy):
+    log = facts_of(Resource("Log", "audit"))
+    assert not policy.decide(holder([Role.AUDITOR]), "audit.entry.invent", log, SIGNED_IN).allowed
+    stranger = Principal("x", "Robot", "x", {Role.AUDITOR: frozenset({"platform"})})
+    assert not policy.decide(stranger, "audit.entry.list", log, SIGNED_IN).allowed
