@@ -7,7 +7,7 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -47,9 +47,8 @@ class Link(asyncio.Protocol):
     # asyncio's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(frames.frame(self._hello))
+        self._transport = cast(asyncio.Transport, transport)  # of uvloop too, which is no subclass
+        self._transport.write(frames.frame(self._hello))
 
     def data_received(self, data: bytes) -> None:
         try:

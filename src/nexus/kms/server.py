@@ -12,7 +12,7 @@ import struct
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -145,8 +145,7 @@ class Connection(asyncio.Protocol):
     # asyncio's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # of uvloop too, which is no subclass
         self._server.connections.add(self)
         loop = asyncio.get_running_loop()
         self._greeting = loop.call_later(
@@ -154,7 +153,7 @@ class Connection(asyncio.Protocol):
         )
         if len(self._server.connections) > MAX_CONNECTIONS:
             self._refuse(Unavailable(f"{MAX_CONNECTIONS} connections are open", code="kms.connections"))
-        elif _peer_uid(transport) != os.geteuid():
+        elif _peer_uid(self._transport) != os.geteuid():
             self._refuse(Unauthenticated("only the platform's own user may connect", code="kms.peer"))
 
     def data_received(self, data: bytes) -> None:
