@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
-from rich.table import Table
+from rich.console import RenderableType
 
 from nexus.app.cli.exits import ExitCode
 from nexus.app.cli.options import CONNECTION, Caller, connection_options, json_option, terminal
 from nexus.app.cli.parameters import document_of, missing_secrets, parameters
-from nexus.app.cli.render import holds_secret, indented, rendered, row_count
+from nexus.app.cli.render import grid, holds_secret, indented, rendered, row_count
 from nexus.app.cli.rest_client import Reply
 from nexus.app.cli.terminal import Terminal
 from nexus.app.operations import operation
@@ -90,14 +90,13 @@ def _show_result(screen: Terminal, spec: OperationSpec, reply: Reply) -> None:
 def show_intent(screen: Terminal, intent: Mapping[str, Any]) -> None:
     """What is held, and what to do next."""
     screen.err.print(f"[bold yellow]⏸ {screen.say('held.title')}[/]")
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_row(screen.say("held.what"), str(intent.get("sentence") or intent.get("operation", "")))
+    rows: list[tuple[str, RenderableType]] = [
+        (screen.say("held.what"), str(intent.get("sentence") or intent.get("operation", "")))
+    ]
     if "approver_role" in intent:
-        grid.add_row(screen.say("held.needs"), f"{intent.get('approvals_needed', 1)} × {intent['approver_role']}")
+        rows.append((screen.say("held.needs"), f"{intent.get('approvals_needed', 1)} × {intent['approver_role']}"))
     if "expires_at" in intent:
-        grid.add_row(screen.say("held.expires"), rendered(str, intent["expires_at"]))
-    grid.add_row(screen.say("held.approve"), f"nexus approve {intent['id']}")
-    grid.add_row(screen.say("held.execute"), f"nexus iam approval execute {intent['id']}")
-    screen.show(indented(grid))
+        rows.append((screen.say("held.expires"), rendered(str, intent["expires_at"])))
+    rows.append((screen.say("held.approve"), f"nexus approve {intent['id']}"))
+    rows.append((screen.say("held.execute"), f"nexus iam approval execute {intent['id']}"))
+    screen.show(indented(grid(rows)))

@@ -1,11 +1,12 @@
 """Results as tables and cards. What to show follows from the result's type; a few wide results name their columns."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, get_args, get_origin
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -24,6 +25,7 @@ COLUMNS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         ("purpose", "content.purpose"),
         ("door", "content.door"),
         ("outcome", "content.outcome"),
+        ("erased", "erased"),
     ),
     "Intent": (
         ("id", "id"),
@@ -64,6 +66,10 @@ STYLES: Final[Mapping[str, str]] = {
     "unsealed": "green",
 }
 """Words of states and outcomes, and their colours. The word says it all without."""
+MAX_WHOLE: Final = 20
+"""Characters of a cell that is never folded: a time."""
+MIN_FOLDED: Final = 14
+"""Characters that a folded cell keeps on each line."""
 MAX_BYTES_SHOWN: Final = 48
 """Characters of base64 shown to people; `--json` has them all."""
 
@@ -82,7 +88,9 @@ def rendered(type_: Any, document: Any) -> RenderableType:
         parts.append(_card({name: types[name] for name in shown}, document))
     for name in rows:
         if items := document.get(name):
-            parts.append(_table(_row_type(types[name]), items))
+            if parts:
+                parts.append(Text(f"\n{name.replace('_', ' ')}", "dim"))
+            parts.append(_Rows(_row_type(types[name]), items))
     return Group(*parts)
 
 
@@ -110,33 +118,65 @@ def _row_type(type_: Any) -> Any:
     return None
 
 
-def _table(row_type: Any, items: Sequence[Mapping[str, Any]]) -> Table:
-    types = codec.fields_of(row_type) or {}
-    columns = COLUMNS.get(row_type.__name__) or tuple((name.replace("_", " "), name) for name in types)
-    cells = [[_cell(_type_at(row_type, path), _at(item, path)) for _, path in columns] for item in items]
-    used = [index for index in range(len(columns)) if any(row[index].plain for row in cells)]
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
-    for index in used:
-        table.add_column(columns[index][0], overflow="fold", no_wrap=index == 0)
-    for row in cells:
-        table.add_row(*(row[index] for index in used))
+class _Rows:
+    """Rows of one type: a table where its columns fit side by side, a card for each row where they don't."""
+
+    def __init__(self, row_type: Any, items: Sequence[Mapping[str, Any]]) -> None:
+        types = codec.fields_of(row_type) or {}
+        columns = COLUMNS.get(row_type.__name__) or tuple((name.replace("_", " "), name) for name in types)
+        cells = [[_table_cell(_type_at(row_type, path), _at(item, path)) for _, path in columns] for item in items]
+        used = [index for index in range(len(columns)) if any(row[index].plain for row in cells)]
+        self._headings = [columns[index][0] for index in used]
+        self._rows = [[row[index] for index in used] for row in cells]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        widest = [max(cell_len(row[index].plain) for row in self._rows) for index in range(len(self._headings))]
+        # What is short (times, states) and what is copied (the id in front) stays whole; long text gives way.
+        whole = [index == 0 or width <= MAX_WHOLE for index, width in enumerate(widest)]
+        least = [width if keep else min(width, MIN_FOLDED) for width, keep in zip(widest, whole, strict=True)]
+        least = [max(width, len(heading)) for width, heading in zip(least, self._headings, strict=True)]
+        if sum(least) + len(least) - 1 > options.max_width:
+            yield from self._cards()
+            return
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=0, header_style="bold", show_edge=False)
+        for heading, keep, width in zip(self._headings, whole, least, strict=True):
+            table.add_column(heading, overflow="fold", no_wrap=keep, min_width=width)
+        for row in self._rows:
+            table.add_row(*row)
+        yield table
+
+    def _cards(self) -> Iterator[RenderableType]:
+        for number, row in enumerate(self._rows):
+            if number:
+                yield Text("")
+            yield grid((heading, cell) for heading, cell in zip(self._headings, row, strict=True) if cell.plain)
+
+
+def grid(rows: Iterable[tuple[str, RenderableType]]) -> Table:
+    """Names on the left, values on the right."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, thing in rows:
+        table.add_row(name, thing)
     return table
 
 
+def _table_cell(type_: Any, value: Any) -> Text:
+    return Text("") if value is False else _cell(type_, value)
+
+
 def _card(types: Mapping[str, Any], document: Mapping[str, Any]) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, type_ in types.items():
-        value = document.get(name)
-        if value in (None, "", [], {}):
-            continue
-        inner = plain(type_)
-        if isinstance(value, dict) and codec.fields_of(inner) is not None:
-            grid.add_row(name.replace("_", " "), _card(codec.fields_of(inner) or {}, value))
-        else:
-            grid.add_row(name.replace("_", " "), _cell(type_, value))
-    return grid
+    return grid(
+        (name.replace("_", " "), _value(type_, document[name]))
+        for name, type_ in types.items()
+        if document.get(name) not in (None, "", [], {})
+    )
+
+
+def _value(type_: Any, value: Any) -> RenderableType:
+    inner = codec.fields_of(plain(type_))
+    return _card(inner, value) if isinstance(value, dict) and inner is not None else _cell(type_, value)
 
 
 def _cell(type_: Any, value: Any) -> Text:
