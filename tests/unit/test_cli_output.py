@@ -29,6 +29,20 @@ def test_a_list_is_a_table_without_empty_columns():
     assert lines[-1].split() == ["note_1", "a", "2026-11-23", "04:18:01Z"]
 
 
+@pytest.mark.parametrize("width", [30, 60, 100, 200])
+def test_nothing_is_lost_on_a_narrow_terminal(width):
+    note = {
+        "id": "note_01jd3v8f2x7q9k4m6n0p5r1s2t",
+        "text": "words " * 12,
+        "until": "2026-11-23T04:18:01Z",
+        "tags": ["x"],
+    }
+    text = shown(Notes, {"notes": [note, note]}, width)
+    assert text.count("words") == 24 and text.count("2026-11-23 04:18:01Z") == 2
+    assert "".join(text.split()).count(note["id"][:12]) == 2
+    assert max(map(len, text.splitlines())) <= width
+
+
 def test_a_record_is_a_card_of_what_it_holds():
     assert shown(Note, {"id": "note_1", "text": "a", "until": None, "tags": ["x", "y"]}).split() == (
         ["id", "note_1", "text", "a", "tags", "x", "y"]

@@ -66,13 +66,17 @@ STYLES: Final[Mapping[str, str]] = {
     "unsealed": "green",
 }
 """Words of states and outcomes, and their colours. The word says it all without."""
-MAX_WHOLE: Final = 20
-"""Characters of a cell that is never folded: a time."""
+DAYS: Final = frozenset({"created_at", "starts_at", "ends_at", "next_rotation_at"})
+"""Times of which tables show the day only."""
 MIN_FOLDED: Final = 14
 """Characters that a folded cell keeps on each line."""
 MAX_BYTES_SHOWN: Final = 48
 """Characters of base64 shown to people; `--json` has them all."""
 
+DAY_LENGTH: Final = len("2026-11-23")
+_TERM = re.compile(r"[a-z][a-z_.-]{0,31}")
+"""A word of ours (`pending-destruction`, `objects.object.read`), which a fold would spoil."""
+_SHOWN_TIME = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}Z")
 _TIME = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.\d+)?Z")
 
 
@@ -124,7 +128,7 @@ class _Rows:
     def __init__(self, row_type: Any, items: Sequence[Mapping[str, Any]]) -> None:
         types = codec.fields_of(row_type) or {}
         columns = COLUMNS.get(row_type.__name__) or tuple((name.replace("_", " "), name) for name in types)
-        cells = [[_table_cell(_type_at(row_type, path), _at(item, path)) for _, path in columns] for item in items]
+        cells = [[_table_cell(row_type, item, path) for _, path in columns] for item in items]
         used = [index for index in range(len(columns)) if any(row[index].plain for row in cells)]
         self._headings = [columns[index][0] for index in used]
         self._rows = [[row[index] for index in used] for row in cells]
@@ -132,7 +136,9 @@ class _Rows:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         widest = [max(cell_len(row[index].plain) for row in self._rows) for index in range(len(self._headings))]
         # What is short (times, states) and what is copied (the id in front) stays whole; long text gives way.
-        whole = [index == 0 or width <= MAX_WHOLE for index, width in enumerate(widest)]
+        whole = [
+            index == 0 or all(map(_is_whole, column)) for index, column in enumerate(zip(*self._rows, strict=True))
+        ]
         least = [width if keep else min(width, MIN_FOLDED) for width, keep in zip(widest, whole, strict=True)]
         least = [max(width, len(heading)) for width, heading in zip(least, self._headings, strict=True)]
         if sum(least) + len(least) - 1 > options.max_width:
@@ -162,8 +168,16 @@ def grid(rows: Iterable[tuple[str, RenderableType]]) -> Table:
     return table
 
 
-def _table_cell(type_: Any, value: Any) -> Text:
-    return Text("") if value is False else _cell(type_, value)
+def _table_cell(row_type: Any, item: Mapping[str, Any], path: str) -> Text:
+    value = _at(item, path)
+    if value is False:
+        return Text("")
+    cell = _cell(_type_at(row_type, path), value)
+    return cell[:DAY_LENGTH] if path in DAYS else cell
+
+
+def _is_whole(cell: Text) -> bool:
+    return len(cell) <= MIN_FOLDED or bool(_TERM.fullmatch(cell.plain) or _SHOWN_TIME.fullmatch(cell.plain))
 
 
 def _card(types: Mapping[str, Any], document: Mapping[str, Any]) -> Table:
