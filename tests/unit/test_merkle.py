@@ -57,9 +57,8 @@ def test_the_root_is_that_of_the_definition_however_it_is_computed(size):
 def test_a_frontier_survives_storage_after_every_batch(batches):
     frontier, size = Frontier(), 0
     for batch in batches:
-        batch = min(batch, LIMIT - size)
-        frontier.extend(LEAVES[size : size + batch])
-        size += batch
+        frontier.extend(LEAVES[size : min(LIMIT, size + batch)])
+        size = frontier.size
         frontier = Frontier.decode(frontier.size, frontier.encode())
         assert (frontier.size, frontier.root()) == (size, root(size))
 

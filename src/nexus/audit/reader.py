@@ -26,9 +26,11 @@ STEP_ENTRIES = 256
 class AuditReader:
     """Opens, searches and proves entries. Every method blocks: call it on a thread."""
 
-    def __init__(self, db: Database, private_key: OpeningKey, directory: Path) -> None:
-        """`directory`: the static files of the log, `<data>/log`."""
-        self._db, self._directory = db, directory
+    def __init__(
+        self, db: Database, private_key: OpeningKey, directory: Path, *, max_scanned: int = MAX_SCANNED
+    ) -> None:
+        """`directory`: the static files of the log, `<data>/log`. `max_scanned`: entries opened for one page."""
+        self._db, self._directory, self._max_scanned = db, directory, max_scanned
         self.opener = EntryOpener(private_key)
         self._terms = Terms(private_key)
 
@@ -43,7 +45,7 @@ class AuditReader:
         found: list[EntryView] = []
         scanned = 0
         for first, upto in self._candidates(query, end):
-            if scanned >= MAX_SCANNED:
+            if scanned >= self._max_scanned:
                 return EntryPage(entries=tuple(found), next=str(upto))
             rows = list(self.opener.rows(self._db, first, upto))
             scanned += upto - first

@@ -37,8 +37,10 @@ class AuditService:
         *,
         witnesses: WitnessClient | None = None,
         clock: Clock | None = None,
+        prove_wait_s: float = PROVE_WAIT_S,
     ) -> None:
         """`directory`: `<data>/log`. Without `witnesses`, a verification asks none and says so."""
+        self._prove_wait_s = prove_wait_s
         self._db, self._identity, self._reader, self._directory = db, identity, reader, directory
         self._witnesses = witnesses
         self._clock = clock or SystemClock()
@@ -46,17 +48,17 @@ class AuditService:
     async def list_entries(self, op: Operation, request: model.ListEntries) -> model.EntryPage:
         """Search the log, newest entries first."""
         page = await asyncio.to_thread(self._reader().page, request)
-        asked = {name: getattr(request, name) for name in request.__struct_fields__}
-        wanted = {name: value for name, value in asked.items() if value is not None and name != "limit"}
-        await self._db.record(op.allowed("audit.entry.list", model.LOG, found=len(page.entries), **wanted))
+        asked = {name: getattr(request, name) for name in request.__struct_fields__ if name != "limit"}
+        details = {name: value for name, value in asked.items() if value is not None} | {"found": len(page.entries)}
+        await self._db.record(replace(op.allowed("audit.entry.list", model.LOG), details=details))
         return page
 
     async def prove_entry(self, op: Operation, request: model.ProveEntry) -> model.Receipt:
         """A receipt for one entry. Waits for the next checkpoint if the entry is too fresh to be covered by one."""
-        deadline = asyncio.get_running_loop().time() + PROVE_WAIT_S
+        reader, deadline = self._reader(), asyncio.get_running_loop().time() + self._prove_wait_s
         while True:
             try:
-                text, checkpoint = await asyncio.to_thread(self._reader().prove, request.index)
+                text, checkpoint = await asyncio.to_thread(reader.prove, request.index)
                 break
             except Unavailable:
                 if asyncio.get_running_loop().time() > deadline:

@@ -37,6 +37,7 @@ class TreeCheck:
         self._wanted = sorted({size for size in roots_at if size > 0})
         self._row: list[bytes] = []
         self._tile_roots: list[bytes] = []
+        self._faulty: set[int] = set()
         self.frontier = Frontier()
         self.roots: dict[int, bytes] = {0: self.frontier.root()}
 
@@ -78,22 +79,20 @@ class TreeCheck:
         index = len(self._tile_roots)
         if self._tiles is None or index * WIDTH >= self._tiles.size:
             return
-        for offset in self._differences(0, index, self._row):
-            self._problems.add(
-                "audit.leaf",
-                "the entry is not the one whose hash was published",
-                index * WIDTH + offset,
-            )
+        if wrong := self._differences(0, index, self._row):
+            message = "the entry is not the one whose hash was published" + and_more(wrong)
+            self._problems.add("audit.leaf", message, index * WIDTH + wrong[0])
+            self._faulty.add(index)
 
     def _compare_level(self, level: int, hashes: Sequence[bytes]) -> None:
+        """A level above the leaves. What follows from a fault already found below is not told again."""
+        below, self._faulty = self._faulty, {index // WIDTH for index in self._faulty}
         for index in range((len(hashes) + WIDTH - 1) // WIDTH):
-            for offset in self._differences(level, index, hashes[index * WIDTH : (index + 1) * WIDTH]):
-                span = 1 << HEIGHT * level
-                self._problems.add(
-                    "audit.tile",
-                    f"hash {offset} of {tile_path(level, index)} is not that of its entries",
-                    (index * WIDTH + offset) * span,
-                )
+            wrong = self._differences(level, index, hashes[index * WIDTH : (index + 1) * WIDTH])
+            if wrong := [offset for offset in wrong if index * WIDTH + offset not in below]:
+                self._faulty.add(index)
+                message = f"hash {wrong[0]} of {tile_path(level, index)} is not that of its entries" + and_more(wrong)
+                self._problems.add("audit.tile", message, (index * WIDTH + wrong[0]) << HEIGHT * level)
 
     def _differences(self, level: int, index: int, hashes: Sequence[bytes]) -> list[int]:
         assert self._tiles is not None
@@ -104,6 +103,11 @@ class TreeCheck:
             return []
         published = [tile[at : at + HASH_BYTES] for at in range(0, len(tile), HASH_BYTES)]
         return [at for at, pair in enumerate(zip(published, hashes, strict=False)) if pair[0] != pair[1]]
+
+
+def and_more(wrong: Sequence[int]) -> str:
+    """How many more differ beside the first: a shifted log differs everywhere, and one line says enough."""
+    return f", nor are {len(wrong) - 1} after it" if len(wrong) > 1 else ""
 
 
 def _root(hashes: Sequence[bytes]) -> bytes:

@@ -13,7 +13,7 @@ from nexus.audit.opening import CHUNK_ENTRIES, EntryOpener, Row
 from nexus.audit.payload import LEAF_BYTES, VERSION, Opened
 from nexus.audit.policy import LogIdentity
 from nexus.audit.tiles import WIDTH, TileReader
-from nexus.audit.treecheck import Problems, TreeCheck
+from nexus.audit.treecheck import Problems, TreeCheck, and_more
 from nexus.crypto.merkle import leaf_hash
 from nexus.crypto.notes import Checkpoint, Note, verify_note
 from nexus.kernel.database import Database, Transaction
@@ -189,10 +189,9 @@ class LogVerification:
             except Damaged as error:
                 self._problems.add_error(error)
                 continue
-            for offset, leaf in enumerate(bundle):
-                at = index * WIDTH + offset
-                if leaf != leaves[at - first]:
-                    self._problems.add("audit.bundle", "the entry differs from the published one", at)
+            start = index * WIDTH
+            if wrong := [at for at, leaf in enumerate(bundle, start) if leaf != leaves[at - first]]:
+                self._problems.add("audit.bundle", "the entry is not the published one" + and_more(wrong), wrong[0])
 
     # Erasures
 

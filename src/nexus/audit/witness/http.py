@@ -23,7 +23,7 @@ def witness_app(service: WitnessService) -> Starlette:
         try:
             return PlainTextResponse(await service.add_checkpoint(await _body(request)))
         except OtherSize as other:
-            return Response(f"{other.size}\n", 409, media_type=SIZE_TYPE)
+            return Response(f"{other.size}\n", 409, headers={"content-type": SIZE_TYPE})
         except NexusError as error:
             return _refusal(error)
 

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
-from nexus.crypto.notes import NoteSignature, SignatureType, VerifierKey, encode_signature, message_to_sign
+from nexus.crypto.notes import NoteSignature, SignatureType, VerifierKey, encode_signature, is_key_name, message_to_sign
 from nexus.kernel.errors import Conflict, Invalid
 from nexus.kernel.secret import Secret
 
@@ -25,12 +25,14 @@ class WitnessKeys:
     ed25519: Ed25519PrivateKey
     mldsa44: MLDSA44PrivateKey
 
+    def __post_init__(self) -> None:
+        if not is_key_name(self.name):
+            raise Invalid("a witness's name has no space, no plus sign, and 1 to 255 bytes", code="witness.name")
+
     @classmethod
     def generate(cls, name: str) -> "WitnessKeys":
         """Fresh keys. `name`: what the witness is known by, best a host name. Raises Invalid if it cannot name a key."""
-        keys = cls(name, Ed25519PrivateKey.generate(), MLDSA44PrivateKey.generate())
-        assert keys.public
-        return keys
+        return cls(name, Ed25519PrivateKey.generate(), MLDSA44PrivateKey.generate())
 
     @classmethod
     def load(cls, path: Path, name: str, passphrase: Secret | None = None) -> "WitnessKeys":
