@@ -59,11 +59,26 @@ LOCAL: Final[Mapping[str, Local]] = {
 
 BESIDE_OPERATIONS: Final[Mapping[str, Mapping[str, Local]]] = {
     "audit": {
+        "receipt": Local(
+            "nexus.app.cli.auditing:receipt",
+            "Write the receipt of an entry to a file",
+            "Écrire le récépissé d'une entrée dans un fichier",
+        ),
+        "policy": Local(
+            "nexus.app.cli.auditing:policy",
+            "Write the keys and witnesses of the log to a file",
+            "Écrire les clés et les témoins du journal dans un fichier",
+        ),
+        "export": Local(
+            "nexus.app.cli.auditing:export",
+            "Copy the log into a directory that can be checked elsewhere",
+            "Copier le journal dans un répertoire vérifiable ailleurs",
+        ),
         "verify": Local(
             "nexus.app.cli.verifying:verify",
             "Verify a receipt or an exported log, offline",
             "Vérifier un récépissé ou un journal exporté, hors ligne",
-        )
+        ),
     }
 }
 """Local commands that stand in the group of a service."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from nexus.app.cli.words import say
@@ -67,6 +68,11 @@ class Terminal:
             self.err.print(Text.assemble(("  → ", "yellow"), error.hint))
         quoted = f"{self.say('operation')} {operation}" if operation else ""
         self.err.print(Text("  " + " · ".join(part for part in (error.code, quoted) if part), "dim"))
+
+    def progress(self) -> Progress:
+        """A bar for long work, gone once it is done. On stderr, and not for programs."""
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        return Progress(*columns, console=self.err, transient=True, disable=self.json)
 
     def ask(self, key: str) -> str:
         """A line from the person at the keyboard. Prompts go to stderr, so that stdout stays a result."""

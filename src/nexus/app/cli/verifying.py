@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 import msgspec
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from nexus.app.cli.exits import ExitCode
 from nexus.app.cli.options import json_option, terminal
@@ -40,7 +39,7 @@ def _verify(path: Path, policy: Path | None, *, as_json: bool) -> int:
 
 
 def _directory(screen: Terminal, path: Path, policy: str | None) -> int:
-    with _bar(screen) as bar:
+    with screen.progress() as bar:
         task = bar.add_task(path.name, total=None)
         result = offline.verify_directory(
             path, policy, lambda done, total: bar.update(task, completed=done, total=total)
@@ -57,11 +56,6 @@ def _directory(screen: Terminal, path: Path, policy: str | None) -> int:
         if policy is None:
             screen.note(screen.say("verify.unpinned"))
     return ExitCode.OK if result.ok else ExitCode.DAMAGED
-
-
-def _bar(screen: Terminal) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, console=screen.err, transient=True, disable=screen.json)
 
 
 def _text(path: Path, limit: int) -> str:

@@ -21,6 +21,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Scan this with your authenticator application, then enter its code.",
         "Scannez ceci avec votre application d'authentification, puis saisissez son code.",
     ),
+    "exported": ("entries copied to", "entrées copiées vers"),
     "held.approve": ("to approve", "pour valider"),
     "held.execute": ("then, once approved", "puis, une fois validé"),
     "held.expires": ("expires", "expire"),
@@ -37,12 +38,13 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Affiché une seule fois et conservé nulle part : mettez-le en lieu sûr maintenant.",
     ),
     "operation": ("operation", "opération"),
-    "receipt.all": ("receipts verify", "récépissés vérifiés"),
+    "saved": ("Written to", "Écrit dans"),
     "stopped": ("Stopped.", "Interrompu."),
     "unexpected": (
         "This is a fault of Nexus, not yours. Please report it with the lines below.",
         "C'est un défaut de Nexus, pas une erreur de votre part. Signalez-le avec les lignes ci-dessous.",
     ),
+    "verify.how": ("Check it anywhere with", "Vérifiez-le n'importe où avec"),
     "verify.bad": ("This log does not verify", "Ce journal n'est pas intègre"),
     "verify.good": ("Everything verifies", "Tout est vérifié"),
     "verify.unpinned": (
