@@ -47,8 +47,8 @@ async def test_an_object_comes_back_with_its_headers_and_the_truth_about_its_enc
 
 
 async def test_metadata_comes_back_byte_for_byte(client):
-    await client("PUT", "/records/k", b"", {"x-amz-meta-name": "caf\xe9", "content-length": "0"})
-    assert (await client("HEAD", "/records/k")).headers["x-amz-meta-name"] == "caf\xe9"
+    await client("PUT", "/records/k", b"", {"x-amz-meta-name": "café", "content-length": "0"})
+    assert (await client("HEAD", "/records/k")).headers["x-amz-meta-name"].encode("latin-1") == "café".encode()
 
 
 async def test_metadata_has_a_limit(client):

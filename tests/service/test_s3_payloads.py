@@ -204,8 +204,8 @@ async def test_a_forged_chunk_or_trailer_commits_nothing(door, client, forge):
 
 async def test_chunks_cannot_be_swapped(door, client):
     body, signed = signed_stream(door, client, [b"a" * 10, b"b" * 10])
-    first, second = body[:98], body[98:196]
-    answer = await speak(door.app, "PUT", "/records/k", signed.items(), [second + first + body[196:]])
+    first, second = body[:96], body[96:192]
+    answer = await speak(door.app, "PUT", "/records/k", signed.items(), [second + first + body[192:]])
     assert answer.code == "SignatureDoesNotMatch"
 
 

@@ -1,14 +1,18 @@
 """An audit log with all its parts, in one directory, with witnesses that answer in this process or not at all."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import apsw
 import httpx
 
 from nexus.audit.checkpointer import Checkpointer
+from nexus.audit.filters import BLOCK_ENTRIES
+from nexus.audit.indexer import AuditIndexer
 from nexus.audit.log import AuditLog
 from nexus.audit.migrations import MIGRATIONS
-from nexus.audit.model import LogPolicy, WitnessSpec
+from nexus.audit.model import EntryView, ListEntries, LogPolicy, WitnessSpec
 from nexus.audit.policy import LogIdentity, TrustPolicy, policy_text
 from nexus.audit.reader import AuditReader
 from nexus.audit.service import AuditService
@@ -18,6 +22,7 @@ from nexus.audit.witness.service import WitnessService
 from nexus.audit.witness.store import WitnessStore
 from nexus.audit.witnesses import WitnessClient
 from nexus.crypto.hpke import OpeningKey
+from nexus.kernel.clock import MINUTE
 from nexus.kernel.database import Database
 from nexus.kernel.operation import Entry, Resource
 from nexus.kernel.secret import Secret
@@ -31,6 +36,9 @@ PRIVATE_KEY = OpeningKey(Secret(b"the auditor's seed, 32 bytes ...."[:32]))
 def read_entry(person: str = "per_alice", key: str = "scan.dcm", **details: str | int) -> Entry:
     """An entry as the object store writes them."""
     return operation(person, door="s3").allowed("objects.object.read", Resource("Object", f"ingress/{key}"), **details)
+
+
+AUDITOR = operation("per_auditor", purpose="audit")
 
 
 class WitnessStreet(httpx.AsyncBaseTransport):
@@ -106,6 +114,19 @@ class AuditPlatform:
     async def record(self, count: int, person: str = "per_alice") -> None:
         for i in range(count):
             await self.db.record(read_entry(person, f"scan-{i}.dcm"))
+
+    async def search(self, **wanted: Any) -> list[EntryView]:
+        """The first page of what an auditor finds."""
+        return list((await self.service.list_entries(AUDITOR, ListEntries(**wanted))).entries)
+
+    async def grow(self, blocks: int) -> AuditIndexer:
+        """Some full blocks of entries, one of them rare and old, in the last block."""
+        entries = [read_entry(f"per_{i % 7}", f"dir-{i % 5}/{i}") for i in range(blocks * BLOCK_ENTRIES)]
+        entries[-500] = operation("per_rare", at=self.clock.now() - MINUTE).denied(
+            "kms.key.destroy", Resource("Key", "key_9")
+        )
+        await asyncio.gather(*map(self.db.record, entries))
+        return AuditIndexer(self.db, self.reader)
 
     def close(self) -> None:
         self.checkpointer.close()
