@@ -20,6 +20,8 @@ from nexus.kernel.ids import is_id, new_id
 FORMAT = 1
 """Version of the layout. Raised when a program that knows only the former layout could do harm."""
 MARKER_TEXT = "This directory belongs to a demonstration. Never put real patients' data here.\n"
+PRIVATE = 0o077
+"""The umask of every process that writes here: nobody but the owner reads anything."""
 LOCK_WAIT_S = 10.0
 """How long `nexus up` waits for the last processes of a platform that was killed to disappear."""
 _LOCK_POLL_S = 0.05

@@ -36,13 +36,16 @@ class Place:
         *,
         inherit: Sequence[int],
         started: Callable[[], Awaitable[None]] | None = None,
+        refused: Callable[[NexusError], None] = lambda error: None,
         module: str = children.PROCESSES,
     ) -> None:
+        """`started` is called after each start; `refused` hears why a process that died does not start again."""
         self.name = name
         self.restarts = 0
         self._prepare = prepare
         self._inherit = inherit
         self._started = started
+        self._refused = refused
         self._module = module
         self._child: Child | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -109,6 +112,8 @@ class Place:
                 await self._start()
             except (NexusError, OSError) as error:
                 _log.error("%s did not start: %s", self.name, error)
+                if isinstance(error, NexusError):
+                    self._refused(error)
                 backoff = backoff.after(0)
             else:
                 return backoff

@@ -11,7 +11,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from nexus.app.pki import Authority
 from nexus.app.settings import Settings
 from nexus.app.status import Phase, PlatformStatus
 from nexus.kernel.clock import Clock, SystemClock
-from nexus.kernel.errors import Conflict, Invalid, NexusError
+from nexus.kernel.errors import Conflict, Damaged, Invalid, NexusError
 from nexus.kernel.operation import Operation
 from nexus.kernel.secret import Secret
 from nexus.kms.model import KeyServiceStatus, ServiceState
@@ -70,16 +70,18 @@ class Supervisor:
         self._places: list[Place] = []
         self._ports: dict[str, int] = {}
         self._renew_at = 0
+        self._failure: NexusError | None = None
 
     def stop(self) -> None:
         """Ask for the end; `run` returns once everything has stopped."""
         self._stop.set()
 
     async def run(self) -> None:
-        """Run the platform until `stop`. Raises what keeps it from starting."""
+        """Run the platform until `stop`. Raises what keeps it from starting, or from going on."""
         custody.read_index(self.directory)
         with ExitStack() as held:
             lock = held.enter_context(datadir.locked(self.directory))
+            self.directory.endpoints.unlink(missing_ok=True)  # of a platform that was killed
             for door, port in ((parts.S3, self._settings.s3_port), (parts.API, self._settings.api_port)):
                 reserved = held.enter_context(serving.reserve_port(self._settings.host, port))
                 self._ports[door] = reserved.getsockname()[1]
@@ -90,6 +92,8 @@ class Supervisor:
                         await self._until_stopped(self._renew_certificates())
                 finally:
                     await self._stop_everything()
+        if self._failure is not None:
+            raise self._failure
 
     async def unseal(self, secret: Secret, user: str = "") -> KeyServiceStatus:
         """Hand a passphrase or one custodian's share to the key service, for `user` or by ourselves."""
@@ -107,13 +111,28 @@ class Supervisor:
         await self._wait_unsealed()
         self._enter(Phase.OPENING)
         await schema.bring_forward(self._kms, self.directory, self._clock)
-        doors = [parts.WORKER, parts.API, *[parts.S3] * self._settings.s3_processes]
-        for name in doors:
-            place = Place(name, self._preparer(name), inherit=[lock])
-            self._places.append(place)
-            await place.open()
+        # The worker first and alone: it refuses a log that was rolled back, and then nobody may be served.
+        await self._open_places([parts.WORKER], lock)
+        await self._open_places([parts.API, *[parts.S3] * self._settings.s3_processes], lock)
         self._publish_endpoints()
         self._enter(Phase.RUNNING)
+
+    async def _open_places(self, names: Sequence[str], lock: int) -> None:
+        """Start several processes side by side. Raises what keeps the first of them from starting."""
+        places = [Place(name, self._preparer(name), inherit=[lock], refused=self._give_up_if_damaged) for name in names]
+        self._places += places
+        try:
+            async with asyncio.TaskGroup() as group:
+                for place in places:
+                    group.create_task(place.open())
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+
+    def _give_up_if_damaged(self, error: NexusError) -> None:
+        """A process died and does not start again because data are damaged: nobody may go on working on them."""
+        if isinstance(error, Damaged):
+            self._failure = error
+            self.stop()
 
     async def _wait_unsealed(self) -> None:
         while True:

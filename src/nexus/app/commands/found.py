@@ -1,6 +1,7 @@
 """`nexus init`: the founding ceremony at the keyboard, or from files for installations by script."""
 
 import asyncio
+import os
 import sys
 import tomllib
 from pathlib import Path
@@ -14,6 +15,7 @@ from nexus.app import founding, pki, settings
 from nexus.app.cli.options import data_option, json_option, terminal
 from nexus.app.cli.parameters import read_secret
 from nexus.app.cli.terminal import Terminal
+from nexus.app.datadir import PRIVATE
 from nexus.app.founding import Ceremony, Founded
 from nexus.iam.model import Founder, Role
 from nexus.kernel.clock import rfc3339
@@ -39,6 +41,7 @@ def _init(**typed: Any) -> None:
     )
     if typed["demonstration"] is False and chosen.demo_destruction_seconds:
         raise Invalid("demo_destruction_seconds needs --demonstration", code="data.not-a-demonstration")
+    os.umask(PRIVATE)
     with screen.waiting("founding the platform"):
         founded = asyncio.run(founding.found(root, chosen, ceremony, keep=keep))
     _show(screen, founded, ceremony)

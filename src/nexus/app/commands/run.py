@@ -18,7 +18,7 @@ from nexus.app.cli.terminal import Terminal
 from nexus.app.commands.show import ask_status, ask_unseal, show_status
 from nexus.app.control import Request
 from nexus.app.daemon import Detached
-from nexus.app.datadir import DataDirectory, is_locked, open_directory
+from nexus.app.datadir import PRIVATE, DataDirectory, is_locked, open_directory
 from nexus.app.settings import Settings
 from nexus.app.status import Phase, PlatformStatus
 from nexus.app.supervisor import Supervisor, passphrase_from
@@ -34,6 +34,7 @@ _POLL_S = 0.1
 def _up(**typed: Any) -> None:
     screen = terminal(typed["as_json"])
     directory = open_directory(typed["data"] or settings.data_path())
+    os.umask(PRIVATE)
     chosen = settings.load(directory.description)
     passphrase = Path(typed["passphrase_file"]).absolute() if typed["passphrase_file"] else None
     if typed["detach"]:

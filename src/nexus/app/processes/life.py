@@ -14,6 +14,7 @@ from typing import Any
 import uvloop
 
 from nexus.app import daemon, handoff
+from nexus.app.datadir import PRIVATE
 from nexus.app.handoff import Handoff
 from nexus.kernel.errors import NexusError
 
@@ -49,7 +50,7 @@ def run(main: Main) -> int:
     """Run one process to its end; returns its exit status."""
     answer = os.dup(_STDOUT)
     os.dup2(_STDERR, _STDOUT)  # whatever a library prints belongs into the journal
-    os.umask(0o077)
+    os.umask(PRIVATE)
     given = handoff.receive(_STDIN)
     daemon.log_messages(given.settings.log_level, given.process)
     life = Life(answer)

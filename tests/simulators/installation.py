@@ -1,0 +1,248 @@
+"""A real platform on this machine, seen from outside: the `nexus` command, persons over REST, boto3 over S3.
+
+Nothing here simulates the platform; what is simulated are the people and their authenticators.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlparse
+
+import boto3
+import botocore.config
+import psutil
+import pyotp
+
+from nexus.app.cli.connection import Place
+from nexus.app.cli.rest_client import Reply, RestClient
+from nexus.app.operations import operation
+from nexus.kernel.clock import DAY, SystemClock, rfc3339
+
+PASSPHRASE = "a passphrase that only tests know"
+PASSWORD = "correct horse battery 7"
+TOTP_STEP_S = 30
+COMMAND_WAIT_S = 90
+FOUNDERS = """
+[[founder]]
+login = "alice"
+name = "Alice Martin"
+email = "alice@hospital.example"
+roles = ["security_officer", "key_custodian", "auditor", "data_protection_officer"]
+
+[[founder]]
+login = "bruno"
+name = "Bruno Petit"
+email = "bruno@hospital.example"
+roles = ["security_officer", "key_custodian", "platform_operator", "auditor"]
+"""
+QUICK = {"stop_grace_s": 2, "checkpoint_interval_ms": 200}
+
+
+@dataclass
+class Person:
+    """Somebody with a password, an authenticator, and a session over REST."""
+
+    login: str
+    place: Place
+    id: str = ""
+    authenticator: pyotp.TOTP | None = None
+    client: RestClient | None = None
+    token: str = ""
+    secrets: list[str] = field(default_factory=list)
+    """Everything that must never be found on the disk."""
+
+    def call(self, _name: str, *, for_purpose: str = "", **request: Any) -> Any:
+        """Perform an operation; its document."""
+        return self.reply(_name, for_purpose=for_purpose, **request).document
+
+    def reply(self, _name: str, *, for_purpose: str = "", **request: Any) -> Reply:
+        client = self.client or RestClient(self.place)
+        return client.call(operation(_name), request, purpose=for_purpose)
+
+    def enrol(self, code: str) -> "Person":
+        """Take the second factor and sign in. The codes of two time steps save a wait of half a minute."""
+        anonymous = RestClient(self.place)
+        begun = anonymous.call(
+            operation("iam.enrolment.start"), {"login": self.login, "code": code, "password": PASSWORD}
+        ).document
+        secret = parse_qs(urlparse(begun["otpauth_uri"]).query)["secret"][0]
+        self.authenticator = pyotp.TOTP(secret)
+        self.secrets += [code, PASSWORD, secret]
+        totp = self.authenticator.at(time.time() - TOTP_STEP_S)
+        anonymous.call(operation("iam.enrolment.confirm"), {"login": self.login, "code": code, "totp": totp})
+        return self.sign_in()
+
+    def sign_in(self) -> "Person":
+        assert self.authenticator is not None
+        request = {"login": self.login, "password": PASSWORD, "totp": self.authenticator.now()}
+        signed_in = RestClient(self.place).call(operation("iam.session.create"), request).document
+        self.id, self.token = signed_in["person"], signed_in["token"]
+        self.secrets.append(self.token)
+        self.client = RestClient(self.place, self.token)
+        return self
+
+    def access_key(self, purpose: str = "care", identity: str = "") -> dict[str, str]:
+        """An S3 access key for oneself, or for a machine of one's own."""
+        made = self.call(
+            "iam.access-key.create", identity=identity or self.id, purpose=purpose, expires_at=in_days(30)
+        )
+        self.secrets.append(made["secret"])
+        return made
+
+
+class Installation:
+    """A data directory and the commands on it."""
+
+    def __init__(self, root: Path, **settings: object) -> None:
+        self.root = root
+        self.data = root / "data"
+        self.passphrase = root / "passphrase"
+        self.settings = {"s3_port": 0, "api_port": 0, **QUICK, **settings}
+        self.persons: dict[str, Person] = {}
+        self.shares: list[str] = []
+        self.codes: dict[str, str] = {}
+
+    # Commands
+
+    def nexus(self, *arguments: str, check: bool = True, typed: str = "") -> subprocess.CompletedProcess[str]:
+        """Run the `nexus` command on this data directory."""
+        done = subprocess.run(
+            [sys.executable, "-m", "nexus", *arguments, "--data", str(self.data)],
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_WAIT_S,
+            check=False,
+            env={**os.environ, "XDG_STATE_HOME": str(self.root / "state")},
+        )
+        if check and done.returncode:
+            raise AssertionError(f"nexus {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self.nexus(*arguments, "--json").stdout)
+
+    def found(self, *options: str) -> "Installation":
+        """`nexus init`, by default with a passphrase."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.passphrase.write_text(PASSPHRASE)
+        founders = self.root / "founders.toml"
+        founders.write_text(FOUNDERS)
+        unsealing = () if "--shares" in options else ("--passphrase-file", str(self.passphrase))
+        kept = [word for name, value in self.settings.items() for word in ("--set", f"{name}={value}")]
+        made = self.json("init", "--founders", str(founders), *unsealing, *kept, *options)
+        self.shares = made["shares"]
+        self.codes = {row["login"]: row["code"] for row in made["founders"]}
+        return self
+
+    def up(self, *, unsealed: bool = True) -> "Installation":
+        """`nexus up --detach`."""
+        more = ("--passphrase-file", str(self.passphrase)) if unsealed else ()
+        self.nexus("up", "--detach", *more)
+        return self
+
+    def down(self) -> None:
+        self.nexus("down")
+
+    def status(self) -> dict[str, Any]:
+        return self.json("status")
+
+    # Processes
+
+    def pid(self, name: str) -> int:
+        return next(process["pid"] for process in self.status()["processes"] if process["name"] == name)
+
+    def supervisor(self) -> int:
+        return int((self.data / "lock").read_text())
+
+    def kill(self, name: str) -> int:
+        """SIGKILL; returns the process id that is gone."""
+        pid = self.supervisor() if name == "supervisor" else self.pid(name)
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def kill_everything(self) -> None:
+        """What a power cut does to processes."""
+        tree = psutil.Process(self.supervisor())
+        for process in (tree, *tree.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def destroy(self) -> None:
+        """Whatever still runs ends with the test."""
+        with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError, ValueError):
+            if psutil.Process(self.supervisor()).is_running() and str(self.data) in " ".join(
+                psutil.Process(self.supervisor()).cmdline()
+            ):
+                self.kill_everything()
+
+    # People and doors
+
+    @property
+    def place(self) -> Place:
+        endpoints = json.loads((self.data / "run" / "endpoints.json").read_text())
+        return Place(endpoints["api"], self.data / "tls" / "ca.pem")
+
+    def founder(self, login: str) -> Person:
+        """A founder, enrolled at the first call."""
+        if login not in self.persons:
+            self.persons[login] = Person(login, self.place).enrol(self.codes[login])
+        return self.persons[login]
+
+    def person(self, login: str, role: str, scope: str) -> Person:
+        """Somebody whom Alice invites and Bruno gives a role."""
+        if login not in self.persons:
+            alice, bruno = self.founder("alice"), self.founder("bruno")
+            invited = alice.call("iam.person.create", login=login, name=login.title(), email=f"{login}@hub.example")
+            bruno.call("iam.role.grant", identity=invited["person"], role=role, scope=scope, ends_at=in_days(90))
+            self.persons[login] = Person(login, self.place).enrol(invited["code"])
+        return self.persons[login]
+
+    def s3(self, key: dict[str, str], **config: Any) -> Any:
+        """boto3, unchanged, with an access key."""
+        endpoints = json.loads((self.data / "run" / "endpoints.json").read_text())
+        return boto3.client(
+            "s3",
+            endpoint_url=endpoints["s3"],
+            aws_access_key_id=key["id"],
+            aws_secret_access_key=key["secret"],
+            region_name="eu-west-3",
+            verify=str(self.data / "tls" / "ca.pem"),
+            config=botocore.config.Config(
+                retries={"max_attempts": config.pop("attempts", 1)},
+                s3={"addressing_style": "path"},
+                connect_timeout=5,
+                read_timeout=config.pop("read_timeout", 30),
+            ),
+        )
+
+    def everything_on_disk(self) -> dict[Path, bytes]:
+        """Every file of the data directory and beside it, sockets left out."""
+        places = (self.data, self.data.with_name("data-anchors"))
+        files = [path for place in places for path in place.rglob("*") if path.is_file()]
+        return {path: path.read_bytes() for path in files}
+
+
+def in_days(days: int) -> str:
+    return rfc3339(SystemClock().now() + days * DAY)
+
+
+def until(condition: Any, *, seconds: float = 20.0, what: str = "it") -> Any:
+    """Wait until `condition()` is true; returns what it returned. An exception counts as not yet."""
+    deadline = time.monotonic() + seconds
+    last: object = None
+    while time.monotonic() < deadline:
+        try:
+            if value := condition():
+                return value
+        except Exception as error:  # a platform on its way up refuses in many ways
+            last = error
+        time.sleep(0.05)
+    raise AssertionError(f"{what} did not happen in {seconds} s: {last!r}")
