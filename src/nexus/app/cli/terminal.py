@@ -25,8 +25,8 @@ class Terminal:
     def __init__(self, *, json: bool = False, french: bool = False) -> None:
         self.json = json
         self.french = french
-        self.out = Console(file=sys.stdout, width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
-        self.err = Console(file=sys.stderr, width=None if sys.stderr.isatty() else PIPE_WIDTH, highlight=False)
+        self.out = Console(file=sys.stdout, width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, emoji=False)
+        self.err = Console(file=sys.stderr, width=None if sys.stderr.isatty() else PIPE_WIDTH, highlight=False, emoji=False)
 
     def say(self, key: str) -> str:
         """The text for a key in the user's language."""

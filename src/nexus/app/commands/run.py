@@ -49,7 +49,7 @@ def _up(**typed: Any) -> None:
 def _up_here(screen: Terminal, directory: DataDirectory, chosen: Settings, passphrase: Path | None) -> None:
     watched = sys.stderr.isatty()
     if watched:  # people see phases, the journal gets the messages
-        screen.err = Console(file=os.fdopen(os.dup(2), "w"), highlight=False)
+        screen.err = Console(file=os.fdopen(os.dup(2), "w"), highlight=False, emoji=False)
         daemon.send_messages_to(daemon.open_journal(directory))
     daemon.log_messages(chosen.log_level)
     asyncio.run(_supervise(screen, directory, chosen, passphrase, watched=watched))
