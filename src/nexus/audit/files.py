@@ -132,6 +132,7 @@ def require_own(identity: LogIdentity, note: Note) -> Checkpoint:
 
 
 def rolled_back(known: int, size: int, source: str) -> Damaged:
+    """The error for a log that is shorter than what somebody remembers of it."""
     return Damaged(
         f"the audit log holds {size} entries, but {source} covers {known}: it was truncated or rolled back",
         code="audit.rolled-back",

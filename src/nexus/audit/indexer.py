@@ -9,6 +9,8 @@ from nexus.kernel.database import Bookkeeping, Database, Transaction
 
 
 class AuditIndexer:
+    """Looks at full blocks only: the youngest entries are always searched one by one."""
+
     def __init__(self, db: Database, reader: AuditReader) -> None:
         self._db, self._reader = db, reader
 

@@ -64,6 +64,7 @@ def swap_head(tx: Transaction, old: Head, frontier: Frontier) -> None:
 
 
 def insert_leaves(tx: Transaction, rows: Sequence[LeafRow]) -> None:
+    """Add entries. A position that is taken is an error of the database."""
     tx.execute_many("INSERT INTO audit_leaf (position, leaf, epoch, sealed) VALUES (?, ?, ?, ?)", rows)
 
 
@@ -97,6 +98,7 @@ def leaves_between(tx: Transaction, first: int, end: int) -> list[bytes]:
 
 
 def missing_entry(index: int) -> Damaged:
+    """The error for a gap in the log."""
     return Damaged(
         f"entry {index} of the audit log is missing",
         code="audit.entry-missing",
@@ -162,6 +164,7 @@ def read_policy(tx: Transaction) -> LogPolicy:
 
 
 def put_policy(tx: Transaction, policy: LogPolicy) -> None:
+    """Replace the witness policy."""
     tx.execute(
         "INSERT INTO audit_policy VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
         (msgspec.json.encode(policy, order="sorted"),),
@@ -226,6 +229,7 @@ def erased_epochs(tx: Transaction) -> dict[str, list[int]]:
 
 
 def indexed_blocks(tx: Transaction) -> set[int]:
+    """Blocks that have a filter."""
     return {block for (block,) in tx.all("SELECT block FROM audit_filter")}
 
 
@@ -238,6 +242,7 @@ def read_filter(tx: Transaction, block: int) -> tuple[str, str, bytes] | None:
 
 
 def put_filter(tx: Transaction, block: int, first_at: str, last_at: str, bits: bytes) -> None:
+    """Keep the filter of a block. Times are those of its first and last entry, as text that sorts."""
     tx.execute("INSERT OR REPLACE INTO audit_filter VALUES (?, ?, ?, ?)", (block, first_at, last_at, bits))
 
 

@@ -76,6 +76,7 @@ class WitnessStore:
 
 
 def origin_hash(origin: str) -> str:
+    """What stands for a log in the protocol's paths: SHA-256 of its origin, in lowercase hex."""
     return sha256(origin.encode()).hexdigest()
 
 
