@@ -6,21 +6,20 @@ import select
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, NoReturn
 
-from nexus.app.datadir import DataDirectory
 from nexus.app.handoff import as_error, decode_answer, failure_line
 from nexus.kernel.errors import NexusError
 
 JOURNAL_MAX_BYTES: Final = 16 << 20
-"""At the next start, a journal beyond this size becomes `nexus.log.1`, and the one before that is dropped."""
+"""At the next start, a journal beyond this size becomes `<name>.1`, and the one before that is dropped."""
 PID_BYTES: Final = 8
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 
 
-def open_journal(directory: DataDirectory) -> int:
+def open_journal(path: Path) -> int:
     """Where messages go when nobody watches; a descriptor to append to."""
-    path = directory.journal
     if path.exists() and path.stat().st_size > JOURNAL_MAX_BYTES:
         path.replace(path.with_name(f"{path.name}.1"))
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -64,7 +63,7 @@ class Detached:
         return NexusError("the platform ended while it started", code="platform.ended")
 
 
-def detach(run: Callable[[], None], directory: DataDirectory) -> Detached:
+def detach(run: Callable[[], None], journal: Path) -> Detached:
     """Run `run` in a process of its own session, with its messages in the journal.
 
     Must be called before any thread or event loop exists in this process.
@@ -81,12 +80,12 @@ def detach(run: Callable[[], None], directory: DataDirectory) -> Detached:
         os.write(write_end, supervisor.to_bytes(PID_BYTES, "big"))
         os._exit(0)
     os.close(read_end)
-    return _live_alone(run, directory, write_end)
+    return _live_alone(run, journal, write_end)
 
 
-def _live_alone(run: Callable[[], None], directory: DataDirectory, report: int) -> NoReturn:
+def _live_alone(run: Callable[[], None], journal: Path, report: int) -> NoReturn:
     os.dup2(os.open(os.devnull, os.O_RDONLY), _STDIN)
-    send_messages_to(open_journal(directory))
+    send_messages_to(open_journal(journal))
     status = 1
     try:
         run()

@@ -41,14 +41,15 @@ async def serve(
     *,
     host: str,
     port: int,
-    leaf: Leaf,
+    leaf: Leaf | None,
     stop: asyncio.Event,
     grace_s: float,
     ready: Callable[[], None],
 ) -> None:
     """Serve `app` until `stop`; call `ready` once connections are accepted; let running requests finish for `grace_s`.
 
-    Several processes may serve one port: each binds it with SO_REUSEPORT and the kernel deals out connections.
+    Without `leaf` it speaks plain HTTP (a witness behind a tunnel; never a door of the platform). Several processes
+    may serve one port: each binds it with SO_REUSEPORT and the kernel deals out connections.
     Raises Unavailable if the port cannot be had.
     """
     with closing(_reserve(host, port)):  # granian reports a failed bind by aborting the process: find out first
@@ -57,7 +58,7 @@ async def serve(
     serving = asyncio.ensure_future(server.serve())
     stopping = asyncio.ensure_future(stop.wait())
     try:
-        await _listening(host, port, serving)
+        await _listening(host, port, serving, tls=leaf is not None)
         server.forget_key()
         ready()
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -91,7 +92,7 @@ def _reserve(host: str, port: int) -> socket.socket:
 class _Server(Server):
     """granian, with a key from memory instead of a key file."""
 
-    def __init__(self, app: Asgi, host: str, port: int, leaf: Leaf) -> None:
+    def __init__(self, app: Asgi, host: str, port: int, leaf: Leaf | None) -> None:
         self._leaf = leaf
         self._descriptors: list[int] = []
         super().__init__(
@@ -109,6 +110,9 @@ class _Server(Server):
 
     def build_ssl_context(self, *_: Any) -> None:
         """What granian hands to rustls: (on, chain, key, password, oldest protocol, client CA, CRLs, verify clients)."""
+        if self._leaf is None:
+            self.ssl_ctx = (False, None, None, None, str(SSLProtocols.tls13), None, [], False)
+            return
         chain, key = self._memory(self._leaf.chain), self._memory(self._leaf.key.reveal())
         self.ssl_ctx = (True, chain, key, None, str(SSLProtocols.tls13), None, [], False)  # type: ignore[assignment]
 
@@ -116,7 +120,8 @@ class _Server(Server):
         """Close the memory that carried the key; rustls has its copy by now."""
         while self._descriptors:
             os.close(self._descriptors.pop())
-        self._leaf.key.wipe()
+        if self._leaf is not None:
+            self._leaf.key.wipe()
 
     def _memory(self, content: bytes) -> str:
         descriptor = os.memfd_create("tls", os.MFD_CLOEXEC)
@@ -125,8 +130,8 @@ class _Server(Server):
         return f"/proc/self/fd/{descriptor}"
 
 
-async def _listening(host: str, port: int, serving: "asyncio.Future[None]") -> None:
-    """Return once a TLS handshake succeeds; the certificate is not judged here, clients do that."""
+async def _listening(host: str, port: int, serving: "asyncio.Future[None]", *, tls: bool) -> None:
+    """Return once a connection (and a TLS handshake) succeeds; the certificate is not judged here, clients do that."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -135,7 +140,7 @@ async def _listening(host: str, port: int, serving: "asyncio.Future[None]") -> N
     while not serving.done():
         try:
             async with asyncio.timeout(1):
-                _, writer = await asyncio.open_connection(target, port, ssl=context)
+                _, writer = await asyncio.open_connection(target, port, ssl=context if tls else None)
         except (OSError, TimeoutError):
             if asyncio.get_running_loop().time() > deadline:
                 break

@@ -68,6 +68,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     checkpoint_interval_ms: Annotated[
         int, _doc("Longest time before new entries are under a signed checkpoint.", "milliseconds", ge=50, le=60_000)
     ] = 1_000
+    witness_authority: Annotated[
+        str,
+        _doc(
+            "File with the certificate authority of the witnesses' TLS. Empty: the authorities that this machine trusts."
+        ),
+    ] = ""
     stop_grace_s: Annotated[
         int, _doc("Time that running requests get to finish when the platform stops.", "seconds", ge=1, le=600)
     ] = 10

@@ -50,7 +50,7 @@ def _up_here(screen: Terminal, directory: DataDirectory, chosen: Settings, passp
     watched = sys.stderr.isatty()
     if watched:  # people see phases, the journal gets the messages
         screen.err = Console(file=os.fdopen(os.dup(2), "w"), highlight=False, emoji=False)
-        daemon.send_messages_to(daemon.open_journal(directory))
+        daemon.send_messages_to(daemon.open_journal(directory.journal))
     daemon.log_messages(chosen.log_level)
     asyncio.run(_supervise(screen, directory, chosen, passphrase, watched=watched))
 
@@ -108,7 +108,7 @@ def _up_detached(screen: Terminal, directory: DataDirectory, chosen: Settings, p
         daemon.log_messages(chosen.log_level)
         asyncio.run(_supervise(screen, directory, chosen, passphrase, watched=False))
 
-    started = daemon.detach(supervise, directory)
+    started = daemon.detach(supervise, directory.journal)
     with screen.waiting("starting"):
         status = wait_until_up(directory, started, sealed_for_s=SEALED_WAIT_S if passphrase else 0)
     if status.phase is Phase.SEALED and passphrase is None and sys.stdin.isatty() and _takes_passphrase(status):

@@ -1,5 +1,7 @@
 """The worker: what the platform does by itself, one chore beside the other."""
 
+import ssl
+
 import httpx
 
 from nexus import __version__
@@ -24,7 +26,7 @@ SWEEP_EVERY_S = 300.0
 
 async def main(given: Handoff, life: Life) -> None:
     """Do chores until told to stop; leave the log published."""
-    async with stand(given, wiring.WORKER_KEYS) as ground, httpx.AsyncClient() as http:
+    async with stand(given, wiring.WORKER_KEYS) as ground, httpx.AsyncClient(verify=_authorities(given)) as http:
         objects = wiring.object_service(ground)
         checkpointer = Checkpointer(
             ground.database,
@@ -42,6 +44,11 @@ async def main(given: Handoff, life: Life) -> None:
         finally:
             checkpointer.close()
             objects.close()
+
+
+def _authorities(given: Handoff) -> ssl.SSLContext:
+    """Whom to believe that a witness is who it says; its cosignatures are checked against its own keys besides."""
+    return ssl.create_default_context(cafile=given.settings.witness_authority or None)
 
 
 def chores(ground: Ground, objects: ObjectService, checkpointer: Checkpointer) -> list[Chore]:
