@@ -20,7 +20,7 @@ from nexus.kms.providers.keystore import Keystore
 from nexus.kms.recorder import OutboxRecorder
 from nexus.kms.requests import CreateKey, Initialise
 from nexus.kms.seal import Argon2Cost
-from nexus.kms.server import Server
+from nexus.kms.server import DEFAULT_LIMITS, Server
 from nexus.kms.service import KeyService, ServiceSettings
 from simulators.clock import ManualClock
 from simulators.operations import operation
@@ -36,12 +36,13 @@ DIGESTS = {name: hashlib.sha256(token).digest() for name, token in TOKENS.items(
 class RunningKeyService:
     """`data` is what a backup copies; `outside` is what it must not."""
 
-    def __init__(self, root: Path, provider: str = "keystore", **settings):
+    def __init__(self, root: Path, provider: str = "keystore", limits=DEFAULT_LIMITS, **settings):
         self.root = root
         self.data, self.outside = root / "data", root / "outside"
         self.data.mkdir(exist_ok=True)
         self.clock = ManualClock()
         self.provider = provider
+        self.limits = limits
         self.settings = settings
         self.pin = softhsm_token() if provider == "pkcs11" else None
         self.clients = []
@@ -62,7 +63,9 @@ class RunningKeyService:
         )
         self.service = KeyService(self.db, told, self._factory, self.leases, self.clock)
         self.socket = self.root / "kms.sock"
-        self.server = Server(self.service, self.db, self.leases, path=self.socket, digests=DIGESTS, clock=self.clock)
+        self.server = Server(
+            self.service, self.db, self.leases, path=self.socket, digests=DIGESTS, clock=self.clock, limits=self.limits
+        )
         await self.server.start()
         return self
 

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from nexus.kernel.errors import NexusError, Unavailable
+from nexus.kernel.errors import NexusError, Unauthenticated, Unavailable
 from nexus.kernel.operation import Operation
 from nexus.kernel.secret import Secret
 from nexus.kms import frames
@@ -187,6 +187,8 @@ class KeptConnection:
     async def _wait_for_link(self) -> Link | None:
         if self._keeping is None:
             raise Unavailable("the client of the key service is not started", code="kms.not-started")
+        if isinstance(self._refused, Unauthenticated):
+            raise self._refused
         try:
             async with asyncio.timeout(CONNECT_WAIT_S):
                 await self._connected.wait()
@@ -219,7 +221,7 @@ class KeptConnection:
         except BaseException:
             link.cut()
             raise
-        self._link = link
+        self._link, self._refused = link, None
         self._connected.set()
         self._attempted.set()
         if link.unsealed:

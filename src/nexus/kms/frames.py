@@ -3,7 +3,7 @@
 docs/formats/key-service.md lists the messages and gives an example of each.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any, Final
 
 import msgspec
@@ -143,8 +143,8 @@ class FrameBuffer:
         self.limit = limit
         self._bytes = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """The messages that are now complete. Raises Invalid on a length of zero or above the limit."""
+    def feed(self, data: bytes) -> Generator[bytes, None, None]:
+        """The messages that are now complete; what is not taken is kept for the next feeding. Raises Invalid on a length of zero or above the limit."""
         self._bytes += data
         start = 0
         try:

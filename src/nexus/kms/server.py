@@ -1,6 +1,6 @@
 """The unix socket of the key service: one thread, one event loop, every limit named.
 
-A connection says who it is within `HELLO_TIMEOUT_S`, proves it with its token, and is then served the methods of its
+A connection says who it is within `Limits.hello_s`, proves it with its token, and is then served the methods of its
 caller. What does not parse is answered precisely and ends the connection; what fails is answered and does not.
 """
 
@@ -11,6 +11,7 @@ import socket
 import struct
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -27,17 +28,27 @@ from nexus.kms.leases import Leases
 from nexus.kms.methods import METHODS, Served, perform
 from nexus.kms.service import KeyService
 
-MAX_CONNECTIONS: Final = 256
-HELLO_TIMEOUT_S: Final = 5.0
-MAX_CALLS_IN_FLIGHT: Final = 256
-"""Of one connection: above it, the service reads no further."""
-MAX_UNSENT_BYTES: Final = 16 * 1024 * 1024
-"""Answers and events that a client does not read: above it, the connection is cut."""
 BACKLOG: Final = 128
 SOCKET_MODE: Final = 0o600
 _CREDENTIALS: Final = struct.Struct("3i")
 
 _log: Final = logging.getLogger("nexus.kms")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What connections may take."""
+
+    connections: int = 256
+    hello_s: float = 5.0
+    """Until a client has said who it is."""
+    calls_in_flight: int = 256
+    """Of one connection: above it, the service reads no further."""
+    unsent_bytes: int = 16 * 1024 * 1024
+    """Answers and events that a client does not read: above it, the connection is cut."""
+
+
+DEFAULT_LIMITS: Final = Limits()
 
 
 class Server:
@@ -52,6 +63,7 @@ class Server:
         path: Path,
         digests: Mapping[str, bytes],
         clock: Clock,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         """`digests`: SHA-256 of the token of each caller. Only processes of our own user are let in."""
         self.service = service
@@ -59,6 +71,7 @@ class Server:
         self.leases = leases
         self.digests = digests
         self.clock = clock
+        self.limits = limits
         self.connections: set[Connection] = set()
         self.calls: set[asyncio.Task[None]] = set()
         self._path = path
@@ -128,6 +141,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, server: Server) -> None:
         self._server = server
+        self._limits = server.limits
         self._frames = FrameBuffer(frames.MAX_HELLO_BYTES)
         self._transport: asyncio.Transport | None = None
         self._greeting: asyncio.TimerHandle | None = None
@@ -149,21 +163,28 @@ class Connection(asyncio.Protocol):
         self._server.connections.add(self)
         loop = asyncio.get_running_loop()
         self._greeting = loop.call_later(
-            HELLO_TIMEOUT_S, self._refuse, Unauthenticated("no greeting", code="kms.hello")
+            self._limits.hello_s, self._refuse, Unauthenticated("no greeting", code="kms.hello")
         )
-        if len(self._server.connections) > MAX_CONNECTIONS:
-            self._refuse(Unavailable(f"{MAX_CONNECTIONS} connections are open", code="kms.connections"))
+        if len(self._server.connections) > self._limits.connections:
+            self._refuse(Unavailable(f"{self._limits.connections} connections are open", code="kms.connections"))
         elif _peer_uid(self._transport) != os.geteuid():
             self._refuse(Unauthenticated("only the platform's own user may connect", code="kms.peer"))
 
     def data_received(self, data: bytes) -> None:
+        """Heed message after message; with too many calls in flight, the rest waits where it is."""
+        messages = self._frames.feed(data)
         try:
-            for body in self._frames.feed(data):
+            for body in messages:
                 if self._transport is None or self._transport.is_closing():
                     return
                 self._heed(frames.from_client(body))
+                if self._in_flight >= self._limits.calls_in_flight:
+                    self._transport.pause_reading()
+                    return
         except NexusError as error:
             self._refuse(error)
+        finally:
+            messages.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.connections.discard(self)
@@ -199,8 +220,6 @@ class Connection(asyncio.Protocol):
         if not self.name:
             raise Unauthenticated("say hello first", code="kms.hello")
         self._in_flight += 1
-        if self._in_flight >= MAX_CALLS_IN_FLIGHT and self._transport is not None:
-            self._transport.pause_reading()
         task = asyncio.create_task(self._run(call))
         self._server.calls.add(task)
         task.add_done_callback(self._server.calls.discard)
@@ -208,8 +227,9 @@ class Connection(asyncio.Protocol):
     async def _run(self, call: Call) -> None:
         self.send(await self._server.perform(self, call))
         self._in_flight -= 1
-        if self._in_flight == MAX_CALLS_IN_FLIGHT - 1 and self._transport is not None:
+        if self._transport is not None and not self._transport.is_reading():
             self._transport.resume_reading()
+            self.data_received(b"")
 
     # Sending and hanging up
 
@@ -218,7 +238,7 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return
         self._transport.write(framed)
-        if self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+        if self._transport.get_write_buffer_size() > self._limits.unsent_bytes:
             _log.warning("%s does not read its answers and was cut off", self.name)
             self.cut()
 
