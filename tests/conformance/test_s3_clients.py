@@ -23,6 +23,8 @@ from simulators.tls_door import listening
 
 MIB = 1024 * 1024
 TIMEOUT_S = 120
+OURS = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RCLONE_"))}
+"""The environment without what this machine may say to S3 clients."""
 BIG = os.urandom(MIB) * 11
 
 
@@ -77,7 +79,7 @@ def run(*command, env=None, **kwargs):
     done = subprocess.run(
         command,
         check=False,
-        env={**os.environ, **(env or {})},
+        env={**OURS, **(env or {})},
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,
@@ -176,7 +178,7 @@ def _trusting(ca):
 def test_the_aws_command_line_copies_lists_syncs_and_removes(site, s3, tmp_path):
     bucket = a_bucket(s3, "aws-cli")
     env = {
-        "AWS_ACCESS_KEY_ID": site.key, "AWS_SECRET_ACCESS_KEY": site.secret, "AWS_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": site.key, "AWS_SECRET_ACCESS_KEY": site.secret, "AWS_DEFAULT_REGION": REGION,
         "AWS_CA_BUNDLE": str(site.ca), "AWS_ENDPOINT_URL": site.url, "AWS_CONFIG_FILE": str(tmp_path / "none"),
         "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"), "AWS_EC2_METADATA_DISABLED": "true",
     }  # fmt: skip

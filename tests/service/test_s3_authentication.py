@@ -89,6 +89,7 @@ async def test_a_clock_may_be_fifteen_minutes_off(door, bucket, minutes, status)
 async def test_another_region_or_service_is_refused_and_the_right_one_told(door, client, bucket):
     answer = await door.client(region="us-west-2")("GET", "/records/a")
     assert (answer.code, answer.xml.findtext("Region")) == ("AuthorizationHeaderMalformed", "eu-test-1")
+    assert (await door.client(region="us-west-2")("HEAD", "/records")).headers["x-amz-bucket-region"] == "eu-test-1"
     signed = client.sign("GET", "/records/a", {}, "UNSIGNED-PAYLOAD")
     signed["authorization"] = signed["authorization"].replace("/s3/", "/iam/")
     assert (await speak(door.app, "GET", "/records/a", signed.items())).code == "AuthorizationHeaderMalformed"

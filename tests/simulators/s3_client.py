@@ -62,7 +62,7 @@ async def speak(
         "raw_path": path.encode("latin-1"),
         "path": path,
         "query_string": query.encode("latin-1"),
-        "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers],
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
         "client": ("203.0.113.9", 40_000),
         "scheme": scheme,
         "http_version": "1.1",

@@ -36,7 +36,12 @@ HOST = "examplebucket.s3.amazonaws.com"
 
 def signature_of(method, path, parameters, headers, payload_hash):
     canonical = canonical_request(
-        method, path, parameters, headers=headers, signed=tuple(sorted(headers)), payload_hash=payload_hash
+        method,
+        uri_encode(path, keep_slash=True),
+        parameters,
+        headers=headers,
+        signed=tuple(sorted(headers)),
+        payload_hash=payload_hash,
     )
     return sign(signing_key(SECRET, "20130524", "us-east-1"), string_to_sign(TIMESTAMP, SCOPE, canonical))
 
@@ -118,7 +123,7 @@ def test_whatever_the_key_botocore_and_we_compute_the_same_signature(key, names)
     }
     canonical = canonical_request(
         "GET",
-        b"/bucket/" + key,
+        uri_encode(b"/bucket/" + key, keep_slash=True),
         list(names.items()),
         headers=headers,
         signed=tuple(sorted(headers)),
@@ -131,7 +136,7 @@ def test_whatever_the_key_botocore_and_we_compute_the_same_signature(key, names)
 
 def test_header_values_are_trimmed_and_their_blanks_folded_but_letters_stay():
     headers = {"host": "  a   b\t", "x-amz-meta-n": "caf\xc3\xa0 \xa0"}
-    canonical = canonical_request("GET", b"/", [], headers=headers, signed=("host", "x-amz-meta-n"), payload_hash="x")
+    canonical = canonical_request("GET", "/", [], headers=headers, signed=("host", "x-amz-meta-n"), payload_hash="x")
     assert b"host:a b\nx-amz-meta-n:caf\xc3\xa0 \xa0\n" in canonical
 
 

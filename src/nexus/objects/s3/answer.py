@@ -1,9 +1,9 @@
 """What goes out: headers that every answer carries, error documents, and bodies of any size."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import cast
-from urllib.parse import unquote
 
 from nexus.kernel.errors import Throttled
 from nexus.objects import errors as store
@@ -13,6 +13,8 @@ from nexus.objects.s3.times import http_date
 from nexus.objects.s3.xml import Node, render
 
 NOT_MODIFIED = 304
+STALL_TIMEOUT_S = 60.0
+"""Longest time in which a client takes nothing of a body that it asked for."""
 RETRY_AFTER_S = 1
 """What a client is told to wait when a part of the platform is down."""
 
@@ -24,6 +26,8 @@ def refusal_response(refusal: Refusal, cause: BaseException, request_id: str, ra
     else:
         response = xml(render("Error", _document(refusal, request_id, raw_path), namespace=""), refusal.s3.status)
     _add_headers(response, cause)
+    if "Region" in refusal.details:  # what clients go by where there is no document to read
+        response.add("x-amz-bucket-region", refusal.details["Region"])
     if refusal.s3.status == 503:
         response.add("retry-after", cause.retry_after_s if isinstance(cause, Throttled) else RETRY_AFTER_S)
     return response
@@ -33,7 +37,7 @@ def _document(refusal: Refusal, request_id: str, raw_path: bytes) -> list[Node]:
     nodes: list[Node] = [("Code", refusal.s3.name), ("Message", refusal.message), *refusal.details.items()]
     if refusal.hint:
         nodes.append(("Hint", refusal.hint))
-    return [*nodes, ("Resource", unquote(raw_path.decode("latin-1"), errors="replace")), ("RequestId", request_id)]
+    return [*nodes, ("Resource", raw_path.decode("latin-1")), ("RequestId", request_id)]
 
 
 def _add_headers(response: Response, cause: BaseException) -> None:
@@ -51,7 +55,7 @@ def _add_headers(response: Response, cause: BaseException) -> None:
 
 
 async def send_response(send: Send, response: Response, request_id: str, *, close: bool) -> None:
-    """Send an answer. Raises what the body raises: the server then breaks the connection, short of its length."""
+    """Send an answer. Raises what the body raises, and TimeoutError for a client that takes nothing any more."""
     headers = response.headers
     headers.append((b"x-amz-request-id", request_id.encode()))
     body = response.body
@@ -66,5 +70,6 @@ async def send_response(send: Send, response: Response, request_id: str, *, clos
         return
     async with aclosing(cast("AsyncGenerator[bytes]", body)) as chunks:
         async for chunk in chunks:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            async with asyncio.timeout(STALL_TIMEOUT_S):
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b""})

@@ -29,7 +29,7 @@ from nexus.objects.s3.call import Call, Door
 from nexus.objects.s3.endpoint import Verb, action_of, route
 from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.explain import explain
-from nexus.objects.s3.http import Receive, Request, Response, Scope, Send, client_of, has_body, read
+from nexus.objects.s3.http import Receive, Request, Response, Scope, Send, client_of, expects_continue, has_body, read
 from nexus.objects.s3.ports import AccessKeys, AuditWriter, Gate, Lease, Placements
 from nexus.objects.s3.stream import IDLE_TIMEOUT_S, BodyStream
 from nexus.objects.s3.verbs import HANDLERS
@@ -55,6 +55,10 @@ class _Attempt:
     action: str = UNREADABLE
     resource: Resource = PLATFORM
     details: dict[str, Detail] = field(default_factory=dict)
+
+
+class BrokenAnswerError(Exception):
+    """An answer could not be finished: the server breaks the connection, short of the announced length."""
 
 
 class S3App:
@@ -110,8 +114,12 @@ class S3App:
             raise
         except Exception as error:  # the last line of defence: nothing unexpected reaches the client
             response = await self._refuse(scope, attempt, error)
-        close = not stream.ended and has_body(scope) and not await stream.drain()
-        await send_response(send, response, op.id, close=close)
+        close = has_body(scope) and not await stream.finish(polite=not expects_continue(scope))
+        try:
+            await send_response(send, response, op.id, close=close)
+        except Exception as error:
+            logger.warning("the answer to request %s broke off: %s", op.id, anatomy(error))
+            raise BrokenAnswerError from None
 
     async def _perform(self, scope: Scope, attempt: _Attempt, stream: BodyStream) -> Response:
         if self._under_way > MAX_CONCURRENT:

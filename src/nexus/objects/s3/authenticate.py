@@ -15,7 +15,7 @@ from nexus.objects.s3.claim import Claim
 from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.http import Request, percent_decode
 from nexus.objects.s3.ports import AccessKeys
-from nexus.objects.s3.signature import SigningKeys, canonical_request, sign, string_to_sign
+from nexus.objects.s3.signature import SigningKeys, canonical_request, sign, string_to_sign, uri_encode
 
 MAX_SKEW_SECONDS = 15 * 60
 """How far a client's clock may be from ours."""
@@ -60,7 +60,10 @@ class Authenticator:
             claim.date,
             claim.region,
         )
-        genuine = hmac.compare_digest(sign(signing_key, _message(request, claim)), claim.signature)
+        genuine = any(
+            hmac.compare_digest(sign(signing_key, _message(request, claim, path)), claim.signature)
+            for path in _paths(request.path)
+        )
         if access_key is None:
             raise Refusal(errors.INVALID_ACCESS_KEY_ID)
         if not genuine:
@@ -104,7 +107,16 @@ def _check_coverage(request: Request, claim: Claim) -> None:
         )
 
 
-def _message(request: Request, claim: Claim) -> bytes:
+def _paths(raw: bytes) -> tuple[str, ...]:
+    """The forms of a path that a client may have signed: AWS's encoding of it and, if another, its own as it was sent.
+
+    Both decode to the same bytes, so neither can be taken for another object.
+    """
+    canonical, sent = uri_encode(percent_decode(raw), keep_slash=True), raw.decode("latin-1")
+    return (canonical,) if canonical == sent else (canonical, sent)
+
+
+def _message(request: Request, claim: Claim, path: str) -> bytes:
     """The string to sign of a request."""
     parameters = request.parameters
     if claim.expires is None:
@@ -114,7 +126,7 @@ def _message(request: Request, claim: Claim) -> bytes:
         payload_hash = request.headers.get("x-amz-content-sha256", UNSIGNED_PAYLOAD)
     canonical = canonical_request(
         request.method,
-        percent_decode(request.path),
+        path,
         parameters,
         headers=request.headers,
         signed=claim.signed,

@@ -78,6 +78,11 @@ def has_body(scope: Scope) -> bool:
     )
 
 
+def expects_continue(scope: Scope) -> bool:
+    """Whether the client waits for leave to send its body."""
+    return any(name == b"expect" for name, _ in scope["headers"])
+
+
 def percent_decode(raw: bytes) -> bytes:
     """Exact: every byte but a well-formed %XX stands for itself. Raises Refusal on a malformed escape."""
     if b"%" not in raw:
@@ -124,7 +129,7 @@ def _query(parameters: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         except UnicodeDecodeError as error:
             raise Refusal(errors.INVALID_URI, "a query parameter is not UTF-8") from error
         if name in query:
-            raise Refusal(errors.INVALID_ARGUMENT, f"the query parameter {name[:64]} is given twice")
+            raise Refusal(errors.INVALID_ARGUMENT, "a query parameter is given twice")
         query[name] = value
     return query
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from nexus.objects.completing import Combine
 from nexus.objects.model import MAX_OBJECT_BYTES, MAX_PARTS, Part, PartReference, Upload
 from nexus.objects.s3 import conditions, encryption, errors, metadata, stored, upload_note
 from nexus.objects.s3.call import Call
@@ -11,7 +12,6 @@ from nexus.objects.s3.get import add_version
 from nexus.objects.s3.http import Response, xml
 from nexus.objects.s3.payload import declared_length
 from nexus.objects.s3.xml import Document, Node, render
-from nexus.objects.uploads import Combine
 
 
 async def create_multipart_upload(call: Call) -> Response:

@@ -43,7 +43,7 @@ def canonical_query(parameters: Pairs) -> str:
 
 def canonical_request(
     method: str,
-    path: bytes,
+    path: str,
     parameters: Pairs,
     *,
     headers: Mapping[str, str],
@@ -52,9 +52,9 @@ def canonical_request(
 ) -> bytes:
     """What a client signs, as bytes.
 
-    `path` is percent-decoded; `headers` have lower-case names and latin-1 text; `signed` is in the client's order.
+    `path` is percent-encoded; `headers` have lower-case names and latin-1 text; `signed` is in the client's order.
     """
-    lines = [method, uri_encode(path, keep_slash=True), canonical_query(parameters) if parameters else ""]
+    lines = [method, path, canonical_query(parameters) if parameters else ""]
     for name in signed:
         # Only ASCII blanks are folded: str.split() would also take bytes of UTF-8 letters for spaces.
         value = _SPACES.sub(" ", headers.get(name, "").strip(" \t"))

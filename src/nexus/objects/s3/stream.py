@@ -22,6 +22,7 @@ class BodyStream:
 
     def __init__(self, receive: Receive, *, idle_s: float = IDLE_TIMEOUT_S, min_rate: int = MIN_RATE) -> None:
         self.ended = False
+        self._started = False
         self._receive = receive
         self._idle_s = idle_s
         self._min_rate = min_rate
@@ -31,6 +32,7 @@ class BodyStream:
         loop = asyncio.get_running_loop()
         started = loop.time()
         received = 0
+        self._started = True
         while not self.ended:
             # A byte now and then keeps no connection: the deadline moves with what has come, not with the clock.
             deadline = started + self._idle_s + received / self._min_rate
@@ -41,8 +43,13 @@ class BodyStream:
             if chunk:
                 yield chunk
 
-    async def drain(self) -> bool:
-        """Throw away the rest of a body; False if there is too much of it, or it is too slow."""
+    async def finish(self, *, polite: bool) -> bool:
+        """Throw away the rest of a body; False if the connection must end instead.
+
+        `polite` is false for a client that still waits for leave to send: to read would be to give it.
+        """
+        if self.ended or not (polite or self._started):
+            return self.ended
         drained = 0
         try:
             async with asyncio.timeout(DRAIN_TIMEOUT_S):

@@ -26,7 +26,8 @@ Node: TypeAlias = "tuple[str, Content]"
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _SPECIAL = re.compile('[&<>"\x00-\x1f\x7f\ufffe\uffff]')
-_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
+_REPLACEMENT = "\ufffd"
 
 
 def render(name: str, content: "str | Iterable[Node]", *, namespace: str = NAMESPACE) -> bytes:
@@ -56,8 +57,11 @@ def _write(out: list[str], children: Iterable[Node]) -> None:
 
 
 def escape(text: str) -> str:
-    """Text for an element. Control characters become references, as in S3, so that none can end a line or a tag."""
-    return _SPECIAL.sub(lambda found: _ESCAPES.get(found[0]) or f"&#{ord(found[0])};", text)
+    """Text for an element. What XML 1.0 cannot hold is replaced: one odd key must not make a whole listing unreadable.
+
+    Clients that want such names exactly ask for `encoding-type=url`.
+    """
+    return _SPECIAL.sub(lambda found: _ESCAPES.get(found[0], _REPLACEMENT), text)
 
 
 class Document:
