@@ -291,6 +291,12 @@ class TestBadInput:
             answer = await http.request("DELETE", "/v1/notes/note_1", json={"id": "note_2"})
         assert answer.json()["code"] == "web.unexpected-body"
 
+    @pytest.mark.parametrize(("method", "url"), [("GET", "/v1/notes/{}"), ("POST", "/v1/notes/{}/burn")])
+    async def test_a_bad_path_field_is_named(self, door, method, url):
+        async with door.client() as http:
+            answer = await http.request(method, url.format("x" * 41))
+        assert answer.status_code == 400 and answer.json()["detail"].endswith("at `$.id`")
+
     async def test_a_path_field_repeated_in_the_body(self, door):
         async with door.client() as http:
             answer = await http.post("/v1/notes/note_1/burn", json={"id": "note_2"})

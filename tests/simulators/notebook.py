@@ -4,7 +4,7 @@ It keeps notes in a real database, so that entries and changes commit together a
 """
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -46,7 +46,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 class Named(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One note."""
 
-    id: str
+    id: Annotated[str, msgspec.Meta(max_length=40)]
 
 
 class ListNotes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

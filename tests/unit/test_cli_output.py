@@ -49,6 +49,12 @@ def test_a_record_is_a_card_of_what_it_holds():
     )
 
 
+def test_a_pipe_gets_no_trailing_blanks(capsys):
+    Terminal().show(rendered(Notes, {"notes": [{"id": "a", "text": "b"}, {"id": "longer", "text": "c"}]}))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4 and lines == [line.rstrip() for line in lines]
+
+
 def test_text_from_outside_is_shown_and_never_obeyed():
     assert "[red]x[/red]" in shown(Note, {"id": "a", "text": "[red]x[/red]", "tags": []})
 

@@ -99,7 +99,11 @@ def _query_document(spec: OperationSpec, query: Iterable[tuple[str, str]]) -> di
 
 def _typed_path(spec: OperationSpec, path: Mapping[str, str]) -> dict[str, Any]:
     types = {field.encode_name: field.type for field in msgspec.structs.fields(spec.request)}
-    return {
-        name: codec.to_builtins(codec.from_builtins(text, types[name], strict=False), types[name])
-        for name, text in path.items()
-    }
+    return {name: _typed(name, text, types[name]) for name, text in path.items()}
+
+
+def _typed(name: str, text: str, type_: Any) -> Any:
+    try:
+        return codec.to_builtins(codec.from_builtins(text, type_, strict=False), type_)
+    except Invalid as error:
+        raise Invalid(f"{error.message} - at `$.{name}`", code=error.code, hint=error.hint) from error

@@ -184,7 +184,7 @@ def _card(types: Mapping[str, Any], document: Mapping[str, Any]) -> Table:
     return grid(
         (name.replace("_", " "), _value(type_, document[name]))
         for name, type_ in types.items()
-        if document.get(name) not in (None, "", [], {})
+        if not _is_empty(document.get(name))
     )
 
 
@@ -195,16 +195,20 @@ def _value(type_: Any, value: Any) -> RenderableType:
 
 def _cell(type_: Any, value: Any) -> Text:
     kind = plain(type_)
-    if value is None or value in ("", [], {}):
+    if _is_empty(value):
         return Text("")
     if kind is Secret:
         return Text(str(value), "bold yellow")
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         inner = get_args(kind)[0] if get_args(kind) else Any
         return Text("\n").join(_cell(inner, item) for item in value)
     if isinstance(value, dict):
         return Text(", ".join(f"{key}={_cell(Any, item).plain}" for key, item in value.items()))
     return _scalar(kind, value)
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value in ("", [], (), {})
 
 
 def _scalar(kind: Any, value: Any) -> Text:

@@ -25,8 +25,12 @@ class Terminal:
     def __init__(self, *, json: bool = False, french: bool = False) -> None:
         self.json = json
         self.french = french
-        self.out = Console(file=sys.stdout, width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, emoji=False)
-        self.err = Console(file=sys.stderr, width=None if sys.stderr.isatty() else PIPE_WIDTH, highlight=False, emoji=False)
+        self.out = Console(
+            file=sys.stdout, width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, emoji=False
+        )
+        self.err = Console(
+            file=sys.stderr, width=None if sys.stderr.isatty() else PIPE_WIDTH, highlight=False, emoji=False
+        )
 
     def say(self, key: str) -> str:
         """The text for a key in the user's language."""
@@ -37,8 +41,14 @@ class Terminal:
         click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
     def show(self, thing: RenderableType) -> None:
-        """A result for people."""
-        self.out.print(thing)
+        """A result for people; without the blanks that fill a terminal's lines where it goes to a file."""
+        if self.out.is_terminal:
+            self.out.print(thing)
+            return
+        with self.out.capture() as captured:
+            self.out.print(thing)
+        for line in captured.get().splitlines():
+            click.echo(line.rstrip())
 
     def note(self, text: str | Text) -> None:
         """Something beside the result."""
@@ -72,7 +82,7 @@ class Terminal:
     def progress(self) -> Progress:
         """A bar for long work, gone once it is done. On stderr, and not for programs."""
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        return Progress(*columns, console=self.err, transient=True, disable=self.json)
+        return Progress(*columns, console=self.err, transient=True, disable=self.json or not self.err.is_terminal)
 
     def ask(self, key: str) -> str:
         """A line from the person at the keyboard. Prompts go to stderr, so that stdout stays a result."""
