@@ -15,7 +15,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -107,8 +107,11 @@ class Migration:
 
 @dataclass(slots=True)
 class _Job:
+    """`future` belongs to `loop`, or (loop None) to whatever thread waits for it."""
+
     work: Callable[[Transaction], tuple[Any, Entry | None]]
-    future: "Future[Any]"
+    future: "asyncio.Future[Any] | Future[Any]"
+    loop: asyncio.AbstractEventLoop | None
 
 
 class Database:
@@ -162,29 +165,24 @@ class Database:
         `work` runs on the writer thread and may run again if its batch has to be split: it must depend on nothing
         but its arguments. Raises what `work` raises (nothing is then stored), or Unavailable if the disk refuses.
         """
-        return await asyncio.wrap_future(self.submit(work))
+        return await self._enqueue(_recorded(work))
 
     def submit(self, work: Callable[[Transaction], Recorded[T]]) -> "Future[T]":
         """`write` for callers without an event loop."""
-
-        def recorded(tx: Transaction) -> tuple[T, Entry]:
-            outcome = work(tx)
-            return outcome.value, outcome.entry
-
-        return self._enqueue(recorded)
+        return self._enqueue_from_thread(_recorded(work))
 
     async def record(self, entry: Entry) -> None:
         """Make an entry durable on its own: reads before their first byte leaves, refusals, failures."""
-        await asyncio.wrap_future(self._enqueue(lambda tx: (None, entry)))
+        await self._enqueue(lambda tx: (None, entry))
 
     async def bookkeep(self, reason: Bookkeeping, work: Callable[[Transaction], T]) -> T:
         """A durable write without an entry, for one of the listed reasons only."""
         assert isinstance(reason, Bookkeeping)
-        return await asyncio.wrap_future(self._enqueue(lambda tx: (work(tx), None)))
+        return await self._enqueue(lambda tx: (work(tx), None))
 
     def migrate(self, migrations: Sequence[Migration]) -> list[Migration]:
         """Bring every schema forward; returns the steps taken. Raises Conflict on a file of a newer version."""
-        return self._enqueue(lambda tx: (_migrate(tx, migrations), None)).result()
+        return self._enqueue_from_thread(lambda tx: (_migrate(tx, migrations), None)).result()
 
     def close(self) -> None:
         """Finish the queued writes, fold the write-ahead log back and close every connection."""
@@ -201,12 +199,21 @@ class Database:
 
     # The writer thread
 
-    def _enqueue(self, work: Callable[[Transaction], tuple[T, Entry | None]]) -> "Future[T]":
+    def _enqueue(self, work: Callable[[Transaction], tuple[T, Entry | None]]) -> "asyncio.Future[T]":
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._put(_Job(work, future, loop))
+        return future
+
+    def _enqueue_from_thread(self, work: Callable[[Transaction], tuple[T, Entry | None]]) -> "Future[T]":
+        future: Future[T] = Future()
+        self._put(_Job(work, future, None))
+        return future
+
+    def _put(self, job: _Job) -> None:
         if self._closed:
             raise Unavailable("the database is closed", code="database.closed")
-        future: Future[T] = Future()
-        self._queue.put(_Job(work, future))
-        return future
+        self._queue.put(job)
 
     def _write_forever(self) -> None:
         while (first := self._queue.get()) is not None:
@@ -224,7 +231,7 @@ class Database:
 
         A caller who gave up before its job began is left out; from here on, giving up no longer stops the job.
         """
-        batch = [job for job in batch if job.future.running() or job.future.set_running_or_notify_cancel()]
+        batch = [job for job in batch if not job.future.cancelled()]
         if not batch:
             return
         try:
@@ -234,14 +241,8 @@ class Database:
                 for job in batch:
                     self._commit([job])
                 return
-            explained = error if isinstance(error, NexusError) else _explain(error, self.path)
-            batch[0].future.set_exception(explained)
-            return
-        for job, outcome in done:
-            if isinstance(outcome, BaseException):
-                job.future.set_exception(outcome)
-            else:
-                job.future.set_result(outcome[0])
+            done = [(batch[0], error if isinstance(error, NexusError) else _explain(error, self.path))]
+        _settle(done)
 
     def _attempt(self, batch: list[_Job]) -> list[tuple[_Job, Any]]:
         connection = self._writing
@@ -307,6 +308,37 @@ class Database:
             connection.close()
             raise _explain(error, self.path) from error
         return connection
+
+
+def _recorded(work: Callable[[Transaction], Recorded[T]]) -> Callable[[Transaction], tuple[T, Entry | None]]:
+    def run(tx: Transaction) -> tuple[T, Entry]:
+        outcome = work(tx)
+        return outcome.value, outcome.entry
+
+    return run
+
+
+def _settle(done: list[tuple[_Job, Any]]) -> None:
+    """Tell every caller; those of one event loop together, because waking it is what costs."""
+    by_loop: dict[asyncio.AbstractEventLoop | None, list[tuple[_Job, Any]]] = {}
+    for job, outcome in done:
+        by_loop.setdefault(job.loop, []).append((job, outcome))
+    for loop, settled in by_loop.items():
+        if loop is None:
+            _tell(settled)
+            continue
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_tell, settled)
+
+
+def _tell(settled: list[tuple[_Job, Any]]) -> None:
+    for job, outcome in settled:
+        if job.future.cancelled():
+            continue
+        if isinstance(outcome, BaseException):
+            job.future.set_exception(outcome)
+        else:
+            job.future.set_result(outcome[0])
 
 
 _VERSIONS = """
