@@ -31,8 +31,10 @@ class Message(msgspec.Struct, frozen=True):
 class Body:
     """The plaintext of a read. `first` is opened before anybody hears of success; errors after it are recorded."""
 
+    __slots__ = ("_failed", "_first", "_rest")
+
     def __init__(
-        self, first: bytes, rest: AsyncGenerator[bytes, None], failed: Callable[[NexusError], Awaitable[None]]
+        self, first: bytes, rest: AsyncGenerator[bytes, None] | None, failed: Callable[[NexusError], Awaitable[None]]
     ) -> None:
         self._first: bytes | None = first
         self._rest = rest
@@ -45,6 +47,8 @@ class Body:
         first, self._first = self._first, None
         if first:
             return first
+        if self._rest is None:
+            raise StopAsyncIteration
         try:
             return await anext(self._rest)
         except NexusError as error:
@@ -53,7 +57,8 @@ class Body:
 
     async def aclose(self) -> None:
         """Give files back early; harmless at the end."""
-        await self._rest.aclose()
+        if self._rest is not None:
+            await self._rest.aclose()
 
 
 def open_inline(sealed: bytes, key: bytes, aad: bytes, size: int) -> bytes:
@@ -65,12 +70,6 @@ def open_inline(sealed: bytes, key: bytes, aad: bytes, size: int) -> bytes:
     if len(plaintext) != size:
         raise damaged("the length of an object")
     return plaintext
-
-
-async def inline_chunks(plaintext: bytes, first: int, length: int) -> AsyncGenerator[bytes, None]:
-    """A range of what is in memory already."""
-    if length:
-        yield plaintext[first : first + length]
 
 
 async def chunks(

@@ -41,6 +41,7 @@ from nexus.objects.model import (
 )
 from nexus.objects.sealing import (
     BODY,
+    INLINE,
     KEY,
     PART,
     BucketKey,
@@ -65,11 +66,8 @@ class Opened:
     key: ObjectKey
     facts: Facts
     sealed_body: bytes | None
-
-    @property
-    def place(self) -> Place:
-        """Where everything of this version is bound to."""
-        return Place(self.bucket.id, self.row.key, self.row.id)
+    place: Place
+    """Where everything of this version is bound to."""
 
     @property
     def info(self) -> ObjectInfo:
@@ -85,6 +83,11 @@ class Opened:
     def public_version_id(self) -> str | None:
         """Its version id, None if its bucket was never versioned."""
         return None if self.bucket.versioning is Versioning.OFF else self.row.version_id
+
+    def inline(self) -> bytes:
+        """The plaintext of a body that is kept in the database. Raises Damaged."""
+        sealed, aad = self.sealed_body or b"", self.place.bind(BODY)
+        return content.open_inline(sealed, self.key.content, aad, self.facts.size)
 
     def pieces(self) -> tuple[Piece, ...]:
         """The manifest of an object made of parts. Raises Damaged."""
@@ -178,23 +181,28 @@ class Reading:
             row.content,
         ):
             raise damaged("the row of an object")
-        return Opened(ref.bucket, row, bucket_key, key, facts, sealed_body)
+        return Opened(ref.bucket, row, bucket_key, key, facts, sealed_body, place)
 
     async def read(self, op: Operation, ref: ObjectRef, opened: Opened, first: int, length: int) -> ObjectRead:
         """Steps 5 to 7, for a range that lies inside the object."""
-        chunks = self._chunks(opened, first, length)
+        rest: AsyncGenerator[bytes, None] | None = None
+        if opened.facts.content == INLINE:
+            head = opened.inline()[first : first + length]
+        else:
+            rest = self._chunks(opened, first, length)
+            head = await anext(rest, b"")
         try:
-            head = await anext(chunks, b"")
             await self.record(op, ref, opened, {"first": first, "length": length})
         except BaseException:
-            await chunks.aclose()
+            if rest is not None:
+                await rest.aclose()
             raise
 
         async def failed(error: NexusError) -> None:
             entry = op.failed(_action(ref), ref.bucket.resource, **_details(opened), code=error.code)
             await self._database.record(entry)
 
-        return ObjectRead(opened.info, first, length, Body(head, chunks, failed))
+        return ObjectRead(opened.info, first, length, Body(head, rest, failed))
 
     async def record(self, op: Operation, ref: ObjectRef, opened: Opened, details: Mapping[str, Detail]) -> None:
         """Step 6."""
@@ -212,13 +220,9 @@ class Reading:
         return found
 
     def _chunks(self, opened: Opened, first: int, length: int) -> AsyncGenerator[bytes, None]:
-        facts, key, place = opened.facts, opened.key.content, opened.place
-        kind, _, name = facts.content.partition(":")
-        if kind == "inline":
-            plaintext = content.open_inline(opened.sealed_body or b"", key, place.bind(BODY), facts.size)
-            return content.inline_chunks(plaintext, first, length)
+        kind, _, name = opened.facts.content.partition(":")
         if kind == "blob":
-            messages = [Message(name, key, place.bind(BODY), facts.size)]
+            messages = [Message(name, opened.key.content, opened.place.bind(BODY), opened.facts.size)]
         else:
             messages = [_part_message(opened, name, piece) for piece in opened.pieces()]
         return content.chunks(self._blobs, opened.bucket_key, messages, first, length)

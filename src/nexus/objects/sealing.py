@@ -37,30 +37,34 @@ _NONCE: Final = 12
 _TAG: Final = 16
 
 
-class Place:
-    """Where something belongs. Each method gives the associated data of one kind of thing at this place."""
-
-    __slots__ = ("_fields",)
-
-    def __init__(self, *fields: str) -> None:
-        self._fields = b"".join(_field(field.encode()) for field in fields)
-
-    def bind(self, what: bytes) -> bytes:
-        """Domain, kind of thing and fields, each behind its length: no two places share an encoding."""
-        return b"".join((_field(DOMAIN), _field(what), self._fields))
-
-
 def _field(value: bytes) -> bytes:
     return len(value).to_bytes(4, "big") + value
 
 
-KEY: Final = b"object-key"
-FACTS: Final = b"facts"
-BODY: Final = b"body"
-MANIFEST: Final = b"manifest"
-PART: Final = b"part"
-UPLOAD_KEY: Final = b"upload-key"
-UPLOAD_FACTS: Final = b"upload-facts"
+def _kind(name: bytes) -> bytes:
+    return _field(DOMAIN) + _field(name)
+
+
+KEY: Final = _kind(b"object-key")
+FACTS: Final = _kind(b"facts")
+BODY: Final = _kind(b"body")
+MANIFEST: Final = _kind(b"manifest")
+PART: Final = _kind(b"part")
+UPLOAD_KEY: Final = _kind(b"upload-key")
+UPLOAD_FACTS: Final = _kind(b"upload-facts")
+
+
+class Place:
+    """Where something belongs: ids and names, the outermost first."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, *fields: str) -> None:
+        self._fields = b"".join([_field(field.encode()) for field in fields])
+
+    def bind(self, kind: bytes) -> bytes:
+        """Associated data of one kind of thing here. Every field stands behind its length: no two places look alike."""
+        return kind + self._fields
 
 
 class ObjectKey:
@@ -140,6 +144,10 @@ class BucketKey:
             return ObjectKey(Secret(cipher.open(wrapped[1:], aad)))
         except Damaged:
             raise damaged("the key of an object") from None
+
+
+INLINE: Final = "inline"
+"""`Facts.content` of a body that is kept in the database."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -42,7 +42,7 @@ from nexus.objects.model import (
 )
 from nexus.objects.reading import Opened, Reading
 from nexus.objects.receiving import Intake
-from nexus.objects.sealing import BODY, SEGMENTS, Facts, ObjectKey, Place
+from nexus.objects.sealing import BODY, INLINE, SEGMENTS, Facts, ObjectKey, Place
 from nexus.objects.store import versions
 
 WRITE: Final = "objects.object.write"
@@ -152,7 +152,7 @@ class Writing:
                 size=known.size,
                 etag=new.etag or etag_of(known.md5),
                 modified_at=self._clock.now(),
-                content="inline" if inline is not None else f"blob:{blob_id}",
+                content=INLINE if inline is not None else f"blob:{blob_id}",
                 part_count=0,
                 metadata=new.metadata,
                 checksums=checksums,

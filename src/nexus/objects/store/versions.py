@@ -10,6 +10,7 @@ import msgspec
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Database, Transaction
 from nexus.objects.model import NULL_VERSION, Bucket, ObjectVersion
+from nexus.objects.sealing import INLINE
 
 
 class VersionRow(msgspec.Struct, frozen=True):
@@ -40,7 +41,7 @@ class VersionRow(msgspec.Struct, frozen=True):
         """Where its bytes are; sealed in the facts too, so that the row cannot be pointed elsewhere."""
         if self.upload is not None:
             return f"parts:{self.upload}"
-        return "inline" if self.blob is None else f"blob:{self.blob}"
+        return INLINE if self.blob is None else f"blob:{self.blob}"
 
     @property
     def shown(self) -> ObjectVersion:
@@ -60,37 +61,36 @@ _VERSION: Final = (
     "key, ordinal, id, latest, marker, unversioned, size, etag, modified_at,"
     " blob, upload, body, sealed_key, sealed_facts"
 )
-_TOP: Final = f"SELECT {_VERSION} FROM objects_version WHERE bucket = ? AND key = ? ORDER BY ordinal DESC LIMIT 1"
-_NAMED: Final = f"SELECT {_VERSION} FROM objects_version WHERE id = ? AND bucket = ? AND key = ? AND unversioned = 0"
-_UNVERSIONED: Final = (
-    f"SELECT {_VERSION} FROM objects_version WHERE bucket = ? AND key = ? AND unversioned = 1"
-    " ORDER BY ordinal DESC LIMIT 1"
-)
-_OF_UPLOAD: Final = f"SELECT {_VERSION} FROM objects_version WHERE upload = ? AND bucket = ? AND key = ?"
-_BODY: Final = "SELECT sealed FROM objects_body WHERE number = ?"
+_WITH_BODY: Final = f"SELECT {_VERSION}, sealed FROM objects_version LEFT JOIN objects_body ON number = body"
+_ALONE: Final = f"SELECT {_VERSION} FROM objects_version"
+_TOP: Final = " WHERE bucket = ? AND key = ? ORDER BY ordinal DESC LIMIT 1"
+_NAMED: Final = " WHERE id = ? AND bucket = ? AND key = ? AND unversioned = 0"
+_UNVERSIONED: Final = " WHERE bucket = ? AND key = ? AND unversioned = 1 ORDER BY ordinal DESC LIMIT 1"
+_OF_UPLOAD: Final = " WHERE upload = ? AND bucket = ? AND key = ?"
 
 
 def top(tx: Transaction, bucket: Bucket, key: str) -> VersionRow | None:
     """The newest version of a key, delete markers included."""
-    row = tx.one(_TOP, (bucket.number, key))
+    row = tx.one(_ALONE + _TOP, (bucket.number, key))
     return VersionRow(*row) if row else None
 
 
 def unversioned(tx: Transaction, bucket: Bucket, key: str) -> VersionRow | None:
     """The version of a key that was written while versioning was off or suspended."""
-    row = tx.one(_UNVERSIONED, (bucket.number, key))
+    row = tx.one(_ALONE + _UNVERSIONED, (bucket.number, key))
     return VersionRow(*row) if row else None
 
 
 def version(tx: Transaction, bucket: Bucket, key: str, version_id: str | None) -> VersionRow | None:
     """A version by the name that clients use; the newest one for None."""
-    row = tx.one(*_selection(bucket, key, version_id))
+    which, parameters = _selection(bucket, key, version_id)
+    row = tx.one(_ALONE + which, parameters)
     return VersionRow(*row) if row else None
 
 
 def version_of_upload(tx: Transaction, bucket: Bucket, key: str, upload_id: str) -> VersionRow | None:
     """The version that an upload became."""
-    row = tx.one(_OF_UPLOAD, (upload_id, bucket.number, key))
+    row = tx.one(_ALONE + _OF_UPLOAD, (upload_id, bucket.number, key))
     return VersionRow(*row) if row else None
 
 
@@ -98,14 +98,9 @@ def find_version(
     database: Database, bucket: Bucket, key: str, version_id: str | None
 ) -> tuple[VersionRow, bytes | None] | None:
     """`version` as of now, with its inline body or manifest."""
-    sql, parameters = _selection(bucket, key, version_id)
-    with database.read() as tx:
-        row = tx.one(sql, parameters)
-        if row is None:
-            return None
-        found = VersionRow(*row)
-        body = tx.one(_BODY, (found.body,)) if found.body is not None else None
-    return found, body[0] if body else None
+    which, parameters = _selection(bucket, key, version_id)
+    row = database.peek(_WITH_BODY + which, parameters)
+    return (VersionRow(*row[:-1]), row[-1]) if row else None
 
 
 def _selection(bucket: Bucket, key: str, version_id: str | None) -> tuple[str, tuple[str | int, ...]]:
