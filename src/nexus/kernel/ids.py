@@ -3,23 +3,20 @@
 The body is a UUIDv7 (RFC 9562): ids sort by creation time, carry 74 random bits and reveal nothing else.
 """
 
-import secrets
+import os
 import time
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 BODY_LENGTH = 26
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_SHIFTS = range(120, -1, -10)
 
 
 def new_id(prefix: str, *, unix_ms: int | None = None) -> str:
     """A fresh id such as `per_01jd3…`; `unix_ms` fixes the time part (tests, replays)."""
     stamp = time.time_ns() // 1_000_000 if unix_ms is None else unix_ms
-    value = (
-        ((stamp & (1 << 48) - 1) << 80)
-        | (0x7 << 76)
-        | (secrets.randbits(12) << 64)
-        | (0b10 << 62)
-        | secrets.randbits(62)
-    )
+    noise = int.from_bytes(os.urandom(10), "big")
+    value = ((stamp & (1 << 48) - 1) << 80) | (0x7 << 76) | (noise >> 68 << 64) | (0b10 << 62) | (noise & (1 << 62) - 1)
     return f"{prefix}_{_encode(value)}"
 
 
@@ -30,4 +27,4 @@ def is_id(text: str, prefix: str) -> bool:
 
 
 def _encode(value: int) -> str:
-    return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))
+    return "".join([_PAIRS[(value >> shift) & 1023] for shift in _SHIFTS])
