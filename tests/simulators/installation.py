@@ -50,11 +50,11 @@ class Person:
     """Somebody with a password, an authenticator, and a session over REST."""
 
     login: str
-    place: Place
+    installation: "Installation"
     id: str = ""
     authenticator: pyotp.TOTP | None = None
-    client: RestClient | None = None
     token: str = ""
+    client: RestClient | None = None
     secrets: list[str] = field(default_factory=list)
     """Everything that must never be found on the disk."""
 
@@ -63,12 +63,14 @@ class Person:
         return self.reply(_name, for_purpose=for_purpose, **request).document
 
     def reply(self, _name: str, *, for_purpose: str = "", **request: Any) -> Reply:
-        client = self.client or RestClient(self.place)
-        return client.call(operation(_name), request, purpose=for_purpose)
+        place = self.installation.place  # a restart moves the doors, and the session goes on
+        if self.client is None or self.client.place != place:
+            self.client = RestClient(place, self.token)
+        return self.client.call(operation(_name), request, purpose=for_purpose)
 
     def enrol(self, code: str) -> "Person":
         """Take the second factor and sign in. The codes of two time steps save a wait of half a minute."""
-        anonymous = RestClient(self.place)
+        anonymous = RestClient(self.installation.place)
         begun = anonymous.call(
             operation("iam.enrolment.start"), {"login": self.login, "code": code, "password": PASSWORD}
         ).document
@@ -82,17 +84,15 @@ class Person:
     def sign_in(self) -> "Person":
         assert self.authenticator is not None
         request = {"login": self.login, "password": PASSWORD, "totp": self.authenticator.now()}
-        signed_in = RestClient(self.place).call(operation("iam.session.create"), request).document
+        signed_in = RestClient(self.installation.place).call(operation("iam.session.create"), request).document
         self.id, self.token = signed_in["person"], signed_in["token"]
         self.secrets.append(self.token)
-        self.client = RestClient(self.place, self.token)
+        self.client = None
         return self
 
     def access_key(self, purpose: str = "care", identity: str = "") -> dict[str, str]:
         """An S3 access key for oneself, or for a machine of one's own."""
-        made = self.call(
-            "iam.access-key.create", identity=identity or self.id, purpose=purpose, expires_at=in_days(30)
-        )
+        made = self.call("iam.access-key.create", identity=identity or self.id, purpose=purpose, expires_at=in_days(30))
         self.secrets.append(made["secret"])
         return made
 
@@ -113,8 +113,12 @@ class Installation:
 
     def nexus(self, *arguments: str, check: bool = True, typed: str = "") -> subprocess.CompletedProcess[str]:
         """Run the `nexus` command on this data directory."""
+        return self.command(*arguments, "--data", str(self.data), check=check, typed=typed)
+
+    def command(self, *arguments: str, check: bool = True, typed: str = "") -> subprocess.CompletedProcess[str]:
+        """Run the `nexus` command."""
         done = subprocess.run(
-            [sys.executable, "-m", "nexus", *arguments, "--data", str(self.data)],
+            [sys.executable, "-m", "nexus", *arguments],
             input=typed,
             capture_output=True,
             text=True,
@@ -193,7 +197,7 @@ class Installation:
     def founder(self, login: str) -> Person:
         """A founder, enrolled at the first call."""
         if login not in self.persons:
-            self.persons[login] = Person(login, self.place).enrol(self.codes[login])
+            self.persons[login] = Person(login, self).enrol(self.codes[login])
         return self.persons[login]
 
     def person(self, login: str, role: str, scope: str) -> Person:
@@ -202,7 +206,7 @@ class Installation:
             alice, bruno = self.founder("alice"), self.founder("bruno")
             invited = alice.call("iam.person.create", login=login, name=login.title(), email=f"{login}@hub.example")
             bruno.call("iam.role.grant", identity=invited["person"], role=role, scope=scope, ends_at=in_days(90))
-            self.persons[login] = Person(login, self.place).enrol(invited["code"])
+            self.persons[login] = Person(login, self).enrol(invited["code"])
         return self.persons[login]
 
     def s3(self, key: dict[str, str], **config: Any) -> Any:

@@ -1,0 +1,57 @@
+"""Fixtures that more than one room of tests uses: real platforms, and where the sample data lie."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nexus.app import softhsm
+from nexus.app.settings import shared_data_path
+from simulators.installation import Installation
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory) -> Iterator[Installation]:
+    """A running platform with the software keystore; shared, so leave it running and unsealed."""
+    yield from _running(Installation(tmp_path_factory.mktemp("nx")))
+
+
+@pytest.fixture(scope="session")
+def hsm_platform(tmp_path_factory) -> Iterator[Installation]:
+    """A running platform whose keys live in a SoftHSM token; shared."""
+    if not softhsm.available():
+        pytest.skip("SoftHSM is not installed (Debian package softhsm2)")
+    yield from _running(Installation(tmp_path_factory.mktemp("hsm")), "--provider", "pkcs11")
+
+
+@pytest.fixture(scope="module")
+def own_platform(tmp_path_factory) -> Iterator[Installation]:
+    """A running platform for one module of tests, which may do anything to it."""
+    yield from _running(Installation(tmp_path_factory.mktemp("own")))
+
+
+@pytest.fixture(scope="module")
+def demonstration(tmp_path_factory) -> Iterator[Installation]:
+    """A running platform whose keys are destroyed after a second instead of a week."""
+    installation = Installation(tmp_path_factory.mktemp("demo"), demo_destruction_seconds=1)
+    yield from _running(installation, "--demonstration")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Public data sets for tests: `../shared/data`, or what NEXUS_SHARED_DATA names."""
+    folder = shared_data_path() or ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no sample data: NEXUS_SHARED_DATA may name them, {folder.name} is not beside the repository")
+    return folder
+
+
+def _running(installation: Installation, *options: str) -> Iterator[Installation]:
+    try:
+        installation.found(*options).up()
+        yield installation
+        installation.down()
+    finally:
+        installation.destroy()
