@@ -8,13 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from nexus.kernel.clock import Instant, parse_rfc3339, rfc3339
 from nexus.kernel.errors import Invalid
 from nexus.kernel.secret import Secret
+
+LAST_INSTANT: Final = parse_rfc3339("9999-12-31T23:59:59.999999Z")
+"""The last moment that RFC 3339 can write in UTC."""
 
 Leaf = Callable[[Any, str], Any]
 """Converts one time; the text is its place in the document (`$.until`)."""
@@ -92,11 +95,19 @@ def _to_text(value: Any, path: str) -> Any:
 
 def _to_instant(value: Any, path: str) -> Any:
     try:
-        return parse_rfc3339(value)
+        instant = parse_rfc3339(value)
     except (ValueError, TypeError, OverflowError) as error:
-        raise Invalid(
-            f"Expected a time with its offset, such as 2026-11-23T04:18:01Z - at `{path}`", code="web.invalid-request"
-        ) from error
+        raise _no_time(path) from error
+    if not 0 <= instant <= LAST_INSTANT:
+        raise _no_time(path)
+    return instant
+
+
+def _no_time(path: str) -> Invalid:
+    return Invalid(
+        f"Expected a time from 1970 to 9999 with its offset, such as 2026-11-23T04:18:01Z - at `{path}`",
+        code="web.invalid-request",
+    )
 
 
 @cache
