@@ -137,6 +137,12 @@ def test_failures_have_their_exit_code_and_say_what_to_do(signed_in, arguments, 
     assert (got, out) == (code, "") and said in err and "Traceback" not in err
 
 
+def test_with_json_every_error_is_one_json_line_on_stderr(signed_in):
+    for arguments, code in ((("note", "create"), "cli.usage"), (("note", "read", "note_404"), "note.unknown")):
+        _, out, err = signed_in(*arguments, "--json")
+        assert out == "" and json.loads(err)["code"] == code
+
+
 def test_nothing_answers_is_unavailable(nexus, monkeypatch):
     monkeypatch.setenv("NEXUS_TOKEN", "token-machine")
     code, _, err = nexus("whoami", "--url", "https://127.0.0.1:9")

@@ -14,7 +14,7 @@ from nexus.app.cli.options import terminal
 from nexus.app.cli.rest_client import Refused
 from nexus.app.cli.terminal import Terminal
 from nexus.app.settings import client_settings
-from nexus.kernel.errors import NexusError
+from nexus.kernel.errors import Invalid, NexusError
 
 SERVICES: Mapping[str, tuple[str, str]] = {
     "audit": ("The audit log: search, prove, verify", "Le journal de traçabilité : chercher, prouver, vérifier"),
@@ -77,7 +77,10 @@ def run(arguments: Sequence[str], command: click.Command = root) -> int:
         screen.error(refused.error, refused.operation)
         return exit_code_of(refused.error)
     except click.ClickException as error:
-        error.show()
+        if screen.json:
+            screen.error(Invalid(error.format_message(), code="cli.usage"))
+        else:
+            error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         screen.note(screen.say("stopped"))
