@@ -4,9 +4,11 @@ A credential works while it has not ended, was not revoked, and its identity and
 active. All reasons for a refusal give the same answer.
 """
 
+from collections import OrderedDict
 from hashlib import sha256
 
 from nexus.iam import tokens
+from nexus.iam.memory import remember
 from nexus.iam.model import SESSION_IDLE, AccessKey, IdentityKind, Session
 from nexus.iam.sealing import Sealing
 from nexus.iam.store import credentials, identities
@@ -33,7 +35,7 @@ class Authenticator:
         self._db = db
         self._clock = clock
         self._sealing = Sealing(sealing_key)
-        self._keys: dict[str, tuple[int, AccessKey]] = {}
+        self._keys: OrderedDict[str, tuple[int, AccessKey]] = OrderedDict()
 
     async def session(self, token: str, origin: str, client: str) -> Actor:
         """The actor behind a session token or a service token. Raises Unauthenticated, the same for every reason.
@@ -64,7 +66,7 @@ class Authenticator:
         known = self._keys.get(access_key_id)
         if known is None or known[0] != version:
             known = (version, self._open_access_key(access_key_id))
-            self._remember(access_key_id, known)
+            remember(self._keys, access_key_id, known, MAX_KNOWN_KEYS)
         if self._clock.now() >= known[1].expires_at:
             raise _unknown_key()
         return known[1]
@@ -90,11 +92,6 @@ class Authenticator:
             raise _unknown_key()
         secret = self._sealing.open(found.secret_sealed, "access-key", found.id)
         return AccessKey(found.id, secret, actor_of(bearer), found.purpose, found.expires_at)
-
-    def _remember(self, access_key_id: str, opened: tuple[int, AccessKey]) -> None:
-        while len(self._keys) >= MAX_KNOWN_KEYS:
-            self._keys.pop(next(iter(self._keys)), None)
-        self._keys[access_key_id] = opened
 
     def _service_token(self, token: str) -> Actor:
         row = self._db.peek(credentials.BEARER_OF_TOKEN, (tokens.fingerprint(token),))

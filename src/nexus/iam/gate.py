@@ -10,22 +10,25 @@ A decision is made in numbered steps:
 4. Cedar decides. Whatever is not permitted is denied; whatever is odd (an unknown action, purpose or attribute) too.
 """
 
+from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from nexus.iam.actions import ACTIONS
 from nexus.iam.decisions import NO, Circumstances, Decision, Policy, Principal
-from nexus.iam.model import Grant, Identity, IdentityState, Purpose, Role
+from nexus.iam.memory import remember
+from nexus.iam.model import Purpose, Role
 from nexus.iam.rules import facts_of
 from nexus.iam.store import identities
 from nexus.kernel.clock import Clock, Instant
-from nexus.kernel.database import Database, Transaction
+from nexus.kernel.database import Database, Row, Transaction
 from nexus.kernel.errors import Denied, Unavailable
 from nexus.kernel.operation import Actor, ActorKind, Operation, Resource
 
 MAX_DECISIONS = 65_536
 """Decisions remembered in a process."""
-MAX_STANDINGS = 8_192
+MAX_CLAIMS = 8_192
 """Identities remembered in a process."""
 ALWAYS = Instant(2**62)
 NEVER = Instant(0)
@@ -34,7 +37,7 @@ _TYPES = {ActorKind.PERSON: "Person", ActorKind.MACHINE: "Machine"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
+class _Claim:
     """What an identity may claim from `since` until just before `until`, as of one version of all rights.
 
     `principal` is None for an identity that is not active.
@@ -67,8 +70,8 @@ class Gate:
         self._clock = clock
         self._max_decisions = max_decisions
         self._policy = policy or Policy.shipped()
-        self._decisions: dict[tuple[Any, ...], tuple[int, Instant, Instant, bool]] = {}
-        self._standings: dict[tuple[str, ActorKind], _Standing] = {}
+        self._decisions: OrderedDict[tuple[Any, ...], tuple[int, Instant, Instant, bool]] = OrderedDict()
+        self._claims: OrderedDict[tuple[str, ActorKind], _Claim] = OrderedDict()
 
     def check(self, op: Operation, action: str, resource: Resource) -> None:
         """Return if `op.actor` may do `action` on `resource` for `op.purpose` now; raise Denied otherwise.
@@ -108,8 +111,9 @@ class Gate:
     def permits_in(self, tx: Transaction, question: Question) -> bool:
         """`permits` as of a transaction under way."""
         try:
-            standing = _read(tx, question.actor, self._clock.now())
-            return self._answer(standing, question).allowed
+            now = self._clock.now()
+            row = tx.one(identities.READ_STANDING, (now, question.actor.id))
+            return self._answer(_claim(row, question.actor, now), question).allowed
         except (ValueError, TypeError, KeyError, AttributeError):
             return False
 
@@ -120,33 +124,31 @@ class Gate:
     def forget(self) -> None:
         """Drop what is remembered; decisions are then made anew (measurements and tests)."""
         self._decisions.clear()
-        self._standings.clear()
+        self._claims.clear()
 
     def _version(self) -> int:
         row = self._db.peek(identities.READ_VERSION)
         if row is None:
-            raise Unavailable("the rights cannot be read", code="iam.no-version", hint="run `nexus doctor`")
+            raise _no_version()
         return int(row[0])
 
     def _decide(self, key: tuple[Any, ...], question: Question, now: Instant) -> bool:
-        standing = self._standing(question.actor, now)
+        standing = self._claim_of(question.actor, now)
         allowed = self._answer(standing, question).allowed
-        _remember(
-            self._decisions, key, (standing.version, standing.since, standing.until, allowed), self._max_decisions
-        )
+        remember(self._decisions, key, (standing.version, standing.since, standing.until, allowed), self._max_decisions)
         return allowed
 
-    def _answer(self, standing: _Standing, question: Question) -> Decision:
+    def _answer(self, claim: _Claim, question: Question) -> Decision:
         actor, action, resource, purpose = question
         known = ACTIONS[action]
-        if standing.principal is None or purpose not in _PURPOSES or resource.type not in known.resource_types:
+        if claim.principal is None or purpose not in _PURPOSES or resource.type not in known.resource_types:
             return NO
         return self._policy.decide(
-            standing.principal,
+            claim.principal,
             action,
             facts_of(resource),
             Circumstances(purpose, signed_in=actor.session is not None),
-            prepared=standing.prepared,
+            prepared=claim.prepared,
         )
 
     def _denied(self, op: Operation, action: str, resource: Resource) -> Denied:
@@ -169,54 +171,47 @@ class Gate:
         if not question.action.startswith("iam."):
             return ()
         try:
-            return self._answer(self._standing(question.actor, self._clock.now()), question).forbidden_by
+            return self._answer(self._claim_of(question.actor, self._clock.now()), question).forbidden_by
         except (ValueError, TypeError, KeyError, AttributeError):
             return ()
 
-    def _standing(self, actor: Actor, now: Instant) -> _Standing:
+    def _claim_of(self, actor: Actor, now: Instant) -> _Claim:
+        """The identity's claim: remembered, ready for many decisions from its second use on, or read anew."""
         key = (actor.id, actor.kind)
-        known = self._standings.get(key)
-        if known is not None and known.version == self._version() and known.since <= now < known.until:
+        known = self._claims.get(key)
+        if known is None or known.version != self._version() or not known.since <= now < known.until:
+            known = _claim(self._db.peek(identities.READ_STANDING, (now, actor.id)), actor, now)
+        elif known.prepared is None and known.principal is not None:
+            known = replace(known, prepared=self._policy.prepare(known.principal))
+        else:
             return known
-        with self._db.read() as tx:
-            standing = _read(tx, actor, now)
-        if standing.principal is not None:
-            standing = replace(standing, prepared=self._policy.prepare(standing.principal))
-        _remember(self._standings, key, standing, MAX_STANDINGS)
-        return standing
+        remember(self._claims, key, known, MAX_CLAIMS)
+        return known
 
 
-def principal_of(identity: Identity, grants: list[Grant], now: Instant) -> Principal:
-    """An active identity with the rights that it holds now."""
-    rights: dict[Role, frozenset[str]] = {}
-    for grant in grants:
-        if grant.starts_at <= now < grant.ends_at:
-            rights[grant.role] = rights.get(grant.role, frozenset()) | {grant.scope}
-    return Principal(identity.id, _TYPES[ActorKind(identity.kind.value)], identity.person, rights)
+def _claim(row: Row | None, actor: Actor, now: Instant) -> _Claim:
+    """What an identity may claim. Raises Unavailable if the rights are not there."""
+    if row is None:
+        raise _no_version()
+    standing = identities.standing_of(row)
+    if not standing.active or standing.kind is None or standing.kind.value != actor.kind.value:
+        return _Claim(standing.version, NEVER, ALWAYS, None)
+    edges = [edge for _, _, starts_at, ends_at in standing.grants for edge in (starts_at, ends_at)]
+    since = max((edge for edge in edges if edge <= now), default=NEVER)
+    until = min((edge for edge in edges if edge > now), default=ALWAYS)
+    rights = rights_at(standing.grants, now)
+    principal = Principal(actor.id, _TYPES[actor.kind], standing.person, rights)
+    return _Claim(standing.version, Instant(since), Instant(until), principal)
 
 
-def _read(tx: Transaction, actor: Actor, now: Instant) -> _Standing:
-    """One snapshot: version, identity, the person who answers for it, grants."""
-    version = identities.version(tx)
-    identity = identities.identity(tx, actor.id)
-    if identity is None or identity.kind.value != actor.kind.value or not _active(tx, identity):
-        return _Standing(version, NEVER, ALWAYS, None)
-    grants = identities.grants_of(tx, identity.id, now)
-    boundaries = [edge for grant in grants for edge in (grant.starts_at, grant.ends_at)]
-    since = max((edge for edge in boundaries if edge <= now), default=NEVER)
-    until = min((edge for edge in boundaries if edge > now), default=ALWAYS)
-    return _Standing(version, since, until, principal_of(identity, grants, now))
+def rights_at(grants: Iterable[tuple[str, str, int, int]], now: Instant) -> dict[Role, frozenset[str]]:
+    """The scopes held now, by role: grants outside their period do not count."""
+    scopes: dict[str, list[str]] = {}
+    for role, scope, starts_at, ends_at in grants:
+        if starts_at <= now < ends_at:
+            scopes.setdefault(role, []).append(scope)
+    return {Role(role): frozenset(held) for role, held in scopes.items()}
 
 
-def _active(tx: Transaction, identity: Identity) -> bool:
-    """Whether an identity is active, and so is the person who answers for it."""
-    answering = identity if identity.person == identity.id else identities.identity(tx, identity.person)
-    return identity.state is IdentityState.ACTIVE and answering is not None and answering.state is IdentityState.ACTIVE
-
-
-def _remember(memory: dict[Any, Any], key: Any, value: Any, limit: int) -> None:
-    """Keep the newest `limit` values."""
-    memory.pop(key, None)
-    while len(memory) >= limit:
-        memory.pop(next(iter(memory)), None)
-    memory[key] = value
+def _no_version() -> Unavailable:
+    return Unavailable("the rights cannot be read", code="iam.no-version", hint="run `nexus doctor`")

@@ -5,6 +5,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from nexus.iam.model import Grant, Identity, IdentityKind, IdentityState, Machine, Person, Role
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Row, Transaction
@@ -13,13 +15,7 @@ _IDENTITY = "id, kind, name, state, person, created_by, created_at"
 _PERSON = "i.id, p.login, i.name, p.email, i.state, i.created_by, i.created_at"
 _GRANT = "id, identity, role, scope, starts_at, ends_at, granted_by"
 READ_VERSION = "SELECT version FROM iam_version"
-
-
-def version(tx: Transaction) -> int:
-    """The version of all rights; every change of an identity, a grant or an access key moves it."""
-    row = tx.one(READ_VERSION)
-    assert row is not None
-    return int(row[0])
+"""The version of all rights: every change of an identity, a grant or an access key moves it."""
 
 
 def any_person(tx: Transaction) -> bool:
@@ -45,6 +41,39 @@ def set_state(tx: Transaction, identity_id: str, state: IdentityState) -> None:
 def machines_of(tx: Transaction, person: str) -> list[str]:
     rows = tx.all("SELECT id FROM iam_identity WHERE person = ? AND kind = 'machine' AND state <> 'deleted'", (person,))
     return [machine for (machine,) in rows]
+
+
+# What a decision needs, in one statement (and so in one snapshot)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An identity as a decision sees it. `active` is false as soon as the person who answers for it is not."""
+
+    version: int
+    kind: IdentityKind | None
+    person: str
+    active: bool
+    grants: Sequence[tuple[str, str, int, int]]
+    """Role, scope, start and end of each grant that holds now or will hold."""
+
+
+_HELD = msgspec.json.Decoder(list[tuple[str, str, int, int]])
+
+READ_STANDING = (
+    "SELECT v.version, i.kind, i.person, i.state, o.state,"
+    " (SELECT json_group_array(json_array(g.role, g.scope, g.starts_at, g.ends_at)) FROM iam_grant g"
+    " WHERE g.identity = i.id AND g.revoked_at IS NULL AND g.ends_at > ?)"
+    " FROM iam_version v LEFT JOIN iam_identity i ON i.id = ? LEFT JOIN iam_identity o ON o.id = i.person"
+)
+"""Parameters: now, id of the identity."""
+
+
+def standing_of(row: Row) -> Standing:
+    """The row of `READ_STANDING`."""
+    version_, kind, answering, state, person_state, grants_ = row
+    active = state == IdentityState.ACTIVE and person_state == IdentityState.ACTIVE
+    return Standing(version_, IdentityKind(kind) if kind else None, answering or "", active, _HELD.decode(grants_))
 
 
 # Persons

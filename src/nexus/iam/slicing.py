@@ -1,0 +1,98 @@
+"""Fewer policies for each decision: those that cannot take part in it are left out before Cedar is asked.
+
+Left out is only what is certain to say nothing: a policy for another action or another type, and a policy whose condition
+is false for everybody without a role that the principal does not hold. The decision stays the same (a property test
+compares it with that of all policies) and takes half the time.
+"""
+
+import json
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import cedarpy
+
+from nexus.iam.memory import remember
+
+MAX_SLICES = 4_096
+"""Sets of policies kept ready in a process."""
+
+
+class PolicyError(ValueError):
+    """The policies that ship with the program do not fit their schema: the program must not start."""
+
+
+class About(NamedTuple):
+    """What is known of a decision before its resource is looked at. `roles`: names of the roles held."""
+
+    action: str
+    principal_type: str
+    resource_type: str
+    roles: frozenset[str]
+
+
+class Slices:
+    """Cuts and keeps sets of policies."""
+
+    def __init__(self, policies: str, actions: Iterable[str], roles: Iterable[str]) -> None:
+        """Raises PolicyError on a form of scope that is not used here."""
+        self._parsed: Mapping[str, Any] = json.loads(cedarpy.policies_to_json_str(policies))
+        self._all_roles = frozenset(roles)
+        self._by_action = {action: self._concerning(action) for action in actions}
+        self._cut: OrderedDict[About, cedarpy.PolicySet] = OrderedDict()
+
+    def of(self, about: About) -> cedarpy.PolicySet | None:
+        """The policies that can take part; None for an action that does not exist."""
+        found = self._cut.get(about)
+        if found is None and about.action in self._by_action:
+            found = self._slice(about)
+            remember(self._cut, about, found, MAX_SLICES)
+        return found
+
+    def _concerning(self, action: str) -> Mapping[str, Any]:
+        policies = self._parsed["staticPolicies"].items()
+        return {key: policy for key, policy in policies if _names(policy["action"], action)}
+
+    def _slice(self, about: About) -> cedarpy.PolicySet:
+        absent = self._all_roles - about.roles
+        narrow = {"op": "==", "entity": {"type": "Action", "id": about.action}}
+        kept = {
+            key: {**policy, "action": narrow}
+            for key, policy in self._by_action[about.action].items()
+            if _fits(policy["principal"], about.principal_type)
+            and _fits(policy["resource"], about.resource_type)
+            and not any(_is_false(each["body"], absent) for each in policy["conditions"] if each["kind"] == "when")
+        }
+        return cedarpy.PolicySet.from_json_str(json.dumps({**self._parsed, "staticPolicies": kept}))
+
+
+def _names(scope: Mapping[str, Any], action: str) -> bool:
+    """Whether an action scope holds `action`. Raises PolicyError on a form not used here."""
+    match scope:
+        case {"op": "==", "entity": {"id": named}}:
+            return bool(named == action)
+        case {"op": "in", "entities": [*listed]}:
+            return any(entity["id"] == action for entity in listed)
+        case {"op": "All"}:
+            return True
+    raise PolicyError("a policy names its actions by == or by a list")
+
+
+def _fits(scope: Mapping[str, Any], type_: str) -> bool:
+    """Whether a principal or resource scope can hold an entity of this type; forms we do not read fit."""
+    match scope:
+        case {"op": "is", "entity_type": named, **rest} if "in" not in rest:
+            return bool(named == type_)
+    return True
+
+
+def _is_false(expression: Mapping[str, Any], absent: frozenset[str]) -> bool:
+    """Whether an expression is false for everybody who lacks these roles; forms we do not read are not."""
+    match expression:
+        case {"has": {"left": {"Var": "principal"}, "attr": str(attribute)}}:
+            return attribute in absent
+        case {"&&": {"left": left, "right": right}}:
+            return _is_false(left, absent) or _is_false(right, absent)
+        case {"||": {"left": left, "right": right}}:
+            return _is_false(left, absent) and _is_false(right, absent)
+    return False
