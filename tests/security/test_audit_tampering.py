@@ -5,17 +5,14 @@ key and the disk; not the log's signing keys, not the witnesses.
 """
 
 import shutil
-from contextlib import suppress
 
 import pytest
 
-from nexus.audit import offline
-from nexus.audit.export_files import write_export
-from nexus.audit.model import ErasePerson, ExportLog, LogPolicy, VerifyLog
+from nexus.audit.model import ErasePerson, LogPolicy, VerifyLog
 from nexus.audit.verification import LogVerification
 from nexus.crypto.merkle import Frontier, leaf_hash
 from nexus.kernel.database import Recorded
-from nexus.kernel.errors import Damaged, NexusError
+from nexus.kernel.errors import Damaged
 from simulators.audit_log import AuditPlatform, read_entry
 from simulators.operations import operation
 
@@ -353,45 +350,3 @@ async def test_an_epoch_key_put_in_anothers_place(log):
         " WHERE l.position = 306) WHERE id = (SELECT epoch FROM audit_leaf WHERE position = 17)"
     )
     assert ("hpke.open", 17) in await found(log)
-
-
-# A copy that was taken along
-
-
-@pytest.fixture
-async def copy(log, tmp_path):
-    page = await log.service.export_log(AUDITOR, ExportLog(opened=True))
-    write_export(tmp_path / "copy", [page])
-    return tmp_path / "copy"
-
-
-@pytest.mark.parametrize("relative", ["tile/0/000", "tile/entries/000", "tile/entries/001.p/45", "entries.ndjson"])
-async def test_any_byte_of_an_exported_copy(log, copy, relative):
-    path = copy / relative
-    whole = path.read_bytes()
-    assert offline.verify_directory(copy, log.trust).ok
-    for at in range(3, len(whole), len(whole) // 7):
-        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x01]) + whole[at + 1 :])
-        result = offline.verify_directory(copy, log.trust)
-        assert not result.ok, f"byte {at} of {relative}"
-    path.unlink()
-    assert relative == "entries.ndjson" or not offline.verify_directory(copy, log.trust).ok
-
-
-async def test_an_exported_copy_under_a_forged_signature(log, copy):
-    path = copy / "checkpoint"
-    lines = path.read_text().split("\n")
-    for at in (1, 2, 4, 5, 6):
-        changed = lines.copy()
-        changed[at] = changed[at][:-3] + ("AA=" if changed[at].endswith("=") else "111")
-        path.write_text("\n".join(changed))
-        with suppress(NexusError):
-            assert not offline.verify_directory(copy, log.trust).ok
-
-
-async def test_a_copy_that_claims_to_be_endless_is_given_up_at_once(log, copy):
-    path = copy / "checkpoint"
-    path.write_text(path.read_text().replace("\n301\n", f"\n{2**62}\n"))
-    result = offline.verify_directory(copy, log.trust)
-    assert not result.ok
-    assert result.size == 2**62

@@ -2,13 +2,14 @@
 
 import json
 
+import msgspec
 import pytest
 
 from nexus.audit import model, offline
 from nexus.audit.export_files import write_export
 from nexus.audit.model import ErasePerson, ExportLog, LogPolicy, ReadLog
 from nexus.crypto.notes import Note
-from nexus.kernel.errors import Invalid, NotFound
+from nexus.kernel.errors import Conflict, Damaged, Invalid, NotFound
 from simulators.audit_log import AUDITOR, AuditPlatform
 
 
@@ -76,6 +77,20 @@ async def test_the_logs_own_directory_is_an_export_too(log):
     await log.record(10)
     await log.checkpointer.publish()
     assert offline.verify_directory(log.data / "log", log.trust).ok
+
+
+async def test_pages_that_do_not_make_the_checkpoint_are_no_export(log, tmp_path):
+    await log.record(5)
+    await log.checkpointer.publish()
+    page = await log.service.export_log(AUDITOR, ExportLog())
+    short = msgspec.structs.replace(page, entries=page.entries[:-1])
+    with pytest.raises(Damaged):
+        write_export(tmp_path / "short", [short])
+    with pytest.raises(Damaged):
+        write_export(tmp_path / "none", [])
+    write_export(tmp_path / "whole", [page])
+    with pytest.raises(Conflict):
+        write_export(tmp_path / "whole", [page])
 
 
 async def test_an_export_that_does_not_exist_is_refused(log, tmp_path):

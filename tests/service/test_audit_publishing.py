@@ -17,6 +17,7 @@ from nexus.kernel.errors import Conflict, Damaged, Sealed
 from simulators import independent_log as c2sp
 from simulators.audit_log import AuditPlatform
 from simulators.operations import operation
+from simulators.signers import LocalSigner, log_signers, signed
 
 
 @pytest.fixture
@@ -184,6 +185,28 @@ async def test_a_witness_cannot_stop_the_platform_by_a_mere_claim(log):
     log.witnesses[1].service._store = LyingStore(10**9)
     published = await log.checkpointer.publish()
     assert "no evidence" in published.failures["w2.example"]
+
+
+async def test_a_checkpoint_that_this_log_never_signed_is_no_evidence(log):
+    await log.record(1)
+    await log.checkpointer.publish()
+    text = str(Checkpoint(log.identity.origin, 10**9, bytes(32)))
+    forged = str(signed(text, log_signers()))
+    log.witnesses[1].service.latest = lambda digest: forged
+    log.reopen()
+    assert await log.checkpointer.start() == ("w2.example",), "it counts as one that did not answer"
+
+
+async def test_a_signature_that_does_not_verify_is_never_published(log):
+    await log.checkpointer.publish()
+    before = checkpoint_file(log)
+    await log.record(1)
+    log.signers[1]._private = LocalSigner(type_=log.signers[1].key.type)._private
+    log.street.requests.clear()
+    with pytest.raises(Damaged):
+        await log.checkpointer.publish()
+    assert checkpoint_file(log) == before
+    assert log.street.requests == [], "no witness has seen it"
 
 
 async def test_old_checkpoints_are_thinned_to_one_an_hour(log):

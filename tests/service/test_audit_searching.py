@@ -123,6 +123,7 @@ async def test_filters_find_the_same_entries_with_less_work(log):
         {"until": log.clock.now()},
         {"actor": "per_3", "resource": "Object:ingress/dir-4/1019"},
         {"actor": "per_nobody"},
+        {"operation": (await log.search(actor="per_rare"))[0].content.operation},
     ]
     before = [[entry.index for entry in await log.search(**filters)] for filters in wanted]
     assert before[0] == [2 * BLOCK_ENTRIES - 499], "one entry before it configured the witnesses"

@@ -165,6 +165,29 @@ async def test_of_two_histories_at_the_same_time_one_is_cosigned(bench):
     assert {answer.text for answer in answers if answer.status_code == 409} <= {"10\n", "20\n"}
 
 
+class RemembersLate(WitnessStore):
+    """Answers once from before the last change: what a request sees that lost the race."""
+
+    stale = None
+
+    def by_origin(self, origin):
+        stale, self.stale = self.stale, None
+        return stale or super().by_origin(origin)
+
+
+async def test_whoever_loses_the_race_is_told_the_size_that_won(bench):
+    bench.store.close()
+    store = bench.store = RemembersLate(bench.path)
+    service = WitnessService(bench.keys, {ORIGIN: [s.key for s in bench.signers]}, store)
+    bench.http = httpx.AsyncClient(transport=httpx.ASGITransport(witness_app(service)), base_url="https://w1.example")
+    await bench.add(0, bench.note(5))
+    before = store.by_origin(ORIGIN)
+    await bench.add(5, bench.note(20))
+    store.stale = before
+    answer = await bench.add(5, bench.note(10))
+    assert (answer.status_code, answer.text) == (409, "20\n")
+
+
 async def test_it_does_not_know_other_logs(bench):
     assert (await bench.add(0, bench.note(3, origin="other.example"))).status_code == 404
 
