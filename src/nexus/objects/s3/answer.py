@@ -65,11 +65,11 @@ async def send_response(send: Send, response: Response, request_id: str, *, clos
     if close:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    if isinstance(body, bytes):
-        await send({"type": "http.response.body", "body": body})
+    if isinstance(body, bytes) or not length:
+        await send({"type": "http.response.body", "body": body if isinstance(body, bytes) else b""})
         return
     async with aclosing(cast("AsyncGenerator[bytes]", body)) as chunks:
         async for chunk in chunks:
+            length -= len(chunk)
             async with asyncio.timeout(STALL_TIMEOUT_S):
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+                await send({"type": "http.response.body", "body": chunk, "more_body": length > 0})

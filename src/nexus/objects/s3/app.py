@@ -14,14 +14,15 @@ Whatever raises on the way becomes one audit entry and one error document; witho
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from nexus.iam.model import Purpose
-from nexus.kernel.clock import Clock
+from nexus.kernel.clock import Clock, Instant
 from nexus.kernel.errors import Denied, NexusError, Throttled, Unauthenticated, Unavailable, anatomy
 from nexus.kernel.ids import new_id
-from nexus.kernel.operation import ANONYMOUS, PLATFORM, Detail, Entry, Operation, Resource
-from nexus.objects.s3 import errors, placement, unsupported
+from nexus.kernel.operation import ANONYMOUS, PLATFORM, Actor, Detail, Entry, Operation, Resource
+from nexus.objects.model import Bucket
+from nexus.objects.s3 import errors, unsupported
 from nexus.objects.s3.address import Address, locate
 from nexus.objects.s3.answer import refusal_response, send_response
 from nexus.objects.s3.authenticate import Authenticator, Caller
@@ -30,6 +31,7 @@ from nexus.objects.s3.endpoint import Verb, action_of, route
 from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.explain import explain
 from nexus.objects.s3.http import Receive, Request, Response, Scope, Send, client_of, expects_continue, has_body, read
+from nexus.objects.s3.placement import Placement, place
 from nexus.objects.s3.ports import AccessKeys, AuditWriter, Gate, Lease, Placements
 from nexus.objects.s3.stream import IDLE_TIMEOUT_S, BodyStream
 from nexus.objects.s3.verbs import HANDLERS
@@ -51,10 +53,18 @@ logger = logging.getLogger(__name__)
 class _Attempt:
     """How far a request came: what its entry will say if it is refused or fails."""
 
-    op: Operation
+    id: str
+    at: Instant
+    origin: str
+    client: str
+    actor: Actor = ANONYMOUS
+    purpose: str = Purpose.OPERATION
     action: str = UNREADABLE
     resource: Resource = PLATFORM
     details: dict[str, Detail] = field(default_factory=dict)
+
+    def operation(self) -> Operation:
+        return Operation(self.id, self.actor, self.purpose, self.at, self.origin, DOOR, client=self.client)
 
 
 class BrokenAnswerError(Exception):
@@ -97,16 +107,7 @@ class S3App:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         stream = BodyStream(receive, idle_s=self._body_idle_s)
-        op = Operation(
-            new_id("op"),
-            ANONYMOUS,
-            Purpose.OPERATION,
-            self._clock.now(),
-            client_of(scope),
-            DOOR,
-            client=_user_agent(scope),
-        )
-        attempt = _Attempt(op)
+        attempt = _Attempt(new_id("op"), self._clock.now(), client_of(scope), _user_agent(scope))
         try:
             response = await self._perform(scope, attempt, stream)
         except asyncio.CancelledError:
@@ -116,9 +117,9 @@ class S3App:
             response = await self._refuse(scope, attempt, error)
         close = has_body(scope) and not await stream.finish(polite=not expects_continue(scope))
         try:
-            await send_response(send, response, op.id, close=close)
+            await send_response(send, response, attempt.id, close=close)
         except Exception as error:
-            logger.warning("the answer to request %s broke off: %s", op.id, anatomy(error))
+            logger.warning("the answer to request %s broke off: %s", attempt.id, anatomy(error))
             raise BrokenAnswerError from None
 
     async def _perform(self, scope: Scope, attempt: _Attempt, stream: BodyStream) -> Response:
@@ -128,40 +129,40 @@ class S3App:
         address = locate(request.path, request.headers.get("host", ""), self._domains)
         verb = _name(attempt, request, address)
         self._lease.require()
-        caller = self._authenticate(attempt, request)
-        unsupported.refuse_unsupported(request.headers)
-        call = Call(self._door, attempt.op, request, caller, stream, address.bucket or "", address.key or "")
-        return await HANDLERS[verb](self._admit(verb, attempt, call))
-
-    def _authenticate(self, attempt: _Attempt, request: Request) -> Caller:
         caller = self._authenticator.authenticate(request)
-        attempt.op = replace(attempt.op, actor=caller.access_key.actor)
-        attempt.op = replace(attempt.op, purpose=_purpose(request.headers, caller))
-        return caller
+        attempt.actor = caller.access_key.actor
+        attempt.purpose = _purpose(request.headers, caller)
+        unsupported.refuse_unsupported(request.headers)
+        op, name = attempt.operation(), address.bucket or ""
+        found, where = self._authorise(verb, attempt, op, request, name)
+        call = Call(self._door, op, request, caller, stream, name, address.key or "", found, where)
+        return await HANDLERS[verb](call)
 
-    def _admit(self, verb: Verb, attempt: _Attempt, call: Call) -> Call:
-        """The call, once the gate has allowed it. Raises Denied, NotFound (bucket) or Refusal."""
+    def _authorise(
+        self, verb: Verb, attempt: _Attempt, op: Operation, request: Request, name: str
+    ) -> tuple[Bucket | None, Placement | None]:
+        """What is acted on, once the gate has allowed it. Raises Denied, NotFound (bucket) or Refusal."""
         if verb is Verb.LIST_BUCKETS:
-            return call  # the answer holds those buckets only that the gate lets the actor see
+            return None, None  # the answer holds those buckets only that the gate lets the actor see
         if verb is Verb.CREATE_BUCKET:
-            where = placement.place(call.request, call.op.actor, self._door.placements)
-            attempt.resource = where.resource(call.bucket_name)
-            self._door.gate.check(attempt.op, attempt.action, attempt.resource)
-            return replace(call, placement=where)
-        bucket = self._door.bucket(attempt.op, attempt.action, call.bucket_name)
-        attempt.resource = bucket.resource
-        unsupported.require_owner(call.request.headers, bucket)
-        return replace(call, found=bucket)
+            where = place(request, op.actor, self._door.placements)
+            attempt.resource = where.resource(name)
+            self._door.gate.check(op, attempt.action, attempt.resource)
+            return None, where
+        found = self._door.bucket(op, attempt.action, name)
+        attempt.resource = found.resource
+        unsupported.require_owner(request.headers, found)
+        return found, None
 
     async def _refuse(self, scope: Scope, attempt: _Attempt, error: Exception) -> Response:
         if not isinstance(error, NexusError):
-            logger.error("request %s failed: %s", attempt.op.id, anatomy(error))
+            logger.error("request %s failed: %s", attempt.id, anatomy(error))
         try:
             await self._record(attempt, error)
         except Exception as unwritten:  # say only that, whatever the first error was
-            logger.error("request %s could not be recorded: %s", attempt.op.id, anatomy(unwritten))
+            logger.error("request %s could not be recorded: %s", attempt.id, anatomy(unwritten))
             error = Unavailable("the audit log cannot be written", code="s3.unrecorded")
-        return refusal_response(explain(error), error, attempt.op.id, scope["raw_path"], scope["method"])
+        return refusal_response(explain(error), error, attempt.id, scope["raw_path"], scope["method"])
 
     async def _record(self, attempt: _Attempt, error: Exception) -> None:
         await self._door.audit.record(_entry(attempt, error))
@@ -221,7 +222,8 @@ def _purpose(headers: Mapping[str, str], caller: Caller) -> Purpose:
 
 def _entry(attempt: _Attempt, error: Exception) -> Entry:
     refused = isinstance(error, Denied | Unauthenticated | Throttled) or explain(error).s3.status == 403
-    write = attempt.op.denied if refused else attempt.op.failed
+    op = attempt.operation()
+    write = op.denied if refused else op.failed
     code = error.code if isinstance(error, NexusError) else "internal"
     return write(attempt.action, attempt.resource, code=code, **attempt.details)
 

@@ -1,9 +1,8 @@
 """Who sends a request: claim, clock, key, signature, in this order; the key's owner is believed only at the end."""
 
 import hmac
-from calendar import timegm
 from dataclasses import dataclass
-from time import strptime
+from datetime import UTC, datetime
 
 from nexus.iam.model import AccessKey
 from nexus.kernel.clock import SECOND, Clock
@@ -82,10 +81,7 @@ class Authenticator:
 
     def _check_time(self, claim: Claim) -> None:
         now = self._clock.now() // SECOND
-        try:
-            signed_at = timegm(strptime(claim.timestamp, "%Y%m%dT%H%M%SZ"))
-        except ValueError as error:
-            raise Refusal(errors.ACCESS_DENIED, "the date of the request is not a date") from error
+        signed_at = _seconds(claim.timestamp)
         if claim.expires is not None:
             if now < signed_at - MAX_SKEW_SECONDS:
                 raise Refusal(errors.ACCESS_DENIED, "Request is not valid yet")
@@ -93,6 +89,16 @@ class Authenticator:
                 raise Refusal(errors.ACCESS_DENIED, "Request has expired")
         elif abs(now - signed_at) > MAX_SKEW_SECONDS:
             raise Refusal(errors.REQUEST_TIME_TOO_SKEWED, MaxAllowedSkewMilliseconds=MAX_SKEW_SECONDS * 1_000)
+
+
+def _seconds(timestamp: str) -> int:
+    """Seconds since 1970 of `YYYYMMDDTHHMMSSZ`. Sliced by hand: strptime costs ten times as much, on every request."""
+    parts = (timestamp[:4], timestamp[4:6], timestamp[6:8], timestamp[9:11], timestamp[11:13], timestamp[13:15])
+    year, month, day, hour, minute, second = map(int, parts)
+    try:
+        return int(datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp())
+    except ValueError as error:
+        raise Refusal(errors.ACCESS_DENIED, "the date of the request is not a date") from error
 
 
 def _check_coverage(request: Request, claim: Claim) -> None:

@@ -134,6 +134,11 @@ def _query(parameters: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return query
 
 
+def fits_header(text: str) -> bool:
+    """Whether the text stays one header, byte for byte."""
+    return _UNSAFE_VALUE.search(text) is None
+
+
 Headers: TypeAlias = "list[tuple[bytes, bytes]]"
 
 
@@ -151,7 +156,7 @@ class Response:
         if value is None:
             return
         text = value if isinstance(value, str) else str(value)
-        if _UNSAFE_VALUE.search(text):
+        if not fits_header(text):
             raise Refusal(errors.INVALID_ARGUMENT, f"the value of {name} cannot be a header")
         self.headers.append((name.encode("latin-1"), text.encode("latin-1")))
 

@@ -1,12 +1,13 @@
 """An object's metadata and tags: from request headers to the store, and back into response headers."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from nexus.objects.model import Metadata
 from nexus.objects.s3 import errors
 from nexus.objects.s3.errors import Refusal
-from nexus.objects.s3.http import Response
+from nexus.objects.s3.http import Response, fits_header
 
 MAX_USER_METADATA = 2 * 1024
 """Bytes of all user metadata names and values together, as in S3."""
@@ -40,14 +41,25 @@ def add(response: Response, metadata: Metadata, overrides: Mapping[str, str]) ->
     for name, value in content.items():
         response.add(name, value)
     for name, value in metadata.user.items():
-        response.add(PREFIX + name, value)
+        response.add(PREFIX + name, presentable(value))
     if metadata.tags:
         response.add("x-amz-tagging-count", len(metadata.tags))
 
 
 def overrides(query: Mapping[str, str]) -> dict[str, str]:
-    """The content headers that a presigned or signed GET asks to answer with."""
-    return {name: query[f"response-{name}"] for name in CONTENT_HEADERS if f"response-{name}" in query}
+    """The content headers that a GET asks to answer with. Raises Refusal for a value that cannot be a header."""
+    if not query:
+        return {}
+    chosen = {name: query[f"response-{name}"] for name in CONTENT_HEADERS if f"response-{name}" in query}
+    for name, value in chosen.items():
+        if not fits_header(value):
+            raise Refusal(errors.INVALID_ARGUMENT, f"the value of {name} cannot be a header")
+    return chosen
+
+
+def presentable(value: str) -> str:
+    """A value as a header: as it is where possible, else an encoded word (RFC 2047), as S3 does."""
+    return value if fits_header(value) else f"=?UTF-8?B?{b64encode(value.encode()).decode()}?="
 
 
 def tags_of_header(headers: Mapping[str, str]) -> dict[str, str] | None:

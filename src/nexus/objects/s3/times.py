@@ -1,6 +1,7 @@
 """The two ways in which S3 writes a time: whole seconds, in HTTP's form and in XML's."""
 
 from email.utils import formatdate
+from functools import lru_cache
 from time import gmtime, strftime
 
 from nexus.kernel.clock import SECOND, Instant
@@ -8,7 +9,12 @@ from nexus.kernel.clock import SECOND, Instant
 
 def http_date(instant: Instant) -> str:
     """`Mon, 23 Nov 2026 04:18:01 GMT`."""
-    return formatdate(instant // SECOND, usegmt=True)
+    return _http_date(instant // SECOND)
+
+
+@lru_cache(maxsize=1_024)
+def _http_date(seconds: int) -> str:
+    return formatdate(seconds, usegmt=True)
 
 
 def xml_time(instant: Instant) -> str:
