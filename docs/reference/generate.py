@@ -9,7 +9,10 @@ sys.path[:0] = [str(ROOT / "tests" / "architecture"), str(ROOT / "tests")]
 import reference_pages  # noqa: E402
 import traceability  # noqa: E402
 
+from nexus.iam import matrix  # noqa: E402
+
 for path, text in reference_pages.pages().items():
     path.write_text(text)
+matrix.write(ROOT)  # the matrix is read by eye: look at what changed in it before you commit
 if requirements := traceability.catalogue():
     traceability.PAGE.write_text(traceability.page(requirements, traceability.citations()))
