@@ -146,3 +146,13 @@ def test_a_read_block_inside_another_is_a_mistake_that_is_told(db):
     with db.read(), pytest.raises(RuntimeError, match="await"), db.read():
         pass
     assert names(db) == []
+
+
+async def test_a_copy_is_this_moments_state_under_the_same_key_while_writers_go_on(db, tmp_path):
+    await asyncio.gather(*(db.write(insert(str(at))) for at in range(50)))
+    copying = asyncio.create_task(asyncio.to_thread(db.copy_to, tmp_path / "copy.db"))
+    await asyncio.gather(copying, *(db.write(insert(f"later {at}")) for at in range(50)))
+    assert b"SQLite format 3" not in (tmp_path / "copy.db").read_bytes()
+    copy = Database(tmp_path / "copy.db", key=Secret(b"k" * 32), recorder=MemoryRecorder())
+    assert set(map(str, range(50))) <= set(names(copy)) <= set(names(db))
+    copy.close()

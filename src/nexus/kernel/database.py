@@ -34,6 +34,8 @@ BUSY_TIMEOUT_MS = 10_000
 """How long a process waits for another process's commit before it gives up."""
 PAGE_CACHE_KIB = 16_384
 """Decrypted pages kept in memory for each connection."""
+PAGES_PER_STEP = 1_024
+"""Pages copied at a time: 4 MiB between two reports of progress."""
 KEY_BYTES = 32
 
 Row = tuple[Any, ...]
@@ -156,6 +158,26 @@ class Database:
             return self._reader().execute(sql, parameters).fetchone()
         except apsw.Error as error:
             raise _explain(error, self.path) from error
+
+    def copy_to(self, path: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+        """Write this moment's state as a new file under the same key, while reading and writing go on.
+
+        Blocks; call it on a thread. `progress` hears pages done and pages in all. Durable on return.
+        """
+        source, target = self._connect(), self._open(path)
+        try:
+            source.execute("BEGIN")
+            source.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # from here on: one snapshot
+            with target.backup("main", source, "main") as copying:
+                while not copying.done:
+                    copying.step(PAGES_PER_STEP)
+                    progress(copying.page_count - copying.remaining, copying.page_count)
+            target.pragma("journal_mode", "delete")  # folds everything into the one file
+        except apsw.Error as error:
+            raise _explain(error, path) from error
+        finally:
+            source.close()
+            target.close()
 
     # Writing
 
@@ -286,14 +308,18 @@ class Database:
                 self._readers.append(connection)
         return connection
 
+    def _open(self, path: Path) -> apsw.Connection:
+        connection = apsw.Connection(str(path))
+        if self._key is not None:
+            connection.pragma("cipher", "sqlcipher")
+            connection.pragma("legacy", 4)
+            connection.execute(f"PRAGMA key=\"x'{self._key.reveal().hex()}'\"").fetchall()
+        return connection
+
     def _connect(self) -> apsw.Connection:
-        connection = apsw.Connection(str(self.path))
+        connection = self._open(self.path)
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         try:
-            if self._key is not None:
-                connection.pragma("cipher", "sqlcipher")
-                connection.pragma("legacy", 4)
-                connection.execute(f"PRAGMA key=\"x'{self._key.reveal().hex()}'\"").fetchall()
             for pragma, value in (
                 ("journal_mode", "wal"),
                 ("synchronous", "full"),
