@@ -9,6 +9,7 @@ Everything here waits for the disk: callers run it on `Blobs.threads`.
 import errno
 import fcntl
 import logging
+import mmap
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -29,6 +30,8 @@ ALLOCATION_BYTES: Final = 64 * MIB
 UNFINISHED: Final = "unfinished"
 """Directory of the blobs under way."""
 _SHARD_CHARS: Final = 2
+_BLOCK: Final = 4_096
+"""Bytes that direct writes are aligned to."""
 
 logger = logging.getLogger(__name__)
 
@@ -56,44 +59,63 @@ def _explain(error: OSError) -> Unavailable:
 
 
 class BlobFile:
-    """A blob under way. One caller at a time."""
+    """A blob under way: ask for `room`, fill it, say that it is `filled`. One caller at a time.
 
-    def __init__(self, blobs: "Blobs", blob_id: str) -> None:
-        """Create and lock the file. Raises Unavailable."""
+    Whole blocks go past the page cache (O_DIRECT) where the file system can: sealed bytes are seldom read again soon,
+    and a copy of each in the cache costs more than sealing them.
+    """
+
+    def __init__(self, blobs: "Blobs", blob_id: str, *, room: int) -> None:
+        """Create and lock the file. `room`: most bytes that are asked for at once. Raises Unavailable."""
         self.id = blob_id
         self._blobs = blobs
         self._path = blobs.unfinished / blob_id
-        self._size = 0
+        self._staged = mmap.mmap(-1, (room // _BLOCK + 2) * _BLOCK)  # anonymous: begins at a page, as O_DIRECT asks
+        self._held = 0
+        self._written = 0
         self._allocated = 0
         with disk_errors():
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-            self._fd = os.open(self._path, flags, 0o600)
+            self._fd = _create(self._path)
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-    def write(self, data: memoryview | bytes) -> None:
-        """Append. Raises Unavailable; the file is then good for `abort` only."""
-        view = memoryview(data)
-        with disk_errors():
-            if self._size + len(view) > self._allocated:
-                step = max(ALLOCATION_BYTES, len(view)) if self._allocated else len(view)
-                os.posix_fallocate(self._fd, self._size, step)
-                self._allocated = self._size + step
-            while view:
-                written = os.pwrite(self._fd, view, self._size)
-                self._size += written
-                view = view[written:]
+    def room(self, length: int) -> memoryview:
+        """Where the next `length` bytes of the blob go."""
+        return memoryview(self._staged)[self._held : self._held + length]
+
+    def filled(self, length: int) -> None:
+        """Append what was put into `room`. Raises Unavailable; the blob is then good for `abort` only."""
+        self._held += length
+        whole = self._held // _BLOCK * _BLOCK
+        self._write(whole)
+        self._staged.move(0, whole, self._held - whole)
+        self._held -= whole
 
     def finish(self) -> None:
         """Make the bytes durable, then the name. Raises Unavailable."""
         path = self._blobs.path(self.id)
+        size = self._written + self._held
+        if self._held:
+            self._write(_BLOCK)
         with disk_errors():
-            if self._allocated > self._size:
-                os.ftruncate(self._fd, self._size)
+            os.ftruncate(self._fd, size)
             os.fdatasync(self._fd)
             self._blobs.make_shard(path.parent)
             self._path.rename(path)
             self._path = path
             sync_directory(path.parent)
+
+    def _write(self, length: int) -> None:
+        """Write whole blocks from the beginning of what is staged."""
+        view = memoryview(self._staged)[:length]
+        with disk_errors():
+            if view and self._written + length > self._allocated:
+                step = max(ALLOCATION_BYTES, length) if self._allocated else length
+                os.posix_fallocate(self._fd, self._written, step)
+                self._allocated = self._written + step
+            while view:
+                written = _write_once(self._fd, view, self._written)
+                self._written += written
+                view = view[written:]
 
     def release(self) -> None:
         """Give up the lock: a row knows the blob now, or nobody will."""
@@ -106,6 +128,28 @@ class BlobFile:
         with suppress(OSError):
             self._path.unlink()
         self.release()
+
+
+def _create(path: Path) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        return os.open(path, flags | os.O_DIRECT, 0o600)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    # The file system has no direct writes; it may have created the file before it said so.
+    return os.open(path, flags & ~os.O_EXCL, 0o600)
+
+
+def _write_once(fd: int, view: memoryview, offset: int) -> int:
+    try:
+        return os.pwrite(fd, view, offset)
+    except OSError as error:
+        flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+        if error.errno != errno.EINVAL or not flags & os.O_DIRECT:
+            raise
+    fcntl.fcntl(fd, fcntl.F_SETFL, flags & ~os.O_DIRECT)  # larger blocks than ours: write through the cache instead
+    return os.pwrite(fd, view, offset)
 
 
 class BlobReader:

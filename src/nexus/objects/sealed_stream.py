@@ -14,7 +14,6 @@ from nexus.objects.sealing import SEGMENTS, BucketKey
 
 BATCH_BYTES: Final = 4 * SEGMENTS.plain_bytes
 """Plaintext that is sealed and written at once: 512 KiB."""
-_SEALED_BATCH: Final = 4 * SEGMENTS.segment_bytes
 
 
 class SealedStream:
@@ -43,7 +42,6 @@ class SealedStream:
         self._batch_bytes = BATCH_BYTES if expected is None else max(1, min(BATCH_BYTES, expected))
         self._filling = bytearray(self._batch_bytes)
         self._spare: bytearray | None = None
-        self._sealed = bytearray()
         self._held = 0
         self._size = 0
         self._writing: asyncio.Future[None] | None = None
@@ -102,31 +100,33 @@ class SealedStream:
 
     def _write(self, batch: memoryview, is_last: bool) -> None:
         """Seal and write one batch. Runs on a disk thread, one at a time for each stream."""
+        header = b""
         if self.blob is None:
-            self.blob = BlobFile(self._blobs, self._blob_id)
-            self.blob.write(self._sealer.header)
+            header = self._sealer.header
+            self.blob = BlobFile(self._blobs, self._blob_id, room=SEGMENTS.sealed_length(self._batch_bytes))
         self._size += len(batch)
         if self._md5 is not None:
             if self._md5_limit is not None and self._size > self._md5_limit:
                 self._md5 = None
             else:
                 self._md5.update(batch)
-        self.blob.write(self._seal(batch, is_last))
+        self._seal(self.blob, header, batch, is_last)
 
-    def _seal(self, batch: memoryview, is_last: bool) -> memoryview:
+    def _seal(self, blob: BlobFile, header: bytes, batch: memoryview, is_last: bool) -> None:
         plain, sealed = SEGMENTS.plain_bytes, SEGMENTS.segment_bytes
         segments = max(1, -(-len(batch) // plain))
-        length = len(batch) + segments * floe.SEGMENT_OVERHEAD_BYTES
-        if len(self._sealed) < length:
-            self._sealed = bytearray(length if is_last else _SEALED_BATCH)
-        out = memoryview(self._sealed)[:length]
+        length = len(header) + len(batch) + segments * floe.SEGMENT_OVERHEAD_BYTES
+        out = blob.room(length)
+        out[: len(header)] = header
+        body = out[len(header) :]
         for number in range(segments):
-            segment, place = batch[number * plain : (number + 1) * plain], out[number * sealed : (number + 1) * sealed]
+            segment = batch[number * plain : (number + 1) * plain]
+            place = body[number * sealed : (number + 1) * sealed]
             if is_last and number == segments - 1:
                 self._sealer.seal_last_into(segment, place)
             else:
                 self._sealer.seal_into(segment, place)
-        return out
+        blob.filled(length)
 
     def _remove_after(self, writing: asyncio.Future[None]) -> None:
         writing.exception()  # seen: whoever gave up has an error of its own

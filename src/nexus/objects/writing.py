@@ -139,7 +139,8 @@ class Writing:
         rules.check_key(new.key)
         self._check_early(new)
         bucket_key = await self._keys.of(op, new.bucket)
-        object_key, version_id, blob_id = ObjectKey.fresh(), new_id("ver"), new_id("blb")
+        object_key, version_id = ObjectKey.fresh(), new_id("ver")
+        blob_id = "blb" + version_id.removeprefix("ver")
         key, aad = object_key.content, Place(new.bucket.id, new.key, version_id).bind(BODY)
         with Intake(
             self._blobs, blob_id, bucket_key, key, aad, inline_bytes=INLINE_BYTES, length=length, want_md5=want_md5
