@@ -4,12 +4,12 @@ A wrapped data key says by itself which key and version opens it, and opens only
 for: header and context are associated data. docs/formats/key-service.md gives the layout and test vectors.
 """
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap_with_padding, aes_key_wrap_with_padding
@@ -25,6 +25,7 @@ MAX_WRAPPED_BYTES: Final = 1_024
 
 FORMAT: Final = 1
 _DOMAIN: Final = b"nexus-wrapped-key/1\0"
+_json: Final = msgspec.json.Encoder(order="sorted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,9 @@ def associated_data(key_id: str, version: int, context: bytes) -> bytes:
 
 
 def canonical(context: Mapping[str, str]) -> bytes:
-    """One spelling for each context: JSON, keys sorted by code point, no white space, UTF-8 (ASCII escapes kept off)."""
+    """One spelling for each context: JSON, keys sorted by code point, no white space, UTF-8 (nothing escaped that need not be)."""
     try:
-        return json.dumps(context, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+        return _json.encode(context)
     except UnicodeEncodeError as error:
         raise Invalid("a context holds text that is not Unicode", code="wrapping.context") from error
 

@@ -35,8 +35,9 @@ class DataKeys:
     async def generate(self, op: Operation, key_id: str, context: Context) -> DataKey:
         """A fresh data key, with its wrapped form."""
         key, plaintext = self._wrapping_key(key_id), secrets.token_bytes(DATA_KEY_BYTES)
-        wrapped = self.seal(key, plaintext, canonical(context))
-        await self._record(op, "kms.data-key.generate", key, key.current.number, context)
+        spelled = canonical(context)
+        wrapped = self.seal(key, plaintext, spelled)
+        await self._record(op, "kms.data-key.generate", key, key.current.number, spelled)
         return DataKey(Secret(plaintext), wrapped)
 
     def wrap(self, key_id: str, plaintext: Secret, context: Context) -> bytes:
@@ -49,14 +50,15 @@ class DataKeys:
         """Raises Damaged on altered bytes or another context, Conflict if the key is disabled."""
         blob = wrapping.parse(wrapped)
         key = self._wrapping_key(blob.key_id)
-        plaintext = Secret(self.unseal(key, blob, canonical(context)))
-        await self._record(op, "kms.data-key.unwrap", key, blob.version, context)
+        spelled = canonical(context)
+        plaintext = Secret(self.unseal(key, blob, spelled))
+        await self._record(op, "kms.data-key.unwrap", key, blob.version, spelled)
         return plaintext
 
-    async def _record(self, op: Operation, action: str, key: Key, version: int, context: Context) -> None:
+    async def _record(self, op: Operation, action: str, key: Key, version: int, context: bytes) -> None:
         epoch = self._vault.epoch
-        spelled = canonical(context).decode()
-        await self._db.record(op.allowed(action, key_resource(key.id), version=version, context=spelled))
+        entry = op.allowed(action, key_resource(key.id), version=version, context=context.decode())
+        await self._db.record(entry)
         if self._vault.epoch != epoch:  # sealed or disabled while the entry was written: the key must not get out
             self._wrapping_key(key.id)
 

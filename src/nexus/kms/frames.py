@@ -181,6 +181,7 @@ _KINDS: Final[dict[str, type[NexusError]]] = {
 
 
 def refusal(call_id: int, error: NexusError) -> Refusal:
+    """An error as it travels; `call_id` 0 concerns the whole connection."""
     retry = error.retry_after_s if isinstance(error, Throttled) else 0
     return Refusal(call_id, error.kind, error.code, error.message, error.hint, retry)
 

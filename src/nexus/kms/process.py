@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import uvloop
 from msgspec import Struct
 
 from nexus.kernel.clock import SystemClock
@@ -58,7 +59,7 @@ class ProcessSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 def serve(settings: ProcessSettings, ready: Callable[[], None] = lambda: None) -> None:
     """Run the key service until SIGTERM or SIGINT; `ready` is called once it listens. Raises what keeps it from it."""
     harden()
-    asyncio.run(_until_signalled(settings, ready))
+    uvloop.run(_until_signalled(settings, ready))
 
 
 async def _until_signalled(settings: ProcessSettings, ready: Callable[[], None]) -> None:

@@ -88,6 +88,7 @@ def check_context(context: Context) -> None:
 
 
 def next_rotation(made_at: int, rotation_days: int) -> Instant:
+    """When a version that was made then is due for rotation."""
     return Instant(made_at + rotation_days * DAY)
 
 

@@ -58,6 +58,7 @@ def load(tx: Transaction, key_id: str) -> StoredKey:
 
 
 def insert_key(tx: Transaction, key: Key, first: NewVersion) -> StoredKey:
+    """A new key with its first version."""
     tx.execute(
         "INSERT INTO kms_key (id, key_class, algorithm, owner, purpose, state, exportable, created_at, rotation_days,"
         " next_rotation_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -78,6 +79,7 @@ def insert_key(tx: Transaction, key: Key, first: NewVersion) -> StoredKey:
 
 
 def add_version(tx: Transaction, key_id: str, version: NewVersion, next_rotation_at: int) -> StoredKey:
+    """One more version, and the date of the next."""
     tx.execute(
         "INSERT INTO kms_version (key_id, number, created_at, custody, handle, public_key) VALUES (?, ?, ?, ?, ?, ?)",
         (key_id, version.number, version.created_at, version.custody.value, version.handle, version.public_key),
@@ -87,6 +89,7 @@ def add_version(tx: Transaction, key_id: str, version: NewVersion, next_rotation
 
 
 def set_state(tx: Transaction, key_id: str, state: KeyState) -> StoredKey:
+    """Move a key; whether it may is decided in `rules`."""
     tx.execute("UPDATE kms_key SET state = ? WHERE id = ?", (state.value, key_id))
     return load(tx, key_id)
 
@@ -98,6 +101,7 @@ def schedule(tx: Transaction, key_id: str, destroy_at: int, approval: str) -> St
 
 
 def unschedule(tx: Transaction, key_id: str) -> StoredKey:
+    """The key waits no longer: disabled, its order forgotten."""
     tx.execute("UPDATE kms_key SET destroy_at = NULL, approval = NULL WHERE id = ?", (key_id,))
     return set_state(tx, key_id, KeyState.DISABLED)
 
@@ -163,6 +167,7 @@ def _stored(row: Row, versions: list[Row]) -> StoredKey:
 
 
 def insert_import(tx: Transaction, import_id: str, handle: bytes, expires_at: int) -> None:
+    """A transport key that waits for what it was made for."""
     tx.execute("INSERT INTO kms_import VALUES (?, ?, ?)", (import_id, handle, expires_at))
 
 
@@ -173,15 +178,18 @@ def find_import(tx: Transaction, import_id: str) -> tuple[bytes, int] | None:
 
 
 def count_imports(tx: Transaction) -> int:
+    """How many transport keys wait."""
     row = tx.one("SELECT count(*) FROM kms_import")
     return int(row[0]) if row else 0
 
 
 def expired_imports(tx: Transaction, now: int) -> list[tuple[str, bytes]]:
+    """Ids and handles of the transport keys that waited too long."""
     return [(row[0], row[1]) for row in tx.all("SELECT id, handle FROM kms_import WHERE expires_at <= ?", (now,))]
 
 
 def delete_import(tx: Transaction, import_id: str) -> int:
+    """Forget a transport key; returns 0 if it was forgotten before."""
     return tx.execute("DELETE FROM kms_import WHERE id = ?", (import_id,))
 
 
@@ -191,6 +199,7 @@ _JOB_COLUMNS: Final = "id, key_id, target_version, started_at, cursor, done, fin
 
 
 def insert_rewrap(tx: Transaction, job: RewrapJob) -> None:
+    """A new job; there may be no other open one for its key."""
     tx.execute(
         "INSERT INTO kms_rewrap (id, key_id, target_version, started_at, cursor, done, finished_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -199,6 +208,7 @@ def insert_rewrap(tx: Transaction, job: RewrapJob) -> None:
 
 
 def find_rewrap(tx: Transaction, job_id: str) -> RewrapJob | None:
+    """A job, finished or not."""
     row = tx.one(_SELECT_JOBS + " WHERE id = ?", (job_id,))
     return _job(row) if row else None
 
@@ -216,6 +226,7 @@ def recent_rewraps(tx: Transaction, limit: int) -> list[RewrapJob]:
 
 
 def update_rewrap(tx: Transaction, job: RewrapJob) -> None:
+    """Write down where a job stands."""
     tx.execute(
         "UPDATE kms_rewrap SET cursor = ?, done = ?, finished_at = ? WHERE id = ?",
         (job.cursor, job.done, job.finished_at, job.id),
@@ -244,4 +255,5 @@ def attempts(tx: Transaction) -> tuple[int, Instant]:
 
 
 def set_attempts(tx: Transaction, failures: int, at: int) -> None:
+    """Remember how many attempts failed in a row, and when the last did."""
     tx.execute("INSERT OR REPLACE INTO kms_attempts VALUES (1, ?, ?)", (failures, at))

@@ -35,6 +35,8 @@ def own_operation(clock: Clock) -> Operation:
 
 
 class Timer:
+    """Takes turns over every key; each turn may be repeated."""
+
     def __init__(
         self,
         db: Database,

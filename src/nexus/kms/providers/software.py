@@ -46,6 +46,8 @@ def recipient_key(der: bytes) -> RSAPublicKey:
 
 
 class SealingKey(ProviderKey):
+    """AES-256-GCM."""
+
     def __init__(self, material: bytes) -> None:
         self._cipher = AESGCM(material)
 
@@ -57,6 +59,8 @@ class SealingKey(ProviderKey):
 
 
 class MacKey(ProviderKey):
+    """HMAC-SHA-256."""
+
     def __init__(self, material: bytes) -> None:
         self._key = material
 
@@ -65,6 +69,8 @@ class MacKey(ProviderKey):
 
 
 class Ed25519Key(ProviderKey):
+    """From its seed of 32 bytes."""
+
     def __init__(self, material: bytes) -> None:
         self._key = Ed25519PrivateKey.from_private_bytes(material)
 
@@ -76,6 +82,8 @@ class Ed25519Key(ProviderKey):
 
 
 class MlDsaKey(ProviderKey):
+    """ML-DSA-44, from its seed of 32 bytes."""
+
     def __init__(self, material: bytes) -> None:
         self._key = MLDSA44PrivateKey.from_seed_bytes(material)
 

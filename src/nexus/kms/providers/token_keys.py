@@ -100,6 +100,8 @@ class SealingKey(ProviderKey):
 
 
 class MacKey(ProviderKey):
+    """HMAC-SHA-256 with a generic secret of the token."""
+
     def __init__(self, session: Any, key: Any) -> None:
         self._key = key
 
@@ -109,6 +111,8 @@ class MacKey(ProviderKey):
 
 
 class Ed25519Key(ProviderKey):
+    """A key pair of the token; the public half is read once."""
+
     def __init__(self, session: Any, public: Any, private: Any) -> None:
         self._private = private
         self._point = bytes(public[Attribute.EC_POINT])[-_ED25519_BYTES:]  # a DER OCTET STRING, or raw: both end so
