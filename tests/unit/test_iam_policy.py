@@ -18,6 +18,8 @@ from nexus.kernel.operation import Resource
 ROOM = files("nexus.iam") / "policy"
 POLICIES = "\n".join((ROOM / name).read_text("utf-8") for name in POLICY_FILES)
 SCHEMA = (ROOM / SCHEMA_FILE).read_text("utf-8")
+WHOLE = cedarpy.PolicySet.from_str(POLICIES)
+WHOLE_SCHEMA = cedarpy.Schema.from_str(f"{SCHEMA}\n{declare(ACTIONS.values())}")
 SIGNED_IN = Circumstances("research", signed_in=True)
 
 
@@ -165,9 +167,9 @@ def test_a_slice_decides_as_all_policies_do_and_the_values_fit_the_schema(questi
             "resource": {"type": facts.type, "id": facts.id},
             "context": {"purpose": circumstances.purpose, "signed_in": circumstances.signed_in},
         },
-        POLICIES,
+        WHOLE,
         [principal.entity(), facts.entity()],
-        f"{SCHEMA}\n{declare(ACTIONS.values())}",
+        WHOLE_SCHEMA,
     )
     assert not whole.diagnostics.errors
     assert policy.decide(principal, action.name, facts, circumstances).allowed is whole.allowed

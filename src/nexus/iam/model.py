@@ -67,11 +67,15 @@ class Purpose(StrEnum):
 
 
 class IdentityKind(StrEnum):
+    """What an identity is."""
+
     PERSON = "person"
     MACHINE = "machine"
 
 
 class IdentityState(StrEnum):
+    """Where an identity stands; `IDENTITY_TRANSITIONS` says how it moves."""
+
     INVITED = "invited"
     """Created; the person has not chosen a password and a second factor yet."""
     ACTIVE = "active"
@@ -176,6 +180,8 @@ class Founder:
 
 
 class IntentState(StrEnum):
+    """Where an intent stands; `INTENT_TRANSITIONS` says how it moves."""
+
     PROPOSED = "proposed"
     APPROVED = "approved"
     REJECTED = "rejected"

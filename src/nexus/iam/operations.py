@@ -43,19 +43,9 @@ def _spec(  # noqa: PLR0917 - a table reads best without keywords
 ) -> OperationSpec:
     """`route` is `METHOD /path`. The action has the name of the operation unless said otherwise."""
     method, path = route.split(" ")
+    needs = name if action is None else action
     return OperationSpec(
-        name=name,
-        service="iam",
-        method=method,
-        path=path,
-        summary=summary,
-        request=request,
-        result=result,
-        action=name if action is None else action,
-        run=run,
-        resource=resource,
-        sensitive=sensitive,
-        secret_result=secret_result,
+        name, "iam", method, path, summary, request, result, needs, run, resource, sensitive, secret_result
     )
 
 

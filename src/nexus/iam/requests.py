@@ -67,6 +67,8 @@ class ConfirmEnrolment(Request, frozen=True, kw_only=True):
 
 
 class Enrolled(Result, frozen=True, kw_only=True):
+    """The person who is active from now on."""
+
     person: str
 
 
@@ -90,6 +92,8 @@ class SignedIn(Result, frozen=True, kw_only=True):
 
 
 class SessionView(Result, frozen=True, kw_only=True):
+    """An open session, without its token."""
+
     id: str
     person: str
     origin: str
@@ -100,6 +104,8 @@ class SessionView(Result, frozen=True, kw_only=True):
 
 
 class Sessions(Result, frozen=True, kw_only=True):
+    """Open sessions."""
+
     sessions: tuple[SessionView, ...]
 
 
@@ -132,6 +138,8 @@ class Invitation(Result, frozen=True, kw_only=True):
 
 
 class PersonView(Result, frozen=True, kw_only=True):
+    """A person."""
+
     id: str
     login: str
     name: str
@@ -142,6 +150,8 @@ class PersonView(Result, frozen=True, kw_only=True):
 
 
 class Persons(Result, frozen=True, kw_only=True):
+    """A part of the list of persons."""
+
     persons: tuple[PersonView, ...]
 
 
@@ -156,6 +166,8 @@ class CreateMachine(Request, frozen=True, kw_only=True):
 
 
 class MachineView(Result, frozen=True, kw_only=True):
+    """A machine; `owner` answers for it."""
+
     id: str
     name: str
     owner: str
@@ -165,6 +177,8 @@ class MachineView(Result, frozen=True, kw_only=True):
 
 
 class Machines(Result, frozen=True, kw_only=True):
+    """A part of the list of machines."""
+
     machines: tuple[MachineView, ...]
 
 
@@ -187,6 +201,8 @@ class NewAccessKey(Result, frozen=True, kw_only=True):
 
 
 class AccessKeyView(Result, frozen=True, kw_only=True):
+    """An access key, without its secret."""
+
     id: str
     identity: str
     purpose: str
@@ -196,6 +212,8 @@ class AccessKeyView(Result, frozen=True, kw_only=True):
 
 
 class AccessKeys(Result, frozen=True, kw_only=True):
+    """The access keys of an identity."""
+
     access_keys: tuple[AccessKeyView, ...]
 
 
@@ -217,6 +235,8 @@ class NewToken(Result, frozen=True, kw_only=True):
 
 
 class TokenView(Result, frozen=True, kw_only=True):
+    """A service token, without the token itself."""
+
     id: str
     identity: str
     label: str
@@ -226,6 +246,8 @@ class TokenView(Result, frozen=True, kw_only=True):
 
 
 class Tokens(Result, frozen=True, kw_only=True):
+    """The service tokens of an identity."""
+
     tokens: tuple[TokenView, ...]
 
 
@@ -243,6 +265,8 @@ class GrantRole(Request, frozen=True, kw_only=True):
 
 
 class GrantView(Result, frozen=True, kw_only=True):
+    """A right: a role within a scope, from `starts_at` until just before `ends_at`."""
+
     id: str
     identity: str
     role: Role
@@ -271,6 +295,8 @@ class ListGrants(Request, frozen=True, kw_only=True):
 
 
 class Grants(Result, frozen=True, kw_only=True):
+    """Rights."""
+
     grants: tuple[GrantView, ...]
 
 
@@ -285,10 +311,14 @@ class Approve(Request, frozen=True, kw_only=True):
 
 
 class ListIntents(Request, frozen=True, kw_only=True):
+    """Intents in a state, in order of proposal."""
+
     state: IntentState = IntentState.PROPOSED
     after: str = ""
     limit: int = 100
 
 
 class Intents(Result, frozen=True, kw_only=True):
+    """Intents."""
+
     intents: tuple[Intent, ...]

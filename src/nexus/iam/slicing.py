@@ -39,12 +39,18 @@ class Slices:
         self._parsed: Mapping[str, Any] = json.loads(cedarpy.policies_to_json_str(policies))
         self._all_roles = frozenset(roles)
         self._by_action = {action: self._concerning(action) for action in actions}
+        self._telling = {action: _roles_in(found) & self._all_roles for action, found in self._by_action.items()}
+        """The roles that policies about an action ask for: holding any other changes nothing."""
         self._cut: OrderedDict[About, cedarpy.PolicySet] = OrderedDict()
 
     def of(self, about: About) -> cedarpy.PolicySet | None:
         """The policies that can take part; None for an action that does not exist."""
+        telling = self._telling.get(about.action)
+        if telling is None:
+            return None
+        about = about._replace(roles=about.roles & telling)
         found = self._cut.get(about)
-        if found is None and about.action in self._by_action:
+        if found is None:
             found = self._slice(about)
             remember(self._cut, about, found, MAX_SLICES)
         return found
@@ -96,3 +102,15 @@ def _is_false(expression: Mapping[str, Any], absent: frozenset[str]) -> bool:
         case {"||": {"left": left, "right": right}}:
             return _is_false(left, absent) and _is_false(right, absent)
     return False
+
+
+def _roles_in(document: Any) -> frozenset[str]:
+    """Every attribute of the principal that is asked for anywhere in these policies."""
+    match document:
+        case {"has": {"left": {"Var": "principal"}, "attr": str(attribute)}}:
+            return frozenset({attribute})
+        case dict():
+            return frozenset().union(*map(_roles_in, document.values()))
+        case list():
+            return frozenset().union(*map(_roles_in, document))
+    return frozenset()

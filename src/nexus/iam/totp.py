@@ -28,6 +28,7 @@ def uri(secret: Secret, login: str) -> Secret:
 
 
 def step_of(now: Instant) -> int:
+    """The time step that a moment lies in."""
     return now // SECOND // STEP_S
 
 

@@ -22,6 +22,8 @@ class Bearer:
 
 @dataclass(frozen=True, slots=True)
 class AccessKeyRow:
+    """An access key as stored: its secret is sealed."""
+
     id: str
     identity: str
     secret_sealed: bytes
@@ -33,6 +35,8 @@ class AccessKeyRow:
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
+    """A service token as stored, without its hash."""
+
     id: str
     identity: str
     label: str
@@ -43,6 +47,8 @@ class TokenRow:
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentRow:
+    """An enrolment under way; the factors are those chosen so far."""
+
     person: str
     code_hash: bytes
     expires_at: Instant
@@ -62,6 +68,7 @@ BEARER_OF_ACCESS_KEY = (
 
 
 def add_access_key(tx: Transaction, new: AccessKeyRow) -> None:
+    """Store a new access key."""
     tx.execute(
         "INSERT INTO iam_access_key (id, identity, secret_sealed, purpose, created_at, expires_at)"
         " VALUES (?, ?, ?, ?, ?, ?)",
@@ -70,11 +77,13 @@ def add_access_key(tx: Transaction, new: AccessKeyRow) -> None:
 
 
 def access_key(tx: Transaction, key_id: str) -> AccessKeyRow | None:
+    """One access key, or None."""
     row = tx.one(f"SELECT {_ACCESS_KEY} FROM iam_access_key c WHERE c.id = ?", (key_id,))
     return None if row is None else access_key_of(row)
 
 
 def access_keys(tx: Transaction, identity_id: str) -> list[AccessKeyRow]:
+    """The access keys of an identity, oldest first."""
     rows = tx.all(
         f"SELECT {_ACCESS_KEY} FROM iam_access_key c WHERE c.identity = ? ORDER BY c.created_at", (identity_id,)
     )
@@ -82,6 +91,7 @@ def access_keys(tx: Transaction, identity_id: str) -> list[AccessKeyRow]:
 
 
 def revoke_access_key(tx: Transaction, key_id: str, now: Instant) -> bool:
+    """Revoke an access key; False if there is none in force."""
     return (
         tx.execute("UPDATE iam_access_key SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", (now, key_id)) == 1
     )
@@ -94,6 +104,7 @@ BEARER_OF_TOKEN = f"SELECT {_SERVICE_TOKEN}, {_BEARER} FROM iam_token c {_BEARER
 
 
 def add_token(tx: Transaction, new: TokenRow, token_hash: bytes) -> None:
+    """Store a new service token by its hash."""
     tx.execute(
         "INSERT INTO iam_token (id, identity, token_hash, label, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
         (new.id, new.identity, token_hash, new.label, new.created_at, new.expires_at),
@@ -101,11 +112,13 @@ def add_token(tx: Transaction, new: TokenRow, token_hash: bytes) -> None:
 
 
 def token(tx: Transaction, token_id: str) -> TokenRow | None:
+    """One service token, or None."""
     row = tx.one(f"SELECT {_SERVICE_TOKEN} FROM iam_token c WHERE c.id = ?", (token_id,))
     return None if row is None else token_of(row)
 
 
 def tokens(tx: Transaction, identity_id: str) -> list[TokenRow]:
+    """The service tokens of an identity, oldest first."""
     rows = tx.all(
         f"SELECT {_SERVICE_TOKEN} FROM iam_token c WHERE c.identity = ? ORDER BY c.created_at", (identity_id,)
     )
@@ -113,6 +126,7 @@ def tokens(tx: Transaction, identity_id: str) -> list[TokenRow]:
 
 
 def revoke_token(tx: Transaction, token_id: str, now: Instant) -> bool:
+    """Revoke a service token; False if there is none in force."""
     return tx.execute("UPDATE iam_token SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", (now, token_id)) == 1
 
 
@@ -146,24 +160,29 @@ def add_session(tx: Transaction, new: Session, token_hash: bytes, keep: int) -> 
 
 
 def session(tx: Transaction, session_id: str) -> Session | None:
+    """One session, or None."""
     row = tx.one(f"SELECT {_SESSION} FROM iam_session c WHERE c.id = ?", (session_id,))
     return None if row is None else session_of(row)
 
 
 def sessions(tx: Transaction, person: str) -> list[Session]:
+    """The sessions of a person, oldest first."""
     rows = tx.all(f"SELECT {_SESSION} FROM iam_session c WHERE c.person = ? ORDER BY c.created_at", (person,))
     return [session_of(row) for row in rows]
 
 
 def touch_session(tx: Transaction, session_id: str, now: Instant) -> None:
+    """Remember the last use of a session."""
     tx.execute("UPDATE iam_session SET last_used_at = ? WHERE id = ? AND last_used_at < ?", (now, session_id, now))
 
 
 def end_session(tx: Transaction, session_id: str) -> bool:
+    """Remove a session; False if there is none."""
     return tx.execute("DELETE FROM iam_session WHERE id = ?", (session_id,)) == 1
 
 
 def end_sessions_of(tx: Transaction, person: str, *, but: str | None = None) -> None:
+    """Remove the sessions of a person, but one."""
     tx.execute("DELETE FROM iam_session WHERE person = ? AND id <> ?", (person, but or ""))
 
 
@@ -171,6 +190,7 @@ def end_sessions_of(tx: Transaction, person: str, *, but: str | None = None) -> 
 
 
 def known_device(tx: Transaction, token_hash: bytes, person: str, now: Instant) -> bool:
+    """Whether this device token was given to this person."""
     row = tx.one(
         "SELECT 1 FROM iam_device WHERE token_hash = ? AND person = ? AND expires_at > ?", (token_hash, person, now)
     )
@@ -192,6 +212,7 @@ def replace_device(
 
 
 def forget_devices_of(tx: Transaction, person: str) -> None:
+    """Forget where a person signed in from."""
     tx.execute("DELETE FROM iam_device WHERE person = ?", (person,))
 
 
@@ -199,6 +220,7 @@ def forget_devices_of(tx: Transaction, person: str) -> None:
 
 
 def invite(tx: Transaction, person: str, code_hash: bytes, expires_at: Instant) -> None:
+    """Store the code of a new enrolment; an earlier one ends."""
     tx.execute(
         "INSERT OR REPLACE INTO iam_enrolment (person, code_hash, expires_at) VALUES (?, ?, ?)",
         (person, code_hash, expires_at),
@@ -206,6 +228,7 @@ def invite(tx: Transaction, person: str, code_hash: bytes, expires_at: Instant) 
 
 
 def enrolment(tx: Transaction, login: str) -> EnrolmentRow | None:
+    """The enrolment under way for a login, or None."""
     row = tx.one(
         "SELECT e.person, e.code_hash, e.expires_at, e.password_hash, e.totp_sealed FROM iam_enrolment e"
         " JOIN iam_person p ON p.id = e.person JOIN iam_identity i ON i.id = e.person"
@@ -216,6 +239,7 @@ def enrolment(tx: Transaction, login: str) -> EnrolmentRow | None:
 
 
 def choose_factors(tx: Transaction, person: str, code_hash: bytes, password_hash: str, totp_sealed: bytes) -> bool:
+    """Store the factors chosen under a code; False if it is no longer that code."""
     changed = tx.execute(
         "UPDATE iam_enrolment SET password_hash = ?, totp_sealed = ? WHERE person = ? AND code_hash = ?",
         (password_hash, totp_sealed, person, code_hash),
@@ -224,6 +248,7 @@ def choose_factors(tx: Transaction, person: str, code_hash: bytes, password_hash
 
 
 def end_enrolment(tx: Transaction, person: str) -> bool:
+    """Remove an enrolment; False if there is none."""
     return tx.execute("DELETE FROM iam_enrolment WHERE person = ?", (person,)) == 1
 
 
@@ -245,6 +270,7 @@ def count_failure(tx: Transaction, bucket: bytes, now: Instant, ends_at: Instant
 
 
 def forgive(tx: Transaction, buckets: list[bytes]) -> None:
+    """Forget the failures in some buckets."""
     tx.execute_many("DELETE FROM iam_attempt WHERE bucket = ?", [(bucket,) for bucket in buckets])
 
 
@@ -259,14 +285,17 @@ def sweep(tx: Transaction, now: Instant, idle_since: Instant) -> None:
 
 
 def access_key_of(row: Row) -> AccessKeyRow:
+    """The access key in the first columns of a row."""
     return AccessKeyRow(row[0], row[1], row[2], row[3], Instant(row[4]), Instant(row[5]), bool(row[6]))
 
 
 def token_of(row: Row) -> TokenRow:
+    """The service token in the first columns of a row."""
     return TokenRow(row[0], row[1], row[2], Instant(row[3]), Instant(row[4]), bool(row[5]))
 
 
 def session_of(row: Row) -> Session:
+    """The session in the first columns of a row."""
     return Session(row[0], row[1], row[2], row[3], Instant(row[4]), Instant(row[5]), Instant(row[6]))
 
 

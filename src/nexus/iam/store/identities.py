@@ -19,15 +19,18 @@ READ_VERSION = "SELECT version FROM iam_version"
 
 
 def any_person(tx: Transaction) -> bool:
+    """Whether anybody was ever created."""
     return tx.one("SELECT 1 FROM iam_person LIMIT 1") is not None
 
 
 def identity(tx: Transaction, identity_id: str) -> Identity | None:
+    """A person or a machine, or None."""
     row = tx.one(f"SELECT {_IDENTITY} FROM iam_identity WHERE id = ?", (identity_id,))
     return None if row is None else _identity(row)
 
 
 def add_identity(tx: Transaction, new: Identity) -> None:
+    """Store a new identity."""
     tx.execute(
         f"INSERT INTO iam_identity ({_IDENTITY}) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (new.id, new.kind.value, new.name, new.state.value, new.person, new.created_by, new.created_at),
@@ -35,10 +38,12 @@ def add_identity(tx: Transaction, new: Identity) -> None:
 
 
 def set_state(tx: Transaction, identity_id: str, state: IdentityState) -> None:
+    """Change the state; which changes are allowed is decided above."""
     tx.execute("UPDATE iam_identity SET state = ? WHERE id = ?", (state.value, identity_id))
 
 
 def machines_of(tx: Transaction, person: str) -> list[str]:
+    """Ids of the machines that a person answers for, but deleted ones."""
     rows = tx.all("SELECT id FROM iam_identity WHERE person = ? AND kind = 'machine' AND state <> 'deleted'", (person,))
     return [machine for (machine,) in rows]
 
@@ -92,19 +97,23 @@ class Factors:
 
 
 def add_person(tx: Transaction, person_id: str, login: str, email: str) -> None:
+    """Store what a person has beyond an identity."""
     tx.execute("INSERT INTO iam_person (id, login, email) VALUES (?, ?, ?)", (person_id, login, email))
 
 
 def taken(tx: Transaction, login: str, email: str) -> bool:
+    """Whether a login or an address belongs to somebody."""
     return tx.one("SELECT 1 FROM iam_person WHERE login = ? OR email = ?", (login, email)) is not None
 
 
 def person(tx: Transaction, person_id: str) -> Person | None:
+    """One person, or None."""
     row = tx.one(f"SELECT {_PERSON} FROM iam_person p JOIN iam_identity i USING (id) WHERE i.id = ?", (person_id,))
     return None if row is None else _person(row)
 
 
 def persons(tx: Transaction, after: str, limit: int) -> list[Person]:
+    """Persons that are not deleted, after an id."""
     rows = tx.all(
         f"SELECT {_PERSON} FROM iam_person p JOIN iam_identity i USING (id)"
         " WHERE i.id > ? AND i.state <> 'deleted' ORDER BY i.id LIMIT ?",
@@ -114,14 +123,17 @@ def persons(tx: Transaction, after: str, limit: int) -> list[Person]:
 
 
 def factors(tx: Transaction, login: str) -> Factors | None:
+    """What the person with this login proves herself with, or None."""
     return _factors(tx, "p.login", login)
 
 
 def factors_of(tx: Transaction, person_id: str) -> Factors | None:
+    """What this person proves herself with, or None."""
     return _factors(tx, "p.id", person_id)
 
 
 def set_factors(tx: Transaction, person_id: str, password_hash: str, totp_sealed: bytes, totp_step: int) -> None:
+    """Store both factors at the end of enrolment."""
     tx.execute(
         "UPDATE iam_person SET password_hash = ?, totp_sealed = ?, totp_step = ? WHERE id = ?",
         (password_hash, totp_sealed, totp_step, person_id),
@@ -129,6 +141,7 @@ def set_factors(tx: Transaction, person_id: str, password_hash: str, totp_sealed
 
 
 def set_password(tx: Transaction, person_id: str, password_hash: str) -> None:
+    """Replace the password hash."""
     tx.execute("UPDATE iam_person SET password_hash = ? WHERE id = ?", (password_hash, person_id))
 
 
@@ -152,11 +165,13 @@ def forget_person(tx: Transaction, person_id: str) -> None:
 
 
 def machine(tx: Transaction, machine_id: str) -> Machine | None:
+    """One machine, or None."""
     found = identity(tx, machine_id)
     return None if found is None or found.kind is not IdentityKind.MACHINE else _machine(found)
 
 
 def machines(tx: Transaction, after: str, limit: int) -> list[Machine]:
+    """Machines that are not deleted, after an id."""
     rows = tx.all(
         f"SELECT {_IDENTITY} FROM iam_identity WHERE kind = 'machine' AND id > ? AND state <> 'deleted'"
         " ORDER BY id LIMIT ?",
@@ -169,6 +184,7 @@ def machines(tx: Transaction, after: str, limit: int) -> list[Machine]:
 
 
 def add_grant(tx: Transaction, new: Grant, granted_at: Instant) -> None:
+    """Store a right."""
     tx.execute(
         f"INSERT INTO iam_grant ({_GRANT}, granted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (new.id, new.identity, new.role.value, new.scope, new.starts_at, new.ends_at, new.granted_by, granted_at),
@@ -176,6 +192,7 @@ def add_grant(tx: Transaction, new: Grant, granted_at: Instant) -> None:
 
 
 def grant(tx: Transaction, grant_id: str) -> Grant | None:
+    """One right that was not taken away, or None."""
     row = tx.one(f"SELECT {_GRANT} FROM iam_grant WHERE id = ? AND revoked_at IS NULL", (grant_id,))
     return None if row is None else _grant(row)
 
@@ -190,6 +207,7 @@ def grants_of(tx: Transaction, identity_id: str, now: Instant) -> list[Grant]:
 
 
 def grants(tx: Transaction, after: str, limit: int, now: Instant) -> list[Grant]:
+    """The rights of everybody that hold now or will hold, after an id."""
     rows = tx.all(
         f"SELECT {_GRANT} FROM iam_grant WHERE id > ? AND revoked_at IS NULL AND ends_at > ? ORDER BY id LIMIT ?",
         (after, now, limit),
@@ -198,6 +216,7 @@ def grants(tx: Transaction, after: str, limit: int, now: Instant) -> list[Grant]
 
 
 def grants_ending(tx: Transaction, now: Instant, before: Instant) -> list[Grant]:
+    """The rights that end between two moments, the next one first."""
     rows = tx.all(
         f"SELECT {_GRANT} FROM iam_grant WHERE revoked_at IS NULL AND ends_at > ? AND ends_at <= ? ORDER BY ends_at",
         (now, before),
@@ -206,10 +225,12 @@ def grants_ending(tx: Transaction, now: Instant, before: Instant) -> list[Grant]
 
 
 def revoke_grant(tx: Transaction, grant_id: str, now: Instant) -> bool:
+    """Take a right away; False if it is not there."""
     return tx.execute("UPDATE iam_grant SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", (now, grant_id)) == 1
 
 
 def revoke_grants_of(tx: Transaction, identity_ids: Sequence[str], now: Instant) -> None:
+    """Take every right of some identities away."""
     tx.execute_many(
         "UPDATE iam_grant SET revoked_at = ? WHERE identity = ? AND revoked_at IS NULL",
         [(now, identity_id) for identity_id in identity_ids],

@@ -20,6 +20,8 @@ _INTENT = (
 
 @dataclass(frozen=True, slots=True)
 class IntentRow:
+    """An intent as stored: `request` is the exact text that will run."""
+
     id: str
     operation: str
     action: str
@@ -38,6 +40,8 @@ class IntentRow:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRow:
+    """An approval as stored, with the digest of what was approved and the session it was given in."""
+
     person: str
     session: str
     digest: str
@@ -45,6 +49,7 @@ class ApprovalRow:
 
 
 def add(tx: Transaction, new: IntentRow) -> None:
+    """Store a new intent."""
     tx.execute(
         f"INSERT INTO iam_intent ({_INTENT}) VALUES ({', '.join('?' * 16)})",
         (
@@ -69,11 +74,13 @@ def add(tx: Transaction, new: IntentRow) -> None:
 
 
 def find(tx: Transaction, intent_id: str) -> IntentRow | None:
+    """One intent, or None."""
     row = tx.one(f"SELECT {_INTENT} FROM iam_intent WHERE id = ?", (intent_id,))
     return None if row is None else _intent(row)
 
 
 def in_state(tx: Transaction, state: IntentState, after: str, limit: int) -> list[IntentRow]:
+    """Intents in a stored state, after an id."""
     rows = tx.all(
         f"SELECT {_INTENT} FROM iam_intent WHERE state = ? AND id > ? ORDER BY id LIMIT ?", (state.value, after, limit)
     )
@@ -81,6 +88,7 @@ def in_state(tx: Transaction, state: IntentState, after: str, limit: int) -> lis
 
 
 def open_of(tx: Transaction, requester: str, now: Instant) -> int:
+    """How many intents of a requester are waiting."""
     row = tx.one(
         "SELECT count(*) FROM iam_intent WHERE requester = ? AND state IN ('proposed', 'approved') AND expires_at > ?",
         (requester, now),
@@ -108,17 +116,20 @@ def perform(tx: Transaction, intent_id: str, now: Instant) -> bool:
 
 
 def expire(tx: Transaction, now: Instant) -> int:
+    """Mark intents whose time is over; returns how many."""
     return tx.execute(
         "UPDATE iam_intent SET state = 'expired' WHERE state IN ('proposed', 'approved') AND expires_at <= ?", (now,)
     )
 
 
 def approvals(tx: Transaction, intent_id: str) -> list[ApprovalRow]:
+    """The approvals of an intent, oldest first."""
     rows = tx.all("SELECT person, session, digest, at FROM iam_approval WHERE intent = ? ORDER BY at", (intent_id,))
     return [ApprovalRow(row[0], row[1], row[2], Instant(row[3])) for row in rows]
 
 
 def add_approval(tx: Transaction, intent_id: str, new: ApprovalRow) -> None:
+    """Store an approval; one for each person."""
     tx.execute(
         "INSERT INTO iam_approval (intent, person, session, digest, at) VALUES (?, ?, ?, ?, ?)",
         (intent_id, new.person, new.session, new.digest, new.at),
