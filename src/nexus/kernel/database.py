@@ -24,7 +24,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import apsw
 
-from nexus.kernel.errors import Conflict, Damaged, NexusError, Unavailable
+from nexus.kernel.database_errors import explain
+from nexus.kernel.errors import Conflict, NexusError, Unavailable
 from nexus.kernel.operation import Entry
 from nexus.kernel.secret import Secret
 
@@ -144,11 +145,11 @@ class Database:
         try:
             connection.execute("BEGIN")
         except apsw.Error as error:
-            raise _explain(error, self.path) from error
+            raise explain(error, self.path) from error
         try:
             yield Transaction(connection)
         except apsw.Error as error:
-            raise _explain(error, self.path) from error
+            raise explain(error, self.path) from error
         finally:
             connection.execute("ROLLBACK")
 
@@ -157,7 +158,7 @@ class Database:
         try:
             return self._reader().execute(sql, parameters).fetchone()
         except apsw.Error as error:
-            raise _explain(error, self.path) from error
+            raise explain(error, self.path) from error
 
     def copy_to(self, path: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
         """Write this moment's state as a new file under the same key, while reading and writing go on.
@@ -174,7 +175,7 @@ class Database:
                     progress(copying.page_count - copying.remaining, copying.page_count)
             target.pragma("journal_mode", "delete")  # folds everything into the one file
         except apsw.Error as error:
-            raise _explain(error, path) from error
+            raise explain(error, path) from error
         finally:
             source.close()
             target.close()
@@ -263,7 +264,7 @@ class Database:
                 for job in batch:
                     self._commit([job])
                 return
-            done = [(batch[0], error if isinstance(error, NexusError) else _explain(error, self.path))]
+            done = [(batch[0], error if isinstance(error, NexusError) else explain(error, self.path))]
         _settle(done)
 
     def _attempt(self, batch: list[_Job]) -> list[tuple[_Job, Any]]:
@@ -332,7 +333,7 @@ class Database:
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
         except apsw.Error as error:
             connection.close()
-            raise _explain(error, self.path) from error
+            raise explain(error, self.path) from error
         return connection
 
 
@@ -398,22 +399,3 @@ def _migrate(tx: Transaction, migrations: Sequence[Migration]) -> list[Migration
         )
         taken.append(step)
     return taken
-
-
-def _explain(error: BaseException, path: Path) -> NexusError:
-    """A database error in words. SQL text and parameters stay out of it: they may hold personal data."""
-    if isinstance(error, apsw.FullError):
-        return Unavailable(
-            "the disk is full", code="database.disk-full", hint="free space on the data disk, then retry"
-        )
-    if isinstance(error, apsw.BusyError | apsw.LockedError):
-        return Unavailable("the database is locked by another process", code="database.locked", hint="retry")
-    if isinstance(error, apsw.CorruptError | apsw.NotADBError):
-        return Damaged(
-            f"{path.name} is damaged, or the key is not its key",
-            code="database.damaged",
-            hint="stop, keep a copy of the files, and restore the last backup",
-        )
-    if isinstance(error, apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError):
-        return Unavailable(f"the disk refused to read or write {path.name}", code="database.io")
-    return NexusError(f"unexpected {type(error).__name__} in {path.name}", code="database.unexpected")
