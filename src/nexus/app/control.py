@@ -29,7 +29,7 @@ _PEER = struct.Struct("3i")
 class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`do` says what; `secret` carries a passphrase or a custodian's share for `unseal`."""
 
-    do: Literal["status", "unseal", "seal", "stop", "backup"]
+    do: Literal["status", "unseal", "seal", "stop", "backup", "backup-progress"]
     secret: str = ""
     path: str = ""
 

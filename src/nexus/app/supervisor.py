@@ -20,6 +20,7 @@ import msgspec
 
 from nexus import __version__
 from nexus.app import custody, datadir, handoff, keyservice, parts, pki, schema, serving
+from nexus.app.backup.job import BackupJob
 from nexus.app.control import ControlServer, Request
 from nexus.app.custody import Part
 from nexus.app.datadir import DataDirectory
@@ -67,6 +68,7 @@ class Supervisor:
         self._stop = asyncio.Event()
         self._tokens = keyservice.caller_tokens()
         self._kms = keyservice.supervisor_client(directory, self._tokens)
+        self._backup = BackupJob(self._kms, directory, self._clock)
         self._places: list[Place] = []
         self._ports: dict[str, int] = {}
         self._renew_at = 0
@@ -230,6 +232,10 @@ class Supervisor:
                 return await self.unseal(Secret(request.secret.encode()), user)
             case "seal":
                 return await self._kms.seal(self._operation(user))
+            case "backup":
+                return self._backup.start(Path(request.path), self._operation(user))
+            case "backup-progress":
+                return self._backup.progress()
             case "stop":
                 self.stop()
                 return None
@@ -259,6 +265,7 @@ class Supervisor:
     async def _stop_everything(self) -> None:
         self._enter(Phase.STOPPING)
         self.directory.endpoints.unlink(missing_ok=True)
+        await self._backup.close()
         doors = [place for place in self._places if place.name in self._ports]
         others = [place for place in reversed(self._places) if place.name not in self._ports]  # worker, then kms
         await asyncio.gather(*(door.close(self._settings.stop_grace_s) for door in doors))

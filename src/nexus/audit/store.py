@@ -145,6 +145,11 @@ def put_checkpoint(tx: Transaction, checkpoint: StoredCheckpoint) -> None:
     )
 
 
+def forget_checkpoints(tx: Transaction) -> None:
+    """Drop every checkpoint: the log goes on under another name, and the old ones are signed under the former."""
+    tx.execute("DELETE FROM audit_checkpoint")
+
+
 def thin_checkpoints(tx: Transaction, keep: int, period: int) -> int:
     """Of those older than the newest `keep`, keep the last of each `period` (microseconds); returns how many went."""
     row = tx.one("SELECT size FROM audit_checkpoint ORDER BY size DESC LIMIT 1 OFFSET ?", (keep,))

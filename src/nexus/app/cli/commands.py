@@ -54,6 +54,11 @@ LOCAL: Final[Mapping[str, Local]] = {
     "approve": Local(
         "nexus.app.cli.approving:approve", "Read what is held, and approve it", "Lire ce qui attend, et le valider"
     ),
+    "backup": Local(
+        "nexus.app.commands.backup:backup",
+        "Save a platform, and bring it back",
+        "Sauvegarder une plateforme, et la rétablir",
+    ),
     "witness": Local("nexus.app.commands.witness:witness", "Remember a log for others", "Se souvenir d'un journal"),
 }
 """Commands of the first level."""

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from nexus.app import control
-from nexus.app.backups import last_backup
+from nexus.app.backup.history import last_backup
 from nexus.app.chores.publishing import LogReport
 from nexus.app.control import Request
 from nexus.app.datadir import DataDirectory

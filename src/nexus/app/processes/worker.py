@@ -6,6 +6,7 @@ import httpx
 
 from nexus import __version__
 from nexus.app import signing, wiring
+from nexus.app.backup.restoring import drop_note, read_note
 from nexus.app.chores.publishing import Publishing
 from nexus.app.chores.rewrapping import Rewrapping
 from nexus.app.chores.schedule import Chore, run_all
@@ -15,6 +16,7 @@ from nexus.app.handoff import Handoff
 from nexus.app.processes.life import Life
 from nexus.audit.checkpointer import Checkpointer
 from nexus.audit.witnesses import WitnessClient
+from nexus.kernel.clock import rfc3339
 from nexus.kernel.errors import NexusError
 from nexus.kernel.operation import PLATFORM
 from nexus.objects.service import ObjectService
@@ -37,13 +39,30 @@ async def main(given: Handoff, life: Life) -> None:
         )
         try:
             await checkpointer.start()
-            await ground.database.record(ground.operation().allowed("platform.start", PLATFORM, version=__version__))
+            await _record_start(ground)
             life.ready()
             await run_all(chores(ground, objects, checkpointer), life.stop)
             await _leave_published(ground, checkpointer)
         finally:
             checkpointer.close()
             objects.close()
+
+
+async def _record_start(ground: Ground) -> None:
+    """Each start is an entry; the first after a restore says so, and from what."""
+    started = ground.operation().allowed("platform.start", PLATFORM, version=__version__)
+    await ground.database.record(started)
+    note = read_note(ground.directory)
+    if note is not None:
+        restored = ground.operation().allowed(
+            "platform.restore",
+            PLATFORM,
+            backup_at=rfc3339(note.backup_at),
+            backup_size=note.log_size,
+            by_version=note.version,
+        )
+        await ground.database.record(restored)
+        drop_note(ground.directory)
 
 
 def _authorities(given: Handoff) -> ssl.SSLContext:
