@@ -35,8 +35,7 @@ BUSY_TIMEOUT_MS = 10_000
 """How long a process waits for another process's commit before it gives up."""
 PAGE_CACHE_KIB = 16_384
 """Decrypted pages kept in memory for each connection."""
-PAGES_PER_STEP = 1_024
-"""Pages copied at a time: 4 MiB between two reports of progress."""
+PAGES_PER_STEP = 1_024  # of a copy: 4 MiB between two reports of progress
 KEY_BYTES = 32
 
 Row = tuple[Any, ...]
@@ -163,12 +162,12 @@ class Database:
     def copy_to(self, path: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
         """Write this moment's state as a new file under the same key, while reading and writing go on.
 
-        Blocks; call it on a thread. `progress` hears pages done and pages in all. Durable on return.
+        Blocks. `progress` hears pages done and pages in all. Durable on return.
         """
         source, target = self._connect(), self._open(path)
         try:
             source.execute("BEGIN")
-            source.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # from here on: one snapshot
+            source.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # one snapshot from here on
             with target.backup("main", source, "main") as copying:
                 while not copying.done:
                     copying.step(PAGES_PER_STEP)
