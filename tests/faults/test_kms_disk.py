@@ -63,6 +63,8 @@ async def test_on_a_full_disk_no_key_is_created_opened_or_changed_and_then_all_g
             assert error.code == "database.disk-full"
         assert await api.unwrap(made.wrapped, CONTEXT, operation()) == made.plaintext
         stored = {each.key.id: each.key for each in kms.service.vault.all()}
+        held = {slot for slot, anchor in kms.service.vault._register._slots.items() if anchor is not None}
+        assert len(held) == sum(len(key.versions) for key in stored.values()), "material without a key stays behind"
         recorded = {entry.resource.id for entry in kms.entries() if entry.action == "kms.key.create"}
         assert recorded == stored.keys()
         await kms.restart()

@@ -4,11 +4,14 @@ Fulfils R-157 (wrap and unwrap), EMC-40 (rotation under load with no failed read
 """
 
 import asyncio
+import threading
 
 import pytest
 
 from nexus.crypto import wrapping
+from nexus.kernel.database import Recorded
 from nexus.kernel.errors import Conflict, Damaged, Denied, Invalid, NotFound, Sealed, Unavailable
+from nexus.kernel.operation import PLATFORM
 from nexus.kernel.secret import Secret
 from nexus.kms.requests import FinishRewrap, KeyRef, Nothing, RewrapProgress
 from simulators.keyservice import running
@@ -145,6 +148,24 @@ async def test_a_key_that_is_disabled_while_its_entry_is_written_does_not_get_ou
         assert late and not any(late)
 
 
+async def test_a_seal_overtakes_a_data_key_that_waits_for_its_entry():
+    async with running() as kms:
+        api, s3 = await kms.client(), await kms.client("s3")
+        key = await kms.create(api)
+        made = await api.generate(key.id, CONTEXT, operation())
+        disk_is_back = threading.Event()
+        slow_disk = kms.db.submit(lambda tx: Recorded(disk_is_back.wait(10), operation().allowed("test", PLATFORM)))
+        opening = asyncio.create_task(s3.unwrap(made.wrapped, CONTEXT, operation()))
+        await asyncio.sleep(0.05)
+        sealing = asyncio.create_task(api.seal(operation()))
+        await asyncio.sleep(0.05)
+        disk_is_back.set()
+        with pytest.raises(Sealed):
+            await opening
+        await sealing
+        assert slow_disk.result() is True
+
+
 async def test_rotation_under_load_fails_no_opening():
     """EMC-40: rotate under load with 0 failed reads."""
     async with running() as kms:
@@ -254,7 +275,7 @@ async def test_a_long_batch_lets_others_have_their_turn():
         while not batch.done():
             await api.status()
             answered += 1
-        assert len(await batch) == 4_000 and answered > 3
+        assert len(await batch) == 4_000 and answered > 20, answered
 
 
 async def test_a_seal_in_the_middle_of_a_batch_ends_it():

@@ -5,12 +5,14 @@ Fulfils the sealed start of EMC-40 and AP-03 (secure secrets management).
 
 import asyncio
 import os
+from time import monotonic
 
 import pytest
 
 from nexus.kernel.clock import HOUR, MINUTE, SECOND
 from nexus.kernel.errors import Conflict, Damaged, Denied, Invalid, Sealed, Throttled, Unavailable
 from nexus.kernel.secret import Secret
+from nexus.kms.frames import BEAT_S, LEASE_S
 from nexus.kms.model import KeyEventKind, ServiceState
 from nexus.kms.requests import Initialise, KeyRef, ListKeys, Nothing, ScheduleDestruction
 from simulators.keyservice import PASSPHRASE, RunningKeyService, running
@@ -420,8 +422,9 @@ async def test_a_frozen_holder_has_lost_its_lease_when_the_seal_is_acknowledged(
         assert await holder.stdout.readline() == b"True\n"
         holder.send_signal(signal.SIGSTOP)
         api = await kms.client()
+        frozen_at = monotonic()
         sealing = await api.seal(operation())
-        assert sealing.dropped == 1
+        assert sealing.dropped == 1 and monotonic() - frozen_at > LEASE_S - 2 * BEAT_S
         holder.send_signal(signal.SIGCONT)
         assert await asyncio.wait_for(holder.stdout.readline(), 5) == b"gone\n"
         await holder.wait()
