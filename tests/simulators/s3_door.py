@@ -135,6 +135,7 @@ class S3Door:
     data_keys: MemoryDataKeys
     clock: Clock
     body_idle_s: float
+    region: str = REGION
     lease: Leash = field(default_factory=Leash)
     rights: SiteRights = field(default_factory=SiteRights)
     placements: OneSite = field(default_factory=OneSite)
@@ -149,7 +150,7 @@ class S3Door:
             audit=self.db,
             placements=self.placements,
             clock=self.clock,
-            region=REGION,
+            region=self.region,
             domains=(DOMAIN,),
             body_idle_s=self.body_idle_s,
         )
@@ -157,10 +158,10 @@ class S3Door:
         self.rights.give(self.owner, "*", site="*")
         self.owner_key = self.ring.add(self.owner)
 
-    def client(self, key: AccessKey | None = None, *, clock: Clock | None = None, region: str = REGION) -> S3Client:
+    def client(self, key: AccessKey | None = None, *, clock: Clock | None = None, region: str = "") -> S3Client:
         """A client with this access key (the owner's by default)."""
         key = key or self.owner_key
-        return S3Client(self.app, key.id, key.secret.reveal().decode(), clock or self.clock, region)
+        return S3Client(self.app, key.id, key.secret.reveal().decode(), clock or self.clock, region or self.region)
 
     def entries(self) -> list[tuple[str, str, Any]]:
         """(action, outcome, code) of everything recorded so far."""
@@ -171,10 +172,17 @@ class S3Door:
         self.db.close()
 
 
-def open_s3_door(folder: Path, *, clock: Clock | None = None, body_idle_s: float = 0.3) -> S3Door:
+def open_s3_door(
+    folder: Path,
+    *,
+    clock: Clock | None = None,
+    body_idle_s: float = 0.3,
+    region: str = REGION,
+    placements: OneSite | None = None,
+) -> S3Door:
     """A door over a fresh store in `folder`; the caller closes it."""
     audit, data_keys, clock = MemoryRecorder(), MemoryDataKeys(), clock or ManualClock()
     db = Database(folder / "nexus.db", key=Secret(b"k" * 32), recorder=audit)
     db.migrate(MIGRATIONS)
     objects = ObjectService(db, folder / "blobs", data_keys, clock)
-    return S3Door(db, audit, objects, data_keys, clock, body_idle_s)
+    return S3Door(db, audit, objects, data_keys, clock, body_idle_s, region=region, placements=placements or OneSite())
