@@ -47,6 +47,7 @@ def seventy_thousand(tmp_path_factory) -> Path:
     writer = TileWriter(directory)
     writer.append(LEAVES)
     writer.flush()
+    writer.sync()
     assert writer.frontier().root() == tree_root(HASHES)
     return directory
 
@@ -65,6 +66,7 @@ def test_two_hundred_and_fifty_six_entries_make_a_full_tile_and_one_above(tmp_pa
     writer = TileWriter(tmp_path)
     writer.append(LEAVES[:256])
     writer.flush()
+    writer.sync()
     assert sorted(files(tmp_path)) == ["tile/0/000", "tile/1/000.p/1", "tile/entries/000"]
 
 
@@ -89,6 +91,7 @@ def test_a_writer_that_resumes_goes_on_as_if_it_had_not_stopped(tmp_path_factory
     for step in steps:
         writer.append(LEAVES[size : size + step])
         writer.flush()
+        writer.sync()
         size += step
         assert writer.frontier().root() == tree_root(HASHES[:size])
         assert root_at(size, TileReader(directory, size).nodes) == tree_root(HASHES[:size])
@@ -104,6 +107,7 @@ def test_a_missing_or_short_tile_is_an_error(tmp_path):
     writer = TileWriter(tmp_path)
     writer.append(LEAVES[:20])
     writer.flush()
+    writer.sync()
     path = tmp_path / "tile" / "0" / "000.p" / "20"
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(Damaged):

@@ -93,7 +93,9 @@ class Checkpointer:
         else:
             await asyncio.to_thread(self._files.extend, head)
             note, published_at = await self._sign(head), self._clock.now()
-        note, failures = await self._witness(note, head, witnesses)
+        (note, failures), _ = await asyncio.gather(
+            self._witness(note, head, witnesses), asyncio.to_thread(self._files.sync)
+        )
         witnessed = policy.quorum != "none" and policy.verify(note).witnessed
         await self._keep(note, store.StoredCheckpoint(head.size, str(note), published_at, witnessed))
         return Published(head.size, head.root, str(note), witnessed, failures)
@@ -116,11 +118,9 @@ class Checkpointer:
         """The head as a note with every signature of the log, each verified before anybody sees it."""
         text = str(Checkpoint(self._identity.origin, head.size, head.root))
         timestamp = self._clock.now() // SECOND
-        lines = []
-        for signer in self._signers:
-            raw = await signer.sign(message_to_sign(signer.key, text, timestamp))
-            lines.append(encode_signature(signer.key, raw, timestamp if signer.key.type.timestamped else 0))
-        note = Note(text, tuple(lines))
+        note = Note(
+            text, tuple(await asyncio.gather(*(_signature(signer, text, timestamp) for signer in self._signers)))
+        )
         require_own(self._identity, note)
         return note
 
@@ -133,8 +133,10 @@ class Checkpointer:
             if thin:
                 store.thin_checkpoints(tx, KEEP_CHECKPOINTS, HOUR)
 
-        await self._db.bookkeep(Bookkeeping.CHECKPOINT, work)
-        await asyncio.to_thread(self._files.put_checkpoint, note)
+        # Either alone is enough for the next start: both are compared with the log.
+        await asyncio.gather(
+            self._db.bookkeep(Bookkeeping.CHECKPOINT, work), asyncio.to_thread(self._files.put_checkpoint, note)
+        )
 
     # Witnesses
 
@@ -213,3 +215,9 @@ class Checkpointer:
             return False
         self._known[witness.name] = checkpoint.size
         return True
+
+
+async def _signature(signer: Signer, text: str, timestamp: int) -> NoteSignature:
+    """One signature line of the log."""
+    time = timestamp if signer.key.type.timestamped else 0
+    return encode_signature(signer.key, await signer.sign(message_to_sign(signer.key, text, time)), time)

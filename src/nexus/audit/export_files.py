@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nexus.audit.files import CHECKPOINT
 from nexus.audit.model import ExportPage
-from nexus.audit.tiles import TileWriter, sync_directory, write_durably
+from nexus.audit.tiles import TileWriter, write_durably
 from nexus.crypto.notes import Checkpoint, Note
 from nexus.kernel.errors import Conflict, Damaged
 
@@ -41,12 +41,12 @@ def write_export(directory: Path, pages: Iterable[ExportPage]) -> Checkpoint:
     if (directory / OPENED).stat().st_size == 0:
         (directory / OPENED).unlink()
     tiles.flush()
+    tiles.sync()
     checkpoint = Checkpoint.parse(Note.parse(page.checkpoint).text)
     if (tiles.size, tiles.frontier().root()) != (checkpoint.size, checkpoint.root):
         raise Damaged("the exported entries do not make the root of their checkpoint", code="audit.export")
     write_durably(directory / POLICY, page.policy.encode())
     write_durably(directory / CHECKPOINT, page.checkpoint.encode())
-    sync_directory(directory)
     return checkpoint
 
 

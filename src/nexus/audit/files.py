@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nexus.audit import store
 from nexus.audit.policy import LogIdentity
-from nexus.audit.tiles import TileReader, TileWriter, sync_directory, write_durably
+from nexus.audit.tiles import TileReader, TileWriter, write_durably
 from nexus.crypto.merkle import root_at
 from nexus.crypto.notes import Checkpoint, Note, verify_note
 from nexus.kernel.database import Database
@@ -52,6 +52,7 @@ class LogFiles:
         self._writer = self._resume(on_disk)
         self.extend(head)
         self.require_consistent(remembered)
+        self.sync()
         return head
 
     def close(self) -> None:
@@ -69,7 +70,7 @@ class LogFiles:
         return require_own(self._identity, Note.parse(source))
 
     def extend(self, head: store.Head) -> None:
-        """Bring the tiles up to the head of the database and compare the two. Raises Damaged."""
+        """Bring the tiles up to the head of the database and compare the two; `sync` is left to do. Raises Damaged."""
         while self._writer.size < head.size:
             first = self._writer.size
             with self._db.read() as tx:
@@ -94,6 +95,10 @@ class LogFiles:
                     hint="stop, keep every copy of the data, and find out which of them is the true one",
                 )
 
+    def sync(self) -> None:
+        """Make the tiles durable: before the checkpoint that covers them is published."""
+        self._writer.sync()
+
     def tree(self) -> TileReader:
         """The tree as written, for proofs."""
         return TileReader(self._directory, self._writer.size)
@@ -101,7 +106,6 @@ class LogFiles:
     def put_checkpoint(self, note: Note) -> None:
         """Replace the checkpoint file, durably."""
         write_durably(self._directory / CHECKPOINT, str(note).encode())
-        sync_directory(self._directory)
 
     def _resume(self, on_disk: Checkpoint | None) -> TileWriter:
         """Go on from the published files if their right edge makes the published root, else write them again."""

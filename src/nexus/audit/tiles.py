@@ -4,7 +4,8 @@
     tile/<L>/<N>.p/<W>      the same while only W of them exist
     tile/entries/<N>        the leaf data of 256 entries, each with its length before it; `.p/<W>` as above
 
-Files are complete and synced before they get their name. A full tile replaces its partial ones.
+A file gets its name when it is complete, and never another content. The checkpoint that covers it is published only
+after `sync`. A full tile replaces its partial ones.
 """
 
 import os
@@ -122,7 +123,8 @@ class TileWriter:
         self._levels: list[list[bytes]] = [[]]
         self._bundle: list[bytes] = []
         self.size = 0
-        self._unsynced: set[Path] = set()
+        self._unsynced: dict[Path, None] = {}
+        self._superseded: list[Path] = []
 
     @classmethod
     def resume(cls, directory: Path, size: int) -> "TileWriter":
@@ -148,16 +150,25 @@ class TileWriter:
                 self._finish()
 
     def flush(self) -> None:
-        """Write the unfinished tiles and make everything durable."""
+        """Write the unfinished tiles."""
         if self._bundle:
             self._write(tile_path(ENTRIES, self.size // WIDTH, len(self._bundle)), encode_bundle(self._bundle))
         for level, hashes in enumerate(self._levels):
             if hashes:
                 index = (self.size >> HEIGHT * level) // WIDTH
                 self._write(tile_path(level, index, len(hashes)), b"".join(hashes))
-        for directory in self._unsynced:
-            sync_directory(directory)
+
+    def sync(self) -> None:
+        """Make everything written so far durable; then let go of partial files that full ones have replaced."""
+        for path in self._unsynced:
+            sync_file(path)
+        directories = {parent for path in self._unsynced for parent in path.parents[: _depth(path, self._directory)]}
+        for directory in directories:
+            sync_file(directory)
         self._unsynced.clear()
+        for partial in self._superseded:
+            shutil.rmtree(partial, ignore_errors=True)
+        self._superseded.clear()
 
     def frontier(self) -> Frontier:
         """The tree as written so far."""
@@ -191,28 +202,34 @@ class TileWriter:
     def _write_full(self, level: int | str, index: int, data: bytes) -> None:
         path = tile_path(level, index)
         self._write(path, data)
-        shutil.rmtree(self._directory / f"{path}.p", ignore_errors=True)
+        self._superseded.append(self._directory / f"{path}.p")
 
     def _write(self, relative: str, data: bytes) -> None:
         path = self._directory / relative
-        write_durably(path, data)
-        self._unsynced.update(path.parents[: relative.count("/") + 1])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.part")
+        partial.write_bytes(data)
+        partial.rename(path)
+        self._unsynced[path] = None
+
+
+def _depth(path: Path, above: Path) -> int:
+    """How many directories lie between a file and the one `above`, that one included."""
+    return len(path.relative_to(above).parts)
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """Put a file in place as a whole: written, synced, then named. The directory is the caller's to sync."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Replace a file as a whole, durably: written, synced, named, and the name synced."""
     partial = path.with_name(f".{path.name}.part")
-    with partial.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    partial.write_bytes(data)
+    sync_file(partial)
     partial.rename(path)
+    sync_file(path.parent)
 
 
-def sync_directory(directory: Path) -> None:
-    """Make the names in a directory durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+def sync_file(path: Path) -> None:
+    """Make the content of a file, or the names in a directory, durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
