@@ -14,13 +14,20 @@ from dataclasses import dataclass
 
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database, Recorded, Transaction
-from nexus.kernel.errors import Invalid
+from nexus.kernel.errors import Invalid, NotFound
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Operation
 from nexus.objects import rules
 from nexus.objects.blobs import Blobs
 from nexus.objects.committing import Draft, Placed, draft, take_place, written
-from nexus.objects.errors import INVALID_PART, INVALID_PART_ORDER, PART_TOO_SMALL, TOO_LARGE, no_such_upload
+from nexus.objects.errors import (
+    INVALID_PART,
+    INVALID_PART_ORDER,
+    NO_SUCH_UPLOAD,
+    PART_TOO_SMALL,
+    TOO_LARGE,
+    no_such_upload,
+)
 from nexus.objects.keys import BucketKeys
 from nexus.objects.model import (
     MAX_OBJECT_BYTES,
@@ -83,7 +90,12 @@ class Completing:
         chosen = _Chosen(upload, choose(parts, stored))
         checksums = combine(upload.shown, [row.shown for row in chosen.parts]) if combine is not None else {}
         new = await self._seal(op, bucket, chosen, checksums)
-        placed = await self._commit(op, new, chosen, conditions)
+        try:
+            placed = await self._commit(op, new, chosen, conditions)
+        except NotFound as error:
+            if error.code != NO_SUCH_UPLOAD:
+                raise
+            return await self._again(op, bucket, key, upload_id)
         self._blobs.discard(placed.discarded)
         return written(new, placed)
 
