@@ -108,6 +108,7 @@ class Installation:
         self.persons: dict[str, Person] = {}
         self.shares: list[str] = []
         self.codes: dict[str, str] = {}
+        self.environment: dict[str, str] = {}
 
     # Commands
 
@@ -124,7 +125,7 @@ class Installation:
             text=True,
             timeout=COMMAND_WAIT_S,
             check=False,
-            env={**os.environ, "XDG_STATE_HOME": str(self.root / "state")},
+            env={**os.environ, "XDG_STATE_HOME": str(self.root / "state"), **self.environment},
         )
         if check and done.returncode:
             raise AssertionError(f"nexus {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}")
@@ -208,6 +209,33 @@ class Installation:
             bruno.call("iam.role.grant", identity=invited["person"], role=role, scope=scope, ends_at=in_days(90))
             self.persons[login] = Person(login, self).enrol(invited["code"])
         return self.persons[login]
+
+    def four_eyes(self, proposer: Person, approver: Person, _name: str, **request: Any) -> Any:
+        """A sensitive operation from intent to execution; its result."""
+        intent = proposer.reply(_name, **request).document
+        approver.call("iam.approval.approve", id=intent["id"], digest=intent["digest"])
+        return proposer.call("iam.approval.execute", id=intent["id"])
+
+    def let_witness(self, *witnesses: Any) -> None:
+        """Have every checkpoint cosigned by all of these."""
+        alice, bruno = self.founder("alice"), self.founder("bruno")
+        log_keys = alice.call("audit.log.read", for_purpose="audit")["keys"]
+        for witness in witnesses:
+            witness.watch(log_keys)
+        policy = {"witnesses": [witness.spec() for witness in witnesses], "quorum": len(witnesses)}
+        self.four_eyes(alice, bruno, "audit.log.configure", **policy)
+        self.until_witnessed()
+
+    def until_witnessed(self) -> dict[str, Any]:
+        """Wait until a witnessed checkpoint covers everything that has happened by now."""
+        alice = self.founder("alice")
+        size = alice.call("audit.log.read", for_purpose="audit")["size"]
+
+        def covered() -> dict[str, Any] | None:
+            log = alice.call("audit.log.read", for_purpose="audit")
+            return log if log["witnessed"] and log["checkpoint_size"] >= size else None
+
+        return until(covered, what="a witnessed checkpoint")
 
     def s3(self, key: dict[str, str], **config: Any) -> Any:
         """boto3, unchanged, with an access key."""
