@@ -297,6 +297,13 @@ def test_the_digest_tells_operation_resource_and_request_apart():
     assert len({digest_of(*each) for each in parts}) == len(parts)
 
 
+def test_the_digest_is_the_one_that_was_written_down():
+    """A known answer, computed with the standard library (docs/explanation/four-eyes.md)."""
+    assert digest_of("kms.key.destroy", "Key:key_x", b'{"id":"key_x"}') == (
+        "8a9bda095fa4defb7e95dcc52b9baad82bc0a7e5aaf4a1673eaece5ed5fb3a78"
+    )
+
+
 async def test_a_signed_out_person_approves_nothing(platform, people):
     ada, ben, chloe = people
     intent = await propose(platform, ben, chloe)

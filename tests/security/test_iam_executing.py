@@ -12,8 +12,9 @@ from nexus.iam.requests import (
     ListGrants,
     ListIntents,
 )
-from nexus.kernel.database import Bookkeeping
+from nexus.kernel.database import Bookkeeping, Database
 from nexus.kernel.errors import Conflict, Denied, NexusError
+from nexus.kernel.secret import Secret
 from simulators.people import Platform, open_platform
 
 
@@ -67,6 +68,21 @@ async def test_an_intent_is_executed_once_whoever_else_tries(platform, people):
     assert sum(not isinstance(outcome, BaseException) for outcome in outcomes) == 1
     assert {outcome.code for outcome in outcomes if isinstance(outcome, NexusError)} == {"iam.intent-executed"}
     assert await held(platform, ada, chloe) == [Role.AUDITOR]
+
+
+async def test_two_processes_execute_it_once(platform, people, tmp_path):
+    """Exactly once over one file, whichever process wins the database."""
+    ada, ben, chloe = people
+    other_db = Database(tmp_path / "nexus.db", key=Secret(b"k" * 32), recorder=platform.recorder)
+    other = Platform(other_db, platform.clock, platform.recorder)
+    for _ in range(5):
+        intent = await propose(platform, ben, chloe)
+        await approve(other, ada, intent)
+        claims = [each.approvals.claim(platform.op(ben), intent.id) for each in (platform, other) for _ in range(3)]
+        outcomes = await asyncio.gather(*claims, return_exceptions=True)
+        assert sum(not isinstance(outcome, BaseException) for outcome in outcomes) == 1
+    other.service.close()
+    other_db.close()
 
 
 async def test_a_claimed_intent_is_performed_once(platform, people):

@@ -14,6 +14,7 @@ from nexus.iam.requests import (
 )
 from nexus.kernel.clock import DAY, HOUR, Instant
 from nexus.kernel.errors import Conflict, Denied, Invalid, NotFound, Unauthenticated
+from nexus.kernel.operation import PLATFORM
 from nexus.kernel.secret import Secret
 from simulators.people import BROWSER, HOME, SEALING_KEY, Human, Platform, open_platform
 
@@ -104,9 +105,13 @@ async def test_a_machine_stops_with_the_person_who_answers_for_it(platform: Plat
     await platform.grant(ben, machine.id, Role.DATA_PROVIDER, "site:lyon")
     new = await _access_key(platform, chloe, machine.id, purpose="care")
     assert platform.authenticator.access_key(new.id)
+    program = platform.authenticator.access_key(new.id).actor
+    platform.gate.check(platform.op(program), "iam.me.read", PLATFORM)
     await platform.call("iam.person.suspend", platform.op(ada), ById(id=chloe.id))
     with pytest.raises(Unauthenticated):
         platform.authenticator.access_key(new.id)
+    with pytest.raises(Denied):  # nor what is under way already
+        platform.gate.check(platform.op(program), "iam.me.read", PLATFORM)
 
 
 async def test_a_machine_needs_an_active_person_as_owner(platform: Platform):

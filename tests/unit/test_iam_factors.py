@@ -178,6 +178,12 @@ def test_a_sealed_credential_opens_where_it_belongs_only():
         Sealing(Secret(b"x" * 32)).open(sealed, "totp", "per_a")
 
 
+def test_the_sealed_form_is_the_one_that_was_written_down():
+    """A known answer: what an earlier version sealed opens for ever (docs/formats/sealed-credentials.md)."""
+    sealed = bytes.fromhex("016465666768696a6b6c6d6e6f02598d3120da12ce7b2a0fa3e93532ad5ea128989bc6c79c7ded3f14f7af7ad2")
+    assert Sealing(Secret(bytes(range(32)))).open(sealed, "totp", "per_a") == secret("JBSWY3DPEHPK3PXP")
+
+
 @given(st.integers(0, 44), st.integers(1, 255))
 @settings(max_examples=60)
 def test_a_changed_byte_never_opens(position, change):

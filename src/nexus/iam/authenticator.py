@@ -5,6 +5,7 @@ active. All reasons for a refusal give the same answer.
 """
 
 from collections import OrderedDict
+from dataclasses import replace
 from hashlib import sha256
 
 from nexus.iam import tokens
@@ -114,7 +115,7 @@ class Authenticator:
 
         def work(tx: Transaction) -> Recorded[None]:
             credentials.end_session(tx, session.id)
-            return Recorded(None, entry)
+            return Recorded(None, replace(entry, subject=session.person))
 
         await self._db.write(work)
 
