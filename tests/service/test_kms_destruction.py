@@ -10,6 +10,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from nexus.audit.payload import MAX_PAYLOAD_BYTES, encode_payload
 from nexus.kernel.clock import DAY, SECOND
 from nexus.kernel.errors import Conflict, Damaged, Denied, Invalid, NexusError
 from nexus.kms import certificate
@@ -165,6 +166,20 @@ async def test_the_certificate_says_what_was_destroyed_and_verifies_with_both_si
     assert (told.provider, told.emulated) == (kms.provider, True) and len(told.versions) == 1
     recorded = [entry for entry in kms.entries() if entry.details.get("step") == "destroyed"]
     assert recorded[0].details["certificate"].encode() == ended.certificate
+
+
+async def test_the_certificate_of_a_key_with_many_versions_fits_into_an_entry_of_the_log():
+    async with running() as kms:
+        api = await kms.client()
+        key = await kms.create(api)
+        for _ in range(150):
+            await api.rotate(operation(), KeyRef(key_id=key.id))
+        await destroy(kms, api, key)
+        ended = await api.read(operation(), KeyRef(key_id=key.id))
+        told = certificate.verify(ended.certificate, public_keys(kms))
+        assert (told.version_count, len(told.versions), told.versions[-1].number) == (151, 32, 151)
+        entry = next(entry for entry in kms.entries() if entry.details.get("step") == "destroyed")
+        assert len(encode_payload(entry, "2026-11-23T04:18:01.000000Z")) < MAX_PAYLOAD_BYTES * 3 // 4
 
 
 async def test_an_altered_or_half_signed_certificate_does_not_verify():

@@ -18,6 +18,7 @@ from nexus.kms.model import Algorithm
 
 FORMAT: Final = "nexus-key-destruction/1"
 MAX_CERTIFICATE_BYTES: Final = 65_536
+MAX_LISTED_VERSIONS: Final = 32
 
 
 class DestroyedVersion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,7 +38,9 @@ class Statement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     owner: str
     purpose: str
     created_at: str
+    version_count: int
     versions: tuple[DestroyedVersion, ...]
+    """The newest of them, `MAX_LISTED_VERSIONS` at most: the certificate must fit into an entry of the audit log."""
     approval: str
     """The four-eyes approval under which the destruction was scheduled."""
     scheduled_for: str

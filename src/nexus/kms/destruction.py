@@ -191,9 +191,10 @@ class Destruction:
             owner=key.owner,
             purpose=key.purpose,
             created_at=rfc3339(key.created_at),
+            version_count=len(key.versions),
             versions=tuple(
                 DestroyedVersion(number=each.number, created_at=rfc3339(each.created_at), custody=each.custody.value)
-                for each in key.versions
+                for each in key.versions[-certificate.MAX_LISTED_VERSIONS :]
             ),
             approval=approval,
             scheduled_for=rfc3339(key.destroy_at or key.created_at),
