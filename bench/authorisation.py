@@ -9,7 +9,6 @@ remembered, the decision is new. Cached: the same question again, which still as
 
 import asyncio
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator
 from importlib.resources import files
 from itertools import cycle
@@ -115,7 +114,6 @@ def measure(rounds: int) -> Iterable[Figure]:
         }
         assert all(call() for call in calls.values())
         yield from figures(calls, rounds)
-        yield Figure("first decision after a change", once(gate, same) * MICROSECONDS, "us")
         db.close()
 
 
@@ -132,14 +130,6 @@ def figures(calls: dict[str, Callable[[], object]], rounds: int) -> Iterator[Fig
     for what in calls:
         note = f"p99 {sorted(slowest[what])[rounds // 2]:.3g} us"
         yield figure(what, medians[what], "us", target=targets.get(what, ""), note=note)
-
-
-def once(gate: Gate, asked: Question) -> float:
-    """Seconds of one decision when nothing is remembered."""
-    gate.forget()
-    start = time.perf_counter()
-    gate.permits(asked)
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

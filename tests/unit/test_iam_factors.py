@@ -4,6 +4,8 @@ import asyncio
 import unicodedata
 
 import pytest
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,6 +42,14 @@ async def test_a_password_verifies_against_its_hash_only(pool):
 
 async def test_without_a_stored_hash_nothing_verifies(pool):
     assert not await pool.verify(None, secret("anything at all"))
+
+
+def test_the_hash_that_nobody_has_costs_what_a_real_one_costs():
+    hasher = PasswordHasher(CHEAP.passes, CHEAP.memory_kib, CHEAP.lanes)
+    nobodys = passwords._nobodys_hash(CHEAP)
+    assert not hasher.check_needs_rehash(nobodys)
+    with pytest.raises(VerifyMismatchError):  # computed and compared, not refused for its form
+        hasher.verify(nobodys, "anything")
 
 
 async def test_a_damaged_hash_verifies_nothing(pool):

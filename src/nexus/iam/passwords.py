@@ -6,6 +6,7 @@ One hash costs 64 MiB: without a bound, a flood of sign-ins would cost the machi
 import asyncio
 import secrets
 import unicodedata
+from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ WORKERS = 2
 MAX_WAITING = 32
 """Sign-ins that wait for a hash; one more is told to come back."""
 RETRY_AFTER_S = 2
+SALT_BYTES = 16
+HASH_BYTES = 32
 
 COMMON = frozenset(
     {
@@ -84,10 +87,12 @@ class Passwords:
 
     def __init__(self, cost: Cost | None = None) -> None:
         cost = cost or Cost()
-        self._hasher = PasswordHasher(time_cost=cost.passes, memory_cost=cost.memory_kib, parallelism=cost.lanes)
+        self._hasher = PasswordHasher(
+            cost.passes, cost.memory_kib, cost.lanes, hash_len=HASH_BYTES, salt_len=SALT_BYTES
+        )
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="argon2")
         self._waiting = 0
-        self._nobody = self._hasher.hash(secrets.token_bytes(16))
+        self._nobody = _nobodys_hash(cost)
 
     async def hash(self, password: Secret) -> str:
         """The hash to store. Raises Throttled while too many are waiting."""
@@ -97,10 +102,6 @@ class Passwords:
         """Whether it is the password. Without a stored hash it takes the same time and the answer is no."""
         matches = await self._run(lambda: self._matches(stored or self._nobody, password))
         return matches and stored is not None
-
-    def outdated(self, stored: str) -> bool:
-        """Whether the hash was made at another cost and should be made again."""
-        return self._hasher.check_needs_rehash(stored)
 
     def close(self) -> None:
         """Let running hashes finish and end the threads."""
@@ -122,6 +123,12 @@ class Passwords:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
         finally:
             self._waiting -= 1
+
+
+def _nobodys_hash(cost: Cost) -> str:
+    """A hash that no password has, of this cost: verifying against it costs what verifying costs."""
+    salt, digest = (b64encode(secrets.token_bytes(size)).decode().rstrip("=") for size in (SALT_BYTES, HASH_BYTES))
+    return f"$argon2id$v=19$m={cost.memory_kib},t={cost.passes},p={cost.lanes}${salt}${digest}"
 
 
 def check_password(password: Secret, login: str) -> None:
