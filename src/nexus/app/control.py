@@ -17,7 +17,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from nexus.app.handoff import Answer, as_error
+from nexus.app.handoff import Answer, as_error, failure
 from nexus.kernel.errors import Denied, Invalid, NexusError, Unavailable
 
 MAX_LINE_BYTES = 64 * 1024
@@ -83,9 +83,7 @@ class ControlServer:
             error: NexusError = Invalid("this is no request of the control socket", code="control.request")
         except NexusError as raised:
             error = raised
-        return Reply(
-            error=Answer(ready=False, kind=error.kind, code=error.code, message=error.message, hint=error.hint)
-        )
+        return Reply(error=failure(error))
 
 
 async def ask(path: Path, request: Request) -> Any:

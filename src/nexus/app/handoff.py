@@ -6,7 +6,7 @@ supervisor is gone. The process answers on its standard output with one line of 
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -62,6 +62,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     code: str = ""
     message: str = ""
     hint: str = ""
+    retry_after_s: int = 0
 
 
 def leaf_parts(leaf: Leaf) -> LeafParts:
@@ -85,25 +86,39 @@ def ready_line() -> bytes:
     return msgspec.json.encode(Answer(ready=True)) + b"\n"
 
 
+def failure(error: NexusError) -> Answer:
+    """An error on the wire."""
+    retry = error.retry_after_s if isinstance(error, errors.Throttled) else 0
+    return Answer(
+        ready=False, kind=error.kind, code=error.code, message=error.message, hint=error.hint, retry_after_s=retry
+    )
+
+
 def failure_line(error: NexusError) -> bytes:
-    answer = Answer(ready=False, kind=error.kind, code=error.code, message=error.message, hint=error.hint)
-    return msgspec.json.encode(answer) + b"\n"
+    return msgspec.json.encode(failure(error)) + b"\n"
 
 
 def as_error(answer: Answer) -> NexusError:
-    """The error that ended another process, as the class that it was."""
-    known: dict[str, type[NexusError]] = {
-        kind.kind: kind
-        for kind in (
-            errors.Invalid,
-            errors.NotFound,
-            errors.Conflict,
-            errors.Unavailable,
-            errors.Sealed,
-            errors.Damaged,
-        )
-    }
-    return known.get(answer.kind, NexusError)(answer.message, code=answer.code, hint=answer.hint)
+    """The error that another process raised, as the class that it was."""
+    if answer.kind == errors.Throttled.kind:
+        return errors.Throttled(answer.message, retry_after_s=answer.retry_after_s, code=answer.code, hint=answer.hint)
+    kind = _KINDS.get(answer.kind, NexusError)
+    return kind(answer.message, code=answer.code, hint=answer.hint)
+
+
+_KINDS: Final[Mapping[str, type[NexusError]]] = {
+    kind.kind: kind
+    for kind in (
+        errors.Invalid,
+        errors.Unauthenticated,
+        errors.Denied,
+        errors.NotFound,
+        errors.Conflict,
+        errors.Unavailable,
+        errors.Sealed,
+        errors.Damaged,
+    )
+}
 
 
 def _exactly(descriptor: int, count: int) -> bytes:

@@ -36,11 +36,22 @@ def _up(**typed: Any) -> None:
     directory = open_directory(typed["data"] or settings.data_path())
     os.umask(PRIVATE)
     chosen = settings.load(directory.description)
+    _refuse_a_second(directory)
     passphrase = Path(typed["passphrase_file"]).absolute() if typed["passphrase_file"] else None
     if typed["detach"]:
         _up_detached(screen, directory, chosen, passphrase)
     else:
         _up_here(screen, directory, chosen, passphrase)
+
+
+def _refuse_a_second(directory: DataDirectory) -> None:
+    """Say at once that a platform runs here. One that was killed does not answer; the lock waits for its remains."""
+    with suppress(Unavailable):
+        running = asyncio.run(ask_status(directory))
+        if running.phase is not Phase.STOPPING:
+            raise Conflict(
+                f"a platform runs on {directory.root} already", code="data.in-use", hint="`nexus status` shows it"
+            )
 
 
 # In this terminal
@@ -101,9 +112,6 @@ async def _announce(screen: Terminal, supervisor: Supervisor) -> None:
 
 
 def _up_detached(screen: Terminal, directory: DataDirectory, chosen: Settings, passphrase: Path | None) -> None:
-    if is_locked(directory):
-        raise Conflict("a platform runs on this directory already", code="data.in-use", hint="`nexus status` shows it")
-
     def supervise() -> None:
         daemon.log_messages(chosen.log_level)
         asyncio.run(_supervise(screen, directory, chosen, passphrase, watched=False))
