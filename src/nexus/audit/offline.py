@@ -23,7 +23,7 @@ from nexus.kernel.errors import Damaged, NexusError, NotFound
 Progress = Callable[[int, int], None]
 """(entries done, entries in all)"""
 
-MAX_LINE_BYTES = 65_536
+MAX_LINE_BYTES = 131_072
 """Bytes of a line of opened entries."""
 
 

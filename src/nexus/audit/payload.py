@@ -23,7 +23,7 @@ VERSION = b"\x01"
 SALT_BYTES = 32
 NONCE_BYTES = 12
 LEAF_BYTES = 33
-MAX_PAYLOAD_BYTES = 16_384
+MAX_PAYLOAD_BYTES = 65_536
 MAX_CLIENT_CHARACTERS = 256
 """Of what a client calls itself; the rest is cut off."""
 

@@ -12,6 +12,7 @@ import os
 import shutil
 import struct
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,6 +27,7 @@ ENTRIES = "entries"
 MAX_LEVELS = 8
 MAX_CACHED = 64
 """Tiles that a reader keeps in memory: 512 KiB."""
+SYNC_THREADS = 8
 
 
 def tile_path(level: int | str, index: int, width: int = WIDTH) -> str:
@@ -160,11 +162,10 @@ class TileWriter:
 
     def sync(self) -> None:
         """Make everything written so far durable; then let go of partial files that full ones have replaced."""
-        for path in self._unsynced:
-            sync_file(path)
         directories = {parent for path in self._unsynced for parent in path.parents[: _depth(path, self._directory)]}
-        for directory in directories:
-            sync_file(directory)
+        with ThreadPoolExecutor(SYNC_THREADS) as pool:  # the file system gathers syncs that wait together
+            list(pool.map(sync_file, self._unsynced))
+            list(pool.map(sync_file, directories))
         self._unsynced.clear()
         for partial in self._superseded:
             shutil.rmtree(partial, ignore_errors=True)
