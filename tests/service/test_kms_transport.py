@@ -101,23 +101,24 @@ async def test_a_damaged_import_leaves_no_key_and_may_be_tried_again(kms):
     await api.import_key(operation(), good)
 
 
-async def test_an_imported_key_rotates_by_another_import(kms):
-    api = await kms.client()
-    key = await api.import_key(
-        operation(), request(await api.import_parameters(operation(), Nothing()), os.urandom(32), rotation_days=5)
-    )
-    old = await api.generate(key.id, CONTEXT, operation())
-    with pytest.raises(Invalid):
-        await api.rotate(operation(), KeyRef(key_id=key.id))
-    kms.clock.advance(6 * DAY)
-    await kms.turn()
-    assert kms.service.vault.key(key.id).current.number == 1
-    parameters = await api.import_parameters(operation(), Nothing())
-    version = ImportVersion(
-        key_id=key.id, import_id=parameters.import_id, wrapped=wrapped_for(parameters, os.urandom(32))
-    )
-    assert (await api.import_version(operation(), version)).current.number == 2
-    assert await api.unwrap(old.wrapped, CONTEXT, operation()) == old.plaintext
+async def test_an_imported_key_rotates_by_another_import():
+    async with running() as kms:
+        api = await kms.client()
+        key = await api.import_key(
+            operation(), request(await api.import_parameters(operation(), Nothing()), os.urandom(32), rotation_days=5)
+        )
+        old = await api.generate(key.id, CONTEXT, operation())
+        with pytest.raises(Invalid):
+            await api.rotate(operation(), KeyRef(key_id=key.id))
+        kms.clock.advance(6 * DAY)
+        await kms.turn()
+        assert kms.service.vault.key(key.id).current.number == 1
+        parameters = await api.import_parameters(operation(), Nothing())
+        version = ImportVersion(
+            key_id=key.id, import_id=parameters.import_id, wrapped=wrapped_for(parameters, os.urandom(32))
+        )
+        assert (await api.import_version(operation(), version)).current.number == 2
+        assert await api.unwrap(old.wrapped, CONTEXT, operation()) == old.plaintext
 
 
 async def test_an_exportable_key_leaves_under_an_approval_wrapped_for_its_recipient(kms):
