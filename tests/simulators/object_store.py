@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from nexus.kernel.database import Database, Recorder
+from nexus.kernel.database import Database, Migration, Recorder
 from nexus.kernel.operation import Operation
 from nexus.kernel.secret import Secret
 from nexus.objects.migrations import MIGRATIONS
@@ -18,16 +18,25 @@ from simulators.recorder import MemoryRecorder
 class Store:
     """What a test of the object store needs, in one hand. `close` it, or use it as a context."""
 
-    def __init__(self, root: Path, *, recorder: Recorder | None = None, keys: SimulatedDataKeys | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        recorder: Recorder | None = None,
+        keys: SimulatedDataKeys | None = None,
+        migrations: Sequence[Migration] = (),
+        blobs: Path | None = None,
+    ) -> None:
+        """`migrations`: of the recorder, if it keeps tables. `blobs`: elsewhere than in `root`."""
         self.root = root
-        self.blobs = root / "blobs"
+        self.blobs = blobs or root / "blobs"
         self.recorder = recorder or MemoryRecorder()
         self.keys = keys or SimulatedDataKeys()
         if "key_site" not in self.keys.versions:
             self.keys.add_key()
         self.clock = ManualClock()
         self.database = Database(root / "nexus.db", key=Secret(b"d" * 32), recorder=self.recorder)
-        self.database.migrate(MIGRATIONS)
+        self.database.migrate([*MIGRATIONS, *migrations])
         self.objects = ObjectService(self.database, self.blobs, self.keys, self.clock)
         self.op = operation()
 

@@ -26,7 +26,7 @@ from nexus.objects.model import MIB
 DISK_THREADS: Final = 16
 """Reads, writes and syncs under way at once; the rest wait."""
 ALLOCATION_BYTES: Final = 64 * MIB
-"""Disk space reserved ahead of the bytes: a full disk shows early, and writing into it costs a tenth of the time."""
+"""Disk space reserved ahead of the bytes, at most: a full disk shows early, and files lie in few pieces."""
 UNFINISHED: Final = "unfinished"
 """Directory of the blobs under way."""
 _SHARD_CHARS: Final = 2
@@ -86,7 +86,8 @@ class BlobFile:
         """Append what was put into `room`. Raises Unavailable; the blob is then good for `abort` only."""
         self._held += length
         whole = self._held // _BLOCK * _BLOCK
-        self._write(whole)
+        if whole:
+            self._write(whole)
         self._staged.move(0, whole, self._held - whole)
         self._held -= whole
 
@@ -108,14 +109,24 @@ class BlobFile:
         """Write whole blocks from the beginning of what is staged."""
         view = memoryview(self._staged)[:length]
         with disk_errors():
-            if view and self._written + length > self._allocated:
-                step = max(ALLOCATION_BYTES, length) if self._allocated else length
-                os.posix_fallocate(self._fd, self._written, step)
-                self._allocated = self._written + step
+            if self._written + length > self._allocated:
+                self._allocate(length)
             while view:
                 written = _write_once(self._fd, view, self._written)
                 self._written += written
                 view = view[written:]
+
+    def _allocate(self, length: int) -> None:
+        """Reserve as much again as was written, within a limit; when that is too much, only what is needed."""
+        for step in (max(length, min(self._written, ALLOCATION_BYTES)), length):
+            try:
+                os.posix_fallocate(self._fd, self._written, step)
+            except OSError as error:
+                if error.errno != errno.ENOSPC or step == length:
+                    raise
+            else:
+                self._allocated = self._written + step
+                return
 
     def release(self) -> None:
         """Give up the lock: a row knows the blob now, or nobody will."""
