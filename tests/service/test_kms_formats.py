@@ -17,13 +17,16 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from nexus.kernel import entries
 from nexus.kernel.errors import Conflict, Damaged, Unavailable
+from nexus.kernel.operation import Resource
 from nexus.kernel.secret import Secret
 from nexus.kms import seal
 from nexus.kms.anchors import AnchorRegister, new_slot_id
 from nexus.kms.model import Algorithm
 from nexus.kms.ports import KeySpec
 from nexus.kms.providers.keystore import Keystore
+from simulators.operations import operation
 
 MASTER = bytes(range(32))
 PASSPHRASE = "clé de voûte du test"
@@ -224,3 +227,27 @@ def test_a_place_that_cannot_be_written_stops_the_change(places):
     with pytest.raises(Unavailable):
         register.add(new_slot_id())
     register.close()
+
+
+# Entries on their way to the log
+
+
+def test_an_entry_survives_the_journey_through_an_outbox():
+    resource = Resource("Key", "key_1", {"site": "chu", "size": 3, "open": True})
+    entry = operation("per_é").failed("kms.key.rotate", resource, why='ä\u0000"', count=2, flag=False, nothing=None)
+    assert entries.decode(entries.encode(entry)) == entry
+    assert entries.encode(entry) == entries.encode(entry)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"[]", b'{"v":1}', b'{"v":2,"entry":null}', b"\xff", b"[" * 100_000, b'{"v":1,"entry":{}}']
+)
+def test_what_is_no_entry_is_damage(body):
+    with pytest.raises(Damaged):
+        entries.decode(body)
+
+
+def test_an_entry_of_a_later_version_is_not_guessed_at():
+    body = entries.encode(operation().allowed("a", Resource("Key", "k"))).replace(b'"v":1', b'"v":2')
+    with pytest.raises(Damaged, match="version 2"):
+        entries.decode(body)
