@@ -60,7 +60,6 @@ def keys_in_use(store: Store) -> list[bytes]:
             ):
                 opened = XAES(bucket_key).open(sealed[1:], Place(id_, key, version).bind(KEY))
                 found += [opened[:32], opened[32:]]
-    assert len(found[0]) == wrapping.KEY_BYTES
     assert len(found) > 5
     return found
 
