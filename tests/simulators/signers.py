@@ -1,5 +1,7 @@
 """The signing keys of a log, held in this process instead of a key service."""
 
+import secrets
+
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
@@ -12,8 +14,14 @@ ORIGIN = "nexus.example/log"
 class LocalSigner:
     """Keeps `audit.ports.Signer`'s promise; raises Sealed while `sealed`."""
 
-    def __init__(self, name: str = ORIGIN, type_: SignatureType = SignatureType.ED25519) -> None:
-        self._private = MLDSA44PrivateKey.generate() if type_ is SignatureType.MLDSA44 else Ed25519PrivateKey.generate()
+    def __init__(
+        self, name: str = ORIGIN, type_: SignatureType = SignatureType.ED25519, seed: bytes | None = None
+    ) -> None:
+        self.seed = seed or secrets.token_bytes(32)
+        if type_ is SignatureType.MLDSA44:
+            self._private = MLDSA44PrivateKey.from_seed_bytes(self.seed)
+        else:
+            self._private = Ed25519PrivateKey.from_private_bytes(self.seed)
         self.key = VerifierKey(name, type_, self._private.public_key().public_bytes_raw())
         self.sealed = False
 

@@ -133,10 +133,9 @@ class Checkpointer:
             if thin:
                 store.thin_checkpoints(tx, KEEP_CHECKPOINTS, HOUR)
 
-        # Either alone is enough for the next start: both are compared with the log.
-        await asyncio.gather(
-            self._db.bookkeep(Bookkeeping.CHECKPOINT, work), asyncio.to_thread(self._files.put_checkpoint, note)
-        )
+        # The database comes last: what stands there counts as published and is not published again.
+        await asyncio.to_thread(self._files.put_checkpoint, note)
+        await self._db.bookkeep(Bookkeeping.CHECKPOINT, work)
 
     # Witnesses
 

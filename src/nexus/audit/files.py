@@ -6,8 +6,8 @@ that contradicts the checkpoint on disk has been truncated, rolled back or forke
 
 import fcntl
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nexus.audit import store
@@ -16,7 +16,7 @@ from nexus.audit.tiles import TileReader, TileWriter, write_durably
 from nexus.crypto.merkle import root_at
 from nexus.crypto.notes import Checkpoint, Note, verify_note
 from nexus.kernel.database import Database
-from nexus.kernel.errors import Conflict, Damaged
+from nexus.kernel.errors import Conflict, Damaged, Unavailable
 
 CHECKPOINT = "checkpoint"
 CHUNK_ENTRIES = 8192
@@ -31,7 +31,8 @@ class LogFiles:
     def __init__(self, db: Database, identity: LogIdentity, directory: Path) -> None:
         self._db, self._identity, self._directory = db, identity, directory
         self._lock: int | None = None
-        self._writer = TileWriter(directory)
+        self._writer: TileWriter | None = None
+        self._size = 0
 
     def open(self) -> store.Head:
         """Lock the directory, compare it with the database, bring the tiles up to the head. Raises Conflict, Damaged."""
@@ -49,7 +50,6 @@ class LogFiles:
             if checkpoint.size > head.size:
                 raise rolled_back(checkpoint.size, head.size, "a checkpoint that was published")
         # Step 3. The tree of the database begins with each tree that was published.
-        self._writer = self._resume(on_disk)
         self.extend(head)
         self.require_consistent(remembered)
         self.sync()
@@ -70,14 +70,20 @@ class LogFiles:
         return require_own(self._identity, Note.parse(source))
 
     def extend(self, head: store.Head) -> None:
-        """Bring the tiles up to the head of the database and compare the two; `sync` is left to do. Raises Damaged."""
-        while self._writer.size < head.size:
-            first = self._writer.size
-            with self._db.read() as tx:
-                leaves = store.leaves_between(tx, first, min(head.size, first + CHUNK_ENTRIES))
-            self._writer.append(leaves)
-        self._writer.flush()
-        if self._writer.frontier().root() != head.root:
+        """Bring the tiles up to the head of the database and compare the two; `sync` is left to do.
+
+        Raises Damaged, or Unavailable where the disk refuses: then the next call starts from what was published.
+        """
+        with self._disk():
+            writer = self._writer = self._writer or self._resume(self.published())
+            while writer.size < head.size:
+                with self._db.read() as tx:
+                    end = min(head.size, writer.size + CHUNK_ENTRIES)
+                    leaves = store.leaves_between(tx, writer.size, end)
+                writer.append(leaves)
+            writer.flush()
+        self._size = writer.size
+        if writer.frontier().root() != head.root:
             raise Damaged(
                 f"the entries of the audit log do not make the root of its head at size {head.size}",
                 code="audit.forked",
@@ -86,7 +92,7 @@ class LogFiles:
 
     def require_consistent(self, remembered: Iterable[Checkpoint]) -> None:
         """Raise Damaged unless the log begins with each of these checkpoints (none larger than the log)."""
-        tree = TileReader(self._directory, self._writer.size)
+        tree = self.tree()
         for checkpoint in remembered:
             if root_at(checkpoint.size, tree.nodes) != checkpoint.root:
                 raise Damaged(
@@ -97,15 +103,31 @@ class LogFiles:
 
     def sync(self) -> None:
         """Make the tiles durable: before the checkpoint that covers them is published."""
-        self._writer.sync()
+        with self._disk():
+            if self._writer is not None:
+                self._writer.sync()
 
     def tree(self) -> TileReader:
         """The tree as written, for proofs."""
-        return TileReader(self._directory, self._writer.size)
+        return TileReader(self._directory, self._size)
 
     def put_checkpoint(self, note: Note) -> None:
         """Replace the checkpoint file, durably."""
-        write_durably(self._directory / CHECKPOINT, str(note).encode())
+        with self._disk():
+            write_durably(self._directory / CHECKPOINT, str(note).encode())
+
+    @contextmanager
+    def _disk(self) -> Iterator[None]:
+        """Where the disk refuses, what the writer believes to have written is forgotten."""
+        try:
+            yield
+        except OSError as error:
+            self._writer = None
+            raise Unavailable(
+                f"the disk refused to write the files of the audit log ({error.strerror})",
+                code="audit.files",
+                hint="free space on the data disk; the log itself is in the database and goes on",
+            ) from error
 
     def _resume(self, on_disk: Checkpoint | None) -> TileWriter:
         """Go on from the published files if their right edge makes the published root, else write them again."""
