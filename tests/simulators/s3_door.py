@@ -1,7 +1,5 @@
 """An S3 door with everything behind it: a real object store and database, and doorkeepers that obey the test."""
 
-import secrets
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,14 +7,14 @@ from typing import Any
 from nexus.iam.model import AccessKey
 from nexus.kernel.clock import DAY, Clock, Instant
 from nexus.kernel.database import Database
-from nexus.kernel.errors import Damaged, Denied, Sealed, Unauthenticated
+from nexus.kernel.errors import Denied, Unauthenticated
 from nexus.kernel.operation import Actor, ActorKind, Operation, Resource
 from nexus.kernel.secret import Secret
-from nexus.kms.model import DataKey, KeyEvent, KeyEventKind
 from nexus.objects.migrations import MIGRATIONS
 from nexus.objects.s3.app import create_app
 from nexus.objects.service import ObjectService
 from simulators.clock import ManualClock
+from simulators.data_keys import SimulatedDataKeys
 from simulators.doorkeepers import Leash
 from simulators.recorder import MemoryRecorder
 from simulators.s3_client import S3Client
@@ -85,46 +83,6 @@ class OneSite:
         return KEY_ID
 
 
-class MemoryDataKeys:
-    """Data keys without a key service: a wrapped key is a number, bound to its context."""
-
-    def __init__(self) -> None:
-        self.leased = True
-        self._keys: dict[bytes, tuple[bytes, Mapping[str, str]]] = {}
-        self._callbacks: list[Callable[[KeyEvent], None]] = []
-
-    async def generate(self, key_id: str, context: Mapping[str, str], op: Operation) -> DataKey:
-        self._require()
-        wrapped, plain = b"wrapped-%d" % len(self._keys), secrets.token_bytes(32)
-        self._keys[wrapped] = (plain, dict(context))
-        return DataKey(Secret(plain), wrapped)
-
-    async def unwrap(self, wrapped: bytes, context: Mapping[str, str], op: Operation) -> Secret:
-        self._require()
-        plain, bound = self._keys[wrapped]
-        if bound != dict(context):
-            raise Damaged("the data key does not belong here", code="kms.context")
-        return Secret(plain)
-
-    async def rewrap(
-        self, wrapped: Sequence[bytes], contexts: Sequence[Mapping[str, str]], op: Operation
-    ) -> Sequence[bytes]:
-        self._require()
-        return list(wrapped)
-
-    def subscribe(self, callback: Callable[[KeyEvent], None]) -> None:
-        self._callbacks.append(callback)
-
-    def seal(self) -> None:
-        self.leased = False
-        for callback in self._callbacks:
-            callback(KeyEvent(KeyEventKind.SEALED))
-
-    def _require(self) -> None:
-        if not self.leased:
-            raise Sealed("the key service is sealed")
-
-
 @dataclass
 class S3Door:
     """`app` is the ASGI application; `audit.entries` is what was recorded; `owner` may do everything."""
@@ -132,7 +90,7 @@ class S3Door:
     db: Database
     audit: MemoryRecorder
     objects: ObjectService
-    data_keys: MemoryDataKeys
+    data_keys: SimulatedDataKeys
     clock: Clock
     body_idle_s: float
     region: str = REGION
@@ -181,7 +139,8 @@ def open_s3_door(
     placements: OneSite | None = None,
 ) -> S3Door:
     """A door over a fresh store in `folder`; the caller closes it."""
-    audit, data_keys, clock = MemoryRecorder(), MemoryDataKeys(), clock or ManualClock()
+    audit, data_keys, clock = MemoryRecorder(), SimulatedDataKeys(), clock or ManualClock()
+    data_keys.add_key(KEY_ID)
     db = Database(folder / "nexus.db", key=Secret(b"k" * 32), recorder=audit)
     db.migrate(MIGRATIONS)
     objects = ObjectService(db, folder / "blobs", data_keys, clock)
