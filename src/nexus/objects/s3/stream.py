@@ -15,6 +15,10 @@ MIN_RATE = 8 * 1024
 MAX_DRAINED = 1024 * 1024
 """Bytes of a refused body that are read and thrown away, so that the client gets to read the answer."""
 DRAIN_TIMEOUT_S = 2.0
+MAX_DRAINED_OF_ADMITTED = 16 * 1024 * 1024
+"""The same for a client that was admitted, and whose body failed while it was read (the disk is full, keys are gone):
+most clients read an answer only once they have sent all. Holds the parts that they make of large files (5 to 15 MiB)."""
+DRAIN_ADMITTED_TIMEOUT_S = 10.0
 
 
 class BodyStream:
@@ -50,12 +54,14 @@ class BodyStream:
         """
         if self.ended or not (polite or self._started):
             return self.ended
-        drained = 0
+        drained, most, seconds = 0, MAX_DRAINED, DRAIN_TIMEOUT_S
+        if self._started:
+            most, seconds = MAX_DRAINED_OF_ADMITTED, DRAIN_ADMITTED_TIMEOUT_S
         try:
-            async with asyncio.timeout(DRAIN_TIMEOUT_S):
+            async with asyncio.timeout(seconds):
                 async for chunk in self.chunks():
                     drained += len(chunk)
-                    if drained > MAX_DRAINED:
+                    if drained > most:
                         return False
         except (TimeoutError, Refusal):
             return False
