@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from nexus.iam.model import AccessKey
 from nexus.kernel.clock import SystemClock
 from nexus.kernel.operation import Actor
-from simulators.s3_door import OneSite, S3Door, machine, open_s3_door
+from simulators.s3_door import KEY_ID, OneSite, S3Door, machine, open_s3_door
 from simulators.tls_door import Listening, listening
 
 REGION = "us-east-1"
@@ -55,7 +55,7 @@ def configuration(server: Listening, keys: dict[str, AccessKey]) -> str:
         owner = key.actor.id
         text += (
             f"[{name}]\naccess_key = {key.id}\nsecret_key = {key.secret.reveal().decode()}\nuser_id = {owner}\n"
-            f"display_name = {owner}\nemail = {owner}@example.org\napi_name = {REGION}\ntenant = t\n"
+            f"display_name = {owner}\nemail = {owner}@example.org\napi_name =\nkms_keyid = {KEY_ID}\ntenant = t\n"
         )
     return text + "[webidentity]\ntoken=t\naud=a\nsub=s\nazp=a\nuser_token=t\nthumbprint=t\nKC_REALM=r\n"
 
@@ -75,18 +75,19 @@ def main() -> int:
             with listening(door, Path(folder)) as server:
                 conf = Path(folder) / "s3tests.conf"
                 conf.write_text(configuration(server, keys))
-                return _run(given, conf)
+                return _run(given, conf, server.ca)
         finally:
             door.close()
 
 
-def _run(given: argparse.Namespace, conf: Path) -> int:
+def _run(given: argparse.Namespace, conf: Path, ca: Path) -> int:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     files = [f"s3tests/functional/{name}.py" for name in ("test_s3", "test_headers")]
     command = [given.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", given.marks, *given.pytest]
     if not any("::" in argument for argument in given.pytest):
         command += files
-    done = subprocess.run(command, cwd=given.checkout, env={**environment, "S3TEST_CONF": str(conf)}, check=False)
+    environment |= {"S3TEST_CONF": str(conf), "SSL_CERT_FILE": str(ca)}
+    done = subprocess.run(command, cwd=given.checkout, env=environment, check=False)
     return done.returncode
 
 

@@ -97,6 +97,66 @@ async def test_a_bucket_of_others_and_no_bucket_are_the_same_to_a_stranger(door,
         assert answers[0].code == answers[1].code
 
 
+async def test_buckets_are_listed_by_pages_and_by_prefix(client):
+    for name in ("aaa-1", "aaa-2", "bbb-1"):
+        await client("PUT", f"/{name}")
+    first = await client("GET", "/?max-buckets=2")
+    assert (first.texts("Buckets/Bucket/Name"), first.texts("ContinuationToken")) == (["aaa-1", "aaa-2"], ["aaa-2"])
+    second = await client("GET", "/?max-buckets=2&continuation-token=aaa-2")
+    assert (second.texts("Buckets/Bucket/Name"), second.texts("ContinuationToken")) == (["bbb-1"], [])
+    assert (await client("GET", "/?prefix=bbb")).texts("Buckets/Bucket/Name") == ["bbb-1"]
+
+
+async def test_a_name_that_is_free_is_not_found_by_who_might_have_it(door, client):
+    actor = machine("provider")
+    door.rights.give(actor, "objects.object.write", site="chu-test")
+    provider = door.client(door.ring.add(actor))
+    assert (await provider("PUT", "/nothing-here/k", b"x")).code == "NoSuchBucket"
+    await client("PUT", "/others", headers={"x-nexus-site": "chu-other"})
+    assert (await provider("PUT", "/others/k", b"x")).code == "AccessDenied"
+
+
+def encryption(algorithm, key=""):
+    return (
+        "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>"
+        f"<SSEAlgorithm>{algorithm}</SSEAlgorithm>{key}"
+        "</ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>"
+    ).encode()
+
+
+async def test_asking_for_the_encryption_that_is_there_succeeds_and_for_another_fails(client):
+    await client("PUT", "/records")
+    for body, code in (
+        (encryption("AES256"), ""),
+        (encryption("aws:kms", f"<KMSMasterKeyID>{KEY_ID}</KMSMasterKeyID>"), ""),
+        (encryption("aws:kms", "<KMSMasterKeyID>key_mine</KMSMasterKeyID>"), "InvalidArgument"),
+        (encryption("none"), "InvalidArgument"),
+        (b"<ServerSideEncryptionConfiguration/>", "MalformedXML"),
+    ):
+        assert (await client("PUT", "/records?encryption", body)).code == code
+
+
+def acl(grantee):
+    return (
+        "<AccessControlPolicy><AccessControlList><Grant><Grantee>"
+        f"{grantee}</Grantee><Permission>READ</Permission></Grant></AccessControlList></AccessControlPolicy>"
+    ).encode()
+
+
+async def test_an_acl_may_grant_nobody_anything(door, client):
+    await client("PUT", "/records")
+    await client("PUT", "/records/k", b"x")
+    for target in ("/records?acl", "/records/k?acl"):
+        assert (await client("PUT", target, headers={"x-amz-acl": "private"})).status == 200
+        assert (await client("PUT", target, acl(f"<ID>{door.owner.id}</ID>"))).status == 200
+        for refused in (acl("<ID>mac_other</ID>"), acl("<URI>http://acs.amazonaws.com/groups/global/AllUsers</URI>")):
+            assert (await client("PUT", target, refused)).code == "AccessControlListNotSupported"
+        assert (
+            await client("PUT", target, headers={"x-amz-acl": "public-read"})
+        ).code == "AccessControlListNotSupported"
+        assert (await client("PUT", target)).code == "MalformedXML"
+
+
 async def test_encryption_is_always_on_and_said(client):
     await client("PUT", "/records")
     answer = await client("GET", "/records?encryption")
@@ -166,7 +226,7 @@ async def test_names_can_be_asked_for_percent_encoded(client):
 
 @pytest.mark.parametrize(
     "query",
-    ["list-type=3", "max-keys=-1", "max-keys=a", "max-keys=99999999999", "list-type=2&continuation-token=",
+    ["list-type=3", "max-keys=-1", "max-keys=a", "max-keys=99999999999",
      "list-type=2&continuation-token=forged", "versions&version-id-marker=v"],
 )  # fmt: skip
 async def test_a_listing_that_makes_no_sense_is_an_invalid_argument(client, query):

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from nexus.kernel.clock import DAY
-from simulators.s3_door import KEY_ID, open_s3_door
+from simulators.s3_door import KEY_ID, machine, open_s3_door
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ async def test_sse_headers_ask_for_what_happens_anyway_or_are_refused(client):
     other_key = {"x-amz-server-side-encryption": "aws:kms", "x-amz-server-side-encryption-aws-kms-key-id": "key_mine"}
     for headers, code in (
         (other_key, "InvalidArgument"),
-        ({"x-amz-server-side-encryption": "rot13"}, "InvalidEncryptionAlgorithmError"),
+        ({"x-amz-server-side-encryption": "rot13"}, "InvalidArgument"),
         ({"x-amz-server-side-encryption-customer-algorithm": "AES256"}, "NotImplemented"),
         ({"x-amz-object-lock-mode": "GOVERNANCE"}, "NotImplemented"),
         ({"x-amz-acl": "public-read"}, "AccessControlListNotSupported"),
@@ -193,11 +193,11 @@ async def test_tags_have_limits(client):
         ),
         (f"<Tagging><TagSet><Tag><Key>{'a' * 129}</Key><Value/></Tag></TagSet></Tagging>", "InvalidTag"),
         ("<Tagging/>", "MalformedXML"),
-        ("", "MissingRequestBodyError"),
+        ("", "MalformedXML"),
     ):
         assert (await client("PUT", "/records/k?tagging", body.encode())).code == code
     assert (await client("PUT", "/records/k", b"x", {"x-amz-tagging": "a=1&a=2"})).code == "InvalidTag"
-    assert (await client("PUT", "/records/k", b"x", {"x-amz-tagging": "%%%"})).code in ("InvalidArgument", "InvalidTag")
+    assert (await client("PUT", "/records/k", b"x", {"x-amz-tagging": "%ff=1"})).code == "InvalidArgument"
 
 
 # Versions
@@ -237,7 +237,8 @@ async def test_the_listing_of_versions_shows_markers_and_what_is_latest(client):
 async def test_suspended_versioning_writes_the_null_version(client):
     await enable_versioning(client)
     await enable_versioning(client, "Suspended")
-    assert (await client("PUT", "/records/k", b"1")).headers["x-amz-version-id"] == "null"
+    assert "x-amz-version-id" not in (await client("PUT", "/records/k", b"1")).headers
+    assert (await client("GET", "/records/k")).headers["x-amz-version-id"] == "null"
     assert (await client("GET", "/records?versioning")).texts("Status") == ["Suspended"]
 
 
@@ -307,75 +308,11 @@ async def test_copy_conditions_concern_the_source(client):
 async def test_a_copy_needs_the_right_to_read_its_source(door, client):
     await client("PUT", "/records/a", b"hello")
     await client("PUT", "/mine")
-    writer = door.ring.add(actor := door.owner.__class__("mac_writer", door.owner.kind))
+    writer = door.ring.add(actor := machine("writer"))
     door.rights.give(actor, "objects.object.write")
     answer = await door.client(writer)("PUT", "/mine/b", headers={"x-amz-copy-source": "records/a"})
     assert (answer.status, answer.code) == (403, "AccessDenied")
     assert (await client("HEAD", "/mine/b")).status == 404
-
-
-# Deletes
-
-
-def deletion(*objects, quiet=False):
-    rows = "".join(f"<Object>{row}</Object>" for row in objects)
-    return f"<Delete>{'<Quiet>true</Quiet>' if quiet else ''}{rows}</Delete>".encode()
-
-
-async def delete_many(client, body):
-    import base64
-    import hashlib
-
-    return await client(
-        "POST", "/records?delete", body, {"content-md5": base64.b64encode(hashlib.md5(body).digest()).decode()}
-    )
-
-
-async def test_many_objects_go_at_once_and_each_has_its_entry(door, client):
-    for key in ("a", "b", "c"):
-        await client("PUT", f"/records/{key}", b"x")
-    before = len(door.audit.entries)
-    answer = await delete_many(client, deletion("<Key>a</Key>", "<Key>b</Key>", "<Key>none</Key>"))
-    assert answer.texts("Deleted/Key") == ["a", "b", "none"]
-    assert len(door.audit.entries) - before == 3
-    assert (await client("HEAD", "/records/a")).status == 404
-    assert (await client("HEAD", "/records/c")).status == 200
-    quiet = await delete_many(client, deletion("<Key>c</Key>", quiet=True))
-    assert quiet.texts("Deleted") == []
-    assert (await client("HEAD", "/records/c")).status == 404
-
-
-async def test_deleting_many_is_all_read_before_anything_goes(client):
-    await client("PUT", "/records/a", b"x")
-    too_many = deletion(*[f"<Key>{n}</Key>" for n in range(1001)])
-    for body in (too_many, b"<Delete></Delete>", b"<Delete><Object/></Delete>", b"<Delete>", b"<Other/>"):
-        assert (await delete_many(client, body)).code == "MalformedXML"
-    unverified = await client("POST", "/records?delete", deletion("<Key>a</Key>"))
-    assert unverified.code == "InvalidRequest"
-    assert (await client("HEAD", "/records/a")).status == 200
-
-
-async def test_deleting_versions_in_bulk_needs_the_right_to_versions(door, client):
-    await enable_versioning(client)
-    version = (await client("PUT", "/records/a", b"x")).headers["x-amz-version-id"]
-    await client("PUT", "/records/b", b"x")
-    actor = door.owner.__class__("mac_cleaner", door.owner.kind)
-    door.rights.give(actor, "objects.object.delete")
-    cleaner = door.client(door.ring.add(actor))
-    before = len(door.audit.entries)
-    answer = await delete_many(cleaner, deletion(f"<Key>a</Key><VersionId>{version}</VersionId>", "<Key>b</Key>"))
-    assert (answer.texts("Error/Key"), answer.texts("Error/Code")) == (["a"], ["AccessDenied"])
-    assert answer.texts("Deleted/Key") == ["b"]
-    outcomes = [(e.action, e.outcome.value) for e in door.audit.entries[before:]]
-    assert sorted(outcomes) == [("objects.object.delete", "allowed"), ("objects.version.delete", "denied")]
-    assert (await client("GET", f"/records/a?versionId={version}")).status == 200
-
-
-async def test_a_conditional_delete_removes_only_what_it_means(client):
-    etag = (await client("PUT", "/records/k", b"x")).headers["etag"]
-    assert (await client("DELETE", "/records/k", headers={"if-match": '"other"'})).status == 412
-    assert (await client("DELETE", "/records/k", headers={"x-amz-if-match-size": "7"})).status == 412
-    assert (await client("DELETE", "/records/k", headers={"if-match": etag})).status == 204
 
 
 # Attributes and ACLs

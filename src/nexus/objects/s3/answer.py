@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import cast
 
-from nexus.kernel.errors import Throttled
+from nexus.kernel.errors import NexusError, Throttled
 from nexus.objects import errors as store
 from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.http import Response, Send, xml
@@ -50,6 +50,8 @@ def _add_headers(response: Response, cause: BaseException) -> None:
         if cause.named:
             response.add("allow", "DELETE")
             response.add("last-modified", http_date(cause.last_modified))
+    elif isinstance(cause, NexusError) and cause.code == store.NO_SUCH_KEY:
+        response.add("x-amz-delete-marker", "false")
     elif isinstance(cause, store.RangeNotSatisfiable):
         response.add("content-range", f"bytes */{cause.size}")
 

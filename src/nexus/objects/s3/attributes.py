@@ -1,7 +1,11 @@
 """GetObjectAttributes."""
 
-from nexus.objects.s3 import conditions, errors, stored
+from collections.abc import Sequence
+
+from nexus.objects.model import MAX_PAGE, ObjectInfo, Part
+from nexus.objects.s3 import errors, stored
 from nexus.objects.s3.call import Call
+from nexus.objects.s3.checksums import COMPOSITE
 from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.get import add_version
 from nexus.objects.s3.http import Response, xml
@@ -13,20 +17,19 @@ _ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "Obj
 
 
 async def get_object_attributes(call: Call) -> Response:
-    """GetObjectAttributes: what is known of a version; the list of its parts is not kept, their number is."""
+    """GetObjectAttributes: what is known of a version, and a page of its parts."""
     wanted = {name.strip() for name in (call.header(HEADER) or "").split(",")}
     if not wanted <= _ATTRIBUTES:
         raise Refusal(errors.INVALID_ARGUMENT, "Invalid attribute name specified", ArgumentName=HEADER)
-    info, _, _ = await call.door.objects.reading.head(
-        call.op, call.bucket, call.key, version_id=call.version_id, conditions=conditions.of_read(call)
-    )
+    after, size = _number(call, "x-amz-part-number-marker", 0), _number(call, "x-amz-max-parts", MAX_PAGE)
+    info, parts = await call.door.objects.reading.parts(call.op, call.bucket, call.key, version_id=call.version_id)
     nodes: list[Node] = []
     if "ETag" in wanted:
         nodes.append(("ETag", info.version.etag))
     if "Checksum" in wanted and info.checksums:
         nodes.append(("Checksum", stored.elements(info.checksums)))
-    if "ObjectParts" in wanted and info.part_count:
-        nodes.append(("ObjectParts", [("PartsCount", info.part_count)]))
+    if "ObjectParts" in wanted and parts:
+        nodes.append(("ObjectParts", _page(info, parts, after, min(size, MAX_PAGE))))
     if "StorageClass" in wanted:
         nodes.append(("StorageClass", "STANDARD"))
     if "ObjectSize" in wanted:
@@ -35,3 +38,30 @@ async def get_object_attributes(call: Call) -> Response:
     response.add("last-modified", http_date(info.version.last_modified))
     add_version(response, call.bucket, info.version.version_id)
     return response
+
+
+def _page(info: ObjectInfo, parts: Sequence[Part], after: int, size: int) -> list[Node]:
+    """Parts are numbered from 1 without a gap here, whatever numbers they were uploaded under."""
+    shown = list(enumerate(parts, 1))[after : after + size]
+    truncated = after + len(shown) < len(parts)
+    chosen = stored.kind(info.checksums) == COMPOSITE or "crc64nvme" not in info.checksums
+    nodes: list[Node] = [
+        ("PartsCount", len(parts)),
+        ("PartNumberMarker", after),
+        ("NextPartNumberMarker", after + len(shown) if truncated else None),
+        ("MaxParts", size),
+        ("IsTruncated", truncated),
+    ]
+    for number, part in shown:
+        checksum = stored.elements(part.checksums, with_type=False) if chosen else []
+        nodes.append(("Part", [("PartNumber", number), ("Size", part.size), *checksum]))
+    return nodes
+
+
+def _number(call: Call, name: str, default: int) -> int:
+    text = call.header(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > 10:
+        raise Refusal(errors.INVALID_ARGUMENT, f"{name} is not a number", ArgumentName=name)
+    return int(text)

@@ -1,29 +1,45 @@
 """ListBuckets, CreateBucket, DeleteBucket, HeadBucket, GetBucketLocation, and a bucket's versioning."""
 
-from nexus.kernel.errors import Denied
+from nexus.kernel.errors import Denied, NotFound
 from nexus.objects.model import Bucket, Versioning
 from nexus.objects.s3 import errors
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.http import Response, xml
-from nexus.objects.s3.paging import owner
+from nexus.objects.s3.paging import limit, owner
 from nexus.objects.s3.times import xml_time
 from nexus.objects.s3.xml import MAX_DOCUMENT, Node, parse, render
 
+MAX_BUCKETS = 10_000
+"""Buckets of one answer, as in S3."""
+LENIENT_REGION = "us-east-1"
+"""The one region in which S3 lets an owner create a bucket twice."""
+
 
 async def list_buckets(call: Call) -> Response:
-    """ListBuckets: those that the actor may see, and no trace of the others."""
-    prefix = call.query("prefix") or ""
-    buckets = [bucket for bucket in await call.door.objects.buckets.list(call.op) if bucket.name.startswith(prefix)]
+    """ListBuckets: those that the actor may see, and no trace of the others; pages are joined by the last name."""
+    prefix, after = call.query("prefix") or "", call.query("continuation-token") or ""
+    size = limit(call, "max-buckets", MAX_BUCKETS)
+    seen = [
+        bucket
+        for bucket in await call.door.objects.buckets.list(call.op)
+        if bucket.name.startswith(prefix) and bucket.name > after and _may_list(call, bucket)
+    ]
+    shown, following = seen[:size], seen[size:]
     visible: list[Node] = [
         (
             "Bucket",
             [("Name", bucket.name), ("CreationDate", xml_time(bucket.created_at)), ("BucketRegion", call.door.region)],
         )
-        for bucket in buckets
-        if _may_list(call, bucket)
+        for bucket in shown
     ]
-    return xml(render("ListAllMyBucketsResult", [("Buckets", visible), ("Owner", owner(call.op.actor.id))]))
+    nodes: list[Node] = [
+        ("Buckets", visible),
+        ("Owner", owner(call.op.actor.id)),
+        ("ContinuationToken", shown[-1].name if shown and following else None),
+        ("Prefix", prefix or None),
+    ]
+    return xml(render("ListAllMyBucketsResult", nodes))
 
 
 def _may_list(call: Call, bucket: Bucket) -> bool:
@@ -39,6 +55,9 @@ async def create_bucket(call: Call) -> Response:
     placement = call.placement
     assert placement is not None
     await _check_location(call)
+    if call.door.region == LENIENT_REGION and _is_mine(call):
+        await call.door.objects.buckets.head(call.op, call.door.objects.buckets.find(call.bucket_name))
+        return _created(call)
     await call.door.objects.buckets.create(
         call.op,
         call.bucket_name,
@@ -47,9 +66,20 @@ async def create_bucket(call: Call) -> Response:
         kind=placement.kind,
         key_id=await call.door.placements.key_for(placement.site, placement.project),
     )
+    return _created(call)
+
+
+def _created(call: Call) -> Response:
     response = Response()
     response.add("location", f"/{call.bucket_name}")
     return response
+
+
+def _is_mine(call: Call) -> bool:
+    try:
+        return call.door.objects.buckets.find(call.bucket_name).owner == call.op.actor.id
+    except NotFound:
+        return False
 
 
 async def _check_location(call: Call) -> None:

@@ -31,12 +31,14 @@ class Door:
     def bucket(self, op: Operation, action: str, name: str) -> Bucket:
         """The bucket of this name, in which the actor may do `action`. Raises Denied or NotFound.
 
-        To who may not look, a bucket that does not exist and one of somebody else are the same.
+        Of a bucket that does not exist, those hear who might have one: it is judged as if it were of their own site.
+        To everybody else, no bucket and a bucket of others are the same.
         """
         try:
             bucket = self.objects.buckets.find(name)
         except NotFound:
-            self.gate.check(op, action, bucket_resource(name, "", "", BucketKind.STANDARD))
+            site = self.placements.site_of(op.actor) or ""
+            self.gate.check(op, action, bucket_resource(name, site, "", BucketKind.STANDARD))
             raise
         self.gate.check(op, action, bucket.resource)
         return bucket
@@ -85,6 +87,4 @@ class Call:
     async def document(self, root: str, payload: Payload | None = None) -> Document:
         """The body as an XML document. Raises Refusal if there is none or it is malformed."""
         body = await (payload or self.payload()).read(MAX_DOCUMENT)
-        if not body:
-            raise Refusal(errors.MISSING_REQUEST_BODY)
         return parse(body, root)

@@ -106,13 +106,13 @@ def named(name: str, *, argument: str = "x-amz-checksum-algorithm") -> Algorithm
 
 
 def decode(algorithm: Algorithm, text: str) -> bytes:
-    """A checksum from its header or element. Raises Refusal unless it is base 64 of the right length."""
+    """A checksum from its header or element. Raises Refusal with BadDigest unless it is base 64 of the right length."""
     try:
         value = b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         value = b""
     if len(value) != algorithm.size:
-        raise Refusal(errors.INVALID_REQUEST, f"Value for {algorithm.header} header is invalid.")
+        raise Refusal(errors.BAD_DIGEST, f"Value for {algorithm.header} header is invalid.")
     return value
 
 

@@ -14,6 +14,7 @@ MAX_PRESIGNED_SECONDS = 604_800
 MAX_SIGNED_HEADERS = 64
 
 _TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+_LIFE = re.compile(r"-?[0-9]{1,9}")
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]{1,128}")
 _SIGV2_PARAMETERS = ("AWSAccessKeyId", "Signature")
@@ -88,8 +89,10 @@ def _from_query(query: Mapping[str, str], region: str) -> Claim:
         )
     except KeyError as error:
         raise Refusal(wrong, f"Query-string authentication requires {error.args[0]}") from error
-    if not life.isascii() or not life.isdigit() or len(life) > 6 or not 1 <= int(life) <= MAX_PRESIGNED_SECONDS:
-        raise Refusal(wrong, f"X-Amz-Expires must be between 1 and {MAX_PRESIGNED_SECONDS} seconds")
+    if not _LIFE.fullmatch(life):
+        raise Refusal(wrong, "X-Amz-Expires must be a number of seconds")
+    if not 1 <= int(life) <= MAX_PRESIGNED_SECONDS:
+        raise Refusal(errors.ACCESS_DENIED, f"X-Amz-Expires must be between 1 and {MAX_PRESIGNED_SECONDS} seconds")
     return _claim(
         wrong,
         region,

@@ -7,7 +7,7 @@ from nexus.objects.s3 import checksums, conditions, copy_source, encryption, err
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.checksums import CRC64NVME
 from nexus.objects.s3.errors import Refusal
-from nexus.objects.s3.get import add_version
+from nexus.objects.s3.get import add_new_version
 from nexus.objects.s3.http import Response, xml
 from nexus.objects.s3.times import xml_time
 from nexus.objects.s3.xml import render
@@ -37,7 +37,7 @@ async def copy_object(call: Call) -> Response:
     written = copied.written
     body = [("LastModified", xml_time(written.last_modified)), ("ETag", f'"{written.etag}"')]
     response = xml(render("CopyObjectResult", [*body, *stored.elements(written.checksums)]))
-    add_version(response, call.bucket, written.version_id)
+    add_new_version(response, call.bucket, written.version_id)
     response.add("x-amz-copy-source-version-id", copied.source_version_id)
     encryption.announce(response, call.bucket)
     return response

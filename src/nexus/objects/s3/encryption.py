@@ -19,7 +19,7 @@ def check(headers: Mapping[str, str], bucket: Bucket) -> None:
     """Accept a request for what happens anyway. Raises Refusal for another algorithm or another key."""
     algorithm = headers.get(HEADER)
     if algorithm is not None and algorithm not in _ALREADY_SO:
-        raise Refusal(errors.INVALID_ENCRYPTION_ALGORITHM)
+        raise Refusal(errors.INVALID_ARGUMENT, "The encryption method specified is not supported", ArgumentName=HEADER)
     key_id = headers.get(KEY_HEADER)
     if key_id is not None and algorithm != KMS:
         raise Refusal(errors.INVALID_ARGUMENT, f"{KEY_HEADER} needs {HEADER}: {KMS}", ArgumentName=HEADER)
@@ -34,6 +34,18 @@ def announce(response: Response, bucket: Bucket) -> None:
     """Tell the client how the object is encrypted."""
     response.add(HEADER, KMS)
     response.add(KEY_HEADER, bucket.key_id)
+
+
+async def put_bucket_encryption(call: Call) -> Response:
+    """PutBucketEncryption: accepted when it asks for what is always so, refused otherwise."""
+    document = await call.document("ServerSideEncryptionConfiguration")
+    defaults = [default for rule in document.all("Rule") for default in rule.all("ApplyServerSideEncryptionByDefault")]
+    if len(defaults) != 1:
+        raise Refusal(errors.MALFORMED_XML, "one Rule with ApplyServerSideEncryptionByDefault is needed")
+    algorithm, key_id = defaults[0].require("SSEAlgorithm"), defaults[0].find("KMSMasterKeyID")
+    check({HEADER: algorithm} | ({} if key_id is None else {KEY_HEADER: key_id}), call.bucket)
+    await call.door.objects.buckets.head(call.op, call.bucket)
+    return Response()
 
 
 async def get_bucket_encryption(call: Call) -> Response:

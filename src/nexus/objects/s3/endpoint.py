@@ -26,6 +26,8 @@ class Verb(Enum):
     GET_BUCKET_VERSIONING = ("GetBucketVersioning", "objects.bucket.read")
     PUT_BUCKET_VERSIONING = ("PutBucketVersioning", "objects.bucket.configure")
     GET_BUCKET_ENCRYPTION = ("GetBucketEncryption", "objects.bucket.read")
+    PUT_BUCKET_ENCRYPTION = ("PutBucketEncryption", "objects.bucket.configure")
+    PUT_BUCKET_ACL = ("PutBucketAcl", "objects.bucket.configure")
     GET_BUCKET_ACL = ("GetBucketAcl", "objects.bucket.read")
     LIST_OBJECTS = ("ListObjects", "objects.object.list")
     LIST_OBJECTS_V2 = ("ListObjectsV2", "objects.object.list")
@@ -39,6 +41,7 @@ class Verb(Enum):
     DELETE_OBJECT = ("DeleteObject", "objects.object.delete")
     GET_OBJECT_ATTRIBUTES = ("GetObjectAttributes", "objects.object.read")
     GET_OBJECT_ACL = ("GetObjectAcl", "objects.object.read")
+    PUT_OBJECT_ACL = ("PutObjectAcl", "objects.object.write")
     GET_OBJECT_TAGGING = ("GetObjectTagging", "objects.object.read")
     PUT_OBJECT_TAGGING = ("PutObjectTagging", "objects.object.write")
     DELETE_OBJECT_TAGGING = ("DeleteObjectTagging", "objects.object.write")
@@ -84,6 +87,8 @@ _BUCKET: Mapping[tuple[str, str], Verb] = {
     ("GET", "uploads"): Verb.LIST_MULTIPART_UPLOADS,
     ("PUT", ""): Verb.CREATE_BUCKET,
     ("PUT", "versioning"): Verb.PUT_BUCKET_VERSIONING,
+    ("PUT", "encryption"): Verb.PUT_BUCKET_ENCRYPTION,
+    ("PUT", "acl"): Verb.PUT_BUCKET_ACL,
     ("DELETE", ""): Verb.DELETE_BUCKET,
     ("HEAD", ""): Verb.HEAD_BUCKET,
     ("POST", "delete"): Verb.DELETE_OBJECTS,
@@ -97,6 +102,7 @@ _OBJECT: Mapping[tuple[str, str], Verb] = {
     ("HEAD", ""): Verb.HEAD_OBJECT,
     ("PUT", ""): Verb.PUT_OBJECT,
     ("PUT", "tagging"): Verb.PUT_OBJECT_TAGGING,
+    ("PUT", "acl"): Verb.PUT_OBJECT_ACL,
     ("PUT", "uploadId"): Verb.UPLOAD_PART,
     ("DELETE", ""): Verb.DELETE_OBJECT,
     ("DELETE", "tagging"): Verb.DELETE_OBJECT_TAGGING,

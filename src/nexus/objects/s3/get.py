@@ -1,6 +1,6 @@
 """GetObject and HeadObject."""
 
-from nexus.objects.model import Bucket, ObjectInfo
+from nexus.objects.model import Bucket, ObjectInfo, Versioning
 from nexus.objects.s3 import conditions, encryption, errors, metadata, stored
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.errors import Refusal
@@ -10,6 +10,7 @@ from nexus.objects.s3.times import http_date
 
 async def get_object(call: Call) -> Response:
     """GetObject: a version, a range of it or one of its parts. The entry is durable before this returns."""
+    _refuse_encryption(call)
     wanted, part_number = conditions.byte_range(call), _part_number(call)
     overrides = metadata.overrides(call.request.query)
     read = await call.door.objects.reading.get(
@@ -29,6 +30,7 @@ async def get_object(call: Call) -> Response:
 
 async def head_object(call: Call) -> Response:
     """HeadObject: the headers of GetObject."""
+    _refuse_encryption(call)
     wanted, part_number = conditions.byte_range(call), _part_number(call)
     overrides = metadata.overrides(call.request.query)
     info, first, length = await call.door.objects.reading.head(
@@ -66,8 +68,22 @@ def _describe(
 
 def add_version(response: Response, bucket: Bucket, version_id: str | None) -> None:
     """Name the version, unless the bucket was never versioned."""
-    if version_id is not None and bucket.versioning != "off":
+    if version_id is not None and bucket.versioning is not Versioning.OFF:
         response.add("x-amz-version-id", version_id)
+
+
+def add_new_version(response: Response, bucket: Bucket, version_id: str | None) -> None:
+    """Name the version that a write made. While versioning is suspended it has no name of its own to tell."""
+    if bucket.versioning is Versioning.ENABLED:
+        response.add("x-amz-version-id", version_id)
+
+
+def _refuse_encryption(call: Call) -> None:
+    """How an object is encrypted was settled when it was written: a read that says it is a mistake."""
+    if encryption.HEADER in call.request.headers:
+        raise Refusal(
+            errors.INVALID_ARGUMENT, f"{encryption.HEADER} has no meaning here", ArgumentName=encryption.HEADER
+        )
 
 
 def _part_number(call: Call) -> int | None:

@@ -1,9 +1,7 @@
 """ListObjectsV2, and ListObjects, its first version."""
 
 from nexus.objects.model import ObjectVersion, Page
-from nexus.objects.s3 import errors
 from nexus.objects.s3.call import Call
-from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.http import Response, xml
 from nexus.objects.s3.paging import Names, limit, owner
 from nexus.objects.s3.times import xml_time
@@ -13,11 +11,8 @@ from nexus.objects.s3.xml import Node, render
 async def list_objects_v2(call: Call) -> Response:
     """ListObjectsV2: pages joined by opaque tokens."""
     names, size = Names(call), limit(call, "max-keys")
-    token = call.query("continuation-token")
-    if token == "":
-        raise Refusal(errors.INVALID_ARGUMENT, "The continuation token provided is incorrect")
-    start_after = call.query("start-after")
-    page = await _page(call, size, after=start_after or "", token=token)
+    token, start_after = call.query("continuation-token"), call.query("start-after")
+    page = await _page(call, size, after=start_after or "", token=token or None)
     with_owner = call.query("fetch-owner") == "true"
     return _document(
         call,
@@ -25,6 +20,7 @@ async def list_objects_v2(call: Call) -> Response:
         size,
         page,
         [
+            ("Prefix", names(call.query("prefix") or "")),
             ("KeyCount", len(page.versions) + len(page.prefixes)),
             ("ContinuationToken", token),
             ("NextContinuationToken", page.next),
@@ -35,12 +31,19 @@ async def list_objects_v2(call: Call) -> Response:
 
 
 async def list_objects(call: Call) -> Response:
-    """ListObjects: pages joined by the last name of the page before."""
+    """ListObjects: pages joined by the last name of the page before. By its tradition, the prefix is never encoded."""
     names, size = Names(call), limit(call, "max-keys")
     marker = call.query("marker") or ""
     page = await _page(call, size, after=marker, token=None)
     following = names(page.last) if page.next is not None and call.query("delimiter") else None
-    return _document(call, names, size, page, [("Marker", names(marker)), ("NextMarker", following)], with_owner=True)
+    return _document(
+        call,
+        names,
+        size,
+        page,
+        [("Prefix", call.query("prefix") or ""), ("Marker", names(marker)), ("NextMarker", following)],
+        with_owner=True,
+    )
 
 
 async def _page(call: Call, size: int, *, after: str, token: str | None) -> Page:
@@ -58,7 +61,6 @@ async def _page(call: Call, size: int, *, after: str, token: str | None) -> Page
 def _document(call: Call, names: Names, size: int, page: Page, position: list[Node], *, with_owner: bool) -> Response:
     nodes: list[Node] = [
         ("Name", call.bucket_name),
-        ("Prefix", names(call.query("prefix") or "")),
         ("Delimiter", names(call.query("delimiter") or None)),
         ("MaxKeys", size),
         ("EncodingType", names.encoding),

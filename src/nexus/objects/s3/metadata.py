@@ -68,9 +68,7 @@ def tags_of_header(headers: Mapping[str, str]) -> dict[str, str] | None:
     if text is None:
         return None
     try:
-        pairs = parse_qsl(
-            text, keep_blank_values=True, strict_parsing=bool(text), max_num_fields=MAX_TAG_FIELDS, errors="strict"
-        )
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_TAG_FIELDS, errors="strict")
     except ValueError as error:
         raise Refusal(
             errors.INVALID_ARGUMENT, "The header x-amz-tagging shall be encoded as URL query parameters"
@@ -89,5 +87,6 @@ def _user(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _without_framing(encoding: str) -> str:
-    """`aws-chunked` names the framing of the request, not of the object."""
-    return ",".join(part for part in (item.strip() for item in encoding.split(",")) if part != "aws-chunked")
+    """`aws-chunked` names the framing of the request, not of the object; what is around it stays as it was."""
+    kept = [item for item in encoding.split(",") if item.strip() != "aws-chunked"]
+    return ",".join(kept).strip()

@@ -8,7 +8,7 @@ from nexus.objects.s3 import conditions, encryption, errors, metadata, stored, u
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.checksums import ALGORITHMS
 from nexus.objects.s3.errors import Refusal
-from nexus.objects.s3.get import add_version
+from nexus.objects.s3.get import add_new_version
 from nexus.objects.s3.http import Response, xml
 from nexus.objects.s3.payload import declared_length
 from nexus.objects.s3.xml import Document, Node, render
@@ -54,7 +54,7 @@ async def complete_multipart_upload(call: Call) -> Response:
         ("ETag", f'"{written.etag}"'),
     ]
     response = xml(render("CompleteMultipartUploadResult", nodes + stored.elements(written.checksums)))
-    add_version(response, call.bucket, written.version_id)
+    add_new_version(response, call.bucket, written.version_id)
     encryption.announce(response, call.bucket)
     return response
 

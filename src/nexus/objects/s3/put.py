@@ -7,7 +7,7 @@ from nexus.objects.model import BodyFacts
 from nexus.objects.s3 import conditions, encryption, errors, metadata, stored
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.errors import Refusal
-from nexus.objects.s3.get import add_version
+from nexus.objects.s3.get import add_new_version
 from nexus.objects.s3.http import Response
 from nexus.objects.s3.payload import Payload
 from nexus.objects.writing import Verify
@@ -31,7 +31,7 @@ async def put_object(call: Call) -> Response:
     )
     response = Response()
     response.add("etag", f'"{written.etag}"')
-    add_version(response, call.bucket, written.version_id)
+    add_new_version(response, call.bucket, written.version_id)
     encryption.announce(response, call.bucket)
     stored.add_headers(response, written.checksums)
     return response

@@ -16,7 +16,6 @@ _NOT_IMPLEMENTED = (
     "x-amz-write-offset-bytes",
     "x-amz-mfa",
 )
-_NO_ACLS = Code("AccessControlListNotSupported", 400, "The bucket does not allow ACLs: rights are granted by roles")
 _INVALID_STORAGE_CLASS = Code("InvalidStorageClass", 400, "The storage class you specified is not valid")
 _HARMLESS_ACLS = frozenset({"private", "bucket-owner-full-control"})
 """Canned ACLs that grant nothing to anybody else."""
@@ -30,7 +29,7 @@ def refuse_unsupported(headers: Mapping[str, str]) -> None:
         if name.startswith(_NOT_IMPLEMENTED) and value.lower() != "false":
             raise Refusal(errors.NOT_IMPLEMENTED, f"{name} is not implemented", Header=name)
         if name.startswith("x-amz-grant-") or (name == "x-amz-acl" and value not in _HARMLESS_ACLS):
-            raise Refusal(_NO_ACLS)
+            raise Refusal(errors.NO_ACLS)
         if name == "x-amz-storage-class" and value != "STANDARD":
             raise Refusal(_INVALID_STORAGE_CLASS)
 
