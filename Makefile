@@ -1,14 +1,14 @@
 # The commands of this project. `make demo` and `make test` do all their set-up by themselves.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test check format bench reference lock clean
+.PHONY: help setup demo down test check format bench bench-page reference lock clean
 
 BIN := .venv/bin
 WORKERS ?= 2
 TESTS ?= tests
 
 help: ## list these commands
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 setup: ## prepare .venv and system packages (every other command does this first)
 	@deploy/setup dev
@@ -33,6 +33,9 @@ format: setup ## write the format that `make check` asks for
 
 bench: setup ## measure speed beside this machine's limits (minutes)
 	@$(BIN)/python bench/run.py
+
+bench-page: setup ## measure again, and write docs/explanation/performance.md
+	@$(BIN)/python bench/run.py --page
 
 reference: setup ## write the generated pages of docs/reference again
 	@$(BIN)/python docs/reference/generate.py

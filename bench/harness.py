@@ -85,13 +85,22 @@ def main(measure: Callable[[int], Iterable[Figure]]) -> None:
     show(figures, measure_limits({each.limit for each in figures if each.limit}, rounds=3))
 
 
+HEADINGS = ("what", "median", "lowest … highest", "beside the limit", "target", "note")
+
+
+def markdown(figures: Iterable[Figure], limits: dict[str, Figure]) -> str:
+    """The same table for a page."""
+    rows = [HEADINGS, ("---",) * len(HEADINGS), *(row(each, limits) for each in figures)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
+
+
 def show(figures: Iterable[Figure], limits: dict[str, Figure]) -> None:
     """Print a table: the number, its spread, its ratio to the machine's limit, the target."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("what", "median", "lowest … highest", "beside the limit", "target", "note"):
+    for heading in HEADINGS:
         table.add_column(heading, justify="right" if heading == "median" else "left")
     for each in figures:
         table.add_row(*row(each, limits))
