@@ -36,6 +36,8 @@ BUSY_TIMEOUT_MS = 10_000
 PAGE_CACHE_KIB = 16_384
 """Decrypted pages kept in memory for each connection."""
 PAGES_PER_STEP = 1_024  # of a copy: 4 MiB between two reports of progress
+CHECKPOINT_PAGES = 4_000
+"""Pages (16 MiB) in the write-ahead log before they are folded back: a page that changes often is encrypted less often."""
 KEY_BYTES = 32
 
 Row = tuple[Any, ...]
@@ -327,6 +329,7 @@ class Database:
                 ("cache_size", -PAGE_CACHE_KIB),
                 ("temp_store", "memory"),
                 ("secure_delete", "on"),
+                ("wal_autocheckpoint", CHECKPOINT_PAGES),
             ):
                 connection.pragma(pragma, value)
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
