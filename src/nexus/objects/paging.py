@@ -102,9 +102,9 @@ def walk(
                 end, position, size = rolled, Position(rules.after_prefix(rolled)), FIRST_LOOK
                 break
             rows.append(row)
-            end, position = row, behind(row)
+            end = row
         else:
             if len(fetched) < size:
                 break
-            size = min(size * GROWTH, most)
+            position, size = behind(fetched[-1]), min(size * GROWTH, most)
     return Walked(tuple(rows), tuple(prefixes), end, more=False)
