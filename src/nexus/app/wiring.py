@@ -30,6 +30,7 @@ from nexus.app.serving import Asgi
 from nexus.audit.policy import LogIdentity
 from nexus.audit.reader import AuditReader
 from nexus.audit.service import AuditService
+from nexus.audit.witnesses import WitnessClient
 from nexus.crypto.hpke import OpeningKey
 from nexus.crypto.notes import VerifierKey
 from nexus.iam.approvals import Approvals
@@ -80,7 +81,7 @@ def s3_door(ground: Ground, objects: ObjectService) -> Asgi:
     return app
 
 
-def rest_door(ground: Ground, objects: ObjectService) -> Asgi:
+def rest_door(ground: Ground, objects: ObjectService, witnesses: WitnessClient) -> Asgi:
     """The REST door over every service."""
     gate = Gate(ground.database, ground.clock)
     approvals = Approvals(ground.database, gate, ground.clock)
@@ -91,7 +92,7 @@ def rest_door(ground: Ground, objects: ObjectService) -> Asgi:
     services = {
         "iam": identities,
         "kms": ground.kms,
-        "audit": audit_service(ground),
+        "audit": audit_service(ground, witnesses),
         "objects": BucketAdministration(objects.buckets, gate, placements(ground)),
         "platform": PlatformService(
             ground.directory, ground.settings, ground.database, ground.clock, identities.lacking_approvers
@@ -121,10 +122,15 @@ def sweeper(ground: Ground, objects: ObjectService) -> Sweeping:
     return Sweeping(identities, objects.upkeep, ground.operation)
 
 
-def audit_service(ground: Ground) -> AuditService:
+def audit_service(ground: Ground, witnesses: WitnessClient) -> AuditService:
     """The operations of the audit log."""
     return AuditService(
-        ground.database, log_identity(ground.index), audit_reader(ground), ground.directory.log, clock=ground.clock
+        ground.database,
+        log_identity(ground.index),
+        audit_reader(ground),
+        ground.directory.log,
+        witnesses=witnesses,
+        clock=ground.clock,
     )
 
 

@@ -1,12 +1,9 @@
 """The worker: what the platform does by itself, one chore beside the other."""
 
-import ssl
-
-import httpx
-
 from nexus import __version__
 from nexus.app import signing, wiring
 from nexus.app.backup.restoring import drop_note, read_note
+from nexus.app.chores.indexing import Indexing
 from nexus.app.chores.publishing import Publishing
 from nexus.app.chores.rewrapping import Rewrapping
 from nexus.app.chores.schedule import Chore, run_all
@@ -14,8 +11,8 @@ from nexus.app.chores.shipping import Shipping
 from nexus.app.ground import Ground, stand
 from nexus.app.handoff import Handoff
 from nexus.app.processes.life import Life
+from nexus.app.witnesses import witness_client
 from nexus.audit.checkpointer import Checkpointer
-from nexus.audit.witnesses import WitnessClient
 from nexus.kernel.clock import rfc3339
 from nexus.kernel.errors import NexusError
 from nexus.kernel.operation import PLATFORM
@@ -24,17 +21,18 @@ from nexus.objects.service import ObjectService
 SHIP_EVERY_S = 0.25
 REWRAP_EVERY_S = 1.0
 SWEEP_EVERY_S = 300.0
+INDEX_EVERY_S = 5.0
 
 
 async def main(given: Handoff, life: Life) -> None:
     """Do chores until told to stop; leave the log published."""
-    async with stand(given, wiring.WORKER_KEYS) as ground, httpx.AsyncClient(verify=_authorities(given)) as http:
+    async with stand(given, wiring.WORKER_KEYS) as ground, witness_client(given.settings) as witnesses:
         objects = wiring.object_service(ground)
         checkpointer = Checkpointer(
             ground.database,
             signing.log_signers(ground.kms, ground.index),
             ground.directory.log,
-            WitnessClient(http),
+            witnesses,
             clock=ground.clock,
         )
         try:
@@ -65,20 +63,17 @@ async def _record_start(ground: Ground) -> None:
         drop_note(ground.directory)
 
 
-def _authorities(given: Handoff) -> ssl.SSLContext:
-    """Whom to believe that a witness is who it says; its cosignatures are checked against its own keys besides."""
-    return ssl.create_default_context(cafile=given.settings.witness_authority or None)
-
-
 def chores(ground: Ground, objects: ObjectService, checkpointer: Checkpointer) -> list[Chore]:
     """The table of chores: what, how often."""
     publishing = Publishing(checkpointer, ground.directory.log_report, ground.clock)
     rewrapping = Rewrapping(ground.kms, objects.upkeep, ground.directory, ground.index, ground.operation)
     shipping = Shipping(ground.kms, ground.database, rewrapping.heed)
+    indexing = Indexing(ground.database, wiring.audit_reader(ground))
     return [
         Chore("ship entries of the key service", SHIP_EVERY_S, shipping.ship),
         Chore("publish the audit log", ground.settings.checkpoint_interval_ms / 1_000, publishing.publish),
         Chore("rewrap data keys", REWRAP_EVERY_S, rewrapping.drive),
+        Chore("index the audit log", INDEX_EVERY_S, indexing.index),
         Chore("sweep", SWEEP_EVERY_S, wiring.sweeper(ground, objects).sweep),
     ]
 
