@@ -10,24 +10,19 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlparse
 
 import boto3
 import botocore.config
 import psutil
-import pyotp
 
 from nexus.app.cli.connection import Place
-from nexus.app.cli.rest_client import Reply, RestClient
-from nexus.app.operations import operation
-from nexus.kernel.clock import DAY, SystemClock, rfc3339
+from nexus.app.demo.people import Person as RealPerson
+from nexus.app.demo.people import four_eyes, in_days
 
 PASSPHRASE = "a passphrase that only tests know"
 PASSWORD = "correct horse battery 7"
-TOTP_STEP_S = 30
 COMMAND_WAIT_S = 90
 FOUNDERS = """
 [[founder]]
@@ -45,56 +40,32 @@ roles = ["security_officer", "key_custodian", "platform_operator", "auditor"]
 QUICK = {"stop_grace_s": 2, "checkpoint_interval_ms": 200}
 
 
-@dataclass
-class Person:
-    """Somebody with a password, an authenticator, and a session over REST."""
+class Person(RealPerson):
+    """A person of the tests; remembers everything that must never be found on the disk."""
 
-    login: str
-    installation: "Installation"
-    id: str = ""
-    authenticator: pyotp.TOTP | None = None
-    token: str = ""
-    client: RestClient | None = None
-    secrets: list[str] = field(default_factory=list)
-    """Everything that must never be found on the disk."""
+    def __init__(self, login: str, installation: "Installation") -> None:
+        super().__init__(login, lambda: installation.place, PASSWORD)
+        self.kept: list[str] = []
 
-    def call(self, _name: str, *, for_purpose: str = "", **request: Any) -> Any:
-        """Perform an operation; its document."""
-        return self.reply(_name, for_purpose=for_purpose, **request).document
-
-    def reply(self, _name: str, *, for_purpose: str = "", **request: Any) -> Reply:
-        place = self.installation.place  # a restart moves the doors, and the session goes on
-        if self.client is None or self.client.place != place:
-            self.client = RestClient(place, self.token)
-        return self.client.call(operation(_name), request, purpose=for_purpose)
+    @property
+    def secrets(self) -> list[str]:
+        return [*super().secrets, *self.kept]
 
     def enrol(self, code: str) -> "Person":
-        """Take the second factor and sign in. The codes of two time steps save a wait of half a minute."""
-        anonymous = RestClient(self.installation.place)
-        begun = anonymous.call(
-            operation("iam.enrolment.start"), {"login": self.login, "code": code, "password": PASSWORD}
-        ).document
-        secret = parse_qs(urlparse(begun["otpauth_uri"]).query)["secret"][0]
-        self.authenticator = pyotp.TOTP(secret)
-        self.secrets += [code, PASSWORD, secret]
-        totp = self.authenticator.at(time.time() - TOTP_STEP_S)
-        anonymous.call(operation("iam.enrolment.confirm"), {"login": self.login, "code": code, "totp": totp})
-        return self.sign_in()
-
-    def sign_in(self) -> "Person":
-        assert self.authenticator is not None
-        request = {"login": self.login, "password": PASSWORD, "totp": self.authenticator.now()}
-        signed_in = RestClient(self.installation.place).call(operation("iam.session.create"), request).document
-        self.id, self.token = signed_in["person"], signed_in["token"]
-        self.secrets.append(self.token)
-        self.client = None
+        self.kept.append(code)
+        super().enrol(code)
         return self
 
-    def access_key(self, purpose: str = "care", identity: str = "") -> dict[str, str]:
-        """An S3 access key for oneself, or for a machine of one's own."""
-        made = self.call("iam.access-key.create", identity=identity or self.id, purpose=purpose, expires_at=in_days(30))
-        self.secrets.append(made["secret"])
+    def access_key(self, purpose: str = "care", days: int = 30) -> dict[str, str]:
+        made = super().access_key(purpose, days)
+        self.kept.append(made["secret"])
         return made
+
+    def elsewhere(self, installation: "Installation") -> "Person":
+        """The same person, with the same session, at another platform."""
+        other = Person(self.login, installation)
+        other.id, other.token, other.otpauth = self.id, self.token, self.otpauth
+        return other
 
 
 class Installation:
@@ -210,12 +181,6 @@ class Installation:
             self.persons[login] = Person(login, self).enrol(invited["code"])
         return self.persons[login]
 
-    def four_eyes(self, proposer: Person, approver: Person, _name: str, **request: Any) -> Any:
-        """A sensitive operation from intent to execution; its result."""
-        intent = proposer.reply(_name, **request).document
-        approver.call("iam.approval.approve", id=intent["id"], digest=intent["digest"])
-        return proposer.call("iam.approval.execute", id=intent["id"])
-
     def let_witness(self, *witnesses: Any) -> None:
         """Have every checkpoint cosigned by all of these."""
         alice, bruno = self.founder("alice"), self.founder("bruno")
@@ -223,7 +188,7 @@ class Installation:
         for witness in witnesses:
             witness.watch(log_keys)
         policy = {"witnesses": [witness.spec() for witness in witnesses], "quorum": len(witnesses)}
-        self.four_eyes(alice, bruno, "audit.log.configure", **policy)
+        four_eyes(alice, bruno, "audit.log.configure", **policy)
         self.until_witnessed()
 
     def until_witnessed(self) -> dict[str, Any]:
@@ -260,10 +225,6 @@ class Installation:
         places = (self.data, self.data.with_name("data-anchors"))
         files = [path for place in places for path in place.rglob("*") if path.is_file()]
         return {path: path.read_bytes() for path in files}
-
-
-def in_days(days: int) -> str:
-    return rfc3339(SystemClock().now() + days * DAY)
 
 
 def until(condition: Any, *, seconds: float = 20.0, what: str = "it") -> Any:

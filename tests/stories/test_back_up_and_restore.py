@@ -3,11 +3,11 @@
 import json
 import os
 import shutil
-from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError
 
+from nexus.app.demo.people import four_eyes
 from simulators.installation import Installation, until
 from simulators.witness import RunningWitness
 
@@ -39,7 +39,7 @@ def story(demonstration: Installation, witness: RunningWitness, tmp_path_factory
     assert made["finished"]
 
     s3.put_object(Bucket="kept", Key="after", Body=AFTER)
-    demonstration.four_eyes(alice, bruno, "kms.key.destroy", key_id=doomed)
+    four_eyes(alice, bruno, "kms.key.destroy", key_id=doomed)
     until(lambda: alice.call("kms.key.read", key_id=doomed)["state"] == "destroyed", what="the destruction")
     demonstration.until_witnessed()
     demonstration.down()
@@ -54,7 +54,7 @@ def restored(story, tmp_path, name: str) -> Installation:
     again.root.mkdir()
     again.passphrase.write_text(original.passphrase.read_text())
     again.environment = {"NEXUS_ANCHORS": str(original.data.with_name("data-anchors"))}
-    again.persons = {login: replace(who, installation=again, client=None) for login, who in original.persons.items()}
+    again.persons = {login: who.elsewhere(again) for login, who in original.persons.items()}
     again.command("backup", "restore", str(backup), "--data", str(again.data))
     return again
 

@@ -24,6 +24,8 @@ FOREIGN_VARIABLES = frozenset({"NEXUS_SHARED_DATA"})
 """Variables with our prefix that are no settings: they tell demonstrations and tests where sample data lie."""
 
 Port = Annotated[int, Meta(ge=0, le=65_535)]
+Folder = Annotated[str, Meta(pattern="^/")]
+"""An absolute path: processes run in the root directory."""
 
 
 def _doc(text: str, unit: str = "", **limits: Any) -> Meta:
@@ -51,13 +53,15 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str,
         _doc("Where keys live: `keystore` (sealed file) or `pkcs11` (a token).", pattern="^(keystore|pkcs11)$"),
     ] = "keystore"
-    pkcs11_module: Annotated[str, _doc("Path of the token's PKCS#11 library. Empty: look for SoftHSM.")] = ""
+    pkcs11_module: Annotated[
+        str, _doc("Path of the token's PKCS#11 library. Empty: look for SoftHSM.", pattern="^(/.*)?$")
+    ] = ""
     pkcs11_label: Annotated[str, _doc("Label of the token.")] = "nexus"
 
     anchors: Annotated[
-        tuple[str, ...],
+        tuple[Folder, ...],
         _doc(
-            "Directories, outside the data directory and outside every backup, that each hold a copy of the register"
+            "Directories (absolute paths), outside the data directory and outside every backup, that each hold a copy of the register"
             " that keeps destroyed keys destroyed. Empty: one, beside the data directory (`<data>-anchors`)."
         ),
     ] = ()

@@ -38,3 +38,5 @@ class PlatformStatus(Struct, frozen=True, kw_only=True):
     processes: tuple[PlaceStatus, ...]
     key_service: KeyServiceStatus | None
     """None while it does not answer."""
+    trouble: str = ""
+    """Why the platform could not unseal itself, if it tried."""

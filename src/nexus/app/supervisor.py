@@ -73,6 +73,7 @@ class Supervisor:
         self._ports: dict[str, int] = {}
         self._renew_at = 0
         self._failure: NexusError | None = None
+        self._trouble = ""
 
     def stop(self) -> None:
         """Ask for the end; `run` returns once everything has stopped."""
@@ -99,7 +100,9 @@ class Supervisor:
 
     async def unseal(self, secret: Secret, user: str = "") -> KeyServiceStatus:
         """Hand a passphrase or one custodian's share to the key service, for `user` or by ourselves."""
-        return await self._kms.unseal(secret, self._operation(user))
+        status = await self._kms.unseal(secret, self._operation(user))
+        self._trouble = ""
+        return status
 
     # Starting
 
@@ -156,7 +159,8 @@ class Supervisor:
                 await self._kms.start()
                 await self.unseal(passphrase)
         except NexusError as error:
-            _log.error("not unsealed: %s (%s)", error.message, error.code)
+            self._trouble = f"{error.message} ({error.code})"
+            _log.error("not unsealed: %s", self._trouble)
 
     def _preparer(self, name: str) -> Callable[[], Any]:
         async def prepare() -> Handoff:
@@ -258,6 +262,7 @@ class Supervisor:
             certificate_authority=str(self.directory.certificate_authority),
             processes=tuple(place.status() for place in self._places),
             key_service=key_service,
+            trouble=self._trouble if sealed else "",
         )
 
     # Stopping

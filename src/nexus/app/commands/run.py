@@ -22,7 +22,7 @@ from nexus.app.datadir import PRIVATE, DataDirectory, is_locked, open_directory
 from nexus.app.settings import Settings
 from nexus.app.status import Phase, PlatformStatus
 from nexus.app.supervisor import Supervisor, passphrase_from
-from nexus.kernel.errors import Conflict, NexusError, Unavailable
+from nexus.kernel.errors import Conflict, NexusError, Sealed, Unavailable
 
 START_WAIT_S = 60.0
 STOP_WAIT_S = 60.0
@@ -124,6 +124,12 @@ def _up_detached(screen: Terminal, directory: DataDirectory, chosen: Settings, p
         with screen.waiting("unsealing"):
             asyncio.run(ask_unseal(directory, secret))
             status = wait_until_up(directory, started, sealed_for_s=SEALED_WAIT_S)
+    if status.trouble:
+        raise Sealed(
+            f"the platform is up and sealed: {status.trouble}",
+            code="platform.sealed",
+            hint="mend it and `nexus unseal`, or `nexus down`",
+        )
     show_status(screen, status)
 
 
@@ -141,7 +147,7 @@ def wait_until_up(directory: DataDirectory, started: Detached, *, sealed_for_s: 
             status = asyncio.run(ask_status(directory))
             if status.phase is Phase.RUNNING:
                 return status
-            if status.phase is Phase.SEALED and time.monotonic() > begun + sealed_for_s:
+            if status.phase is Phase.SEALED and (status.trouble or time.monotonic() > begun + sealed_for_s):
                 return status
         time.sleep(_POLL_S)
     raise Unavailable(

@@ -73,6 +73,8 @@ def show_status(screen: Terminal, status: PlatformStatus) -> None:
     card.add_row("trust", status.certificate_authority)
     card.add_row("data", status.data)
     card.add_row("keys", _keys(status.key_service))
+    if status.trouble:
+        card.add_row("", Text(status.trouble, "bold red"))
     for process in status.processes:
         again = f", started again {process.restarts}×" if process.restarts else ""
         where = f"process {process.pid}, {_duration(process.uptime_s)}" if process.pid else process.state
