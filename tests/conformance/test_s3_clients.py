@@ -1,4 +1,4 @@
-"""Real clients, unchanged, against a real server: granian, TLS 1.3, a certificate of our own authority (EMC-39)."""
+"""Real clients, unchanged, against a real server: granian, TLS 1.3, a certificate of our own authority (EMC-47)."""
 
 import os
 import shutil

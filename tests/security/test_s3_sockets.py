@@ -97,6 +97,7 @@ def put(connect, door, host, target, body):
 
 
 def test_tls_1_2_and_plain_text_get_nowhere(world):
+    """AP-01: nothing older than TLS 1.3."""
     address = world[1].url.removeprefix("https://").split(":")
     old = ssl.create_default_context(cafile=str(world[1].ca))
     old.maximum_version = ssl.TLSVersion.TLSv1_2

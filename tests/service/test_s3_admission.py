@@ -1,4 +1,4 @@
-"""One path for each request: lease, signature, gate, exactly one entry, and nothing without the log (NX-15, AP-01)."""
+"""One path for each request: lease, signature, gate, exactly one entry, and nothing without the log (NX-12, NX-15)."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Who gets in: signatures in headers and URLs, clocks, coverage, and what each refusal is called (requirement EMC-39)."""
+"""Who gets in: signatures in headers and URLs, clocks, coverage, and what each refusal is called."""
 
 import pytest
 

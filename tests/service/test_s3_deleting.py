@@ -1,4 +1,4 @@
-"""Deletes over S3: one by one, in bulk, of versions, on conditions (EMC-39)."""
+"""Deletes over S3: one by one, in bulk, of versions, on conditions (EMC-47)."""
 
 import base64
 import hashlib

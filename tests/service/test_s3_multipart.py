@@ -1,4 +1,4 @@
-"""Uploads in parts over S3: sizes, order, checksums, copies of ranges, and asking twice (EMC-39)."""
+"""Uploads in parts over S3: sizes, order, checksums, copies of ranges, and asking twice (EMC-47)."""
 
 import base64
 import hashlib

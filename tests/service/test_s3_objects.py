@@ -1,4 +1,4 @@
-"""Objects over S3: write, read, ranges, conditions, metadata, tags, versions, copies, deletes (EMC-39)."""
+"""Objects over S3: write, read, ranges, conditions, metadata, tags, versions, copies, deletes (EMC-47)."""
 
 import re
 
