@@ -1,6 +1,8 @@
 """Runs every benchmark of this folder, beside the limits of this machine, and prints one table.
 
-    .venv/bin/python bench/run.py [--rounds N] [--only kms,audit] [--output figures.json]
+    .venv/bin/python bench/run.py [--rounds N] [--only kms,audit] [--output figures.json] [--page]
+
+`--page` writes the tables into docs/explanation/performance.md.
 
 The limits are measured before and after; the table shows the first, and says if the machine changed speed meanwhile.
 """
@@ -11,13 +13,16 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 
-from harness import ROUNDS, Figure, save, show
+from harness import ROUNDS, Figure, markdown, save, show
 from limits import LIMITS, measure_limits
 
 HERE = Path(__file__).resolve().parent
+PAGE = HERE.parent / "docs" / "explanation" / "performance.md"
+START, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
 BENCHMARK = "\n    main(measure)"
 """How a benchmark ends; files without it are parts of benchmarks."""
 TIMEOUT_S = 900
@@ -47,17 +52,37 @@ def drifted(before: dict[str, Figure], after: dict[str, Figure]) -> list[str]:
     return [name for name, was in before.items() if abs(after[name].value / was.value - 1) > DRIFT]
 
 
+def machine(rounds: int) -> str:
+    """One line about where and how the figures were taken."""
+    model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").open() if "model name" in line), "")
+    return (
+        f"{os.cpu_count()} cores ({model}), Linux {platform.release()}, Python {platform.python_version()}, "
+        f"{time.strftime('%Y-%m-%d')}; medians of {rounds} rounds; load average at the start {os.getloadavg()[0]:.1f}"
+    )
+
+
+def write_page(about: str, limits: dict[str, Figure], figures: dict[str, list[Figure]], moved: list[str]) -> None:
+    """Replace what stands between the two marks of the page."""
+    parts = [f"{about}.\n", f"### Limits of the machine\n\n{markdown(limits.values(), {})}"]
+    if moved:
+        parts.insert(1, f"These limits moved while it ran, so ratios to them are rough: {', '.join(moved)}.\n")
+    parts += [f"### {name}\n\n{markdown(found, limits)}" for name, found in figures.items()]
+    text = PAGE.read_text()
+    before, after = text.split(START)[0], text.split(END)[1]
+    PAGE.write_text(before + START + "\n" + "\n".join(parts) + "\n" + END + after)
+
+
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--rounds", type=int, default=ROUNDS)
     arguments.add_argument("--only", default="")
     arguments.add_argument("--output", type=Path)
+    arguments.add_argument("--page", action="store_true")
     chosen = arguments.parse_args()
 
     chosen_programs = programs(set(filter(None, chosen.only.split(","))))
-    print(
-        f"{os.cpu_count()} cores, Python {platform.python_version()}, Linux {platform.release()}; medians of {chosen.rounds} rounds"
-    )
+    about = machine(chosen.rounds)
+    print(about)
     before = measure_limits(LIMITS, rounds=3)
     show(before.values(), {})
     figures: dict[str, list[Figure]] = {}
@@ -66,11 +91,14 @@ def main() -> int:
         figures[program.stem] = run(program, chosen.rounds)
         show(figures[program.stem], before)
     after = measure_limits(LIMITS, rounds=3)
-    if moved := drifted(before, after):
+    moved = drifted(before, after)
+    if moved:
         print(f"\nthe machine changed speed while this ran: {', '.join(moved)}; read the ratios with care")
     if chosen.output:
         rows = {name: [asdict(each) for each in found] for name, found in figures.items()}
         save(chosen.output, {"limits": {name: asdict(each) for name, each in before.items()}, "figures": rows})
+    if chosen.page:
+        write_page(about, before, figures, moved)
     return 0 if all(figures.values()) else 1
 
 
