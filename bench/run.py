@@ -54,7 +54,10 @@ def drifted(before: dict[str, Figure], after: dict[str, Figure]) -> list[str]:
 
 def machine(rounds: int) -> str:
     """One line about where and how the figures were taken."""
-    model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").open() if "model name" in line), "")
+    model = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        "",
+    )
     return (
         f"{os.cpu_count()} cores ({model}), Linux {platform.release()}, Python {platform.python_version()}, "
         f"{time.strftime('%Y-%m-%d')}; medians of {rounds} rounds; load average at the start {os.getloadavg()[0]:.1f}"
