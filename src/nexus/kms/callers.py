@@ -40,7 +40,7 @@ _LOG: Final = frozenset({"sign", "public_key", "entries", "entries_done"})
 
 CALLERS: Final[Mapping[str, frozenset[str]]] = {
     "supervisor": _ALWAYS | _FOUNDING,
-    "s3": _ALWAYS | _DATA_KEYS,
+    "s3": _ALWAYS | _DATA_KEYS | {"list_keys"},  # to find the key of a site when a bucket is created
     "api": _ALWAYS | _DATA_KEYS | _OPERATIONS | {"wrap", "prf", "public_key"},
     "worker": _ALWAYS | _DATA_KEYS | _JOBS | _LOG,
 }

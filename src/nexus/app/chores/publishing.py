@@ -4,24 +4,12 @@ import logging
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 
+from nexus.app.chores.report import LogReport
 from nexus.audit.checkpointer import Checkpointer, Published
 from nexus.kernel.clock import Clock
 
 _log = logging.getLogger("nexus.worker")
-
-
-class LogReport(Struct, frozen=True, kw_only=True):
-    """How publication stands; `run/log.json`, for `nexus doctor`."""
-
-    size: int
-    """Entries under the newest checkpoint."""
-    at: int
-    """When that was found, microseconds since 1970."""
-    witnessed: bool
-    failures: dict[str, str]
-    """Witness -> why it did not cosign."""
 
 
 class Publishing:

@@ -13,13 +13,13 @@ import click
 import msgspec
 from rich.table import Table
 
-from nexus.app import daemon, witness_home
+from nexus.app import daemon, witnessing
 from nexus.app.cli.options import json_option, terminal
 from nexus.app.cli.parameters import read_secret
 from nexus.app.cli.terminal import Terminal
 from nexus.app.datadir import PRIVATE
 from nexus.app.pki import Leaf
-from nexus.app.witness_home import WitnessDirectory
+from nexus.app.witnessing import WitnessDirectory
 from nexus.audit.witness.keys import WitnessKeys
 from nexus.kernel.clock import Instant
 from nexus.kernel.errors import Conflict, Invalid, Unavailable
@@ -56,18 +56,18 @@ def _show(screen: Terminal, directory: WitnessDirectory, passphrase: Secret | No
 def _init(directory: Path, **typed: Any) -> None:
     os.umask(PRIVATE)
     passphrase = _passphrase(typed["passphrase_file"])
-    made = witness_home.create(directory, typed["name"], passphrase)
+    made = witnessing.create(directory, typed["name"], passphrase)
     _show(terminal(typed["as_json"]), made, passphrase)
 
 
 def _show_it(directory: Path, **typed: Any) -> None:
-    _show(terminal(typed["as_json"]), witness_home.open_witness(directory), _passphrase(typed["passphrase_file"]))
+    _show(terminal(typed["as_json"]), witnessing.open_witness(directory), _passphrase(typed["passphrase_file"]))
 
 
 def _trust(directory: Path, keys: tuple[str, ...], **typed: Any) -> None:
     os.umask(PRIVATE)
     screen = terminal(typed["as_json"])
-    knowing = witness_home.trust(witness_home.open_witness(directory), keys)
+    knowing = witnessing.trust(witnessing.open_witness(directory), keys)
     logs = [log[0].name for log in knowing.logs]
     if screen.json:
         screen.document({"name": knowing.name, "logs": logs})
@@ -81,7 +81,7 @@ def _trust(directory: Path, keys: tuple[str, ...], **typed: Any) -> None:
 def _run(directory: Path, **typed: Any) -> None:
     os.umask(PRIVATE)
     screen = terminal(typed["as_json"])
-    witness = witness_home.open_witness(directory)
+    witness = witnessing.open_witness(directory)
     host, _, port = typed["listen"].rpartition(":")
     if not host or not port.isdecimal():
         raise Invalid("--listen takes ADDRESS:PORT", code="witness.listen")
@@ -115,7 +115,7 @@ async def _serve(witness: WitnessDirectory, passphrase: Secret | None, **where: 
         held.truncate(0)
         held.write(f"{os.getpid()}\n")
         held.flush()
-        await witness_home.run(witness, passphrase, stop=stop, **where)
+        await witnessing.run(witness, passphrase, stop=stop, **where)
 
 
 def _wait_for(started: daemon.Detached, host: str, port: int) -> None:
@@ -145,7 +145,7 @@ def _leaf(certificate: Path | None, key: Path | None) -> Leaf | None:
 
 def _stop(directory: Path, **typed: Any) -> None:
     screen = terminal(typed["as_json"])
-    witness = witness_home.open_witness(directory)
+    witness = witnessing.open_witness(directory)
     was_running = stop_witness(witness)
     if screen.json:
         screen.document(msgspec.to_builtins({"stopped": was_running}))

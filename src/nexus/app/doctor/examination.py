@@ -10,7 +10,7 @@ import msgspec
 
 from nexus.app import control
 from nexus.app.backup.history import last_backup
-from nexus.app.chores.publishing import LogReport
+from nexus.app.chores.report import LogReport
 from nexus.app.control import Request
 from nexus.app.datadir import DataDirectory
 from nexus.app.doctor import disk, machine, tls, trust

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from nexus.app.chores.publishing import LogReport
+from nexus.app.chores.report import LogReport
 from nexus.app.doctor.finding import Finding, broken, degraded, emulated, real, unknown
 from nexus.iam.model import Role
 from nexus.kernel.clock import HOUR, MINUTE, Instant

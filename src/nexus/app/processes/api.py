@@ -1,19 +1,21 @@
 """The REST door."""
 
-from nexus.app import serving, wiring
+from nexus.app import serving
 from nexus.app.ground import stand
 from nexus.app.handoff import Handoff
 from nexus.app.processes.life import Life
+from nexus.app.wiring import rest
+from nexus.app.wiring.storage import object_service
 from nexus.app.witnesses import witness_client
 
 
 async def main(given: Handoff, life: Life) -> None:
     """Serve REST until told to stop."""
-    async with stand(given, wiring.API_KEYS) as ground, witness_client(given.settings) as witnesses:
-        objects = wiring.object_service(ground)
+    async with stand(given, rest.KEYS) as ground, witness_client(given.settings) as witnesses:
+        objects = object_service(ground)
         try:
             await serving.serve(
-                wiring.rest_door(ground, objects, witnesses),
+                rest.rest_door(ground, objects, witnesses),
                 host=given.settings.host,
                 port=given.port,
                 leaf=given.take_leaf(),

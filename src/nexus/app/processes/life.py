@@ -4,11 +4,14 @@
 """
 
 import asyncio
+import ctypes
 import logging
 import os
+import resource
 import signal
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import uvloop
@@ -26,6 +29,7 @@ EXIT_REFUSED = 3
 _log = logging.getLogger("nexus.process")
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
+_PR_SET_DUMPABLE = 4
 
 
 class Life:
@@ -37,6 +41,7 @@ class Life:
 
     def ready(self) -> None:
         """Tell the supervisor that this process does its work now."""
+        _close_to_others()
         os.write(self._answer, handoff.ready_line())
 
     def refuse(self, error: NexusError) -> None:
@@ -73,6 +78,16 @@ async def _live(main: Main, given: Handoff, life: Life) -> None:
     )
     watcher.start()
     await main(given, life)
+
+
+def _close_to_others() -> None:
+    """No core dump and no debugger of the same user: keys are in this memory.
+
+    Only once it is ready: until then, the TLS library reads the certificate through /proc/self, which this closes.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(OSError, AttributeError):  # other systems than Linux have no prctl
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _follow_supervisor(loop: asyncio.AbstractEventLoop, life: Life, grace_s: float) -> None:

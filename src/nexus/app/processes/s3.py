@@ -1,18 +1,20 @@
 """The S3 door."""
 
-from nexus.app import serving, wiring
+from nexus.app import serving
 from nexus.app.ground import stand
 from nexus.app.handoff import Handoff
 from nexus.app.processes.life import Life
+from nexus.app.wiring import s3
+from nexus.app.wiring.storage import object_service
 
 
 async def main(given: Handoff, life: Life) -> None:
     """Serve S3 until told to stop."""
-    async with stand(given, wiring.S3_KEYS) as ground:
-        objects = wiring.object_service(ground)
+    async with stand(given, s3.KEYS) as ground:
+        objects = object_service(ground)
         try:
             await serving.serve(
-                wiring.s3_door(ground, objects),
+                s3.s3_door(ground, objects),
                 host=given.settings.host,
                 port=given.port,
                 leaf=given.take_leaf(),

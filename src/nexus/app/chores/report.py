@@ -1,0 +1,15 @@
+"""How the publication of the audit log stands: written by the worker, read by the doctor."""
+
+from msgspec import Struct
+
+
+class LogReport(Struct, frozen=True, kw_only=True):
+    """How publication stands; `run/log.json`, for `nexus doctor`."""
+
+    size: int
+    """Entries under the newest checkpoint."""
+    at: int
+    """When that was found, microseconds since 1970."""
+    witnessed: bool
+    failures: dict[str, str]
+    """Witness -> why it did not cosign."""

@@ -1,0 +1,29 @@
+"""The audit log's reading side, for the processes that hold its private key."""
+
+from collections.abc import Callable
+
+from nexus.app.custody import Index, Part
+from nexus.app.ground import Ground
+from nexus.audit.policy import LogIdentity
+from nexus.audit.reader import AuditReader
+from nexus.crypto.hpke import OpeningKey
+from nexus.crypto.notes import VerifierKey
+
+
+def log_identity(index: Index) -> LogIdentity:
+    """The log's name and public keys."""
+    return LogIdentity(index.origin, tuple(VerifierKey.parse(text) for text in index.log_keys))
+
+
+def audit_reader(ground: Ground) -> Callable[[], AuditReader]:
+    """Gives the reader while the private key is held; raises Sealed while it is not."""
+    held: list[AuditReader] = []
+    ground.hold.on_wipe(held.clear)
+
+    def reader() -> AuditReader:
+        if not held:
+            key = OpeningKey(ground.hold.secrets[Part.AUDIT_READER])
+            held.append(AuditReader(ground.database, key, ground.directory.log))
+        return held[0]
+
+    return reader

@@ -1,0 +1,15 @@
+"""The object store, for whichever process needs it."""
+
+from nexus.app.ground import Ground
+from nexus.app.placement import Placements
+from nexus.objects.service import ObjectService
+
+
+def object_service(ground: Ground) -> ObjectService:
+    """The object store. It wipes its bucket keys by itself when the lease ends."""
+    return ObjectService(ground.database, ground.directory.blobs, ground.kms, ground.clock)
+
+
+def placements(ground: Ground) -> Placements:
+    """Which site a new bucket belongs to, and which key wraps its own."""
+    return Placements(ground.database, ground.kms, ground.clock, ground.operation, ground.index.object_key)

@@ -1,0 +1,58 @@
+"""The worker's chores."""
+
+import secrets
+from typing import Final
+
+from nexus.app import signing
+from nexus.app.chores.indexing import Indexing
+from nexus.app.chores.publishing import Publishing
+from nexus.app.chores.rewrapping import Rewrapping
+from nexus.app.chores.schedule import Chore
+from nexus.app.chores.shipping import Shipping
+from nexus.app.chores.sweeping import Sweeping
+from nexus.app.custody import KEY_BYTES, Part
+from nexus.app.ground import Ground
+from nexus.app.wiring.log import audit_reader
+from nexus.audit.checkpointer import Checkpointer
+from nexus.audit.witnesses import WitnessClient
+from nexus.iam.approvals import Approvals
+from nexus.iam.gate import Gate
+from nexus.iam.service import IdentityService
+from nexus.kernel.secret import Secret
+from nexus.objects.service import ObjectService
+
+KEYS: Final = (Part.AUDIT_READER,)
+"""Which of the platform's keys this process holds, besides the database's, and no other."""
+SHIP_EVERY_S = 0.25
+REWRAP_EVERY_S = 1.0
+INDEX_EVERY_S = 5.0
+SWEEP_EVERY_S = 300.0
+
+
+def checkpointer(ground: Ground, witnesses: WitnessClient) -> Checkpointer:
+    """Publishes the log; one for each platform."""
+    signers = signing.log_signers(ground.kms, ground.index)
+    return Checkpointer(ground.database, signers, ground.directory.log, witnesses, clock=ground.clock)
+
+
+def chores(ground: Ground, objects: ObjectService, publisher: Checkpointer) -> list[Chore]:
+    """The table of chores: what, how often."""
+    publishing = Publishing(publisher, ground.directory.log_report, ground.clock)
+    rewrapping = Rewrapping(ground.kms, objects.upkeep, ground.directory, ground.index, ground.operation)
+    shipping = Shipping(ground.kms, ground.database, rewrapping.heed)
+    indexing = Indexing(ground.database, audit_reader(ground))
+    return [
+        Chore("ship entries of the key service", SHIP_EVERY_S, shipping.ship),
+        Chore("publish the audit log", ground.settings.checkpoint_interval_ms / 1_000, publishing.publish),
+        Chore("rewrap data keys", REWRAP_EVERY_S, rewrapping.drive),
+        Chore("index the audit log", INDEX_EVERY_S, indexing.index),
+        Chore("sweep", SWEEP_EVERY_S, sweeper(ground, objects).sweep),
+    ]
+
+
+def sweeper(ground: Ground, objects: ObjectService) -> Sweeping:
+    """What the worker sweeps. It opens no credential, so it is given a key that opens none."""
+    approvals = Approvals(ground.database, Gate(ground.database, ground.clock), ground.clock)
+    no_key = Secret(secrets.token_bytes(KEY_BYTES))
+    identities = IdentityService(ground.database, ground.clock, approvals=approvals, sealing_key=no_key)
+    return Sweeping(identities, objects.upkeep, ground.operation)
