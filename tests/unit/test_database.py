@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -156,3 +157,19 @@ async def test_a_copy_is_this_moments_state_under_the_same_key_while_writers_go_
     copy = Database(tmp_path / "copy.db", key=Secret(b"k" * 32), recorder=MemoryRecorder())
     assert set(map(str, range(50))) <= set(names(copy)) <= set(names(db))
     copy.close()
+
+
+async def test_writers_whom_a_lock_keeps_out_are_all_told_after_one_wait(db, tmp_path):
+    """Not one after the other: with many requests under way, the last of them would hang for minutes."""
+    wait_ms, writers = 200, 20
+    db._writing.set_busy_timeout(wait_ms)
+    other = db._connect()
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        began = time.monotonic()
+        outcomes = await asyncio.gather(*(db.write(insert(str(n))) for n in range(writers)), return_exceptions=True)
+        assert time.monotonic() - began < 4 * wait_ms / 1_000
+    finally:
+        other.close()
+    assert {getattr(outcome, "code", outcome) for outcome in outcomes} == {"database.locked"}
+    await db.write(insert("afterwards"))

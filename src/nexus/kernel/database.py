@@ -31,13 +31,11 @@ from nexus.kernel.secret import Secret
 
 MAX_BATCH = 256
 """Writers that share one commit at most."""
-BUSY_TIMEOUT_MS = 10_000
-"""How long a process waits for another process's commit before it gives up."""
+BUSY_TIMEOUT_MS = 10_000  # how long a process waits for another process's commit before it gives up
 PAGE_CACHE_KIB = 16_384
 """Decrypted pages kept in memory for each connection."""
 PAGES_PER_STEP = 1_024  # of a copy: 4 MiB between two reports of progress
-CHECKPOINT_PAGES = 4_000
-"""Pages (16 MiB) in the write-ahead log before they are folded back: a page that changes often is encrypted less often."""
+CHECKPOINT_PAGES = 4_000  # in the write-ahead log (16 MiB) before they are folded back: encrypts busy pages less often
 KEY_BYTES = 32
 
 Row = tuple[Any, ...]
@@ -255,17 +253,16 @@ class Database:
 
         A caller who gave up before its job began is left out; from here on, giving up no longer stops the job.
         """
-        batch = [job for job in batch if not job.future.cancelled()]
-        if not batch:
+        if not (batch := [job for job in batch if not job.future.cancelled()]):
             return
         try:
             done = self._attempt(batch)
         except Exception as error:  # whatever it was, every waiting caller must hear of it
-            if len(batch) > 1:
+            if len(batch) > 1 and not isinstance(error, apsw.BusyError):  # a lock is nobody's fault: one wait for all
                 for job in batch:
                     self._commit([job])
                 return
-            done = [(batch[0], error if isinstance(error, NexusError) else explain(error, self.path))]
+            done = [(job, error if isinstance(error, NexusError) else explain(error, self.path)) for job in batch]
         _settle(done)
 
     def _attempt(self, batch: list[_Job]) -> list[tuple[_Job, Any]]:
