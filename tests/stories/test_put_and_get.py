@@ -103,3 +103,13 @@ def test_the_same_story_with_keys_in_a_token(hsm_platform):
     assert s3.get_object(Bucket="lille-hsm", Key="a")["Body"].read() == BODY
     keys = hsm_platform.status()["key_service"]
     assert keys["provider"] == "pkcs11" and keys["emulated"] is True
+
+
+def test_a_bucket_made_over_s3_belongs_to_its_makers_site_and_is_under_that_sites_key(platform, steward):
+    key = platform.founder("bruno").call(
+        "kms.key.create", owner="site:chu-lille", purpose="data of CHU Lille", rotation_days=90
+    )["id"]
+    s3 = platform.s3(steward.access_key("quality"))
+    s3.create_bucket(Bucket="made-over-s3", CreateBucketConfiguration={"LocationConstraint": "eu-west-3"})
+    found = steward.call("objects.bucket.read", name="made-over-s3")
+    assert (found["site"], found["key_id"]) == ("chu-lille", key)
