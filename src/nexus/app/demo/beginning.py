@@ -60,6 +60,6 @@ def create_bucket(story: Story) -> None:
         key = alice.call("kms.key.create", owner=f"site:{SITE}", purpose="data of CHU Lille", rotation_days=90)
         bucket = david.call("objects.bucket.create", name=BUCKET, site=SITE, kind="ingress")
         stage.fact("bucket", f"{bucket['name']}  kind {bucket['kind']}, site {bucket['site']}")
-        stage.fact("key", f"{key['id']}  made in the token, owner {key['owner']}, rotates in 90 days")
+        stage.fact("key", f"{key['id']}  made by the key service, owner {key['owner']}, rotates in 90 days")
         assert bucket["key_id"] == key["id"]
         stage.did("everything in it is encrypted under that key; there is no switch to turn that off")
