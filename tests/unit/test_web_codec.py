@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from nexus.app.operations import OPERATIONS
 from nexus.kernel.clock import Instant
 from nexus.kernel.errors import Invalid
+from nexus.kernel.operation import Outcome
 from nexus.kernel.secret import Secret
 from nexus.web import codec
 from nexus.web.binding import MAX_JSON_DEPTH, request_of, too_deep
@@ -147,3 +148,12 @@ def test_any_bytes_as_a_body_are_a_document_or_invalid(body):
 def test_depth_counts_brackets_but_not_those_in_text(depth, text):
     body = msgspec.json.encode([text])
     assert too_deep(b"[" * depth + body + b"]" * depth) == (depth + 1 > MAX_JSON_DEPTH)
+
+
+def test_a_value_in_the_wrong_field_is_not_repeated():
+    class Choice(msgspec.Struct):
+        outcome: Outcome
+
+    with pytest.raises(Invalid) as raised:
+        codec.decode(b'{"outcome": "my password - at `$.x`"}', Choice)
+    assert "password" not in raised.value.message and raised.value.message.endswith("`$.outcome`")

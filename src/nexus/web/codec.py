@@ -42,7 +42,15 @@ def from_builtins(document: Any, type_: Any, *, strict: bool = True) -> Any:
     try:
         return msgspec.convert(change(document, "$") if change else document, type_, strict=strict, dec_hook=_reveal_in)
     except msgspec.ValidationError as error:
-        raise Invalid(str(error), code="web.invalid-request", hint="see the reference of this operation") from error
+        message = _without_value(str(error))
+        raise Invalid(message, code="web.invalid-request", hint="see the reference of this operation") from error
+
+
+def _without_value(message: str) -> str:
+    """msgspec quotes what is none of an enumeration's values, and that may be a password in the wrong field."""
+    if message.startswith("Invalid enum value"):
+        return f"Not one of the accepted values - at {message.rpartition(' - at ')[2]}"
+    return message
 
 
 def encode(value: Any, type_: Any, *, reveal: bool = False) -> bytes:
