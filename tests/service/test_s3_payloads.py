@@ -7,7 +7,7 @@ import zlib
 import pytest
 from awscrt import checksums as crt
 
-from nexus.objects.s3.signature import chunk_string_to_sign, sign, signing_key, trailer_string_to_sign
+from nexus.objects.s3.signature import SigningKey, chunk_string_to_sign, signing_key, trailer_string_to_sign
 from simulators.s3_client import speak
 from simulators.s3_door import open_s3_door
 
@@ -163,18 +163,18 @@ def signed_stream(door, client, chunks, *, trailer=b"", forge=None):
     signature = signed["authorization"].rpartition("Signature=")[2]
     timestamp = signed["x-amz-date"]
     scope = f"{timestamp[:8]}/{client.region}/s3/aws4_request"
-    key = signing_key(door.owner_key.secret.reveal(), timestamp[:8], client.region)
+    key = SigningKey(signing_key(door.owner_key.secret.reveal(), timestamp[:8], client.region))
     body = b""
     for number, chunk in enumerate([*chunks, b""]):
         digest = hashlib.sha256(chunk).hexdigest()
-        signature = sign(key, chunk_string_to_sign(timestamp, scope, signature, digest))
+        signature = key.sign(chunk_string_to_sign(timestamp, scope, signature, digest))
         if number == forge:
             signature = "0" * 64
         body += b"%x;chunk-signature=%s\r\n" % (len(chunk), signature.encode())
         if chunk:
             body += chunk + b"\r\n"
     if trailer:
-        last = sign(key, trailer_string_to_sign(timestamp, scope, signature, trailer + b"\n"))
+        last = key.sign(trailer_string_to_sign(timestamp, scope, signature, trailer + b"\n"))
         if forge == "trailer":
             last = "0" * 64
         body += trailer + b"\r\nx-amz-trailer-signature:" + last.encode() + b"\r\n"

@@ -16,10 +16,10 @@ from nexus.kernel.secret import Secret
 from nexus.objects.s3.signature import (
     EMPTY_SHA256,
     MAX_CACHED_KEYS,
+    SigningKey,
     SigningKeys,
     canonical_request,
     chunk_string_to_sign,
-    sign,
     signing_key,
     string_to_sign,
     trailer_string_to_sign,
@@ -43,7 +43,7 @@ def signature_of(method, path, parameters, headers, payload_hash):
         signed=tuple(sorted(headers)),
         payload_hash=payload_hash,
     )
-    return sign(signing_key(SECRET, "20130524", "us-east-1"), string_to_sign(TIMESTAMP, SCOPE, canonical))
+    return SigningKey(signing_key(SECRET, "20130524", "us-east-1")).sign(string_to_sign(TIMESTAMP, SCOPE, canonical))
 
 
 def test_the_get_object_example_of_aws_gives_the_published_signature():
@@ -85,7 +85,7 @@ def test_the_query_examples_of_aws_give_the_published_signatures(parameters, sig
 
 
 def test_the_streaming_example_of_aws_gives_the_published_chunk_signatures():
-    key = signing_key(SECRET, "20130524", "us-east-1")
+    key = SigningKey(signing_key(SECRET, "20130524", "us-east-1"))
     signature = "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9"
     published = [
         (b"a" * 65_536, "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648"),
@@ -93,7 +93,7 @@ def test_the_streaming_example_of_aws_gives_the_published_chunk_signatures():
         (b"", "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9"),
     ]
     for chunk, expected in published:
-        signature = sign(key, chunk_string_to_sign(TIMESTAMP, SCOPE, signature, hashlib.sha256(chunk).hexdigest()))
+        signature = key.sign(chunk_string_to_sign(TIMESTAMP, SCOPE, signature, hashlib.sha256(chunk).hexdigest()))
         assert signature == expected
 
 
@@ -130,7 +130,7 @@ def test_whatever_the_key_botocore_and_we_compute_the_same_signature(key, names)
         payload_hash=headers["x-amz-content-sha256"],
     )
     scope = f"{timestamp[:8]}/eu-west-1/s3/aws4_request"
-    ours = sign(signing_key(SECRET, timestamp[:8], "eu-west-1"), string_to_sign(timestamp, scope, canonical))
+    ours = SigningKey(signing_key(SECRET, timestamp[:8], "eu-west-1")).sign(string_to_sign(timestamp, scope, canonical))
     assert ours == theirs
 
 
@@ -149,8 +149,9 @@ def test_a_derived_key_is_reused_until_the_secret_changes_or_the_cache_is_wiped(
     keys = SigningKeys()
     first = keys.derive("AK", Secret(b"one"), "20130524", "r")
     assert keys.derive("AK", Secret(b"one"), "20130524", "r") is first
-    assert keys.derive("AK", Secret(b"two"), "20130524", "r") != first
-    assert keys.derive("AK", Secret(b"one"), "20130524", "r") == first
+    other = keys.derive("AK", Secret(b"two"), "20130524", "r")
+    assert other.sign(b"m") != first.sign(b"m")
+    assert keys.derive("AK", Secret(b"one"), "20130524", "r").sign(b"m") == first.sign(b"m")
     keys.wipe()
     assert keys.derive("AK", Secret(b"one"), "20130524", "r") is not first
 

@@ -14,7 +14,7 @@ from nexus.objects.s3.claim import Claim
 from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.http import Request, percent_decode
 from nexus.objects.s3.ports import AccessKeys
-from nexus.objects.s3.signature import SigningKeys, canonical_request, sign, string_to_sign, uri_encode
+from nexus.objects.s3.signature import SigningKey, SigningKeys, canonical_request, string_to_sign, uri_encode
 
 MAX_SKEW_SECONDS = 15 * 60
 """How far a client's clock may be from ours."""
@@ -31,7 +31,7 @@ class Caller:
 
     access_key: AccessKey
     claim: Claim
-    signing_key: bytes
+    signing_key: SigningKey
 
 
 class Authenticator:
@@ -60,7 +60,7 @@ class Authenticator:
             claim.region,
         )
         genuine = any(
-            hmac.compare_digest(sign(signing_key, _message(request, claim, path)), claim.signature)
+            hmac.compare_digest(signing_key.sign(_message(request, claim, path)), claim.signature)
             for path in _paths(request.path)
         )
         if access_key is None:

@@ -22,7 +22,7 @@ from nexus.objects.s3.checksums import CRC64NVME, Algorithm, Digest, Expected
 from nexus.objects.s3.chunked import AwsChunkedDecoder
 from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.http import Request
-from nexus.objects.s3.signature import chunk_string_to_sign, sign, trailer_string_to_sign
+from nexus.objects.s3.signature import chunk_string_to_sign, trailer_string_to_sign
 from nexus.objects.s3.stream import BodyStream
 
 MAX_PAYLOAD = 5 * 1024**3
@@ -211,6 +211,6 @@ class _SignatureChain:
         self._require(signature, trailer_string_to_sign(self._timestamp, self._scope, self._previous, trailer))
 
     def _require(self, signature: str, message: bytes) -> None:
-        if not hmac.compare_digest(sign(self._key, message).encode(), signature.encode()):
+        if not hmac.compare_digest(self._key.sign(message).encode(), signature.encode()):
             raise Refusal(errors.SIGNATURE_DOES_NOT_MATCH)
         self._previous = signature
