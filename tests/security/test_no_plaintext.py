@@ -6,20 +6,21 @@ bytes. R-153, and the first of what others get wrong: plaintext on disk in a buc
 
 import asyncio
 import base64
+import json
 import secrets
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import botocore.exceptions
 import pytest
+from cryptography.hazmat.primitives.serialization import load_der_private_key
 
-from nexus.app import custody, schema, settings
+from nexus.app.cli.rest_client import Refused
 from nexus.app.custody import Part
-from nexus.app.datadir import locked, open_directory
-from nexus.app.keyservice import RunningKeyService
-from nexus.app.parts import SUPERVISOR, platform_operation
-from nexus.kernel.clock import SystemClock
-from nexus.kernel.secret import Secret
-from simulators.installation import PASSPHRASE, Installation
+from simulators.installation import PASSPHRASE, Installation, in_days, until
+from simulators.open_safe import open_safe
 
 MARK = secrets.token_hex(6).upper()
 CANARIES = {
@@ -31,7 +32,13 @@ CANARIES = {
     "metadata": f"canary-metadata-{MARK}",
     "tag": f"canary-tag-{MARK}",
     "content type": f"application/x-canary-{MARK.lower()}",
+    "body cut off by a crash": f"canary-cut-off-{MARK}",
+    "name of a person": f"Canary Person {MARK}",
+    "address of a person": f"canary.{MARK.lower()}@hub.example",
 }
+IN_ENTRIES = {"object key", "name of a person", "address of a person", "login", "patient name"}
+"""What entries of the audit log may say, sealed: who did what to which object. Everything else has no place there."""
+CUT_OFF_BYTES = 8 << 20
 PART_BYTES = 5 << 20
 
 
@@ -45,7 +52,8 @@ def workload(installation: Installation) -> dict[str, bytes]:
     """Plants the canaries; returns what to look for, by what it is."""
     steward = installation.person("david", "data_steward", "site:chu-lille")
     steward.call("objects.bucket.create", name="secret", site="chu-lille")
-    s3 = installation.s3(steward.access_key("quality"))
+    access = steward.access_key("quality")
+    s3 = installation.s3(access)
     name = CANARIES["object key"]
     meta = {"Metadata": {"note": CANARIES["metadata"], "patient": CANARIES["patient name"]}}
     tagged = {"Tagging": f"t={CANARIES['tag']}", "ContentType": CANARIES["content type"]}
@@ -55,12 +63,39 @@ def workload(installation: Installation) -> dict[str, bytes]:
     upload = s3.create_multipart_upload(Bucket="secret", Key=f"{name}/parts", **meta)["UploadId"]
     part = (CANARIES["part of an upload"].encode() + b" ").ljust(PART_BYTES, b".")
     s3.upload_part(Bucket="secret", Key=f"{name}/parts", UploadId=upload, PartNumber=1, Body=part)
+    whole = {"Bucket": "secret", "Key": f"{name}/whole"}
+    upload = {**whole, "UploadId": s3.create_multipart_upload(**whole, **meta)["UploadId"]}
+    parts = [{"PartNumber": 1, "ETag": s3.upload_part(**upload, PartNumber=1, Body=part)["ETag"]}]
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
     assert s3.get_object(Bucket="secret", Key=f"{name}/large")["Body"].read() == large
-    found = {what: text.encode() for what, text in CANARIES.items()}
+    shown = {
+        **CANARIES,
+        **_keys_and_people_come_and_go(installation),
+        "another secret of an access key": access["secret"],
+    }
+    found = {what: text.encode() for what, text in shown.items()}
     for person in installation.persons.values():
         for at, secret in enumerate(person.secrets):
             found[f"secret {at} of {person.login}"] = secret.encode()
     return {**found, "passphrase": PASSPHRASE.encode(), "login": b"david@hub.example"}
+
+
+def _keys_and_people_come_and_go(installation: Installation) -> dict[str, str]:
+    """The life of keys, of a person and of credentials; the credentials that were shown once."""
+    alice = installation.founder("alice")
+    key = alice.call("kms.key.create", owner="site:chu-lille", purpose="comes and goes", rotation_days=30)["id"]
+    for step in ("rotate", "disable", "enable"):
+        alice.call(f"kms.key.{step}", key_id=key)
+    name, email = CANARIES["name of a person"], CANARIES["address of a person"]
+    invited = alice.call("iam.person.create", login=f"canary-{MARK.lower()}", name=name, email=email)
+    token = alice.call("iam.token.create", identity=alice.id, label="canary", expires_at=in_days(1))
+    access = alice.access_key("audit")
+    return {
+        "invitation": invited["code"],
+        "service token": token["token"],
+        "secret of an access key": access["secret"],
+        "code of a founder": installation.codes["alice"],
+    }
 
 
 def forms(value: bytes) -> Iterator[bytes]:
@@ -74,9 +109,11 @@ def forms(value: bytes) -> Iterator[bytes]:
     yield value.decode("latin-1").encode("utf-16-le")
 
 
-def leaks(installation: Installation, sought: dict[str, bytes]) -> list[str]:
-    """Where something was found: what, and in which file."""
+def leaks(installation: Installation, sought: dict[str, bytes], folder: Path | None = None) -> list[str]:
+    """Where something was found: what, and in which file (of the platform, unless another folder is named)."""
     files = installation.everything_on_disk()
+    if folder is not None:
+        files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     needles = [(what, form) for what, value in sought.items() for form in set(forms(value))]
     return [f"{what} in {path}" for path, content in files.items() for what, form in needles if form in content]
 
@@ -103,10 +140,81 @@ def test_nothing_is_in_clear_in_messages(installation, workload):
 
 
 def test_nothing_is_in_clear_after_a_crash_and_the_platform_comes_back(installation, workload):
+    upload = threading.Thread(target=_upload_until_cut_off, args=(installation,), daemon=True)
+    upload.start()
+    unfinished = installation.data / "blobs" / "unfinished"
+    until(lambda: any(path.stat().st_size for path in unfinished.iterdir()), what="an upload under way")
     installation.kill_everything()
+    upload.join()
+    assert list(unfinished.iterdir()), "the crash came in the middle of an upload"
     assert leaks(installation, workload) == []
     installation.up()
     assert leaks(installation, workload) == []
+
+
+def _upload_until_cut_off(installation: Installation) -> None:
+    """One part after the other, until nobody answers."""
+    s3 = installation.s3(installation.persons["david"].access_key("quality"))
+    body = (CANARIES["body cut off by a crash"].encode() + b" ").ljust(64, b".") * (CUT_OFF_BYTES // 64)
+    with suppress(botocore.exceptions.BotoCoreError):
+        while True:
+            s3.put_object(Bucket="secret", Key="cut-off", Body=body)
+
+
+def test_nothing_is_in_clear_in_a_backup(installation, workload, tmp_path):
+    assert installation.json("backup", "create", str(tmp_path / "backup"))["finished"]
+    assert len(list((tmp_path / "backup").rglob("*"))) > 10
+    assert leaks(installation, workload, tmp_path) == []
+
+
+def test_entries_of_the_log_say_who_and_what_but_hold_no_credential_and_no_content(installation, workload):
+    alice, entries, cursor = installation.founder("alice"), [], None
+    while True:
+        more = {"cursor": cursor} if cursor else {}
+        page = alice.call("audit.entry.list", for_purpose="audit", limit=500, **more)
+        entries += page["entries"]
+        if not (cursor := page["next"]):
+            break
+    text = json.dumps(entries, ensure_ascii=False).encode()
+    assert workload["object key"] in text, "the positive control"
+    assert [what for what, value in workload.items() if what not in IN_ENTRIES and value in text] == []
+
+
+def test_error_answers_of_both_doors_repeat_no_content_and_no_credential(installation, workload):
+    said = b"".join(_s3_errors(installation)) + b"".join(_rest_errors(installation))
+    assert said.count(b"InvalidArgument") + said.count(b"InvalidTag") + said.count(b"NoSuchBucket") >= 2
+    assert b"unauthenticated" in said and b"invalid" in said, "the positive control"
+    assert [what for what, value in workload.items() if value in said] == []
+
+
+def _s3_errors(installation: Installation) -> Iterator[bytes]:
+    s3 = installation.s3(installation.persons["david"].access_key("quality"))
+    note = CANARIES["metadata"]
+    for request in (
+        lambda: s3.put_object(Bucket="not-there", Key="a", Body=CANARIES["small body"].encode(), Metadata={"n": note}),
+        lambda: s3.put_object(Bucket="secret", Key="a", Metadata={"n": note * 200}),
+        lambda: s3.put_object(Bucket="secret", Key="a", Tagging=f"t={CANARIES['tag']}&t={CANARIES['tag']}"),
+        lambda: s3.put_object(Bucket="secret", Key="a", Body=CANARIES["small body"], ChecksumCRC32="AAAAAA=="),
+        lambda: s3.get_object(Bucket="secret", Key="a", VersionId=CANARIES["metadata"]),
+    ):
+        with pytest.raises(botocore.exceptions.ClientError) as raised:
+            request()
+        yield json.dumps(raised.value.response, default=str).encode()
+
+
+def _rest_errors(installation: Installation) -> Iterator[bytes]:
+    alice = installation.founder("alice")
+    password = alice.password
+    for name, request in (
+        ("iam.session.create", {"login": "alice", "password": password, "totp": "000000"}),
+        ("iam.session.create", {"login": "alice", "password": [password], "totp": "000000"}),
+        ("iam.person.create", {"login": CANARIES["name of a person"], "name": "x", "email": "x"}),
+        ("iam.access-key.create", {"identity": alice.id, "purpose": password, "expires_at": in_days(1)}),
+    ):
+        with pytest.raises(Refused) as raised:
+            alice.reply(name, **request)
+        error = raised.value.error
+        yield f"{error.kind} {error.code} {error.message} {error.hint}".encode()
 
 
 def test_no_key_of_the_platform_is_in_any_file_as_bytes(installation, workload):
@@ -115,32 +223,18 @@ def test_no_key_of_the_platform_is_in_any_file_as_bytes(installation, workload):
         keys = asyncio.run(_take_keys_out(installation.data))
         assert len(keys) >= 5 and all(len(value) >= 32 for value in keys.values())
         assert leaks(installation, keys) == []
+        assert not [path for path, content in installation.everything_on_disk().items() if b"PRIVATE KEY" in content]
         assert leaks(installation, workload) == []
     finally:
         installation.up()
 
 
 async def _take_keys_out(data: Path) -> dict[str, bytes]:
-    """What only the passphrase gives: the platform's own keys, and the keys of its buckets."""
-    directory = open_directory(data)
-    chosen = settings.load(directory.description, {})
-    clock = SystemClock()
-    op = platform_operation(SUPERVISOR, clock)
-    with locked(directory) as lock:
-        async with RunningKeyService(directory, chosen, lock) as kms:
-            await kms.unseal(Secret(PASSPHRASE.encode()), op)
-            taken = {part.value: (await custody.open_part(kms, directory, part, op)).reveal() for part in Part}
-            index = custody.read_index(directory)
-            database = schema.open_database(directory, Secret(taken[Part.DATABASE]), index.audit_public, clock)
-            try:
-                with database.read() as tx:
-                    buckets = tx.all("SELECT id, site, wrapped_key FROM objects_bucket")
-            finally:
-                database.close()
-            for bucket, site, wrapped in buckets:
-                context = {"bucket": bucket, "service": "objects", "site": site}
-                taken[f"key of {bucket}"] = (await kms.unwrap(wrapped, context, op)).reveal()
-    return taken
+    async with open_safe(data, PASSPHRASE) as safe:
+        keys = await safe.keys()
+    authority = load_der_private_key(keys[Part.AUTHORITY.value], password=None)
+    number = authority.private_numbers().private_value
+    return {**keys, "number of the authority": number.to_bytes((number.bit_length() + 7) // 8, "big")}
 
 
 def test_the_memory_files_and_arguments_of_processes_show_no_secret(installation, workload):
