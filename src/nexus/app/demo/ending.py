@@ -1,5 +1,9 @@
 """Step 10 and the end: a key is destroyed by four eyes; the platform stays up, and you may come in."""
 
+import os
+import shutil
+import sys
+
 from rich.table import Table
 
 from nexus.app.cli.rest_client import Refused
@@ -64,15 +68,21 @@ def leave_open(story: Story) -> None:
     card = Table.grid(padding=(0, 2))
     card.add_column(style="dim", no_wrap=True)
     card.add_column(overflow="fold")
-    data = f"--data {scenery.data}"
+    nexus, data = _command(), f"--data {scenery.data}"
     card.add_row("S3", status["s3"])
     card.add_row("REST", f"{status['api']}   (OpenAPI: /v1/openapi.json)")
     card.add_row("as claire", f"source {environment} && aws s3 ls s3://chu-lille-ingress --recursive")
-    card.add_row("sign in", f"nexus login bruno {data}")
-    card.add_row("", f"password {story.people['bruno'].password}, code from: nexus demo --code bruno")
-    card.add_row("then", f"nexus audit entry list --for audit {data}")
-    card.add_row("examine", f"nexus doctor {data}")
-    card.add_row("stop", "make down   (or: nexus demo --stop)")
+    card.add_row("sign in", f"{nexus} login bruno {data}")
+    card.add_row("", f"password {story.people['bruno'].password}, code from: {nexus} demo --code bruno")
+    card.add_row("then", f"{nexus} audit entry list --for audit {data}")
+    card.add_row("examine", f"{nexus} doctor {data}")
+    card.add_row("stop", f"make down   (or: {nexus} demo --stop)")
     stage.space()
     stage.show(card)
     stage.space()
+
+
+def _command() -> str:
+    """How this program is called from here: by its name only where the shell would find it."""
+    called = sys.argv[0]
+    return "nexus" if shutil.which("nexus") else os.path.relpath(called)
