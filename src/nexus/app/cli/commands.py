@@ -59,9 +59,7 @@ LOCAL: Final[Mapping[str, Local]] = {
         "Save a platform, and bring it back",
         "Sauvegarder une plateforme, et la rétablir",
     ),
-    "demo": Local(
-        "nexus.app.demo.command:demo", "Show the main job end to end", "Montrer l'essentiel de bout en bout"
-    ),
+    "demo": Local("nexus.app.demo.command:demo", "Show the main job end to end", "Montrer l'essentiel de bout en bout"),
     "witness": Local("nexus.app.commands.witness:witness", "Remember a log for others", "Se souvenir d'un journal"),
 }
 """Commands of the first level."""
