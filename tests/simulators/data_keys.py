@@ -76,9 +76,7 @@ class SimulatedDataKeys:
     ) -> Sequence[bytes]:
         self.calls["rewrap"] += 1
         pairs = zip(wrapped, contexts, strict=True)
-        return [
-            self._wrap(wrapping.parse(blob).key_id, self._open(blob, context), context) for blob, context in pairs
-        ]
+        return [self._wrap(wrapping.parse(blob).key_id, self._open(blob, context), context) for blob, context in pairs]
 
     def _wrap(self, key_id: str, plaintext: bytes, context: Mapping[str, str]) -> bytes:
         versions = self._usable(key_id)
