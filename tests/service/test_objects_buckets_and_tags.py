@@ -1,9 +1,11 @@
 """Buckets, their documents, and the tags of objects."""
 
 import asyncio
+import threading
 
 import pytest
 
+from nexus.kernel.database import Recorded
 from nexus.kernel.errors import Conflict, Invalid, NotFound
 from nexus.objects.buckets import DocumentName
 from nexus.objects.errors import IsDeleteMarker
@@ -127,6 +129,21 @@ async def test_tags_belong_to_a_version(store):
     await store.objects.deleting.delete(store.op, bucket, "scan")
     with pytest.raises(IsDeleteMarker):
         await store.objects.tagging.put(store.op, bucket, "scan", {"n": "2"})
+
+
+async def test_tags_of_a_version_that_was_replaced_meanwhile_are_not_stored(store):
+    bucket = await store.bucket()
+    await store.put(bucket, "scan", b"old")
+    go_on = threading.Event()
+    store.database.submit(lambda tx: (go_on.wait(5), Recorded(None, store.op.allowed("test", bucket.resource)))[1])
+    replacing = asyncio.create_task(store.put(bucket, "scan", b"new"))
+    tagging = asyncio.create_task(store.objects.tagging.put(store.op, bucket, "scan", {"a": "b"}))
+    await asyncio.sleep(0.05)
+    go_on.set()
+    await replacing
+    with pytest.raises(NotFound):
+        await tagging
+    assert await store.objects.tagging.get(store.op, bucket, "scan") == ({}, None)
 
 
 async def test_concurrent_changes_of_tags_leave_one_of_them(store):

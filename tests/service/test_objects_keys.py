@@ -123,20 +123,23 @@ async def test_a_read_under_way_ends_when_the_service_is_sealed(store):
     assert store.entries[-1].details["code"] == "objects.key-gone"
 
 
-@pytest.mark.parametrize("size", [100, 4 * BATCH_BYTES])
+@pytest.mark.parametrize("size", [100, BATCH_BYTES])
 async def test_a_write_under_way_ends_when_the_service_is_sealed(store, size):
-    bucket = await store.bucket()
+    bucket, taken = await store.bucket(), 0
 
     async def body():
-        yield bytes(size)
-        store.keys.seal()
-        yield bytes(size)
+        nonlocal taken
+        for taken in range(20):
+            if taken == 3:
+                store.keys.seal()
+            yield bytes(size)
 
     with pytest.raises(Sealed):
-        await store.objects.writing.put(store.op, bucket, "scan", body(), length=2 * size)
+        await store.objects.writing.put(store.op, bucket, "scan", body(), length=20 * size)
     await asyncio.sleep(0.05)
     store.settle()
     assert store.files() == []
+    assert taken < 6 or size < BATCH_BYTES, "a large body is not taken to its end in vain"
 
 
 async def test_a_key_that_is_taken_back_while_it_is_fetched_is_not_used(tmp_path):

@@ -1,22 +1,17 @@
 """Stories about the tags of an object version. Tags are sealed with the rest of its metadata."""
 
 from collections.abc import Mapping
-from typing import Final
 
 import msgspec
 
 from nexus.kernel.database import Database, Recorded, Transaction
-from nexus.kernel.errors import Conflict
 from nexus.kernel.operation import Operation
 from nexus.objects import rules
-from nexus.objects.errors import CHANGED_MEANWHILE
+from nexus.objects.errors import no_such_key, no_such_version
 from nexus.objects.model import Bucket, ObjectRef
-from nexus.objects.reading import Opened, Reading
+from nexus.objects.reading import Reading
 from nexus.objects.sealing import seal_facts
 from nexus.objects.store import versions
-
-ATTEMPTS: Final = 8
-"""How often a change of tags is tried again when others change the same version at the same time."""
 
 
 class Tagging:
@@ -40,31 +35,18 @@ class Tagging:
     ) -> str | None:
         """Replace the tags of a version; an empty mapping removes them. Raises Invalid `objects.invalid-tag`."""
         rules.check_tags(tags)
-        for _ in range(ATTEMPTS):
-            opened = await self._reading.open(op, ObjectRef(bucket, key, version_id))
-            if await self._replace(op, opened, tags):
-                return opened.public_version_id
-        raise Conflict("the object is being changed by others", code=CHANGED_MEANWHILE, hint="retry")
-
-    async def _replace(self, op: Operation, opened: Opened, tags: Mapping[str, str]) -> bool:
-        """Seal the facts again with other tags; False if somebody else sealed them meanwhile."""
+        opened = await self._reading.open(op, ObjectRef(bucket, key, version_id))
         metadata = msgspec.structs.replace(opened.facts.metadata, tags=tags)
         facts = msgspec.structs.replace(opened.facts, metadata=metadata)
         sealed = seal_facts(opened.key, opened.place, facts)
-        row, bucket = opened.row, opened.bucket
-        entry = op.allowed("objects.object.write", bucket.resource, key=row.key, version=row.id, tags=len(tags))
+        row = opened.row
+        entry = op.allowed("objects.object.write", bucket.resource, key=key, version=row.id, tags=len(tags))
 
         def work(tx: Transaction) -> Recorded[None]:
+            # Of two changes at once the later stays: tags are all that can change in the facts of a version.
             if not versions.set_facts(tx, bucket, row, sealed):
-                raise _Changed
+                raise no_such_key() if version_id is None else no_such_version()
             return Recorded(None, entry)
 
-        try:
-            await self._database.write(work)
-        except _Changed:
-            return False
-        return True
-
-
-class _Changed(Exception):
-    """The facts are not those that were opened: nothing is stored, and nothing recorded."""
+        await self._database.write(work)
+        return opened.public_version_id

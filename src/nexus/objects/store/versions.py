@@ -149,12 +149,11 @@ def set_latest(tx: Transaction, bucket: Bucket, row: VersionRow, *, latest: bool
 
 
 def set_facts(tx: Transaction, bucket: Bucket, row: VersionRow, sealed_facts: bytes) -> bool:
-    """Replace the sealed facts of a version, unless somebody else did meanwhile or the version is gone."""
+    """Replace the sealed facts of a version; False if the version is gone."""
     return bool(
         tx.execute(
-            "UPDATE objects_version SET sealed_facts = ?"
-            " WHERE bucket = ? AND key = ? AND ordinal = ? AND id = ? AND sealed_facts = ?",
-            (sealed_facts, bucket.number, row.key, row.ordinal, row.id, row.sealed_facts),
+            "UPDATE objects_version SET sealed_facts = ? WHERE bucket = ? AND key = ? AND ordinal = ? AND id = ?",
+            (sealed_facts, bucket.number, row.key, row.ordinal, row.id),
         )
     )
 
