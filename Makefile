@@ -26,7 +26,7 @@ check: setup ## format, lint, types and import floors, in seconds
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 format: setup ## write the format that `make check` asks for
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
