@@ -11,6 +11,7 @@ import fcntl
 import logging
 import mmap
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,8 @@ ALLOCATION_BYTES: Final = 64 * MIB
 """Disk space reserved ahead of the bytes, at most: a full disk shows early, and files lie in few pieces."""
 UNFINISHED: Final = "unfinished"
 """Directory of the blobs under way."""
+_CANNOT_ALLOCATE: Final = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EBADF)
+"""What file systems say that cannot reserve space, or the C library that tries to do it for them: then do without."""
 _SHARD_CHARS: Final = 2
 _BLOCK: Final = 4_096
 """Bytes that direct writes are aligned to."""
@@ -122,6 +125,9 @@ class BlobFile:
             try:
                 os.posix_fallocate(self._fd, self._written, step)
             except OSError as error:
+                if error.errno in _CANNOT_ALLOCATE:
+                    self._allocated = sys.maxsize
+                    return
                 if error.errno != errno.ENOSPC or step == length:
                     raise
             else:

@@ -1,7 +1,7 @@
 """What the worker does for the store: sweep what crashes left behind, rewrap bucket keys after a rotation."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Final, TypeVar
 
@@ -25,6 +25,8 @@ READERS_LEAVE_AFTER: Final = 15 * MINUTE
 """How long the parts of a deleted object stay for those who were reading it. Its key is gone at once."""
 BATCH: Final = 500
 """Rows of one step."""
+EXAMINED_AT_ONCE: Final = 100_000
+"""Files that one sweep looks at, roughly; a store with more is looked through over several sweeps."""
 REWRAP_BATCH: Final = 100
 """Bucket keys of one call to the key service and of one commit."""
 
@@ -58,6 +60,7 @@ class Upkeep:
         self._blobs = blobs
         self._data_keys = data_keys
         self._clock = clock
+        self._walk: Iterator[list[StoredFile]] | None = None
 
     async def sweep(self, op: Operation) -> Swept:
         """Remove temporary files and blobs that no row knows; never those of a write under way.
@@ -121,11 +124,15 @@ class Upkeep:
             files, size = files + len(rows), size + sum(row.size for row in rows)
 
     async def _sweep_abandoned(self) -> Swept:
+        """As many files as one sweep examines; the next one goes on where it stopped."""
         files = size = 0
-        found = self._blobs.older_than(ABANDONED_AFTER_S)
-        while (directory := await self._in_thread(next, found, None)) is not None:
+        examined = 0
+        walk = self._walk or self._blobs.older_than(ABANDONED_AFTER_S)
+        while examined < EXAMINED_AT_ONCE and (directory := await self._in_thread(next, walk, None)) is not None:
             for file in await self._in_thread(self._remove_unknown, directory):
                 files, size = files + 1, size + file.size
+            examined += len(directory)
+        self._walk = walk if examined >= EXAMINED_AT_ONCE else None
         return Swept(files=files, bytes=size)
 
     def _remove_unknown(self, directory: Sequence[StoredFile]) -> list[StoredFile]:
