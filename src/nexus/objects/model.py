@@ -121,6 +121,8 @@ class ObjectInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What the door's `verify` returned when the object was written (`{"crc64nvme": "<base64>"}`); its words."""
     part_count: int
     """Parts it was uploaded in; 0 if in one piece."""
+    part_checksums: Mapping[str, str] | None = None
+    """Those of the part that was asked for alone."""
 
 
 class ByteRange(msgspec.Struct, frozen=True):

@@ -69,14 +69,15 @@ class Opened:
     place: Place
     """Where everything of this version is bound to."""
 
-    @property
-    def info(self) -> ObjectInfo:
-        """What callers may know of it."""
+    def info(self, part_number: int | None = None) -> ObjectInfo:
+        """What callers may know of it, and of the part that they asked for."""
+        asked = self.pieces() if part_number is not None and self.facts.part_count else ()
         return ObjectInfo(
             version=self.row.shown,
             metadata=self.facts.metadata,
             checksums=self.facts.checksums,
             part_count=self.facts.part_count,
+            part_checksums=next((piece.checksums for piece in asked if piece.number == part_number), None),
         )
 
     @property
@@ -124,7 +125,7 @@ class Reading:
         ref = ObjectRef(bucket, key, version_id)
         opened = await self.open(op, ref, conditions)
         first, length = _extent(opened, wanted, part_number)
-        return await self.read(op, ref, opened, first, length)
+        return await self.read(op, ref, opened, first, length, part_number=part_number)
 
     async def head(
         self,
@@ -142,7 +143,7 @@ class Reading:
         opened = await self.open(op, ref, conditions)
         first, length = _extent(opened, wanted, part_number)
         await self.record(op, ref, opened, {"head": True})
-        return opened.info, first, length
+        return opened.info(part_number), first, length
 
     async def parts(
         self, op: Operation, bucket: Bucket, key: str, *, version_id: str | None = None
@@ -153,7 +154,7 @@ class Reading:
         pieces = opened.pieces() if opened.facts.part_count else ()
         await self.record(op, ref, opened, {"head": True})
         modified_at = opened.facts.modified_at
-        return opened.info, tuple(
+        return opened.info(), tuple(
             Part(number=piece.number, etag="", size=piece.size, last_modified=modified_at, checksums=piece.checksums)
             for piece in pieces
         )
@@ -183,7 +184,16 @@ class Reading:
             raise damaged("the row of an object")
         return Opened(ref.bucket, row, bucket_key, key, facts, sealed_body, place)
 
-    async def read(self, op: Operation, ref: ObjectRef, opened: Opened, first: int, length: int) -> ObjectRead:
+    async def read(
+        self,
+        op: Operation,
+        ref: ObjectRef,
+        opened: Opened,
+        first: int,
+        length: int,
+        *,
+        part_number: int | None = None,
+    ) -> ObjectRead:
         """Steps 5 to 7, for a range that lies inside the object."""
         rest: AsyncGenerator[bytes, None] | None = None
         if opened.facts.content == INLINE:
@@ -202,7 +212,7 @@ class Reading:
             entry = op.failed(_action(ref), ref.bucket.resource, **_details(opened), code=error.code)
             await self._database.record(entry)
 
-        return ObjectRead(opened.info, first, length, Body(head, rest, failed))
+        return ObjectRead(opened.info(part_number), first, length, Body(head, rest, failed))
 
     async def record(self, op: Operation, ref: ObjectRef, opened: Opened, details: Mapping[str, Detail]) -> None:
         """Step 6."""
