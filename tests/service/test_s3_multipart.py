@@ -120,6 +120,17 @@ async def test_a_chosen_checksum_is_computed_compared_and_kept(client, kind):
     assert (head.headers["x-amz-checksum-crc32"], head.headers["x-amz-checksum-type"]) == (expected, kind)
 
 
+async def test_a_part_of_an_object_comes_with_its_own_checksum_and_a_range_with_none(client):
+    upload = await begin(client, {"x-amz-checksum-algorithm": "CRC32"})
+    assert (await complete(client, upload, completion(await put_parts(client, upload, PARTS)))).status == 200
+    mode = {"x-amz-checksum-mode": "ENABLED"}
+    second = await client("GET", "/records/big?partNumber=2", headers=mode)
+    assert second.headers["x-amz-checksum-crc32"] == crc32(PARTS[1])
+    assert second.headers["x-amz-checksum-type"] == "COMPOSITE"
+    ranged = await client("GET", "/records/big", headers=mode | {"range": "bytes=0-9"})
+    assert not [name for name in ranged.headers if name.startswith("x-amz-checksum")]
+
+
 async def test_checksum_choices_that_cannot_be_are_refused(client):
     for headers in (
         {"x-amz-checksum-algorithm": "MD4"},

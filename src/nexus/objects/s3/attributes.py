@@ -41,20 +41,20 @@ async def get_object_attributes(call: Call) -> Response:
 
 
 def _page(info: ObjectInfo, parts: Sequence[Part], after: int, size: int) -> list[Node]:
-    """Parts are numbered from 1 without a gap here, whatever numbers they were uploaded under."""
-    shown = list(enumerate(parts, 1))[after : after + size]
-    truncated = after + len(shown) < len(parts)
+    following = [part for part in parts if part.number > after]
+    shown = following[:size]
+    truncated = len(shown) < len(following)
     chosen = stored.kind(info.checksums) == COMPOSITE or "crc64nvme" not in info.checksums
     nodes: list[Node] = [
         ("PartsCount", len(parts)),
         ("PartNumberMarker", after),
-        ("NextPartNumberMarker", after + len(shown) if truncated else None),
+        ("NextPartNumberMarker", shown[-1].number if truncated and shown else None),
         ("MaxParts", size),
         ("IsTruncated", truncated),
     ]
-    for number, part in shown:
+    for part in shown:
         checksum = stored.elements(part.checksums, with_type=False) if chosen else []
-        nodes.append(("Part", [("PartNumber", number), ("Size", part.size), *checksum]))
+        nodes.append(("Part", [("PartNumber", part.number), ("Size", part.size), *checksum]))
     return nodes
 
 

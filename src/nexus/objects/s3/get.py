@@ -61,9 +61,19 @@ def _describe(
     add_version(response, call.bucket, version.version_id)
     encryption.announce(response, call.bucket)
     metadata.add(response, info.metadata, overrides)
-    if call.header("x-amz-checksum-mode") == "ENABLED" and not partial:
-        stored.add_headers(response, info.checksums)
+    if call.header("x-amz-checksum-mode") == "ENABLED":
+        _add_checksums(response, info, partial=partial)
     return response
+
+
+def _add_checksums(response: Response, info: ObjectInfo, *, partial: bool) -> None:
+    """Those of what is sent: of the object, of the part that was asked for, of a range none."""
+    if not partial:
+        stored.add_headers(response, info.checksums)
+    elif info.part_checksums is not None:
+        shown = {name for name in info.checksums if name != stored.TYPE}
+        part = {name: text for name, text in info.part_checksums.items() if name in shown}
+        stored.add_headers(response, {**part, stored.TYPE: stored.kind(info.checksums)})
 
 
 def add_version(response: Response, bucket: Bucket, version_id: str | None) -> None:

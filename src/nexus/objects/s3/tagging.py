@@ -11,7 +11,7 @@ from nexus.objects.s3.xml import Document, Node, render
 async def get_object_tagging(call: Call) -> Response:
     """GetObjectTagging."""
     tags, version_id = await call.door.objects.tagging.get(call.op, call.bucket, call.key, version_id=call.version_id)
-    tag_set: list[Node] = [("Tag", [("Key", name), ("Value", value)]) for name, value in tags.items()]
+    tag_set: list[Node] = [("Tag", [("Key", name), ("Value", value)]) for name, value in sorted(tags.items())]
     response = xml(render("Tagging", [("TagSet", tag_set)]))
     add_version(response, call.bucket, version_id)
     return response
