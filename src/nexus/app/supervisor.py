@@ -38,6 +38,7 @@ from nexus.kms.model import KeyServiceStatus, ServiceState
 POLL_S = 0.2
 """How often the seal is looked at while the platform waits to be unsealed."""
 RENEW_CHECK_S = 60.0
+"""How often the supervisor looks whether certificates are due."""
 
 _log = logging.getLogger("nexus.supervisor")
 
@@ -57,6 +58,7 @@ class Supervisor:
         passphrase: Passphrase = lambda: None,
         on_phase: Callable[[Phase], None] = lambda phase: None,
         clock: Clock | None = None,
+        renew_check_s: float = RENEW_CHECK_S,
     ) -> None:
         datadir.require_demonstration(directory, settings.demo_destruction_seconds)
         self.directory = directory
@@ -65,6 +67,7 @@ class Supervisor:
         self._passphrase = passphrase
         self._on_phase = on_phase
         self._clock = clock or SystemClock()
+        self._renew_check_s = renew_check_s
         self._stop = asyncio.Event()
         self._tokens = keyservice.caller_tokens()
         self._kms = keyservice.supervisor_client(directory, self._tokens)
@@ -204,7 +207,7 @@ class Supervisor:
 
     async def _renew_certificates(self) -> None:
         while True:
-            await asyncio.sleep(RENEW_CHECK_S)
+            await asyncio.sleep(self._renew_check_s)
             if self._clock.now() < self._renew_at:
                 continue
             for place in [place for place in self._places if place.name in self._ports]:
