@@ -172,16 +172,18 @@ async def test_inline_bodies_that_changed_places(store):
         assert await refused(store, bucket, key) == 0
 
 
-@pytest.mark.parametrize("column", ["sealed_key", "sealed_facts", "id", "etag", "size", "modified_at", "blob"])
-@pytest.mark.parametrize("body", [b"one", LARGE])
+COLUMNS = ["sealed_key", "sealed_facts", "id", "etag", "size", "modified_at"]
+
+
+@pytest.mark.parametrize(
+    ("column", "body"), [*((column, body) for column in COLUMNS for body in (b"one", LARGE)), ("blob", LARGE)]
+)
 async def test_a_row_that_borrows_from_another(store, column, body):
     bucket = await store.bucket()
     await store.put(bucket, "scan", body, metadata=Metadata(user={"patient": "1"}))
     store.clock.advance(1_000_000)
     await store.put(bucket, "other", b"more " + body)
     value = store.database.peek(f"SELECT {column} FROM objects_version WHERE key = 'other'")[0]
-    if value is None:
-        pytest.skip("an inline body has no blob")
     await edit(store, "DELETE FROM objects_version WHERE key = 'other'")
     await edit(store, f"UPDATE objects_version SET {column} = ? WHERE key = 'scan'", (value,))
     assert await refused(store, bucket) == 0
