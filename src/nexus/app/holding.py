@@ -64,6 +64,7 @@ class KeyHold:
         self._wanted = asyncio.Event()
         self._filled = False
         self._lost = False
+        self._closed = False
         self._wipers: list[Callable[[], None]] = []
         self._refilling: asyncio.Task[None] | None = None
 
@@ -78,7 +79,8 @@ class KeyHold:
         self._refilling = asyncio.create_task(self._refill_forever(), name="refill keys")
 
     async def close(self) -> None:
-        """Wipe everything."""
+        """Wipe everything, for good."""
+        self._closed = True
         if self._refilling is not None:
             self._refilling.cancel()
             with suppress(asyncio.CancelledError):
@@ -99,6 +101,8 @@ class KeyHold:
 
     def _heed(self, event: KeyEvent) -> None:
         """On the event loop, before the key service acknowledges to whoever sealed it or changed the key."""
+        if self._closed:
+            return
         self._lost = event.kind is KeyEventKind.LOST
         concerns_us = event.kind is not KeyEventKind.KEY_CHANGED or event.key_id in ("", self._platform_key)
         if event.kind is not KeyEventKind.UNSEALED and concerns_us:

@@ -60,7 +60,7 @@ def _refuse_a_second(directory: DataDirectory) -> None:
 def _up_here(screen: Terminal, directory: DataDirectory, chosen: Settings, passphrase: Path | None) -> None:
     watched = sys.stderr.isatty()
     if watched:  # people see phases, the journal gets the messages
-        screen.err = Console(file=os.fdopen(os.dup(2), "w"), highlight=False, emoji=False)
+        screen.out = screen.err = Console(file=os.fdopen(os.dup(2), "w"), highlight=False, emoji=False)
         daemon.send_messages_to(daemon.open_journal(directory.journal))
     daemon.log_messages(chosen.log_level)
     asyncio.run(_supervise(screen, directory, chosen, passphrase, watched=watched))
@@ -76,6 +76,8 @@ async def _supervise(
             return
         if phase is Phase.SEALED and passphrase is None:
             tasks.add(asyncio.create_task(_ask_passphrase(screen, supervisor)))
+        elif phase is Phase.OPENING:
+            screen.good("Unsealed", aside="opening the database, starting the doors")
         elif phase is Phase.RUNNING:
             tasks.add(asyncio.create_task(_announce(screen, supervisor)))
         elif phase is Phase.STOPPING:
