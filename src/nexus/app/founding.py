@@ -13,6 +13,7 @@ If a step fails, what was laid out is removed again. Nothing that this returns i
 import asyncio
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,8 +76,17 @@ async def found(
         with datadir.locked(directory) as lock:
             return await _found(directory, settings, ceremony, lock, clock or SystemClock())
     except BaseException:
-        await asyncio.to_thread(shutil.rmtree, directory.root, ignore_errors=True)
+        await asyncio.to_thread(_remove, directory, settings)
         raise
+
+
+def _remove(directory: DataDirectory, settings: Settings) -> None:
+    """Leave nothing of a founding that failed: it protects nothing yet."""
+    shutil.rmtree(directory.root, ignore_errors=True)
+    for register in directory.anchors(settings.anchors):
+        register.unlink(missing_ok=True)
+        with suppress(OSError):  # others' registers are in it, or it was never made
+            register.parent.rmdir()
 
 
 async def _found(directory: DataDirectory, settings: Settings, ceremony: Ceremony, lock: int, clock: Clock) -> Founded:
