@@ -202,6 +202,14 @@ async def test_a_forged_chunk_or_trailer_commits_nothing(door, client, forge):
     assert await stored(client) is None
 
 
+async def test_a_signed_stream_without_its_last_chunk_commits_nothing(door, client):
+    body, signed = signed_stream(door, client, CHUNKS)
+    cut = body[: body.rindex(b"0;chunk-signature")]
+    answer = await speak(door.app, "PUT", "/records/k", signed.items(), [cut])
+    assert (answer.status, answer.code) == (400, "IncompleteBody")
+    assert await stored(client) is None
+
+
 async def test_chunks_cannot_be_swapped(door, client):
     body, signed = signed_stream(door, client, [b"a" * 10, b"b" * 10])
     first, second = body[:96], body[96:192]

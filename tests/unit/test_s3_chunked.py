@@ -113,6 +113,12 @@ def test_framing_that_two_readers_could_read_differently_is_refused(body):
     assert caught.value.s3 is errors.INCOMPLETE_BODY
 
 
+def test_a_chunk_larger_than_what_is_left_is_refused_at_its_header():
+    decoder = AwsChunkedDecoder(5, trailers=False, verifier=None)
+    with pytest.raises(Refusal):
+        list(decoder.feed(b"6\r\n"))
+
+
 @pytest.mark.parametrize(
     "trailer",
     [b"no colon", b"x:a\r\nx:b", b"x-y:" + b"z" * MAX_TRAILER, b": v", b"x y:v", b"x-amz-trailer-signature:abc"],
