@@ -6,7 +6,7 @@ import pytest
 
 from nexus.app import datadir
 from nexus.app.backup.history import BackupLine, last_backup, note_backup
-from nexus.app.chores.report import LogReport
+from nexus.app.chores.report import LogReport, VerificationReport
 from nexus.app.datadir import DataDirectory
 from nexus.app.doctor import disk, machine, trust
 from nexus.app.doctor.examination import examine, worst
@@ -166,6 +166,15 @@ def test_a_log_that_is_not_published_any_more_is_noticed_while_the_platform_runs
     assert trust.log(report(), EPOCH, running=True).state is State.REAL
     assert trust.log(report(), late, running=True).state is State.DEGRADED
     assert trust.log(report(), late, running=False).state is State.REAL
+
+
+def test_the_last_verification_of_the_log_counts_by_its_age_and_its_end():
+    verified = VerificationReport(at=EPOCH - HOUR, size=9, ok=True, problems=0)
+    assert trust.verification(verified, EPOCH, 24).state is State.REAL
+    assert trust.verification(verified, EPOCH + 100 * HOUR, 24).state is State.DEGRADED
+    failed = VerificationReport(at=EPOCH, size=9, ok=False, problems=3)
+    assert trust.verification(failed, EPOCH, 24).state is State.BROKEN
+    assert trust.verification(None, EPOCH, 24).state is State.UNKNOWN
 
 
 def test_backups_grow_old(directory):

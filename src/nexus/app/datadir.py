@@ -98,6 +98,11 @@ class DataDirectory:
         return self.run / "log.json"
 
     @property
+    def verification_report(self) -> Path:
+        """How the last verification of the whole audit log ended."""
+        return self.run / "verified.json"
+
+    @property
     def journal(self) -> Path:
         """Messages of a platform that was started with `--detach`."""
         return self.run / "nexus.log"

@@ -72,6 +72,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     checkpoint_interval_ms: Annotated[
         int, _doc("Longest time before new entries are under a signed checkpoint.", "milliseconds", ge=50, le=60_000)
     ] = 1_000
+    verify_every_hours: Annotated[
+        int, _doc("Time after which the worker verifies the whole audit log again.", "hours", ge=1, le=8_760)
+    ] = 24
     witness_authority: Annotated[
         str,
         _doc(

@@ -1,4 +1,4 @@
-"""How the publication of the audit log stands: written by the worker, read by the doctor."""
+"""How the audit log stands: written by the worker, read by the doctor."""
 
 from msgspec import Struct
 
@@ -13,3 +13,14 @@ class LogReport(Struct, frozen=True, kw_only=True):
     witnessed: bool
     failures: dict[str, str]
     """Witness -> why it did not cosign."""
+
+
+class VerificationReport(Struct, frozen=True, kw_only=True):
+    """How the last verification of the whole log ended; `run/verified.json`."""
+
+    at: int
+    """Microseconds since 1970."""
+    size: int
+    """Entries that were verified."""
+    ok: bool
+    problems: int

@@ -10,7 +10,7 @@ import msgspec
 
 from nexus.app import control
 from nexus.app.backup.history import last_backup
-from nexus.app.chores.report import LogReport
+from nexus.app.chores.report import LogReport, VerificationReport
 from nexus.app.control import Request
 from nexus.app.datadir import DataDirectory
 from nexus.app.doctor import disk, machine, tls, trust
@@ -46,6 +46,7 @@ def _examine(
         *_platform(status),
         *trust.keys(status.key_service if status else None),
         trust.log(report, now, running=running),
+        trust.verification(_read(directory.verification_report, VerificationReport), now, settings.verify_every_hours),
         trust.witnesses(report),
         *(_doors(status) if status is not None and running else ()),
         trust.backups(last_backup(directory), now, settings.backup_max_age_hours),

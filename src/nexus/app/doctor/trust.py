@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from nexus.app.chores.report import LogReport
+from nexus.app.chores.report import LogReport, VerificationReport
 from nexus.app.doctor.finding import Finding, broken, degraded, emulated, real, unknown
 from nexus.iam.model import Role
 from nexus.kernel.clock import HOUR, MINUTE, Instant
@@ -89,6 +89,23 @@ def log(report: LogReport | None, now: Instant, *, running: bool) -> Finding:
     if running and age > CHECKPOINT_LATE:
         return degraded("audit log", f"last published {age // MINUTE} minutes ago", "see the messages of the worker")
     return real("audit log", f"{report.size:,} entries under a signed checkpoint")
+
+
+def verification(report: VerificationReport | None, now: Instant, every_hours: int) -> Finding:
+    """Whether the whole log was verified of late, and how that ended."""
+    if report is None:
+        return unknown("log verified", "never yet", "`nexus audit log verify`")
+    hours = max(0, now - report.at) // HOUR
+    when = f"{report.size:,} entries, {hours} hours ago"
+    if not report.ok:
+        return broken(
+            "log verified",
+            f"{report.problems} problems in {when}",
+            "keep every copy of the data and of the log; `nexus audit log verify` names each",
+        )
+    if hours > 2 * every_hours:
+        return degraded("log verified", when, "see the messages of the worker, which does it by itself")
+    return real("log verified", when)
 
 
 def backups(last: Instant | None, now: Instant, max_age_hours: int) -> Finding:

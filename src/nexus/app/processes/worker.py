@@ -24,7 +24,7 @@ async def main(given: Handoff, life: Life) -> None:
             await checkpointer.start()
             await _record_start(ground)
             life.ready()
-            await run_all(worker.chores(ground, objects, checkpointer), life.stop)
+            await run_all(worker.chores(ground, objects, checkpointer, witnesses), life.stop)
             await _leave_published(ground, checkpointer)
         finally:
             checkpointer.close()

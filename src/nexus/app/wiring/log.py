@@ -6,6 +6,8 @@ from nexus.app.custody import Index, Part
 from nexus.app.ground import Ground
 from nexus.audit.policy import LogIdentity
 from nexus.audit.reader import AuditReader
+from nexus.audit.service import AuditService
+from nexus.audit.witnesses import WitnessClient
 from nexus.crypto.hpke import OpeningKey
 from nexus.crypto.notes import VerifierKey
 
@@ -27,3 +29,15 @@ def audit_reader(ground: Ground) -> Callable[[], AuditReader]:
         return held[0]
 
     return reader
+
+
+def audit_service(ground: Ground, witnesses: WitnessClient) -> AuditService:
+    """The operations of the audit log."""
+    return AuditService(
+        ground.database,
+        log_identity(ground.index),
+        audit_reader(ground),
+        ground.directory.log,
+        witnesses=witnesses,
+        clock=ground.clock,
+    )

@@ -10,9 +10,8 @@ from nexus.app.ground import Ground
 from nexus.app.operations import OPERATIONS, PURPOSES, SERVICES, WHILE_SEALED
 from nexus.app.platform import PlatformService
 from nexus.app.serving import Asgi
-from nexus.app.wiring.log import audit_reader, log_identity
+from nexus.app.wiring.log import audit_service
 from nexus.app.wiring.storage import placements
-from nexus.audit.service import AuditService
 from nexus.audit.witnesses import WitnessClient
 from nexus.iam.approvals import Approvals
 from nexus.iam.authenticator import Authenticator
@@ -60,15 +59,3 @@ def rest_door(ground: Ground, objects: ObjectService, witnesses: WitnessClient) 
     )
     document = openapi(OPERATIONS, version=__version__, purposes=PURPOSES, intent=Intent, services=SERVICES)
     return rest_app(dispatcher, msgspec.json.encode(document))
-
-
-def audit_service(ground: Ground, witnesses: WitnessClient) -> AuditService:
-    """The operations of the audit log."""
-    return AuditService(
-        ground.database,
-        log_identity(ground.index),
-        audit_reader(ground),
-        ground.directory.log,
-        witnesses=witnesses,
-        clock=ground.clock,
-    )

@@ -10,9 +10,10 @@ from nexus.app.chores.rewrapping import Rewrapping
 from nexus.app.chores.schedule import Chore
 from nexus.app.chores.shipping import Shipping
 from nexus.app.chores.sweeping import Sweeping
+from nexus.app.chores.verifying import Verifying
 from nexus.app.custody import KEY_BYTES, Part
 from nexus.app.ground import Ground
-from nexus.app.wiring.log import audit_reader
+from nexus.app.wiring.log import audit_reader, audit_service
 from nexus.audit.checkpointer import Checkpointer
 from nexus.audit.witnesses import WitnessClient
 from nexus.iam.approvals import Approvals
@@ -26,6 +27,7 @@ KEYS: Final = (Part.AUDIT_READER,)
 SHIP_EVERY_S = 0.25
 REWRAP_EVERY_S = 1.0
 INDEX_EVERY_S = 5.0
+VERIFY_CHECK_EVERY_S = 60.0
 SWEEP_EVERY_S = 300.0
 
 
@@ -35,17 +37,25 @@ def checkpointer(ground: Ground, witnesses: WitnessClient) -> Checkpointer:
     return Checkpointer(ground.database, signers, ground.directory.log, witnesses, clock=ground.clock)
 
 
-def chores(ground: Ground, objects: ObjectService, publisher: Checkpointer) -> list[Chore]:
+def chores(ground: Ground, objects: ObjectService, publisher: Checkpointer, witnesses: WitnessClient) -> list[Chore]:
     """The table of chores: what, how often."""
     publishing = Publishing(publisher, ground.directory.log_report, ground.clock)
     rewrapping = Rewrapping(ground.kms, objects.upkeep, ground.directory, ground.index, ground.operation)
     shipping = Shipping(ground.kms, ground.database, rewrapping.heed)
     indexing = Indexing(ground.database, audit_reader(ground))
+    verifying = Verifying(
+        audit_service(ground, witnesses),
+        ground.directory.verification_report,
+        ground.settings.verify_every_hours,
+        ground.clock,
+        ground.operation,
+    )
     return [
         Chore("ship entries of the key service", SHIP_EVERY_S, shipping.ship),
         Chore("publish the audit log", ground.settings.checkpoint_interval_ms / 1_000, publishing.publish),
         Chore("rewrap data keys", REWRAP_EVERY_S, rewrapping.drive),
         Chore("index the audit log", INDEX_EVERY_S, indexing.index),
+        Chore("verify the audit log", VERIFY_CHECK_EVERY_S, verifying.verify),
         Chore("sweep", SWEEP_EVERY_S, sweeper(ground, objects).sweep),
     ]
 
