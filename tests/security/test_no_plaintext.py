@@ -6,12 +6,13 @@ bytes. R-153, and the first of what others get wrong: plaintext on disk in a buc
 
 import asyncio
 import base64
+import http.client
 import json
 import secrets
-import threading
+import ssl
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import botocore.exceptions
 import pytest
@@ -140,25 +141,28 @@ def test_nothing_is_in_clear_in_messages(installation, workload):
 
 
 def test_nothing_is_in_clear_after_a_crash_and_the_platform_comes_back(installation, workload):
-    upload = threading.Thread(target=_upload_until_cut_off, args=(installation,), daemon=True)
-    upload.start()
+    upload = _begin_an_upload(installation)
     unfinished = installation.data / "blobs" / "unfinished"
     until(lambda: any(path.stat().st_size for path in unfinished.iterdir()), what="an upload under way")
     installation.kill_everything()
-    upload.join()
+    upload.close()
     assert list(unfinished.iterdir()), "the crash came in the middle of an upload"
     assert leaks(installation, workload) == []
     installation.up()
     assert leaks(installation, workload) == []
 
 
-def _upload_until_cut_off(installation: Installation) -> None:
-    """One part after the other, until nobody answers."""
+def _begin_an_upload(installation: Installation) -> http.client.HTTPSConnection:
+    """Half of an object; the other half never comes."""
     s3 = installation.s3(installation.persons["david"].access_key("quality"))
-    body = (CANARIES["body cut off by a crash"].encode() + b" ").ljust(64, b".") * (CUT_OFF_BYTES // 64)
-    with suppress(botocore.exceptions.BotoCoreError):
-        while True:
-            s3.put_object(Bucket="secret", Key="cut-off", Body=body)
+    address = urlsplit(s3.generate_presigned_url("put_object", Params={"Bucket": "secret", "Key": "cut-off"}))
+    trusted = ssl.create_default_context(cafile=str(installation.data / "tls" / "ca.pem"))
+    connection = http.client.HTTPSConnection(address.hostname, address.port, context=trusted, timeout=30)
+    connection.putrequest("PUT", f"{address.path}?{address.query}")
+    connection.putheader("Content-Length", str(2 * CUT_OFF_BYTES))
+    connection.endheaders()
+    connection.send((CANARIES["body cut off by a crash"].encode() + b" ").ljust(64, b".") * (CUT_OFF_BYTES // 64))
+    return connection
 
 
 def test_nothing_is_in_clear_in_a_backup(installation, workload, tmp_path):
