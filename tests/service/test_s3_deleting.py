@@ -82,3 +82,23 @@ async def test_a_conditional_delete_removes_only_what_it_means(client):
     assert (await client("DELETE", "/records/k", headers={"if-match": '"other"'})).status == 412
     assert (await client("DELETE", "/records/k", headers={"x-amz-if-match-size": "7"})).status == 412
     assert (await client("DELETE", "/records/k", headers={"if-match": etag})).status == 204
+
+
+async def test_what_could_not_be_deleted_is_told_and_recorded_one_by_one(door, client):
+    await client("PUT", "/records/a", b"x")
+    await client("PUT", "/records/b", b"x")
+    before = len(door.audit.entries)
+    answer = await delete_many(client, deletion("<Key>a</Key><ETag>other</ETag>", "<Key>b</Key>"))
+    assert (answer.texts("Error/Key"), answer.texts("Error/Code")) == (["a"], ["PreconditionFailed"])
+    assert answer.texts("Deleted/Key") == ["b"]
+    entries = {e.details["key"]: e.outcome.value for e in door.audit.entries[before:]}
+    assert entries == {"a": "failed", "b": "allowed"}
+    assert len(door.audit.entries) == before + 2
+
+
+async def test_without_the_log_nothing_is_deleted_in_bulk(door, client):
+    await client("PUT", "/records/a", b"x")
+    door.audit.broken = True
+    assert (await delete_many(client, deletion("<Key>a</Key>"))).status == 503
+    door.audit.broken = False
+    assert (await client("HEAD", "/records/a")).status == 200

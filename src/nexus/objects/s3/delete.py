@@ -1,9 +1,11 @@
 """DeleteObject and DeleteObjects."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nexus.kernel.errors import Denied, NexusError
+from nexus.kernel.operation import Entry
 from nexus.objects.model import MAX_BULK_DELETE, Deleted, DeleteTarget, WriteConditions
 from nexus.objects.s3 import conditions, errors
 from nexus.objects.s3.address import MAX_KEY_BYTES
@@ -14,7 +16,10 @@ from nexus.objects.s3.get import add_version
 from nexus.objects.s3.http import Response, xml
 from nexus.objects.s3.xml import Document, Node, render
 
+ACTION = "objects.object.delete"
 VERSION_ACTION = "objects.version.delete"
+
+_Outcome = tuple[DeleteTarget, Deleted | NexusError]
 
 
 async def delete_object(call: Call) -> Response:
@@ -38,11 +43,10 @@ class _Order:
 async def delete_objects(call: Call) -> Response:
     """DeleteObjects: up to 1,000 targets, an answer and an audit entry for each."""
     order = await _read(call)
-    allowed, refused = await _authorise(call, order.targets)
-    outcomes = iter(await call.door.objects.deleting.delete_many(call.op, call.bucket, allowed) if allowed else ())
+    outcomes = await _delete(call, order.targets)
+    await _record(call, outcomes)
     nodes: list[Node] = []
-    for index, target in enumerate(order.targets):
-        outcome = refused.get(index) or next(outcomes)
+    for target, outcome in outcomes:
         if isinstance(outcome, NexusError):
             nodes.append(("Error", _error(target, outcome)))
         elif not order.quiet:
@@ -79,21 +83,34 @@ def _target(element: Document) -> DeleteTarget:
     )
 
 
-async def _authorise(call: Call, targets: Sequence[DeleteTarget]) -> tuple[list[DeleteTarget], dict[int, NexusError]]:
-    """The targets that the actor may delete, and a recorded refusal for each of the others, by position."""
-    if all(target.version_id is None for target in targets):
-        return list(targets), {}
+async def _delete(call: Call, targets: Sequence[DeleteTarget]) -> list[_Outcome]:
+    """What became of each target, in their order. Those that name a version need the right to delete versions."""
+    refusal = _refusal_of_versions(call) if any(target.version_id is not None for target in targets) else None
+    allowed = [target for target in targets if refusal is None or target.version_id is None]
+    done = iter(await call.door.objects.deleting.delete_many(call.op, call.bucket, allowed) if allowed else ())
+    return [
+        (target, refusal if refusal is not None and target.version_id is not None else next(done)) for target in targets
+    ]
+
+
+def _refusal_of_versions(call: Call) -> Denied | None:
     try:
         call.door.gate.check(call.op, VERSION_ACTION, call.bucket.resource)
     except Denied as denied:
-        refused: dict[int, NexusError] = {}
-        for index, target in enumerate(targets):
-            if target.version_id is not None:
-                entry = call.op.denied(VERSION_ACTION, call.bucket.resource, key=target.key, code=denied.code)
-                await call.door.audit.record(entry)
-                refused[index] = denied
-        return [target for target in targets if target.version_id is None], refused
-    return list(targets), {}
+        return denied
+    return None
+
+
+async def _record(call: Call, outcomes: Sequence[_Outcome]) -> None:
+    """An entry for each target that was not deleted; the store recorded the others."""
+    entries = [_entry(call, target, error) for target, error in outcomes if isinstance(error, NexusError)]
+    await asyncio.gather(*(call.door.audit.record(entry) for entry in entries))
+
+
+def _entry(call: Call, target: DeleteTarget, error: NexusError) -> Entry:
+    action = ACTION if target.version_id is None else VERSION_ACTION
+    write = call.op.denied if isinstance(error, Denied) else call.op.failed
+    return write(action, call.bucket.resource, key=target.key, code=error.code)
 
 
 def _deleted(target: DeleteTarget, outcome: Deleted) -> list[Node]:
