@@ -1,4 +1,4 @@
-"""What the audit log needs from others, as one small promise. `app/wiring.py` decides who keeps it."""
+"""What the audit log needs from others, as one small promise. `app/wiring/` decides who keeps it."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""What the object store needs from others. `app/wiring.py` decides who keeps these promises."""
+"""What the object store needs from others. `app/wiring/` decides who keeps these promises."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol

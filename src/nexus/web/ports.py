@@ -1,4 +1,4 @@
-"""What the REST door needs from the services, as five small promises. `app/wiring.py` decides who keeps them.
+"""What the REST door needs from the services, as five small promises. `app/wiring/` decides who keeps them.
 
 The door knows no service: identities, rights, approvals and the audit log reach it only through these protocols.
 """

@@ -1,4 +1,4 @@
-"""What the S3 door needs from others. `app/wiring.py` decides who keeps these promises."""
+"""What the S3 door needs from others. `app/wiring/` decides who keeps these promises."""
 
 from typing import Protocol
 
