@@ -72,17 +72,20 @@ async def test_an_untouched_log_is_whole(log):
 
 # One byte
 
+OTHER = "CASE substr({0}, {1}, 1) WHEN x'00' THEN x'01' ELSE x'00' END"
+"""Another value for one byte of a column, whatever it is now."""
+
 
 async def test_a_byte_of_a_sealed_entry(log):
     log.tamper(
-        "UPDATE audit_leaf SET sealed = CAST(substr(sealed, 1, 40) || x'00' || substr(sealed, 42) AS BLOB) WHERE position = 17"
+        f"UPDATE audit_leaf SET sealed = CAST(substr(sealed, 1, 40) || {OTHER.format('sealed', 41)} || substr(sealed, 42) AS BLOB) WHERE position = 17"
     )
     assert await found(log) == {("audit.sealed-entry", 17)}
 
 
 async def test_a_byte_of_a_leaf(log):
     log.tamper(
-        "UPDATE audit_leaf SET leaf = CAST(substr(leaf, 1, 20) || x'00' || substr(leaf, 22) AS BLOB) WHERE position = 17"
+        f"UPDATE audit_leaf SET leaf = CAST(substr(leaf, 1, 20) || {OTHER.format('leaf', 21)} || substr(leaf, 22) AS BLOB) WHERE position = 17"
     )
     problems = await found(log)
     assert {("audit.sealed-entry", 17), ("audit.leaf", 17), ("audit.bundle", 17)} <= problems
@@ -151,7 +154,7 @@ async def test_a_byte_of_a_stored_checkpoint(log):
 
 
 async def test_a_byte_of_the_head(log):
-    log.tamper("UPDATE audit_head SET root = CAST(x'00' || substr(root, 2) AS BLOB)")
+    log.tamper(f"UPDATE audit_head SET root = CAST({OTHER.format('root', 1)} || substr(root, 2) AS BLOB)")
     result = await look(log)
     assert "audit.head" in {problem.code for problem in result.problems}
     with pytest.raises(Damaged):
