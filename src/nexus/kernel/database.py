@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -26,6 +26,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import apsw
 
 from nexus.kernel.database_errors import explain
+from nexus.kernel.database_jobs import Job, settle
 from nexus.kernel.errors import Conflict, NexusError, Unavailable
 from nexus.kernel.operation import Entry
 from nexus.kernel.secret import Secret
@@ -111,15 +112,6 @@ class Migration:
     statements: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class _Job:
-    """`future` belongs to `loop`, or (loop None) to whatever thread waits for it."""
-
-    work: Callable[[Transaction], tuple[Any, Entry | None]]
-    future: "asyncio.Future[Any] | Future[Any]"
-    loop: asyncio.AbstractEventLoop | None
-
-
 class Database:
     """One SQLite file. Reads run on the calling thread; writes queue for the writer thread."""
 
@@ -131,7 +123,7 @@ class Database:
         self._local = threading.local()
         self._readers: list[apsw.Connection] = []
         self._readers_lock = threading.Lock()
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._closed = False
         self._writing = self._connect()
         self._writer = threading.Thread(target=self._write_forever, name=f"writer:{path.name}", daemon=True)
@@ -228,15 +220,15 @@ class Database:
     def _enqueue(self, work: Callable[[Transaction], tuple[T, Entry | None]]) -> "asyncio.Future[T]":
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._put(_Job(work, future, loop))
+        self._put(Job(work, future, loop))
         return future
 
     def _enqueue_from_thread(self, work: Callable[[Transaction], tuple[T, Entry | None]]) -> "Future[T]":
         future: Future[T] = Future()
-        self._put(_Job(work, future, None))
+        self._put(Job(work, future, None))
         return future
 
-    def _put(self, job: _Job) -> None:
+    def _put(self, job: Job) -> None:
         if self._closed:
             raise Unavailable("the database is closed", code="database.closed")
         self._queue.put(job)
@@ -266,7 +258,7 @@ class Database:
             time.sleep(GATHER_STEP_S)
             patience -= GATHER_STEP_S
 
-    def _commit(self, batch: list[_Job]) -> None:
+    def _commit(self, batch: list[Job]) -> None:
         """One transaction for the whole batch; if it fails as a whole, one transaction for each of its jobs.
 
         A caller who gave up before its job began is left out; from here on, giving up no longer stops the job.
@@ -281,12 +273,12 @@ class Database:
                     self._commit([job])
                 return
             done = [(job, error if isinstance(error, NexusError) else explain(error, self.path)) for job in batch]
-        _settle(done)
+        settle(done)
 
-    def _attempt(self, batch: list[_Job]) -> list[tuple[_Job, Any]]:
+    def _attempt(self, batch: list[Job]) -> list[tuple[Job, Any]]:
         connection = self._writing
         tx = Transaction(connection)
-        done: list[tuple[_Job, Any]] = []
+        done: list[tuple[Job, Any]] = []
         entries: list[Entry] = []
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -360,29 +352,6 @@ def _recorded(work: Callable[[Transaction], Recorded[T]]) -> Callable[[Transacti
         return outcome.value, outcome.entry
 
     return run
-
-
-def _settle(done: list[tuple[_Job, Any]]) -> None:
-    """Tell every caller; those of one event loop together, because waking it is what costs."""
-    by_loop: dict[asyncio.AbstractEventLoop | None, list[tuple[_Job, Any]]] = {}
-    for job, outcome in done:
-        by_loop.setdefault(job.loop, []).append((job, outcome))
-    for loop, settled in by_loop.items():
-        if loop is None:
-            _tell(settled)
-            continue
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(_tell, settled)
-
-
-def _tell(settled: list[tuple[_Job, Any]]) -> None:
-    for job, outcome in settled:
-        if job.future.cancelled():
-            continue
-        if isinstance(outcome, BaseException):
-            job.future.set_exception(outcome)
-        else:
-            job.future.set_result(outcome[0])
 
 
 _VERSIONS = """
