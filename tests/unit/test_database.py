@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nexus.kernel.database import Bookkeeping, Database, Migration, Recorded
+from nexus.kernel.database_folding import FOLD_PAGES
 from nexus.kernel.errors import Conflict, Damaged, NexusError, Unavailable
 from nexus.kernel.operation import PLATFORM
 from nexus.kernel.secret import Secret
@@ -78,6 +79,23 @@ async def test_a_caller_that_gives_up_stops_nobody_else(db, recorder):
     with db.read() as tx:
         assert {name for (name,) in tx.all("SELECT name FROM demo")} == {"begun", "next"}
     assert len(recorder.entries) == 2
+
+
+async def test_the_log_is_folded_while_writers_and_readers_go_on(db, tmp_path):
+    """Three times what the log may hold before it is folded; it never holds twice that."""
+    rows, largest = 3 * FOLD_PAGES // 2, 0
+    log = tmp_path / "a.db-wal"
+
+    async def writer(first):
+        nonlocal largest
+        for number in range(first, rows, 50):
+            await db.write(insert(f"{number:06}" + "x" * 6_000))
+            assert db.peek("SELECT count(*) FROM demo WHERE name > ?", (f"{number:06}",))[0] > 0
+            largest = max(largest, log.stat().st_size)
+
+    await asyncio.gather(*(writer(first) for first in range(50)))
+    assert FOLD_PAGES * 4_096 < largest < 3 * FOLD_PAGES * 4_096
+    assert [name[:6] for name in names(db)] == [f"{number:06}" for number in range(rows)]
 
 
 async def test_many_writers_share_commits_and_one_failure_touches_no_neighbour(db, recorder):

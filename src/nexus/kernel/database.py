@@ -26,6 +26,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import apsw
 
 from nexus.kernel.database_errors import explain
+from nexus.kernel.database_folding import Folding
 from nexus.kernel.database_jobs import Job, settle
 from nexus.kernel.errors import Conflict, NexusError, Unavailable
 from nexus.kernel.operation import Entry
@@ -126,6 +127,8 @@ class Database:
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._closed = False
         self._writing = self._connect()
+        self._folding = Folding(self._connect(), path.name)
+        self._writing.set_wal_hook(self._folding.after_commit)
         self._writer = threading.Thread(target=self._write_forever, name=f"writer:{path.name}", daemon=True)
         self._writer.start()
 
@@ -209,6 +212,7 @@ class Database:
         self._closed = True
         self._queue.put(None)
         self._writer.join()
+        self._folding.close()
         with self._readers_lock:
             for connection in self._readers:
                 connection.close()
@@ -336,7 +340,7 @@ class Database:
                 ("cache_size", -PAGE_CACHE_KIB),
                 ("temp_store", "memory"),
                 ("secure_delete", "on"),
-                ("wal_autocheckpoint", CHECKPOINT_PAGES),
+                ("wal_autocheckpoint", 0),  # see database_folding.py
             ):
                 connection.pragma(pragma, value)
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
