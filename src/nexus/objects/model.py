@@ -33,7 +33,7 @@ MAX_BULK_DELETE = 1_000
 INLINE_BYTES = 64 * KIB
 """Bodies up to this many plaintext bytes live in the database, where one commit makes many of them durable at once."""
 MD5_BYTES = 1 * MIB
-"""Bodies up to this many bytes have their MD5 as ETag; above, MD5 would cost fifteen times what sealing costs."""
+"""Bodies up to this many bytes have their MD5 as ETag; above, MD5 would cost ten times what sealing costs."""
 MAX_DOCUMENT_BYTES = 64 * KIB
 """Bytes of one configuration document of a bucket."""
 NULL_VERSION = "null"
