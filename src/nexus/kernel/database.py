@@ -41,7 +41,6 @@ BUSY_TIMEOUT_MS = 10_000  # how long a process waits for another process's commi
 PAGE_CACHE_KIB = 16_384
 """Decrypted pages kept in memory for each connection."""
 PAGES_PER_STEP = 1_024  # of a copy: 4 MiB between two reports of progress
-CHECKPOINT_PAGES = 4_000  # in the write-ahead log (16 MiB) before they are folded back: encrypts busy pages less often
 KEY_BYTES = 32
 
 Row = tuple[Any, ...]

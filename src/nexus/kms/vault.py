@@ -118,8 +118,8 @@ class Vault:
         return stored
 
     def all(self) -> list[StoredKey]:
-        """Oldest first."""
-        return list(self._open_keys().values())
+        """By id: oldest first, and keys of one millisecond always in the same order, so that pages leave none out."""
+        return sorted(self._open_keys().values(), key=lambda stored: stored.key.id)
 
     def put(self, stored: StoredKey) -> Key:
         """Take over what has been committed; if the vault was closed meanwhile, the next opening reads it."""
