@@ -7,6 +7,7 @@ provider half of EMC-39 (three classes of keys, import of external keys).
 import os
 import shutil
 import threading
+from uuid import uuid4
 
 import pytest
 from cryptography.exceptions import InvalidSignature
@@ -228,6 +229,34 @@ def test_a_token_object_that_came_back_is_destroyed_again(tmp_path):
     bench.restart(restore)
     assert {path.name for path in token_directory().rglob("*.object")} == without
     bench.close()
+
+
+@needs_softhsm
+@pytest.mark.parametrize("algorithm", [Algorithm.AES_256_GCM, Algorithm.ED25519])
+def test_an_object_that_a_kill_left_half_written_keeps_no_token_from_opening(tmp_path, algorithm):
+    """The token writes its objects in place, so a process killed meanwhile leaves any first part of one."""
+    bench = Bench("pkcs11", tmp_path)
+    held = bench.provider.generate(spec(algorithm))
+    before = set(token_directory().rglob("*.object"))
+    bench.provider.generate(spec(algorithm, "key_b/1"))
+    written = sorted(set(token_directory().rglob("*.object")) - before)
+    torn = []
+
+    def tear():
+        for path in written:
+            whole = path.read_bytes()
+            path.unlink()
+            for length in range(0, len(whole), 7):
+                torn.append(path.with_name(f"{uuid4()}.object"))
+                torn[-1].write_bytes(whole[:length])
+
+    try:
+        bench.restart(tear)
+        assert len(torn) > 50 and bench.provider.use(spec(algorithm), held.handle)
+    finally:
+        bench.close()
+        for path in torn:
+            path.unlink(missing_ok=True)
 
 
 # Transport

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pkcs11
-from pkcs11 import Attribute
 from pkcs11 import exceptions as p11
 
 from nexus.kernel.errors import Damaged, Denied, Invalid, NexusError, NotFound, Sealed, Unavailable
@@ -85,8 +84,7 @@ class Pkcs11Token:
 
     def _find_objects(self) -> None:
         self._objects.clear()
-        for item in self._session.get_objects():
-            slot = bytes(item[Attribute.ID]) if isinstance(item, pkcs11.Key) else b""
+        for slot, item in token_keys.find(self._session):
             if len(slot) == SLOT_ID_BYTES:
                 self._objects.setdefault(slot, []).append(item)
 

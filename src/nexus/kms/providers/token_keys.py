@@ -1,7 +1,7 @@
 """Keys on a PKCS#11 token: how they are made, used, brought in and let out. One session, one thread."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from os import urandom
 from typing import Any, Final
 
@@ -158,6 +158,28 @@ def _pair(objects: list[Any]) -> tuple[Any, Any]:
         return by_class[ObjectClass.PUBLIC_KEY], by_class[ObjectClass.PRIVATE_KEY]
     except KeyError as error:
         raise Damaged("the token holds half of a key pair", code="kms.key-missing") from error
+
+
+# Finding them
+
+_PAIRS: Final = (ObjectClass.PUBLIC_KEY, ObjectClass.PRIVATE_KEY)
+_KINDS: Final = (
+    (ObjectClass.SECRET_KEY, KeyType.AES),
+    (ObjectClass.SECRET_KEY, KeyType.GENERIC_SECRET),
+    *((half, kind) for kind in (KeyType.EC_EDWARDS, KeyType.RSA) for half in _PAIRS),
+)
+
+
+def find(session: Any) -> Iterator[tuple[bytes, Any]]:
+    """Each key object of the token with its CKA_ID.
+
+    Asked for kind by kind, because a process that is killed may leave an object half written: SoftHSM lists it, and
+    then refuses to say what it is. Such a key was never acknowledged; it must not keep the others from being found.
+    """
+    for object_class, key_type in _KINDS:
+        for item in session.get_objects({Attribute.CLASS: object_class, Attribute.KEY_TYPE: key_type}):
+            with suppress(p11.AttributeTypeInvalid, p11.AttributeValueInvalid):
+                yield bytes(item[Attribute.ID]), item
 
 
 # Making them
