@@ -8,16 +8,10 @@ from nexus.app.operations import OPERATIONS
 from nexus.iam.actions import ACTIONS
 from nexus.iam.approvals import MAX_OPEN, canonical, digest_of
 from nexus.iam.model import IntentState, Purpose, Role
-from nexus.iam.requests import (
-    Approve,
-    ById,
-    CreateAccessKey,
-    CreateMachine,
-    CreateToken,
-    GrantRole,
-    ListGrants,
-    ListIntents,
-)
+from nexus.iam.requests.approvals import Approve, ListIntents
+from nexus.iam.requests.forms import ById
+from nexus.iam.requests.machines import CreateAccessKey, CreateMachine, CreateToken
+from nexus.iam.requests.rights import GrantRole, ListGrants
 from nexus.kernel.clock import DAY, Instant
 from nexus.kernel.database import Bookkeeping
 from nexus.kernel.errors import Conflict, Damaged, Denied, Invalid, NotFound, Unauthenticated

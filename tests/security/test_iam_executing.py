@@ -6,12 +6,9 @@ from dataclasses import replace
 import pytest
 
 from nexus.iam.model import APPROVAL_VALID, IntentState, Role
-from nexus.iam.requests import (
-    Approve,
-    ById,
-    ListGrants,
-    ListIntents,
-)
+from nexus.iam.requests.approvals import Approve, ListIntents
+from nexus.iam.requests.forms import ById
+from nexus.iam.requests.rights import ListGrants
 from nexus.kernel.database import Bookkeeping, Database
 from nexus.kernel.errors import Conflict, Denied, NexusError
 from nexus.kernel.secret import Secret

@@ -10,7 +10,8 @@ from nexus.iam import throttle
 from nexus.iam.model import SESSION_ABSOLUTE, SESSION_IDLE
 from nexus.iam.operations import OPERATIONS
 from nexus.iam.passwords import Cost, Passwords
-from nexus.iam.requests import ById, OfIdentity, SignIn
+from nexus.iam.requests.forms import ById, OfIdentity
+from nexus.iam.requests.sessions import SignIn
 from nexus.iam.service import IdentityService
 from nexus.kernel.clock import MINUTE
 from nexus.kernel.database import Bookkeeping

@@ -4,14 +4,8 @@ import pytest
 
 from nexus.iam.authenticator import Authenticator
 from nexus.iam.model import MAX_CREDENTIAL, Purpose, Role
-from nexus.iam.requests import (
-    ById,
-    CreateAccessKey,
-    CreateMachine,
-    CreateToken,
-    OfIdentity,
-    Page,
-)
+from nexus.iam.requests.forms import ById, OfIdentity, Page
+from nexus.iam.requests.machines import CreateAccessKey, CreateMachine, CreateToken
 from nexus.kernel.clock import DAY, HOUR, Instant
 from nexus.kernel.errors import Conflict, Denied, Invalid, NotFound, Unauthenticated
 from nexus.kernel.operation import PLATFORM

@@ -6,20 +6,11 @@ import pytest
 
 from nexus.iam import totp
 from nexus.iam.model import ENROLMENT_VALID, Founder, Purpose, Role
-from nexus.iam.requests import (
-    ById,
-    ChangePassword,
-    ConfirmEnrolment,
-    CreateAccessKey,
-    CreateMachine,
-    CreatePerson,
-    ListGrants,
-    Nothing,
-    OfIdentity,
-    Page,
-    SignIn,
-    StartEnrolment,
-)
+from nexus.iam.requests.forms import ById, Nothing, OfIdentity, Page
+from nexus.iam.requests.machines import CreateAccessKey, CreateMachine
+from nexus.iam.requests.persons import CreatePerson
+from nexus.iam.requests.rights import ListGrants
+from nexus.iam.requests.sessions import ChangePassword, ConfirmEnrolment, SignIn, StartEnrolment
 from nexus.iam.rules import MAX_PAGE
 from nexus.kernel.clock import DAY, Instant
 from nexus.kernel.errors import Conflict, Denied, Invalid, NexusError, NotFound, Throttled, Unauthenticated

@@ -6,7 +6,9 @@ import pytest
 
 from nexus.iam.gate import Gate, Question
 from nexus.iam.model import Purpose, Role
-from nexus.iam.requests import ById, CreateMachine, GrantRole, ListGrants, Nothing
+from nexus.iam.requests.forms import ById, Nothing
+from nexus.iam.requests.machines import CreateMachine
+from nexus.iam.requests.rights import GrantRole, ListGrants
 from nexus.kernel.clock import DAY, HOUR, Instant
 from nexus.kernel.database import Database
 from nexus.kernel.errors import Conflict, Denied, Invalid, NexusError, NotFound

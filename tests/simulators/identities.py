@@ -4,8 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 from nexus.app.operations import operation
-from nexus.iam import requests as r
 from nexus.iam.model import Approval, Intent, IntentState, Role
+from nexus.iam.requests.approvals import Approve
+from nexus.iam.requests.forms import ById, Nothing
+from nexus.iam.requests.rights import Me
+from nexus.iam.requests.sessions import ConfirmEnrolment, Enrolled, Enrolling, SignedIn, SignIn, StartEnrolment
 from nexus.kernel.clock import DAY, Instant, SystemClock
 from nexus.kernel.errors import Conflict, Unauthenticated
 from nexus.kernel.operation import PLATFORM, Actor, ActorKind, Operation, OperationSpec
@@ -21,27 +24,27 @@ class Identities:
         self._tokens = tokens
         self.password: Secret | None = None
         self.enrolled = False
-        self.signed_in_with: list[r.SignIn] = []
+        self.signed_in_with: list[SignIn] = []
         self.approved_digests: list[str] = []
 
-    async def start(self, op: Operation, request: r.StartEnrolment) -> r.Enrolling:
+    async def start(self, op: Operation, request: StartEnrolment) -> Enrolling:
         if request.code != Secret(b"1234"):
             raise Unauthenticated("the code is not valid", code="iam.enrolment")
         self.password = request.password
-        return r.Enrolling(otpauth_uri=Secret(b"otpauth://totp/Nexus:ada?secret=JBSWY3DPEHPK3PXP&issuer=Nexus"))
+        return Enrolling(otpauth_uri=Secret(b"otpauth://totp/Nexus:ada?secret=JBSWY3DPEHPK3PXP&issuer=Nexus"))
 
-    async def confirm(self, op: Operation, request: r.ConfirmEnrolment) -> r.Enrolled:
+    async def confirm(self, op: Operation, request: ConfirmEnrolment) -> Enrolled:
         if request.totp != Secret(b"000000"):
             raise Unauthenticated("the code is not valid", code="iam.enrolment")
         self.enrolled = True
-        return r.Enrolled(person=ADA.id)
+        return Enrolled(person=ADA.id)
 
-    async def sign_in(self, op: Operation, request: r.SignIn) -> r.SignedIn:
+    async def sign_in(self, op: Operation, request: SignIn) -> SignedIn:
         self.signed_in_with.append(request)
         if not self.enrolled or request.password != self.password:
             raise Unauthenticated("login, password or code is wrong", code="iam.sign-in")
         self._tokens.sessions["token-ada"] = (ADA, op.client)
-        return r.SignedIn(
+        return SignedIn(
             token=Secret(b"token-ada"),
             device=Secret(b"device-ada"),
             session="ses_1",
@@ -49,18 +52,18 @@ class Identities:
             expires_at=Instant(SystemClock().now() + DAY),
         )
 
-    async def end(self, op: Operation, request: r.ById) -> None:
+    async def end(self, op: Operation, request: ById) -> None:
         if request.id != "ses_1":
             raise Conflict("another session", code="iam.session")
         del self._tokens.sessions["token-ada"]
 
-    async def me(self, op: Operation, request: r.Nothing) -> r.Me:
-        return r.Me(id=op.actor.id, kind="person", name="Ada", session=op.actor.session, grants=())
+    async def me(self, op: Operation, request: Nothing) -> Me:
+        return Me(id=op.actor.id, kind="person", name="Ada", session=op.actor.session, grants=())
 
-    async def read(self, op: Operation, request: r.ById) -> Intent:
+    async def read(self, op: Operation, request: ById) -> Intent:
         return self._intent(IntentState.PROPOSED)
 
-    async def approve(self, op: Operation, request: r.Approve) -> Intent:
+    async def approve(self, op: Operation, request: Approve) -> Intent:
         self.approved_digests.append(request.digest)
         return self._intent(IntentState.APPROVED)
 

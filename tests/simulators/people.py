@@ -14,17 +14,11 @@ from nexus.iam.migrations import MIGRATIONS
 from nexus.iam.model import Founder, Role
 from nexus.iam.operations import OPERATIONS
 from nexus.iam.passwords import Cost, Passwords
-from nexus.iam.requests import (
-    Approve,
-    ById,
-    ConfirmEnrolment,
-    CreatePerson,
-    GrantRole,
-    GrantView,
-    SignedIn,
-    SignIn,
-    StartEnrolment,
-)
+from nexus.iam.requests.approvals import Approve
+from nexus.iam.requests.forms import ById
+from nexus.iam.requests.persons import CreatePerson
+from nexus.iam.requests.rights import GrantRole, GrantView
+from nexus.iam.requests.sessions import ConfirmEnrolment, SignedIn, SignIn, StartEnrolment
 from nexus.iam.service import IdentityService
 from nexus.kernel.clock import DAY, Instant
 from nexus.kernel.database import Database

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nexus.iam.actions import ACTIONS, RESOURCE_TYPES, ROLES, SENSITIVE, Action
+from nexus.iam.actions import ACTIONS, ROLES, SENSITIVE
 from nexus.iam.decisions import POLICY_FILES, SCHEMA_FILE, Circumstances, Policy, PolicyError, Principal, declare
 from nexus.iam.matrix import SCOPE, cases, holder
 from nexus.iam.model import PLATFORM_SCOPE, PRIVILEGED_ROLES, Purpose, Role
 from nexus.iam.rules import facts_of
+from nexus.iam.tables.action import RESOURCE_TYPES, Action
 from nexus.kernel.operation import Resource
 
 ROOM = files("nexus.iam") / "policy"

@@ -24,7 +24,7 @@ from nexus.app.keyservice import RunningKeyService
 from nexus.app.settings import Settings
 from nexus.iam.founding import Founding
 from nexus.iam.model import Founder
-from nexus.iam.requests import Invitation
+from nexus.iam.requests.persons import Invitation
 from nexus.kernel.clock import Clock, SystemClock
 from nexus.kernel.operation import PLATFORM
 from nexus.kernel.secret import Secret

@@ -28,7 +28,7 @@ from nexus.iam.model import (
     Intent,
     IntentState,
 )
-from nexus.iam.requests import Intents
+from nexus.iam.requests.approvals import Intents
 from nexus.iam.resources import intent_resource
 from nexus.iam.rules import page_size
 from nexus.iam.store import intents

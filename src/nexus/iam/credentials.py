@@ -2,15 +2,14 @@
 
 from nexus.iam import tokens
 from nexus.iam.model import IdentityState, Purpose
-from nexus.iam.requests import (
+from nexus.iam.requests.forms import ById, OfIdentity
+from nexus.iam.requests.machines import (
     AccessKeys,
     AccessKeyView,
-    ById,
     CreateAccessKey,
     CreateToken,
     NewAccessKey,
     NewToken,
-    OfIdentity,
     Tokens,
     TokenView,
 )

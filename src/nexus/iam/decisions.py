@@ -13,10 +13,11 @@ from typing import Any
 import cedarpy
 import msgspec
 
-from nexus.iam.actions import ACTIONS, Action
+from nexus.iam.actions import ACTIONS
 from nexus.iam.model import Role
 from nexus.iam.rules import ResourceFacts
 from nexus.iam.slicing import About, PolicyError, Slices
+from nexus.iam.tables.action import Action
 
 SCHEMA_FILE = "nexus.cedarschema"
 POLICY_FILES = ("roles.cedar", "own.cedar", "never.cedar")

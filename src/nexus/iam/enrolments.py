@@ -11,7 +11,7 @@ from dataclasses import replace
 from nexus.iam import throttle, tokens, totp
 from nexus.iam.model import IdentityState
 from nexus.iam.passwords import Passwords, check_password
-from nexus.iam.requests import ChangePassword, ConfirmEnrolment, Enrolled, Enrolling, StartEnrolment
+from nexus.iam.requests.sessions import ChangePassword, ConfirmEnrolment, Enrolled, Enrolling, StartEnrolment
 from nexus.iam.sealing import Sealing
 from nexus.iam.sessions import MAX_LOGIN
 from nexus.iam.store import credentials, identities

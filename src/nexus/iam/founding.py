@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from nexus.iam import tokens
 from nexus.iam.model import ENROLMENT_VALID, MAX_GRANT, PLATFORM_SCOPE, PRIVILEGED_ROLES, Founder, Grant, Person, Role
 from nexus.iam.persons import add_person, new_person
-from nexus.iam.requests import Invitation
+from nexus.iam.requests.persons import Invitation
 from nexus.iam.store import identities
 from nexus.kernel.clock import Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction

@@ -2,7 +2,8 @@
 
 from nexus.iam.approvals import Approvals
 from nexus.iam.model import PRIVILEGED_ROLES, Grant, IdentityState
-from nexus.iam.requests import ById, GrantRole, Grants, GrantView, ListGrants, Me, Nothing
+from nexus.iam.requests.forms import ById, Nothing
+from nexus.iam.requests.rights import GrantRole, Grants, GrantView, ListGrants, Me
 from nexus.iam.rules import check_grant, page_size
 from nexus.iam.store import identities
 from nexus.kernel.clock import DAY, Clock, Instant

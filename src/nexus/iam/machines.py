@@ -2,7 +2,8 @@
 
 from nexus.iam.model import Identity, IdentityKind, IdentityState, Machine
 from nexus.iam.persons import change_state, require_state
-from nexus.iam.requests import ById, CreateMachine, Machines, MachineView, Page
+from nexus.iam.requests.forms import ById, Page
+from nexus.iam.requests.machines import CreateMachine, Machines, MachineView
 from nexus.iam.rules import check_name, page_size
 from nexus.iam.store import credentials, identities
 from nexus.kernel.clock import Clock

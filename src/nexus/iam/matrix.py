@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from nexus.iam.actions import ACTIONS, ROLES, SENSITIVE, Action
+from nexus.iam.actions import ACTIONS, ROLES, SENSITIVE
 from nexus.iam.decisions import Circumstances, Policy, Principal
 from nexus.iam.model import MACHINE_ROLES, PLATFORM_SCOPE, PRIVILEGED_ROLES, Purpose, Role
 from nexus.iam.rules import facts_of
+from nexus.iam.tables.action import Action
 from nexus.kernel.operation import Resource
 
 MATRIX_FILE = Path("tests/security/authorisation-matrix.md")

@@ -3,7 +3,8 @@
 from nexus.iam import tokens
 from nexus.iam.approvals import Approvals
 from nexus.iam.model import ENROLMENT_VALID, IDENTITY_TRANSITIONS, Identity, IdentityKind, IdentityState, Person
-from nexus.iam.requests import ById, CreatePerson, Invitation, Page, Persons, PersonView
+from nexus.iam.requests.forms import ById, Page
+from nexus.iam.requests.persons import CreatePerson, Invitation, Persons, PersonView
 from nexus.iam.rules import check_email, check_login, check_name, page_size
 from nexus.iam.store import credentials, identities
 from nexus.iam.store.identities import Factors

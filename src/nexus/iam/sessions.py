@@ -5,7 +5,8 @@ from dataclasses import replace
 from nexus.iam import throttle, tokens, totp
 from nexus.iam.model import SESSION_ABSOLUTE, IdentityState, Session
 from nexus.iam.passwords import Passwords
-from nexus.iam.requests import ById, OfIdentity, Sessions, SessionView, SignedIn, SignIn
+from nexus.iam.requests.forms import ById, OfIdentity
+from nexus.iam.requests.sessions import Sessions, SessionView, SignedIn, SignIn
 from nexus.iam.sealing import Sealing
 from nexus.iam.store import credentials, identities
 from nexus.iam.store.identities import Factors

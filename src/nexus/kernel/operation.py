@@ -119,7 +119,7 @@ class OperationSpec:
     request: type[Any]
     result: type[Any] | Any
     action: str
-    """Name in iam/actions.py. Empty only where the operation itself is the authentication (sign-in, enrolment)."""
+    """Name in iam/actions.ACTIONS. Empty only where the operation itself is the authentication (sign-in, enrolment)."""
     run: Callable[[Any, Operation, Any], Awaitable[Any]]
     resource: Callable[[Any, Any], Resource] = lambda service, request: PLATFORM
     sensitive: bool = False

@@ -1,0 +1,28 @@
+"""Actions on buckets and objects."""
+
+from nexus.iam.tables.action import BUCKET, PLATFORM, Action
+
+ACTIONS: tuple[Action, ...] = (
+    Action("objects.bucket.create", "create a bucket", "créer un compartiment", (BUCKET,)),
+    Action("objects.bucket.list", "list buckets", "lister les compartiments", (PLATFORM, BUCKET)),
+    Action(
+        "objects.bucket.read", "read the settings of a bucket", "lire la configuration d'un compartiment", (BUCKET,)
+    ),
+    Action("objects.bucket.delete", "delete an empty bucket", "supprimer un compartiment vide", (BUCKET,)),
+    Action("objects.bucket.configure", "change the settings of a bucket", "configurer un compartiment", (BUCKET,)),
+    Action("objects.object.list", "list the objects of a bucket", "lister les objets d'un compartiment", (BUCKET,)),
+    Action("objects.object.read", "read objects", "lire des objets", (BUCKET,)),
+    Action("objects.object.write", "write objects", "écrire des objets", (BUCKET,)),
+    Action("objects.object.delete", "delete objects", "supprimer des objets", (BUCKET,)),
+    Action("objects.version.list", "list the versions of objects", "lister les versions des objets", (BUCKET,)),
+    Action("objects.version.read", "read earlier versions of objects", "lire des versions antérieures", (BUCKET,)),
+    Action(
+        "objects.version.delete",
+        "delete versions of objects for good",
+        "supprimer définitivement des versions d'objets",
+        (BUCKET,),
+    ),
+    Action("objects.upload.write", "upload objects in parts", "téléverser des objets en plusieurs parties", (BUCKET,)),
+    Action("objects.upload.list", "list unfinished uploads", "lister les téléversements inachevés", (BUCKET,)),
+    Action("objects.upload.abort", "abort an unfinished upload", "abandonner un téléversement", (BUCKET,)),
+)
