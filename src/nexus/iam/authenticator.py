@@ -56,7 +56,7 @@ class Authenticator:
             raise _refused()
         if now >= session.last_used_at + SESSION_TOUCH:
             await self._db.bookkeep(Bookkeeping.SESSION_USE, lambda tx: credentials.touch_session(tx, session.id, now))
-        return actor_of(bearer, session.id)
+        return actor_of(bearer, session)
 
     def access_key(self, access_key_id: str) -> AccessKey:
         """The access key and its secret. Raises Unauthenticated (`iam.unknown-access-key`), whatever the reason.
@@ -120,10 +120,13 @@ class Authenticator:
         await self._db.write(work)
 
 
-def actor_of(bearer: Bearer, session: str | None = None) -> Actor:
+def actor_of(bearer: Bearer, session: Session | None = None) -> Actor:
     """The actor behind a credential; `session` only where two factors were proved."""
     kind = ActorKind.PERSON if bearer.kind is IdentityKind.PERSON else ActorKind.MACHINE
-    return Actor(bearer.identity, kind, bearer.name, person=bearer.person, session=session)
+    actor = Actor(bearer.identity, kind, bearer.name, person=bearer.person)
+    if session is None:
+        return actor
+    return replace(actor, session=session.id, factors=session.factors, proved_at=session.proved_at)
 
 
 def _refused() -> Unauthenticated:

@@ -66,6 +66,19 @@ class Purpose(StrEnum):
     COMPLIANCE = "compliance"
 
 
+class Factor(StrEnum):
+    """What a person proves to open a session. A passkey stands for two: the key, and what unlocks it."""
+
+    PASSWORD = "password"  # noqa: S105 - a name
+    TOTP = "totp"
+    PASSKEY = "passkey"
+    FEDERATED = "federated"
+    """Whatever an outside issuer vouched for."""
+
+
+PASSWORD_AND_CODE = frozenset({Factor.PASSWORD, Factor.TOTP})
+
+
 class IdentityKind(StrEnum):
     """What an identity is."""
 
@@ -167,6 +180,10 @@ class Session:
     created_at: Instant
     last_used_at: Instant
     expires_at: Instant
+    factors: frozenset[Factor]
+    """What was proved to open it."""
+    proved_at: Instant
+    """When the last factor was proved in it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from nexus.iam import throttle, tokens, totp
-from nexus.iam.model import SESSION_ABSOLUTE, IdentityState, Session
+from nexus.iam.model import PASSWORD_AND_CODE, SESSION_ABSOLUTE, IdentityState, Session
 from nexus.iam.passwords import Passwords
 from nexus.iam.requests.forms import ById, OfIdentity
 from nexus.iam.requests.sessions import Sessions, SessionView, SignedIn, SignIn
@@ -105,8 +105,19 @@ class SessionStories:
     ) -> SignedIn:
         now = self._clock.now()
         token, new_device = tokens.new_token(tokens.SESSION_PREFIX), tokens.new_token(tokens.DEVICE_PREFIX)
-        session = Session(new_id("ses"), person.person, op.origin, op.client, now, now, Instant(now + SESSION_ABSOLUTE))
-        actor = Actor(person.person, ActorKind.PERSON, person.name, person=person.person, session=session.id)
+        ends = Instant(now + SESSION_ABSOLUTE)
+        session = Session(
+            new_id("ses"), person.person, op.origin, op.client, now, now, ends, PASSWORD_AND_CODE, proved_at=now
+        )
+        actor = Actor(
+            person.person,
+            ActorKind.PERSON,
+            person.name,
+            person=person.person,
+            session=session.id,
+            factors=session.factors,
+            proved_at=session.proved_at,
+        )
         entry = replace(op, actor=actor).allowed(
             "iam.session.create",
             Resource("Identity", person.person),
@@ -155,4 +166,6 @@ def _view(session: Session) -> SessionView:
         created_at=session.created_at,
         last_used_at=session.last_used_at,
         expires_at=session.expires_at,
+        factors=tuple(sorted(session.factors)),
+        proved_at=session.proved_at,
     )

@@ -28,6 +28,10 @@ class Actor:
     name: str = ""
     person: str | None = None
     session: str | None = None
+    factors: frozenset[str] = frozenset()
+    """What was proved to open the session: names of `iam.model.Factor`. Empty without a session."""
+    proved_at: Instant | None = None
+    """When the last factor was proved in the session."""
 
 
 ANONYMOUS = Actor("anonymous", ActorKind.ANONYMOUS)

@@ -70,4 +70,14 @@ _VERSION = (
     ),
 )
 
-MIGRATIONS: tuple[Migration, ...] = (Migration("iam", 1, (*_IDENTITIES, *_CREDENTIALS, *_FOUR_EYES, *_VERSION)),)
+_SESSION_FACTORS = (
+    "ALTER TABLE iam_session ADD COLUMN factors TEXT NOT NULL DEFAULT 'password totp'",
+    "ALTER TABLE iam_session ADD COLUMN proved_at INTEGER NOT NULL DEFAULT 0",
+    "UPDATE iam_session SET proved_at = created_at",
+)
+"""Every session before this was opened with password and code, when it was created."""
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration("iam", 1, (*_IDENTITIES, *_CREDENTIALS, *_FOUR_EYES, *_VERSION)),
+    Migration("iam", 2, _SESSION_FACTORS),
+)

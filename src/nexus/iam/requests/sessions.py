@@ -1,5 +1,6 @@
 """Enrolment, sessions and passwords: what their operations take and return."""
 
+from nexus.iam.model import Factor
 from nexus.iam.requests.forms import Request, Result
 from nexus.kernel.clock import Instant
 from nexus.kernel.secret import Secret
@@ -53,7 +54,7 @@ class SignedIn(Result, frozen=True, kw_only=True):
 
 
 class SessionView(Result, frozen=True, kw_only=True):
-    """An open session, without its token."""
+    """An open session, without its token; `proved_at` is when the last factor was proved in it."""
 
     id: str
     person: str
@@ -62,6 +63,8 @@ class SessionView(Result, frozen=True, kw_only=True):
     created_at: Instant
     last_used_at: Instant
     expires_at: Instant
+    factors: tuple[Factor, ...]
+    proved_at: Instant
 
 
 class Sessions(Result, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@
 
 from dataclasses import dataclass
 
-from nexus.iam.model import IdentityKind, IdentityState, Session
+from nexus.iam.model import Factor, IdentityKind, IdentityState, Session
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Row, Transaction
 
@@ -139,7 +139,7 @@ def revoke_all_of(tx: Transaction, identity_ids: list[str], now: Instant) -> Non
 
 # Sessions
 
-_SESSION = "c.id, c.person, c.origin, c.client, c.created_at, c.last_used_at, c.expires_at"
+_SESSION = "c.id, c.person, c.origin, c.client, c.created_at, c.last_used_at, c.expires_at, c.factors, c.proved_at"
 BEARER_OF_SESSION = (
     f"SELECT {_SESSION}, {_BEARER} FROM iam_session c {_BEARER_JOIN.format(column='person')} WHERE c.token_hash = ?"
 )
@@ -148,9 +148,20 @@ BEARER_OF_SESSION = (
 def add_session(tx: Transaction, new: Session, token_hash: bytes, keep: int) -> None:
     """Open a session and close the oldest ones beyond `keep`."""
     tx.execute(
-        "INSERT INTO iam_session (id, token_hash, person, origin, client, created_at, last_used_at, expires_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (new.id, token_hash, new.person, new.origin, new.client, new.created_at, new.last_used_at, new.expires_at),
+        "INSERT INTO iam_session (id, token_hash, person, origin, client, created_at, last_used_at, expires_at,"
+        " factors, proved_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            new.id,
+            token_hash,
+            new.person,
+            new.origin,
+            new.client,
+            new.created_at,
+            new.last_used_at,
+            new.expires_at,
+            " ".join(sorted(new.factors)),
+            new.proved_at,
+        ),
     )
     tx.execute(
         "DELETE FROM iam_session WHERE person = ? AND id NOT IN"
@@ -296,7 +307,9 @@ def token_of(row: Row) -> TokenRow:
 
 def session_of(row: Row) -> Session:
     """The session in the first columns of a row."""
-    return Session(row[0], row[1], row[2], row[3], Instant(row[4]), Instant(row[5]), Instant(row[6]))
+    factors = frozenset(Factor(name) for name in row[7].split())
+    times = (Instant(row[4]), Instant(row[5]), Instant(row[6]))
+    return Session(row[0], row[1], row[2], row[3], *times, factors, Instant(row[8]))
 
 
 def bearer_of(row: Row) -> Bearer:
