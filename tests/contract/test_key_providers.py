@@ -12,10 +12,11 @@ from uuid import uuid4
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from nexus.crypto.wrapping import kwp_unwrap, kwp_wrap
@@ -131,9 +132,26 @@ def test_macs_are_hmac_sha_256_and_stable(bench):
     assert again.mac(b"another") != first
 
 
+class P256PublicKey:
+    """The raw forms of P-256 (an uncompressed point; r, then s) over the library's own."""
+
+    def __init__(self, point):
+        self._key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
+
+    from_public_bytes = classmethod(lambda cls, point: cls(point))
+
+    def verify(self, signature, message):
+        halves = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
+        self._key.verify(encode_dss_signature(*halves), message, ec.ECDSA(hashes.SHA256()))
+
+
 @pytest.mark.parametrize(
     ("algorithm", "public", "length"),
-    [(Algorithm.ED25519, Ed25519PublicKey, 64), (Algorithm.ML_DSA_44, MLDSA44PublicKey, 2420)],
+    [
+        (Algorithm.ED25519, Ed25519PublicKey, 64),
+        (Algorithm.ML_DSA_44, MLDSA44PublicKey, 2420),
+        (Algorithm.ECDSA_P256, P256PublicKey, 64),
+    ],
 )
 def test_signatures_verify_with_independent_code(bench, algorithm, public, length):
     signing = spec(algorithm)
@@ -148,6 +166,17 @@ def test_signatures_verify_with_independent_code(bench, algorithm, public, lengt
         public.from_public_bytes(key.public_bytes()).verify(signature, b"checkpoinT")
 
 
+def test_signatures_on_p_256_keep_their_length_whatever_their_numbers_are(bench):
+    """One half in 256 has a leading zero byte: it must not shorten the signature."""
+    key = bench.key(spec(Algorithm.ECDSA_P256))
+    public = P256PublicKey(key.public_bytes())
+    signatures = [key.sign(str(number).encode()) for number in range(600)]
+    assert {len(signature) for signature in signatures} == {64}
+    assert any(0 in (signature[0], signature[32]) for signature in signatures)
+    for number, signature in enumerate(signatures):
+        public.verify(signature, str(number).encode())
+
+
 def test_each_key_says_where_it_lives(bench):
     expected = {
         "keystore": {Algorithm.AES_256_GCM: Custody.IN_KEYSTORE, Algorithm.ML_DSA_44: Custody.IN_KEYSTORE},
@@ -155,6 +184,7 @@ def test_each_key_says_where_it_lives(bench):
             Algorithm.AES_256_GCM: Custody.IN_TOKEN,
             Algorithm.HMAC_SHA_256: Custody.IN_TOKEN,
             Algorithm.ED25519: Custody.IN_TOKEN,
+            Algorithm.ECDSA_P256: Custody.IN_TOKEN,
             Algorithm.ML_DSA_44: Custody.WRAPPED_BY_TOKEN,
         },
     }[bench.kind]
@@ -196,7 +226,9 @@ def test_a_destroyed_key_is_gone_and_its_neighbours_are_not(bench):
         bench.restart()
 
 
-@pytest.mark.parametrize("algorithm", [Algorithm.AES_256_GCM, Algorithm.HMAC_SHA_256, Algorithm.ML_DSA_44])
+@pytest.mark.parametrize(
+    "algorithm", [Algorithm.AES_256_GCM, Algorithm.HMAC_SHA_256, Algorithm.ML_DSA_44, Algorithm.ECDSA_P256]
+)
 def test_a_restored_copy_of_the_provider_brings_no_destroyed_key_back(bench, algorithm, tmp_path):
     """Everything but the anchor register comes back as it was: the handle, the secret, the token's own files."""
     held = bench.provider.generate(spec(algorithm))
@@ -232,7 +264,7 @@ def test_a_token_object_that_came_back_is_destroyed_again(tmp_path):
 
 
 @needs_softhsm
-@pytest.mark.parametrize("algorithm", [Algorithm.AES_256_GCM, Algorithm.ED25519])
+@pytest.mark.parametrize("algorithm", [Algorithm.AES_256_GCM, Algorithm.ED25519, Algorithm.ECDSA_P256])
 def test_an_object_that_a_kill_left_half_written_keeps_no_token_from_opening(tmp_path, algorithm):
     """The token writes its objects in place, so a process killed meanwhile leaves any first part of one."""
     bench = Bench("pkcs11", tmp_path)

@@ -29,7 +29,7 @@ from simulators.tokens import LABEL, MODULE, softhsm_token
 PASSPHRASE = "correct horse battery staple"
 CHEAP = Argon2Cost(passes=1, memory_kib=64, lanes=1)
 INSTANCE = "nx_test"
-TOKENS = {name: f"token of {name}".encode().ljust(32) for name in ("supervisor", "s3", "api", "worker")}
+TOKENS = {name: f"token of {name}".encode().ljust(32) for name in ("supervisor", "s3", "api", "worker", "console")}
 DIGESTS = {name: hashlib.sha256(token).digest() for name, token in TOKENS.items()}
 
 

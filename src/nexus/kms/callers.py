@@ -36,12 +36,15 @@ _OPERATIONS: Final = frozenset(
     }
 )
 _JOBS: Final = frozenset({"begin_rewrap", "rewrap_jobs", "rewrap", "rewrap_progress", "finish_rewrap"})
+_BOUND: Final = frozenset({"bound_key", "sign_bound"})
+"""Which use of which caller is in `uses.USES`."""
 _LOG: Final = frozenset({"sign", "public_key", "entries", "entries_done"})
 
 CALLERS: Final[Mapping[str, frozenset[str]]] = {
-    "supervisor": _ALWAYS | _FOUNDING,
+    "supervisor": _ALWAYS | _FOUNDING | _BOUND,
     "s3": _ALWAYS | _DATA_KEYS | {"list_keys"},  # to find the key of a site when a bucket is created
-    "api": _ALWAYS | _DATA_KEYS | _OPERATIONS | {"wrap", "prf", "public_key"},
+    "api": _ALWAYS | _DATA_KEYS | _OPERATIONS | {"wrap", "prf", "public_key", "bound_key"},
+    "console": _ALWAYS | _BOUND,
     "worker": _ALWAYS | _DATA_KEYS | _JOBS | _LOG,
 }
 

@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from nexus.kernel.secret import Secret
+from nexus.kms.uses import Use
 
 
 class GenerateCall(Struct, frozen=True, array_like=True):
@@ -42,6 +43,16 @@ class SignCall(Struct, frozen=True, array_like=True):
 
 class PublicKeyCall(Struct, frozen=True, array_like=True):
     key_id: str
+    version: int | None
+
+
+class BoundKeyCall(Struct, frozen=True, array_like=True):
+    use: Use
+
+
+class SignBoundCall(Struct, frozen=True, array_like=True):
+    use: Use
+    message: bytes
     version: int | None
 
 

@@ -31,6 +31,7 @@ from nexus.kms.requests import (
     Sealing,
     Unseal,
 )
+from nexus.kms.uses import BoundKey, BoundSignature, Use
 
 TIMEOUT_S: Final = 10.0
 SLOW_TIMEOUT_S: Final = 60.0
@@ -60,6 +61,8 @@ _DECODERS: Final = _decoders(
     Initialised,
     PrfResult,
     Sealing,
+    BoundKey,
+    BoundSignature,
     calls.GenerateAnswer,
 )
 
@@ -133,8 +136,19 @@ class KeyServiceClient:
         return await self._call(bytes, "sign", None, calls.SignCall(key_id, message, version))
 
     async def public_key(self, key_id: str, *, version: int | None = None) -> bytes:
-        """The raw public key: 32 bytes Ed25519, 1312 bytes ML-DSA-44."""
+        """The raw public key: 32 bytes Ed25519, 1312 bytes ML-DSA-44, 65 bytes P-256."""
         return await self._call(bytes, "public_key", None, calls.PublicKeyCall(key_id, version))
+
+    async def bound_key(self, use: Use, op: Operation) -> BoundKey:
+        """The key that signs for a use, with every version that verifiers must know. Made at the first call."""
+        return await self._call(BoundKey, "bound_key", op, calls.BoundKeyCall(use))
+
+    async def sign_bound(
+        self, use: Use, message: bytes, op: Operation, *, version: int | None = None
+    ) -> BoundSignature:
+        """A signature for a use, by the version whose turn it is unless told otherwise. Recorded. Raises Denied to
+        callers that the use does not name."""
+        return await self._call(BoundSignature, "sign_bound", op, calls.SignBoundCall(use, message, version))
 
     async def prf(
         self, key_id: str, inputs: Sequence[bytes], op: Operation, *, version: int | None = None

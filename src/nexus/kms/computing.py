@@ -32,6 +32,7 @@ class Computing:
         """
         key = self._vault.key(key_id)
         rules.require_foreign(key)
+        rules.require_unbound(key)
         return self.sign_own(key, message, version)
 
     def sign_own(self, key: Key, message: bytes, version: int | None = None) -> bytes:

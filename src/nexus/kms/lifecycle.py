@@ -5,10 +5,21 @@ from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import PLATFORM, Operation
 from nexus.kms import rules, store
-from nexus.kms.model import SYSTEM_OWNER, Algorithm, Key, KeyClass, KeyEvent, KeyEventKind, KeyState, key_resource
+from nexus.kms.model import (
+    ALGORITHMS,
+    SYSTEM_OWNER,
+    Algorithm,
+    Key,
+    KeyClass,
+    KeyEvent,
+    KeyEventKind,
+    KeyState,
+    key_resource,
+)
 from nexus.kms.ports import Announcer, Held, KeySpec
 from nexus.kms.requests import CreateKey, KeyPage, KeyRef, ListKeys
 from nexus.kms.store import NewVersion, StoredKey
+from nexus.kms.uses import BOUND_OWNER, USES, Use
 from nexus.kms.vault import Vault, spec_of
 
 
@@ -33,6 +44,19 @@ class LifeCycle:
         )
         return await self._create(op, request, algorithm)
 
+    async def create_bound(self, op: Operation, use: Use) -> Key:
+        """The key of a use, made now unless it exists (two first requests may come at once)."""
+        rule = USES[use]
+        request = CreateKey(
+            owner=BOUND_OWNER, purpose=rule.purpose, rotation_days=rule.rotation_days, key_class=KeyClass.SIGNING
+        )
+        async with self._vault.changing:
+            if (found := self._vault.bound(use.value)) is not None:
+                return found
+            key = new_key(request, KeyClass.SIGNING, rule.algorithm, self._clock.now(), bound_use=use.value)
+            held = self._vault.provider.generate(spec_of(key, 1))
+            return await self.store_new(op, "kms.key.create", key, held)
+
     async def _create(self, op: Operation, request: CreateKey, algorithm: Algorithm) -> Key:
         async with self._vault.changing:
             key = new_key(request, request.key_class, algorithm, self._clock.now())
@@ -54,6 +78,7 @@ class LifeCycle:
                     key_purpose=key.purpose,
                     rotation_days=key.rotation_days,
                     exportable=key.exportable,
+                    bound_use=key.bound_use or None,
                     custody=first.custody.value,
                     public_key=first.public_key.hex() if first.public_key else None,
                 )
@@ -132,13 +157,19 @@ class LifeCycle:
 
     def version(self, spec: KeySpec, held: Held, number: int, at: Instant) -> NewVersion:
         """What is stored of a version that the provider holds; the public half, where there is one."""
-        signing = spec.algorithm in (Algorithm.ED25519, Algorithm.ML_DSA_44)
+        signing = spec.algorithm in ALGORITHMS[KeyClass.SIGNING]
         public = self._vault.provider.use(spec, held.handle).public_bytes() if signing else None
         return NewVersion(number, at, held.custody, held.handle, public)
 
 
 def new_key(
-    request: CreateKey, key_class: KeyClass, algorithm: Algorithm, at: Instant, *, key_id: str | None = None
+    request: CreateKey,
+    key_class: KeyClass,
+    algorithm: Algorithm,
+    at: Instant,
+    *,
+    key_id: str | None = None,
+    bound_use: str = "",
 ) -> Key:
     """A key that is about to be stored, with no version yet."""
     return Key(
@@ -153,4 +184,5 @@ def new_key(
         rotation_days=request.rotation_days,
         next_rotation_at=rules.next_rotation(at, request.rotation_days),
         versions=(),
+        bound_use=bound_use,
     )

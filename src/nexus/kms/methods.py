@@ -20,11 +20,12 @@ MAX_ENTRIES: Final = 4_096
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What a method works on: the service, its database, who calls, and for which operation."""
+    """What a method works on: the service, its database, for which operation, and which caller asks."""
 
     service: KeyService
     db: Database
     operation: Operation
+    caller: str
 
 
 Run = Callable[[Served, Any], Awaitable[Any]]
@@ -88,6 +89,13 @@ METHODS: Final[Mapping[str, Method]] = {
     ),
     "sign": _method(calls.SignCall, _sign, needs_operation=False),
     "public_key": _method(calls.PublicKeyCall, _public_key, needs_operation=False),
+    "bound_key": _method(
+        calls.BoundKeyCall, lambda to, call: to.service.bound_keys.key(to.operation, to.caller, call.use)
+    ),
+    "sign_bound": _method(
+        calls.SignBoundCall,
+        lambda to, call: to.service.bound_keys.sign(to.operation, to.caller, call.use, call.message, call.version),
+    ),
     "create": _method(requests.CreateKey, lambda to, call: to.service.lifecycle.create(to.operation, call)),
     "list_keys": _method(requests.ListKeys, lambda to, call: to.service.lifecycle.list_keys(to.operation, call)),
     "read": _method(requests.KeyRef, lambda to, call: to.service.lifecycle.read(to.operation, call)),

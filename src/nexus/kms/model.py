@@ -43,7 +43,7 @@ class KeyClass(StrEnum):
     PSEUDONYMISATION = "pseudonymisation"
     """HMAC-SHA-256: computes pseudonyms inside the service."""
     SIGNING = "signing"
-    """Ed25519 or ML-DSA-44."""
+    """Ed25519, ML-DSA-44 or ECDSA over P-256."""
 
 
 class Algorithm(StrEnum):
@@ -51,6 +51,8 @@ class Algorithm(StrEnum):
     HMAC_SHA_256 = "hmac-sha-256"
     ED25519 = "ed25519"
     ML_DSA_44 = "ml-dsa-44"
+    ECDSA_P256 = "ecdsa-p256"
+    """With SHA-256 (JOSE's ES256): what X.509 certificates and OpenID Connect clients understand."""
     RSA_3072 = "rsa-3072"
     """Transport of imported keys only; never a key of the inventory."""
 
@@ -59,7 +61,7 @@ ALGORITHMS: Mapping[KeyClass, tuple[Algorithm, ...]] = {
     KeyClass.DATA: (Algorithm.AES_256_GCM,),
     KeyClass.IMPORTED: (Algorithm.AES_256_GCM,),
     KeyClass.PSEUDONYMISATION: (Algorithm.HMAC_SHA_256,),
-    KeyClass.SIGNING: (Algorithm.ED25519, Algorithm.ML_DSA_44),
+    KeyClass.SIGNING: (Algorithm.ED25519, Algorithm.ML_DSA_44, Algorithm.ECDSA_P256),
 }
 """Algorithms of each class; the first is the default."""
 
@@ -109,7 +111,7 @@ class KeyVersion(msgspec.Struct, frozen=True, kw_only=True):
     created_at: Instant
     custody: Custody
     public_key: bytes | None = None
-    """Signing keys: the raw public key (32 bytes Ed25519, 1312 bytes ML-DSA-44)."""
+    """Signing keys: the raw public key (32 bytes Ed25519, 1312 bytes ML-DSA-44, 65 bytes P-256: an uncompressed point)."""
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +130,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     versions: tuple[KeyVersion, ...]
     destroy_at: Instant | None = None
     destroyed_at: Instant | None = None
+    bound_use: str = ""
+    """What alone may be signed with it (a `uses.Use`); empty for keys that are nobody's in particular."""
     certificate: bytes | None = None
     """The signed destruction certificate, once destroyed (docs/formats/key-service.md)."""
 

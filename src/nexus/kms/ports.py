@@ -60,7 +60,7 @@ class ProviderKey:
         raise _other_kind()
 
     def sign(self, message: bytes) -> bytes:
-        """Raw signature: 64 bytes Ed25519, 2420 bytes ML-DSA-44."""
+        """Raw signature: 64 bytes Ed25519, 2420 bytes ML-DSA-44, 64 bytes ECDSA P-256 (r then s, of the SHA-256)."""
         raise _other_kind()
 
     def public_bytes(self) -> bytes:

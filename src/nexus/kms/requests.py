@@ -46,7 +46,7 @@ class CreateKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rotation_days: RotationDays
     key_class: KeyClass = KeyClass.DATA
     algorithm: Algorithm | None = None
-    """Only signing keys leave a choice: `ed25519` (default) or `ml-dsa-44`."""
+    """Only signing keys leave a choice: `ed25519` (default), `ml-dsa-44` or `ecdsa-p256`."""
     exportable: bool = False
     """Whether it may ever leave, wrapped for a recipient and under an approval. Cannot be changed later."""
 

@@ -17,6 +17,7 @@ from nexus.kms.model import (
     KeyState,
 )
 from nexus.kms.requests import CreateKey
+from nexus.kms.uses import BOUND_OWNER, BY_ITSELF
 
 FREE_ATTEMPTS = 3
 """Wrong passphrases that cost no waiting."""
@@ -57,6 +58,12 @@ def require_foreign(key: Key) -> None:
         raise Denied(f"{key.id} belongs to the key service itself", code="kms.system-key")
 
 
+def require_unbound(key: Key) -> None:
+    """Raises Denied on a key that signs for one use only: its own method asks who may."""
+    if key.bound_use:
+        raise Denied(f"{key.id} signs for {key.bound_use} only", code="kms.bound-key")
+
+
 def require_approval(op: Operation) -> str:
     """The approval (four eyes) that the operation was claimed under. Raises Denied without one."""
     if not op.approval:
@@ -70,8 +77,8 @@ def algorithm_of(request: CreateKey) -> Algorithm:
     """The algorithm of a new key. Raises Invalid where class and algorithm do not go together."""
     if request.key_class is KeyClass.IMPORTED:
         raise Invalid("an imported key is imported, not created", code="kms.imported", hint="get import parameters")
-    if request.owner == SYSTEM_OWNER:
-        raise Invalid(f"{SYSTEM_OWNER} owns only what the service makes for itself", code="kms.system-key")
+    if request.owner in (SYSTEM_OWNER, BOUND_OWNER):
+        raise Invalid(f"{request.owner} owns only what the service makes for itself", code="kms.system-key")
     if not request.owner.strip() or not request.purpose.strip():
         raise Invalid("a key needs an owner and a purpose in words", code="kms.owner-and-purpose")
     choices = ALGORITHMS[request.key_class]
@@ -99,7 +106,7 @@ def rotation_due(key: Key, now: int) -> bool:
 
 def rotates_now(key: Key, wraps: int, now: int) -> bool:
     """Whether the timer rotates the key: due by age or worn by use, and of a class that may rotate by itself."""
-    return key.key_class in ROTATES_BY_ITSELF and (
+    return (key.key_class in ROTATES_BY_ITSELF or key.bound_use in BY_ITSELF) and (
         rotation_due(key, now) or (key.state is KeyState.ENABLED and wraps >= MAX_WRAPS_PER_VERSION)
     )
 

@@ -133,7 +133,7 @@ class Server:
             raise
         if method.needs_operation and call.operation is None:
             raise Invalid("this method needs an operation", code="kms.no-operation")
-        return await perform(method, Served(self.service, self.db, operation), call.arguments)
+        return await perform(method, Served(self.service, self.db, operation, connection.name), call.arguments)
 
 
 class Connection(asyncio.Protocol):

@@ -14,6 +14,7 @@ from nexus.kernel.operation import PLATFORM, Operation
 from nexus.kernel.secret import Secret
 from nexus.kms import recorder, rules
 from nexus.kms.anchors import AnchorRegister
+from nexus.kms.binding import BoundKeys
 from nexus.kms.computing import Computing
 from nexus.kms.datakeys import DataKeys
 from nexus.kms.destruction import Destruction
@@ -58,6 +59,7 @@ class KeyService:
         self.data_keys = DataKeys(db, self.vault)
         self.rewrapping = Rewrapping(db, self.vault, self.data_keys, clock)
         self.computing = Computing(db, self.vault)
+        self.bound_keys = BoundKeys(db, self.vault, self.lifecycle, self.computing, clock)
         self.transport = Transport(db, self.vault, self.lifecycle, clock)
         self.destruction = Destruction(
             db,

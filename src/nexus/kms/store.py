@@ -9,7 +9,7 @@ from nexus.kms.model import Algorithm, Custody, Key, KeyClass, KeyState, KeyVers
 
 _SELECT_KEYS: Final = (
     "SELECT id, key_class, algorithm, owner, purpose, state, exportable, created_at, rotation_days, next_rotation_at,"
-    " destroy_at, destroyed_at, certificate FROM kms_key"
+    " destroy_at, destroyed_at, certificate, bound_use FROM kms_key"
 )
 _SELECT_VERSIONS: Final = (
     "SELECT key_id, number, created_at, custody, public_key, handle, wraps, due_told FROM kms_version"
@@ -61,7 +61,7 @@ def insert_key(tx: Transaction, key: Key, first: NewVersion) -> StoredKey:
     """A new key with its first version."""
     tx.execute(
         "INSERT INTO kms_key (id, key_class, algorithm, owner, purpose, state, exportable, created_at, rotation_days,"
-        " next_rotation_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " next_rotation_at, bound_use) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             key.id,
             key.key_class.value,
@@ -73,6 +73,7 @@ def insert_key(tx: Transaction, key: Key, first: NewVersion) -> StoredKey:
             key.created_at,
             key.rotation_days,
             key.next_rotation_at,
+            key.bound_use,
         ),
     )
     return add_version(tx, key.id, first, key.next_rotation_at)
@@ -155,6 +156,7 @@ def _stored(row: Row, versions: list[Row]) -> StoredKey:
         destroy_at=row[10],
         destroyed_at=row[11],
         certificate=row[12],
+        bound_use=row[13],
         versions=tuple(
             KeyVersion(number=v[1], created_at=v[2], custody=Custody(v[3]), public_key=v[4]) for v in versions
         ),

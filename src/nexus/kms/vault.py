@@ -121,6 +121,13 @@ class Vault:
         """By id: oldest first, and keys of one millisecond always in the same order, so that pages leave none out."""
         return sorted(self._open_keys().values(), key=lambda stored: stored.key.id)
 
+    def bound(self, use: str) -> Key | None:
+        """The key that signs for a use, if there is one that was not destroyed."""
+        for stored in self._open_keys().values():
+            if stored.key.bound_use == use and stored.key.state is not KeyState.DESTROYED:
+                return stored.key
+        return None
+
     def put(self, stored: StoredKey) -> Key:
         """Take over what has been committed; if the vault was closed meanwhile, the next opening reads it."""
         self._epoch += 1

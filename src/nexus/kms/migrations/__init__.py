@@ -26,4 +26,12 @@ MIGRATIONS: tuple[Migration, ...] = (
             " last_at INTEGER NOT NULL) STRICT",
         ),
     ),
+    Migration(
+        "kms",
+        2,
+        (
+            "ALTER TABLE kms_key ADD COLUMN bound_use TEXT NOT NULL DEFAULT ''",
+            "CREATE UNIQUE INDEX kms_key_bound ON kms_key (bound_use) WHERE bound_use <> '' AND state <> 'destroyed'",
+        ),
+    ),
 )

@@ -4,10 +4,12 @@ import hmac
 import os
 from collections.abc import Callable, Mapping
 
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from nexus.crypto import wrapping
@@ -16,6 +18,8 @@ from nexus.kms.model import Algorithm
 from nexus.kms.ports import ProviderKey
 
 SEED_BYTES = 32
+COORDINATE_BYTES = 32
+"""Of a point, a scalar, or a half of a signature on P-256."""
 RSA_BITS = 3_072
 RSA_EXPONENT = 65_537
 
@@ -26,6 +30,9 @@ def generate(algorithm: Algorithm) -> bytes:
         return generate_private_key(RSA_EXPONENT, RSA_BITS).private_bytes(
             serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
+    if algorithm is Algorithm.ECDSA_P256:
+        scalar = ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value
+        return scalar.to_bytes(COORDINATE_BYTES, "big")
     return os.urandom(SEED_BYTES)
 
 
@@ -94,6 +101,22 @@ class MlDsaKey(ProviderKey):
         return self._key.public_key().public_bytes_raw()
 
 
+class EcdsaKey(ProviderKey):
+    """ECDSA over P-256 with SHA-256, from its private scalar (32 bytes, big endian)."""
+
+    def __init__(self, material: bytes) -> None:
+        self._key = ec.derive_private_key(int.from_bytes(material, "big"), ec.SECP256R1())
+
+    def sign(self, message: bytes) -> bytes:
+        halves = decode_dss_signature(self._key.sign(message, ec.ECDSA(hashes.SHA256())))
+        return b"".join(half.to_bytes(COORDINATE_BYTES, "big") for half in halves)
+
+    def public_bytes(self) -> bytes:
+        return self._key.public_key().public_bytes(
+            serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
+        )
+
+
 class TransportKey(ProviderKey):
     """The RSA key pair of an import; only its provider takes it apart."""
 
@@ -113,5 +136,6 @@ _KINDS: Mapping[Algorithm, Callable[[bytes], ProviderKey]] = {
     Algorithm.HMAC_SHA_256: MacKey,
     Algorithm.ED25519: Ed25519Key,
     Algorithm.ML_DSA_44: MlDsaKey,
+    Algorithm.ECDSA_P256: EcdsaKey,
     Algorithm.RSA_3072: TransportKey,
 }

@@ -1,5 +1,6 @@
 """Keys on a PKCS#11 token: how they are made, used, brought in and let out. One session, one thread."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from os import urandom
@@ -14,7 +15,7 @@ from nexus.crypto.wrapping import KEY_BYTES, NONCE_BYTES, OVERHEAD_BYTES, TAG_BY
 from nexus.kernel.errors import Damaged, Unavailable
 from nexus.kms.model import Algorithm
 from nexus.kms.ports import TOKEN_LOST, KeySpec, ProviderKey
-from nexus.kms.providers.software import RSA_BITS
+from nexus.kms.providers.software import COORDINATE_BYTES, RSA_BITS
 
 KEY_BITS: Final = 8 * KEY_BYTES
 KWP_BYTES: Final = KEY_BYTES + 8
@@ -22,6 +23,10 @@ KWP_BYTES: Final = KEY_BYTES + 8
 _ED25519_PARAMETERS: Final = bytes.fromhex("130c656477617264733235353139")
 """CKA_EC_PARAMS of the curve, as PKCS#11 3.0 names it: PrintableString "edwards25519"."""
 _ED25519_BYTES: Final = 32
+_P256_PARAMETERS: Final = bytes.fromhex("06082a8648ce3d030107")
+"""CKA_EC_PARAMS of P-256: its object identifier, 1.2.840.10045.3.1.7."""
+_POINT_BYTES: Final = 1 + 2 * COORDINATE_BYTES
+"""An uncompressed point: 04, x, y."""
 _OAEP_PARAMETERS: Final = (Mechanism.SHA_1, MGF.SHA1, None)
 _NEVER_READABLE: Final = {Attribute.SENSITIVE: True, Attribute.PRIVATE: True}
 _PROBE: Final = b"probe"
@@ -30,6 +35,7 @@ NEEDED: Final[Mapping[Algorithm, frozenset[Mechanism]]] = {
     Algorithm.AES_256_GCM: frozenset({Mechanism.AES_KEY_GEN, Mechanism.AES_GCM}),
     Algorithm.HMAC_SHA_256: frozenset({Mechanism.GENERIC_SECRET_KEY_GEN, Mechanism.SHA256_HMAC}),
     Algorithm.ED25519: frozenset({Mechanism.EC_EDWARDS_KEY_PAIR_GEN, Mechanism.EDDSA}),
+    Algorithm.ECDSA_P256: frozenset({Mechanism.EC_KEY_PAIR_GEN, Mechanism.ECDSA}),
     Algorithm.RSA_3072: frozenset({Mechanism.RSA_PKCS_KEY_PAIR_GEN, Mechanism.RSA_PKCS_OAEP}),
 }
 """Mechanisms without which a token cannot hold a key of that kind."""
@@ -125,6 +131,21 @@ class Ed25519Key(ProviderKey):
         return self._point
 
 
+class EcdsaKey(ProviderKey):
+    """A key pair of the token. The hash is ours: CKM_ECDSA takes a digest, and every token has that mechanism."""
+
+    def __init__(self, session: Any, public: Any, private: Any) -> None:
+        self._private = private
+        self._point = bytes(public[Attribute.EC_POINT])[-_POINT_BYTES:]  # a DER OCTET STRING, or raw: both end so
+
+    def sign(self, message: bytes) -> bytes:
+        with translated("the token did not sign"):
+            return bytes(self._private.sign(hashlib.sha256(message).digest(), mechanism=Mechanism.ECDSA))
+
+    def public_bytes(self) -> bytes:
+        return self._point
+
+
 class TransportKey(ProviderKey):
     """The RSA key pair of an import."""
 
@@ -148,6 +169,8 @@ def load(session: Any, spec: KeySpec, objects: list[Any]) -> ProviderKey:
             return MacKey(session, objects[0])
         case Algorithm.ED25519:
             return Ed25519Key(session, *_pair(objects))
+        case Algorithm.ECDSA_P256:
+            return EcdsaKey(session, *_pair(objects))
         case _:
             return TransportKey(session, *_pair(objects))
 
@@ -166,7 +189,7 @@ _PAIRS: Final = (ObjectClass.PUBLIC_KEY, ObjectClass.PRIVATE_KEY)
 _KINDS: Final = (
     (ObjectClass.SECRET_KEY, KeyType.AES),
     (ObjectClass.SECRET_KEY, KeyType.GENERIC_SECRET),
-    *((half, kind) for kind in (KeyType.EC_EDWARDS, KeyType.RSA) for half in _PAIRS),
+    *((half, kind) for kind in (KeyType.EC_EDWARDS, KeyType.EC, KeyType.RSA) for half in _PAIRS),
 )
 
 
@@ -203,14 +226,10 @@ def generate(session: Any, spec: KeySpec, slot: bytes) -> list[Any]:
             curve = session.create_domain_parameters(
                 KeyType.EC_EDWARDS, {Attribute.EC_PARAMS: _ED25519_PARAMETERS}, local=True
             )
-            return list(
-                curve.generate_keypair(
-                    mechanism=Mechanism.EC_EDWARDS_KEY_PAIR_GEN,
-                    capabilities=MechanismFlag.SIGN | MechanismFlag.VERIFY,
-                    private_template=template,
-                    **named,
-                )
-            )
+            return _pair_on(curve, Mechanism.EC_EDWARDS_KEY_PAIR_GEN, template, named)
+        case Algorithm.ECDSA_P256:
+            curve = session.create_domain_parameters(KeyType.EC, {Attribute.EC_PARAMS: _P256_PARAMETERS}, local=True)
+            return _pair_on(curve, Mechanism.EC_KEY_PAIR_GEN, template, named)
         case _:
             return list(
                 session.generate_keypair(
@@ -221,6 +240,11 @@ def generate(session: Any, spec: KeySpec, slot: bytes) -> list[Any]:
                     **named,
                 )
             )
+
+
+def _pair_on(curve: Any, mechanism: Mechanism, template: dict[Attribute, bool], named: dict[str, Any]) -> list[Any]:
+    use = MechanismFlag.SIGN | MechanismFlag.VERIFY
+    return list(curve.generate_keypair(mechanism=mechanism, capabilities=use, private_template=template, **named))
 
 
 def _template(spec: KeySpec) -> dict[Attribute, bool]:

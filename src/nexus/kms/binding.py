@@ -1,0 +1,65 @@
+"""Bound keys at work: made at the first request, signed with by the callers that the use names, each time recorded."""
+
+import hashlib
+
+from nexus.kernel.clock import Clock
+from nexus.kernel.database import Database
+from nexus.kernel.errors import Denied
+from nexus.kernel.operation import Operation
+from nexus.kms import rules, uses
+from nexus.kms.computing import Computing
+from nexus.kms.lifecycle import LifeCycle
+from nexus.kms.model import Key, key_resource
+from nexus.kms.uses import USES, BoundKey, BoundSignature, Use
+from nexus.kms.vault import Vault
+
+SIGN = "kms.bound-key.sign"
+READ = "kms.bound-key.read"
+
+
+class BoundKeys:
+    """One key for each use; a destroyed one is followed by a new one at the next request."""
+
+    def __init__(self, db: Database, vault: Vault, lifecycle: LifeCycle, computing: Computing, clock: Clock) -> None:
+        self._db = db
+        self._vault = vault
+        self._lifecycle = lifecycle
+        self._computing = computing
+        self._clock = clock
+
+    async def key(self, op: Operation, caller: str, use: Use) -> BoundKey:
+        """The key of a use and its versions; made now if there is none. Raises Denied to callers it does not name."""
+        rule = USES[use]
+        await self._require(op, READ, use, caller, rule.signers | rule.readers)
+        key = await self._key(op, use)
+        return BoundKey(
+            key_id=key.id,
+            use=use,
+            algorithm=key.algorithm,
+            versions=uses.listed(rule, key.versions, self._clock.now()),
+        )
+
+    async def sign(
+        self, op: Operation, caller: str, use: Use, message: bytes, version: int | None = None
+    ) -> BoundSignature:
+        """Sign for a use; recorded, with the hash of what was signed, before the signature leaves."""
+        rule = USES[use]
+        await self._require(op, SIGN, use, caller, rule.signers)
+        key = await self._key(op, use)
+        number = version or uses.whose_turn(rule, key.versions, self._clock.now())
+        epoch = self._vault.epoch
+        signature = self._computing.sign_own(key, message, number)
+        digest = hashlib.sha256(message).hexdigest()
+        await self._db.record(op.allowed(SIGN, key_resource(key.id), use=use.value, version=number, sha256=digest))
+        if self._vault.epoch != epoch:  # sealed or disabled while the entry was written: the signature must not get out
+            rules.require_enabled(self._vault.key(key.id))
+        return BoundSignature(key_id=key.id, version=number, signature=signature)
+
+    async def _require(self, op: Operation, action: str, use: Use, caller: str, named: frozenset[str]) -> None:
+        if caller in named:
+            return
+        await self._db.record(op.denied(action, key_resource(use.value), caller=caller))
+        raise Denied(f"the caller {caller} may not use the key of {use.value}", code="kms.bound-caller")
+
+    async def _key(self, op: Operation, use: Use) -> Key:
+        return self._vault.bound(use.value) or await self._lifecycle.create_bound(op, use)
