@@ -12,11 +12,10 @@ from uuid import uuid4
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from nexus.crypto.wrapping import kwp_unwrap, kwp_wrap
@@ -26,6 +25,7 @@ from nexus.kms.anchors import AnchorRegister
 from nexus.kms.model import Algorithm, Custody
 from nexus.kms.ports import KeySpec
 from nexus.kms.providers.keystore import Keystore
+from simulators.p256 import P256PublicKey
 from simulators.tokens import LABEL, MODULE, needs_softhsm, softhsm_token, token_directory
 
 AES = KeySpec("key_a/1", Algorithm.AES_256_GCM)
@@ -130,19 +130,6 @@ def test_macs_are_hmac_sha_256_and_stable(bench):
     again = bench.provider.use(mac, held.handle)
     assert again.mac(b"a person") == first and len(first) == 32
     assert again.mac(b"another") != first
-
-
-class P256PublicKey:
-    """The raw forms of P-256 (an uncompressed point; r, then s) over the library's own."""
-
-    def __init__(self, point):
-        self._key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
-
-    from_public_bytes = classmethod(lambda cls, point: cls(point))
-
-    def verify(self, signature, message):
-        halves = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
-        self._key.verify(encode_dss_signature(*halves), message, ec.ECDSA(hashes.SHA256()))
 
 
 @pytest.mark.parametrize(

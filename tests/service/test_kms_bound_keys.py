@@ -9,9 +9,6 @@ from dataclasses import replace
 
 import pytest
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from nexus.kernel.clock import DAY, HOUR
 from nexus.kernel.errors import Conflict, Denied, Invalid, Sealed
@@ -20,6 +17,7 @@ from nexus.kms.requests import KeyRef, Nothing, ScheduleDestruction
 from nexus.kms.uses import USES, Use
 from simulators.keyservice import running
 from simulators.operations import operation
+from simulators.p256 import P256PublicKey
 from simulators.tokens import needs_softhsm
 
 
@@ -36,10 +34,8 @@ async def soft():
 
 
 def verifies(public, signature, message):
-    halves = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
-    point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public)
     try:
-        point.verify(encode_dss_signature(*halves), message, ec.ECDSA(hashes.SHA256()))
+        P256PublicKey(public).verify(signature, message)
     except InvalidSignature:
         return False
     return True

@@ -187,7 +187,7 @@ async def test_rotation_under_load_fails_no_opening():
             await api.rotate(operation(), KeyRef(key_id=key.id))
         stop.set()
         await asyncio.gather(*opening)
-        assert len(opened) > 50 and {wrapping.parse(each.wrapped).version for each in made} > {1, 2}
+        assert len(opened) > 50 and len({wrapping.parse(each.wrapped).version for each in made}) > 2
 
 
 # Rewrapping
