@@ -111,6 +111,8 @@ def test_nobody_may_anything_without_a_role_but_with_what_is_his_own(policy):
     }
     assert allowed == {
         "iam.me.read",
+        "iam.notice.list",
+        "iam.notice.acknowledge",
         "iam.person.read",
         "iam.password.change",
         "iam.machine.read",

@@ -9,7 +9,8 @@ import hmac
 from dataclasses import replace
 
 from nexus.iam import throttle, tokens, totp
-from nexus.iam.model import IdentityState
+from nexus.iam.model import IdentityState, NoticeKind
+from nexus.iam.notices import tell
 from nexus.iam.passwords import Passwords, check_password
 from nexus.iam.requests.sessions import ChangePassword, ConfirmEnrolment, Enrolled, Enrolling, StartEnrolment
 from nexus.iam.sealing import Sealing
@@ -75,6 +76,7 @@ class EnrolmentStories:
                 raise _refused()
             identities.set_factors(tx, row.person, password_hash, sealed, step)
             identities.set_state(tx, row.person, IdentityState.ACTIVE)
+            tell(tx, row.person, NoticeKind.NEW_FACTORS, op.at, op.origin)
             credentials.forgive(tx, [_bucket(op, login).key])
             return Recorded(None, entry)
 
@@ -107,6 +109,7 @@ class EnrolmentStories:
             identities.set_password(tx, person.id, password_hash)
             credentials.end_sessions_of(tx, person.id, but=op.actor.session)
             credentials.forget_devices_of(tx, person.id)
+            tell(tx, person.id, NoticeKind.PASSWORD_CHANGED, op.at, op.origin)
             credentials.forgive(tx, [bucket.key])
             return Recorded(None, op.allowed("iam.password.change", Resource("Identity", person.id)))
 

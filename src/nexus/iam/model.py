@@ -186,6 +186,34 @@ class Session:
     """When the last factor was proved in it."""
 
 
+class NoticeKind(StrEnum):
+    """What a person is told of her own account."""
+
+    NEW_DEVICE = "new_device"
+    """Somebody signed in from a client that was not known."""
+    REFUSED_CODE = "refused_code"
+    """Somebody gave the right password and a wrong code."""
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a name, no password
+    NEW_FACTORS = "new_factors"
+    """A password and a second factor were chosen with an enrolment code."""
+    RE_ENROLMENT = "re_enrolment"
+    """Two others gave out a new enrolment code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that happened to an account, `times` times from the same `origin` before the person saw it."""
+
+    id: str
+    person: str
+    kind: NoticeKind
+    origin: str
+    first_at: Instant
+    last_at: Instant
+    times: int
+    seen_at: Instant | None
+
+
 @dataclass(frozen=True, slots=True)
 class Founder:
     """One of the first persons, with the roles that the founding ceremony gives."""

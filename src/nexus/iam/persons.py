@@ -2,11 +2,20 @@
 
 from nexus.iam import tokens
 from nexus.iam.approvals import Approvals
-from nexus.iam.model import ENROLMENT_VALID, IDENTITY_TRANSITIONS, Identity, IdentityKind, IdentityState, Person
+from nexus.iam.model import (
+    ENROLMENT_VALID,
+    IDENTITY_TRANSITIONS,
+    Identity,
+    IdentityKind,
+    IdentityState,
+    NoticeKind,
+    Person,
+)
+from nexus.iam.notices import tell
 from nexus.iam.requests.forms import ById, Page
 from nexus.iam.requests.persons import CreatePerson, Invitation, Persons, PersonView
 from nexus.iam.rules import check_email, check_login, check_name, page_size
-from nexus.iam.store import credentials, identities
+from nexus.iam.store import credentials, identities, notices
 from nexus.iam.store.identities import Factors
 from nexus.kernel.clock import Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
@@ -93,6 +102,7 @@ class PersonStories:
             credentials.end_sessions_of(tx, person.person)
             credentials.forget_devices_of(tx, person.person)
             credentials.end_enrolment(tx, person.person)
+            notices.forget(tx, person.person)
             identities.forget_person(tx, person.person)
             return Recorded(None, op.allowed("iam.person.delete", Resource("Identity", person.person)))
 
@@ -115,6 +125,7 @@ class PersonStories:
             credentials.end_sessions_of(tx, person.person)
             credentials.forget_devices_of(tx, person.person)
             credentials.invite(tx, person.person, tokens.code_fingerprint(code), ends)
+            tell(tx, person.person, NoticeKind.RE_ENROLMENT, op.at, op.origin)
             entry = op.allowed("iam.person.re-enrol", Resource("Identity", person.person))
             return Recorded(Invitation(person=person.person, code=code, expires_at=ends), entry)
 

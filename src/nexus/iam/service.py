@@ -8,6 +8,7 @@ from nexus.iam.founding import Founding
 from nexus.iam.grants import GrantStories
 from nexus.iam.machines import MachineStories
 from nexus.iam.model import SESSION_IDLE, Role
+from nexus.iam.notices import NoticeStories
 from nexus.iam.passwords import Passwords
 from nexus.iam.persons import PersonStories
 from nexus.iam.resources import Resources
@@ -45,6 +46,7 @@ class IdentityService:
         self.founding = Founding(db, clock)
         self.enrolments = EnrolmentStories(db, clock, passwords=self._passwords, throttle=throttle, sealing=sealing)
         self.sessions = SessionStories(db, clock, passwords=self._passwords, throttle=throttle, sealing=sealing)
+        self.notices = NoticeStories(db, clock)
         self.persons = PersonStories(db, clock, approvals)
         self.machines = MachineStories(db, clock)
         self.credentials = CredentialStories(db, clock, sealing)

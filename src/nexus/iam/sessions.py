@@ -1,14 +1,16 @@
 """Signing in with two factors, listing sessions, signing out."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from nexus.iam import throttle, tokens, totp
-from nexus.iam.model import PASSWORD_AND_CODE, SESSION_ABSOLUTE, IdentityState, Session
+from nexus.iam.model import PASSWORD_AND_CODE, SESSION_ABSOLUTE, IdentityState, NoticeKind, Session
+from nexus.iam.notices import tell
 from nexus.iam.passwords import Passwords
 from nexus.iam.requests.forms import ById, OfIdentity
 from nexus.iam.requests.sessions import Sessions, SessionView, SignedIn, SignIn
 from nexus.iam.sealing import Sealing
-from nexus.iam.store import credentials, identities
+from nexus.iam.store import credentials, identities, notices
 from nexus.iam.store.identities import Factors
 from nexus.iam.throttle import Throttle
 from nexus.kernel.clock import DAY, Clock, Instant
@@ -51,7 +53,8 @@ class SessionStories:
         right_password = await self._passwords.verify(person.password_hash if person else None, request.password)
         step = self._matching_step(person, request.totp)
         if person is None or person.state is not IdentityState.ACTIVE or not right_password or step is None:
-            await self._throttle.charge(factor, times=int(right_password and not known))
+            suspicious = right_password and not known
+            await self._throttle.charge(factor, int(suspicious), self._warning(op, person, suspicious=suspicious))
             raise _refused()
         return await self._open(op, person, step, device if known else None, [bucket.key, factor.key])
 
@@ -100,6 +103,16 @@ class SessionStories:
         step = totp.matching_step(self._sealing.open(sealed, "totp", whose), code, self._clock.now(), last)
         return None if whose == _NOBODY else step
 
+    def _warning(self, op: Operation, person: Factors | None, *, suspicious: bool) -> Callable[[Transaction], None]:
+        """Tell the person that somebody knows her password. Written where each failure is counted: no answer is slower."""
+        now = self._clock.now()
+
+        def warn(tx: Transaction) -> None:
+            if suspicious and person is not None and person.state is IdentityState.ACTIVE:
+                tell(tx, person.person, NoticeKind.REFUSED_CODE, now, op.origin)
+
+        return warn
+
     async def _open(
         self, op: Operation, person: Factors, step: int, device: bytes | None, buckets: list[bytes]
     ) -> SignedIn:
@@ -125,7 +138,7 @@ class SessionStories:
             device="known" if device else "new",
         )
 
-        def work(tx: Transaction) -> Recorded[None]:
+        def work(tx: Transaction) -> Recorded[int]:
             still = identities.factors_of(tx, person.person)
             burnt = identities.use_totp_step(tx, person.person, step)
             if still is None or still.state is not IdentityState.ACTIVE or not burnt:
@@ -141,11 +154,18 @@ class SessionStories:
                 keep=MAX_DEVICES,
             )
             credentials.forgive(tx, buckets)
-            return Recorded(None, entry)
+            if device is None:
+                tell(tx, person.person, NoticeKind.NEW_DEVICE, now, op.origin)
+            return Recorded(notices.unseen(tx, person.person), entry)
 
-        await self._db.write(work)
+        unseen = await self._db.write(work)
         return SignedIn(
-            token=token, device=new_device, session=session.id, person=person.person, expires_at=session.expires_at
+            token=token,
+            device=new_device,
+            session=session.id,
+            person=person.person,
+            expires_at=session.expires_at,
+            notices=unseen,
         )
 
 

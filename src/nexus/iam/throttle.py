@@ -10,12 +10,13 @@ Unknown logins are counted like known ones: the answers tell nothing.
 """
 
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
 from nexus.iam.store import credentials
 from nexus.kernel.clock import HOUR, MINUTE, SECOND, Clock, Instant
-from nexus.kernel.database import Bookkeeping, Database
+from nexus.kernel.database import Bookkeeping, Database, Transaction
 from nexus.kernel.errors import Throttled
 
 MAX_FAILURES = 5
@@ -78,13 +79,21 @@ class Throttle:
                 if standing >= bucket.limit:
                     raise _throttled(ends_at, now)
 
-    async def charge(self, bucket: Bucket, times: int = 1) -> None:
-        """Count an attempt as failed until `forgive` says otherwise. Raises Throttled beyond the limit."""
+    async def charge(
+        self, bucket: Bucket, times: int = 1, also: Callable[[Transaction], None] = lambda tx: None
+    ) -> None:
+        """Count an attempt as failed until `forgive` says otherwise; `also` is written in the same commit.
+
+        Raises Throttled beyond the limit.
+        """
         now = self._clock.now()
         ends_at = Instant(now + bucket.window)
-        standing = await self._db.bookkeep(
-            Bookkeeping.THROTTLE, lambda tx: credentials.count_failure(tx, bucket.key, now, ends_at, times)
-        )
+
+        def work(tx: Transaction) -> int:
+            also(tx)
+            return credentials.count_failure(tx, bucket.key, now, ends_at, times)
+
+        standing = await self._db.bookkeep(Bookkeeping.THROTTLE, work)
         if times and standing > bucket.limit:
             raise _throttled(ends_at, now)
 

@@ -108,6 +108,8 @@ def _login(login: str | None, password_file: str | None, totp: str | None, **com
     else:
         until = rendered(str, opened["expires_at"])
         screen.good(f"{screen.say('login.done')} {name}", aside=f"{screen.say('login.until')} {until}")
+        if opened["notices"]:
+            screen.note(f"{screen.say('login.notices')} nexus iam notice list {opened['person']}")
 
 
 login = click.Command(

@@ -29,6 +29,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "held.title": ("Held for a second person", "En attente d'une seconde personne"),
     "held.what": ("what", "quoi"),
     "login.done": ("Signed in as", "Connecté en tant que"),
+    "login.notices": ("something happened to your account:", "votre compte a fait l'objet d'événements :"),
     "login.until": ("until", "jusqu'au"),
     "logout.done": ("Signed out", "Déconnecté"),
     "logout.none": ("You were not signed in.", "Vous n'étiez pas connecté."),

@@ -77,7 +77,15 @@ _SESSION_FACTORS = (
 )
 """Every session before this was opened with password and code, when it was created."""
 
+_NOTICES = (
+    "CREATE TABLE iam_notice (id TEXT PRIMARY KEY, person TEXT NOT NULL REFERENCES iam_identity (id), kind TEXT NOT NULL,"
+    " origin TEXT NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, times INTEGER NOT NULL,"
+    " seen_at INTEGER) STRICT",
+    "CREATE INDEX iam_notice_person ON iam_notice (person)",
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration("iam", 1, (*_IDENTITIES, *_CREDENTIALS, *_FOUR_EYES, *_VERSION)),
     Migration("iam", 2, _SESSION_FACTORS),
+    Migration("iam", 3, _NOTICES),
 )

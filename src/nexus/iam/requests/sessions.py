@@ -51,6 +51,8 @@ class SignedIn(Result, frozen=True, kw_only=True):
     session: str
     person: str
     expires_at: Instant
+    notices: int = 0
+    """How many notices of her account the person has not seen (`iam.notice.list`)."""
 
 
 class SessionView(Result, frozen=True, kw_only=True):

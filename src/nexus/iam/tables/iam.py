@@ -18,6 +18,13 @@ ACTIONS: tuple[Action, ...] = (
         Role.SECURITY_OFFICER,
     ),
     Action("iam.me.read", "see who one is and what one may", "voir qui l'on est et ses droits", (PLATFORM,)),
+    Action("iam.notice.list", "see what happened to one's account", "voir ce qui est arrivé à son compte", (IDENTITY,)),
+    Action(
+        "iam.notice.acknowledge",
+        "say that one has seen it",
+        "indiquer que l'on en a pris connaissance",
+        (IDENTITY,),
+    ),
     Action("iam.password.change", "change one's password", "changer son mot de passe", (IDENTITY,)),
     Action("iam.machine.create", "create a machine", "créer une machine", (PLATFORM,)),
     Action("iam.machine.list", "list machines", "lister les machines", (PLATFORM,)),
