@@ -1,7 +1,7 @@
 # The commands of this project. `make demo` and `make test` do all their set-up by themselves.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test check format bench bench-page reference lock clean
+.PHONY: help setup demo down test check format bench bench-page reference pictures lock clean
 
 BIN := .venv/bin
 WORKERS ?= 2
@@ -39,6 +39,9 @@ bench-page: setup ## measure again, and write docs/explanation/performance.md
 
 reference: setup ## write the generated pages of docs/reference again
 	@$(BIN)/python docs/reference/generate.py
+
+pictures: setup ## take the pictures of the console for the documentation again
+	@$(BIN)/pytest -v tests/browser --pictures
 
 lock: setup ## resolve the dependencies again and write requirements/*.lock
 	@requirements/compile

@@ -16,7 +16,7 @@ import pytest
 from simulators.installation import Installation, until
 from simulators.writers import KeyMaker, Ledger, S3Writer, digest
 
-PROCESSES = ("kms", "worker", "api", "s3", "supervisor")
+PROCESSES = ("kms", "worker", "api", "console", "s3", "supervisor")
 MORE_KILLS = int(os.environ.get("NEXUS_TEST_KILLS", "0"))
 SEED = int(os.environ.get("NEXUS_TEST_SEED", str(random.randrange(1 << 32))))
 WRITERS = 3

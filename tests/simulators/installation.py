@@ -18,8 +18,8 @@ import botocore.config
 import psutil
 
 from nexus.app.cli.connection import Place
+from nexus.app.demo.people import TOTP_STEP_S, four_eyes, in_days
 from nexus.app.demo.people import Person as RealPerson
-from nexus.app.demo.people import four_eyes, in_days
 
 PASSPHRASE = "a passphrase that only tests know"
 PASSWORD = "correct horse battery 7"
@@ -46,6 +46,19 @@ class Person(RealPerson):
     def __init__(self, login: str, installation: "Installation") -> None:
         super().__init__(login, lambda: installation.place, PASSWORD)
         self.kept: list[str] = []
+        self.step = 0
+
+    def sign_in(self) -> "Person":
+        super().sign_in()
+        self.step = _step()
+        return self
+
+    def fresh_code(self) -> str:
+        """A code of the authenticator that was not used yet; it waits for one where the last sign-in was just now."""
+        self.step = max(_step(), self.step + 1)
+        while self.step > _step() + 1:  # the platform accepts the step after this one, for clocks that are ahead
+            time.sleep(0.2)
+        return str(self.authenticator.at(self.step * TOTP_STEP_S))
 
     @property
     def secrets(self) -> list[str]:
@@ -68,6 +81,10 @@ class Person(RealPerson):
         return other
 
 
+def _step() -> int:
+    return int(time.time()) // TOTP_STEP_S
+
+
 class Installation:
     """A data directory and the commands on it."""
 
@@ -75,7 +92,7 @@ class Installation:
         self.root = root
         self.data = root / "data"
         self.passphrase = root / "passphrase"
-        self.settings = {"s3_port": 0, "api_port": 0, **QUICK, **settings}
+        self.settings = {"s3_port": 0, "api_port": 0, "console_port": 0, **QUICK, **settings}
         self.persons: dict[str, Person] = {}
         self.shares: list[str] = []
         self.codes: dict[str, str] = {}

@@ -42,6 +42,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = ()
     s3_port: Annotated[Port, _doc("TCP port of the S3 door; 0 takes a free one at each start.")] = 9000
     api_port: Annotated[Port, _doc("TCP port of the REST door; 0 takes a free one at each start.")] = 9443
+    console_port: Annotated[Port, _doc("TCP port of the console; 0 takes a free one at each start.")] = 8443
+    console_url: Annotated[
+        str,
+        _doc(
+            "Address that browsers reach the console at, without a path. Empty: `https://localhost:<console_port>`.",
+            pattern="^(https://[a-z0-9.-]+(:[0-9]{1,5})?)?$",
+        ),
+    ] = ""
     s3_processes: Annotated[
         int,
         _doc("Processes that serve the S3 door. One for each core that may be spent on it.", "processes", ge=1, le=64),
@@ -120,6 +128,11 @@ def shared_data_path(environment: Mapping[str, str] | None = None) -> Path | Non
     env = os.environ if environment is None else environment
     named = env.get("NEXUS_SHARED_DATA")
     return Path(named) if named else None
+
+
+def console_url(chosen: Settings, port: int) -> str:
+    """Where browsers reach the console that listens on `port`: the issuer's name, and the origin that passkeys know."""
+    return chosen.console_url or f"https://localhost:{port}"
 
 
 class ClientSettings(Struct, frozen=True, kw_only=True):

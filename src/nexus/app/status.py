@@ -33,6 +33,8 @@ class PlatformStatus(Struct, frozen=True, kw_only=True):
     """Address of the S3 door."""
     api: str
     """Address of the REST door."""
+    console: str
+    """Address of the console, for browsers."""
     certificate_authority: str
     """File with the certificate that clients trust."""
     processes: tuple[PlaceStatus, ...]

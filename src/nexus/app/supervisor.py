@@ -4,7 +4,7 @@
 2. Listen on the control socket.
 3. Start the key service, and wait until it is unsealed.
 4. Bring the database's schema forward.
-5. Start worker, REST door and S3 door, each with a fresh certificate and its own token for the key service.
+5. Start worker, REST door, console and S3 door, each with a fresh certificate and its own token for the key service.
 6. Keep them until told to stop; then doors first, the key service last.
 """
 
@@ -27,7 +27,7 @@ from nexus.app.datadir import DataDirectory
 from nexus.app.handoff import Handoff
 from nexus.app.keeping import Place
 from nexus.app.pki import Authority
-from nexus.app.settings import Settings
+from nexus.app.settings import Settings, console_url
 from nexus.app.status import Phase, PlatformStatus
 from nexus.kernel.clock import Clock, SystemClock
 from nexus.kernel.errors import Conflict, Damaged, Invalid, NexusError
@@ -88,7 +88,7 @@ class Supervisor:
         with ExitStack() as held:
             lock = held.enter_context(datadir.locked(self.directory))
             self.directory.endpoints.unlink(missing_ok=True)  # of a platform that was killed
-            for door, port in ((parts.S3, self._settings.s3_port), (parts.API, self._settings.api_port)):
+            for door, port in self._doors().items():
                 reserved = held.enter_context(serving.reserve_port(self._settings.host, port))
                 self._ports[door] = reserved.getsockname()[1]
             async with ControlServer(self.directory.control_socket, self._answer):
@@ -121,7 +121,7 @@ class Supervisor:
         await schema.bring_forward(self._kms, self.directory, self._clock)
         # The worker first and alone: it refuses a log that was rolled back, and then nobody may be served.
         await self._open_places([parts.WORKER], lock)
-        await self._open_places([parts.API, *[parts.S3] * self._settings.s3_processes], lock)
+        await self._open_places([parts.API, parts.CONSOLE, *[parts.S3] * self._settings.s3_processes], lock)
         self._publish_endpoints()
         self._enter(Phase.RUNNING)
 
@@ -217,8 +217,17 @@ class Supervisor:
                     _log.error("no new certificate for %s: %s", place.name, error.message)
 
     def _publish_endpoints(self) -> None:
-        status = {"s3": self._address(parts.S3), "api": self._address(parts.API)}
+        status = {
+            "s3": self._address(parts.S3),
+            "api": self._address(parts.API),
+            "console": console_url(self._settings, self._ports[parts.CONSOLE]),
+        }
         datadir.write_durably(self.directory.endpoints, msgspec.json.encode(status))
+
+    def _doors(self) -> dict[str, int]:
+        """Door -> the port that it is to have; 0 is any free one."""
+        settings = self._settings
+        return {parts.S3: settings.s3_port, parts.API: settings.api_port, parts.CONSOLE: settings.console_port}
 
     def _address(self, door: str) -> str:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._settings.host, self._settings.host)  # noqa: S104
@@ -262,6 +271,7 @@ class Supervisor:
             demonstration=self.directory.is_demonstration,
             s3=self._address(parts.S3),
             api=self._address(parts.API),
+            console=console_url(self._settings, self._ports.get(parts.CONSOLE, 0)),
             certificate_authority=str(self.directory.certificate_authority),
             processes=tuple(place.status() for place in self._places),
             key_service=key_service,

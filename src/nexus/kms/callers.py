@@ -44,7 +44,7 @@ CALLERS: Final[Mapping[str, frozenset[str]]] = {
     "supervisor": _ALWAYS | _FOUNDING | _BOUND,
     "s3": _ALWAYS | _DATA_KEYS | {"list_keys"},  # to find the key of a site when a bucket is created
     "api": _ALWAYS | _DATA_KEYS | _OPERATIONS | {"wrap", "prf", "public_key", "bound_key"},
-    "console": _ALWAYS | _BOUND,
+    "console": _ALWAYS | _DATA_KEYS | _OPERATIONS | _BOUND,
     "worker": _ALWAYS | _DATA_KEYS | _JOBS | _LOG,
 }
 

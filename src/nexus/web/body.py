@@ -1,4 +1,4 @@
-"""Reading a request's body without trusting its sender: bounded in size and in time, JSON and nothing else."""
+"""Reading a request's body without trusting its sender: bounded in size and in time, of the declared kind and nothing else."""
 
 import asyncio
 from typing import Final
@@ -15,6 +15,11 @@ BODY_TIMEOUT_S: Final = 15
 
 async def read_json_body(request: Request, *, timeout_s: float = BODY_TIMEOUT_S) -> bytes:
     """The body's bytes, or empty. Raises Invalid if it is too large, too slow, cut short or not declared as JSON."""
+    return await read_body(request, "application/json", timeout_s=timeout_s)
+
+
+async def read_body(request: Request, media_type: str, *, timeout_s: float = BODY_TIMEOUT_S) -> bytes:
+    """The same for a body of `media_type`."""
     _check_declared_length(request.headers.get("content-length"))
     try:
         async with asyncio.timeout(timeout_s):
@@ -24,7 +29,7 @@ async def read_json_body(request: Request, *, timeout_s: float = BODY_TIMEOUT_S)
     except ClientDisconnect as error:
         raise Invalid("the client left before its body ended", code="web.body-cut") from error
     if body:
-        _check_media_type(request)
+        _check_media_type(request, media_type)
     return body
 
 
@@ -46,11 +51,11 @@ def _check_declared_length(declared: str | None) -> None:
         raise _too_large()
 
 
-def _check_media_type(request: Request) -> None:
+def _check_media_type(request: Request, wanted: str) -> None:
     media_type, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.strip().lower().removeprefix("charset=").strip('"')
-    if media_type.strip().lower() != "application/json" or charset not in ("", "utf-8"):
-        raise Invalid("a body must be application/json in UTF-8", code="web.media-type")
+    if media_type.strip().lower() != wanted or charset not in ("", "utf-8"):
+        raise Invalid(f"a body must be {wanted} in UTF-8", code="web.media-type")
     if "content-encoding" in request.headers:
         raise Invalid("a body must not be compressed", code="web.media-type")
 

@@ -1,4 +1,4 @@
-"""The one path of every REST operation, in numbered steps.
+"""The one path of every operation that comes through REST or the console, in numbered steps.
 
 1. The lease on the keys is held, or nothing happens (but for the few operations that look at the seal or lift it).
 2. The bearer token says who it is (operations without an action are themselves the sign-in: nobody is known yet).
@@ -28,6 +28,7 @@ from nexus.web.ports import Approvals, AuditWriter, Authenticator, Gate, Lease
 from nexus.web.problem import MEDIA_TYPE, headers_of, problem_of
 
 DOOR: Final = "api"
+"""The REST door; the console gives its own name."""
 DEFAULT_PURPOSE: Final = "operation"
 """The purpose of a call that names none: running the platform. Health data are never read for it."""
 EXECUTE: Final = "iam.approval.execute"
@@ -90,7 +91,9 @@ class Dispatcher:
         purposes: Collection[str],
         while_sealed: Collection[str] = (),
         timeout_s: float = OPERATION_TIMEOUT_S,
+        door: str = DOOR,
     ) -> None:
+        """`door` is what entries say of where an operation came from."""
         self.specs = {spec.name: spec for spec in specs}
         self._services = services
         self._lease = lease
@@ -102,6 +105,7 @@ class Dispatcher:
         self._purposes = frozenset(purposes)
         self._while_sealed = frozenset(while_sealed)
         self._timeout_s = timeout_s
+        self._door = door
 
     def require_lease(self) -> None:
         """Raise Sealed or Unavailable while no operation would be performed."""
@@ -110,7 +114,7 @@ class Dispatcher:
     async def dispatch(self, spec: OperationSpec, call: Call) -> Answer:
         """Perform the operation; never raises (but for cancellation): every error is an answer."""
         op = Operation(
-            new_id("op"), ANONYMOUS, DEFAULT_PURPOSE, self._clock.now(), call.origin, DOOR, client=call.client
+            new_id("op"), ANONYMOUS, DEFAULT_PURPOSE, self._clock.now(), call.origin, self._door, client=call.client
         )
         attempt = _Attempt(op, spec.action or spec.name)
         try:

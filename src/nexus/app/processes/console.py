@@ -1,0 +1,27 @@
+"""The console."""
+
+from nexus.app import serving
+from nexus.app.ground import stand
+from nexus.app.handoff import Handoff
+from nexus.app.processes.life import Life
+from nexus.app.wiring import console
+from nexus.app.wiring.storage import object_service
+from nexus.app.witnesses import witness_client
+
+
+async def main(given: Handoff, life: Life) -> None:
+    """Serve the console until told to stop."""
+    async with stand(given, console.KEYS) as ground, witness_client(given.settings) as witnesses:
+        objects = object_service(ground)
+        try:
+            await serving.serve(
+                console.console_door(ground, objects, witnesses, given.port),
+                host=given.settings.host,
+                port=given.port,
+                leaf=given.take_leaf(),
+                stop=life.stop,
+                grace_s=given.settings.stop_grace_s,
+                ready=life.ready,
+            )
+        finally:
+            objects.close()

@@ -1,0 +1,59 @@
+"""The console, and whatever else browsers reach at its address."""
+
+import socket
+from collections.abc import Sequence
+
+from starlette.routing import BaseRoute
+
+from nexus.app import parts
+from nexus.app.ground import Ground
+from nexus.app.pki import LOCAL_NAMES
+from nexus.app.serving import Asgi
+from nexus.app.settings import Settings, console_url
+from nexus.app.wiring import dispatching
+from nexus.audit.witnesses import WitnessClient
+from nexus.console.app import console_app
+from nexus.console.cookies import CookieSession
+from nexus.console.page import Page
+from nexus.console.pages.table import PAGES
+from nexus.console.ports import BrowserSession
+from nexus.objects.service import ObjectService
+
+KEYS = dispatching.KEYS
+"""The console performs every operation, so it holds what the REST door holds, and no key of its own."""
+
+
+def console_door(ground: Ground, objects: ObjectService, witnesses: WitnessClient, port: int) -> Asgi:
+    """The console over every service."""
+    known = dispatching.authenticator(ground)
+    browser = CookieSession(known)
+    return console_app(
+        dispatching.dispatcher(ground, objects, witnesses, known, parts.CONSOLE),
+        browser,
+        pages=(*PAGES, *_further_pages(ground, browser)),
+        clock=ground.clock,
+        mounts=_mounts(ground, browser),
+        origins=origins(ground.settings, port),
+    )
+
+
+def origins(settings: Settings, port: int) -> frozenset[str]:
+    """The addresses under which this console is reached; a request that names another one is refused."""
+    names = dict.fromkeys((*LOCAL_NAMES, settings.host, *settings.names, socket.gethostname()))
+    hosts = [f"[{name}]" if ":" in name else name.lower() for name in names]
+    default = [f"https://{host}" for host in hosts] if port == 443 else []
+    return frozenset({console_url(settings, port), *(f"https://{host}:{port}" for host in hosts), *default})
+
+
+def _further_pages(ground: Ground, browser: BrowserSession) -> Sequence[Page]:
+    """Pages that need more than operations: built here, out of parts that only this floor may join."""
+    return ()
+
+
+def _mounts(ground: Ground, browser: BrowserSession) -> Sequence[BaseRoute]:
+    """Applications that share the console's address and its knowledge of who is signed in in this browser.
+
+    They answer for their own protection against forged requests; the console's security headers are set where they set
+    none.
+    """
+    return ()

@@ -1,0 +1,60 @@
+"""The one path of every operation, as the REST door and the console both use it: the same services, gate and log."""
+
+from typing import Final
+
+from nexus.app.custody import Part
+from nexus.app.ground import Ground
+from nexus.app.operations import OPERATIONS, PURPOSES, WHILE_SEALED
+from nexus.app.platform import PlatformService
+from nexus.app.wiring.log import audit_service
+from nexus.app.wiring.storage import placements
+from nexus.audit.witnesses import WitnessClient
+from nexus.iam.approvals import Approvals
+from nexus.iam.authenticator import Authenticator
+from nexus.iam.gate import Gate
+from nexus.iam.service import IdentityService
+from nexus.objects.administration import BucketAdministration
+from nexus.objects.service import ObjectService
+from nexus.web.dispatch import Dispatcher
+
+KEYS: Final = (Part.IDENTITY, Part.AUDIT_READER)
+"""Which of the platform's keys a process that performs every operation holds, besides the database's, and no other."""
+
+
+def authenticator(ground: Ground) -> Authenticator:
+    """Who sent a request. What it has opened is forgotten when the lease ends."""
+    made = Authenticator(ground.database, ground.clock, ground.hold.secrets[Part.IDENTITY])
+    ground.hold.on_wipe(made.forget)
+    return made
+
+
+def dispatcher(
+    ground: Ground, objects: ObjectService, witnesses: WitnessClient, known: Authenticator, door: str
+) -> Dispatcher:
+    """Performs every operation of the platform for calls that come through `door`."""
+    gate = Gate(ground.database, ground.clock)
+    approvals = Approvals(ground.database, gate, ground.clock)
+    sealing_key = ground.hold.secrets[Part.IDENTITY]
+    identities = IdentityService(ground.database, ground.clock, approvals=approvals, sealing_key=sealing_key)
+    services = {
+        "iam": identities,
+        "kms": ground.kms,
+        "audit": audit_service(ground, witnesses),
+        "objects": BucketAdministration(objects.buckets, gate, placements(ground)),
+        "platform": PlatformService(
+            ground.directory, ground.settings, ground.database, ground.clock, identities.lacking_approvers
+        ),
+    }
+    return Dispatcher(
+        OPERATIONS,
+        services,
+        lease=ground.hold,
+        authenticator=known,
+        gate=gate,
+        approvals=approvals,
+        audit=ground.database,
+        clock=ground.clock,
+        purposes=PURPOSES,
+        while_sealed=WHILE_SEALED,
+        door=door,
+    )

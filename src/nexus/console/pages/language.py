@@ -1,0 +1,24 @@
+"""The switch of languages."""
+
+from typing import Final
+
+from starlette.responses import Response
+
+from nexus.console import cookies
+from nexus.console.language import COOKIE, Language
+from nexus.console.page import Page
+from nexus.console.visit import Visit
+from nexus.kernel.errors import Invalid
+
+
+async def submit(visit: Visit) -> Response:
+    """Remember the language and go back to the page."""
+    wanted = visit.form.text("language")
+    if wanted not in {language.value for language in Language}:
+        raise Invalid("no such language", code="console.language")
+    response = visit.redirect(visit.form.text("next"))
+    cookies.remember_language(response, COOKIE, wanted)
+    return response
+
+
+PAGES: Final = (Page("/language", submit=submit, open=True),)

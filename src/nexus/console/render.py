@@ -1,0 +1,98 @@
+"""Templates into pages: every value escaped, a name that does not exist an error, words from one catalogue."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.responses import HTMLResponse, Response
+
+from nexus.console import moments
+from nexus.console.assets import Assets
+from nexus.console.language import Bilingual, Language
+from nexus.console.texts import FRAME
+from nexus.console.words import WORDS
+from nexus.kernel.clock import Clock, rfc3339
+
+FOLDER: Final = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What stands around a page's content."""
+
+    language: Language
+    path: str
+    here: str
+    """Path and query to come back to after a change of language."""
+    name: str
+    """The person's name; empty for a stranger."""
+    person: str
+    csrf: str
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MenuEntry:
+    """A page in the menu."""
+
+    path: str
+    label: Bilingual[str]
+    group: Bilingual[str]
+
+
+class Renderer:
+    """The templates, ready to be filled."""
+
+    def __init__(self, assets: Assets, menu: Sequence[MenuEntry], clock: Clock) -> None:
+        self._menu = menu
+        self._clock = clock
+        self._environment = Environment(
+            loader=FileSystemLoader(FOLDER),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.globals["asset"] = assets.path_of
+        self._environment.filters["commands"] = _commands
+
+    def page(self, template: str, frame: Frame, values: Mapping[str, Any], status: int = 200) -> Response:
+        """The filled template. `values` may hold `Bilingual` texts: the template sees the reader's language."""
+        language = frame.language
+        own = {name: value.of(language) if isinstance(value, Bilingual) else value for name, value in values.items()}
+        text = self._environment.get_template(template).render(
+            frame=frame,
+            f=FRAME.of(language),
+            menu=self._groups(language),
+            when=lambda moment: moments.when(moment, language),
+            until=lambda moment: moments.until(moment, rfc3339(self._clock.now()), language),
+            lasting=lambda seconds: moments.lasting(seconds, language),
+            word=lambda value: _word(value, language),
+            **own,
+        )
+        return HTMLResponse(text, status)
+
+    def _groups(self, language: Language) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Heading and entries (path, label) of each part of the menu, in the order of the pages."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for entry in self._menu:
+            groups.setdefault(entry.group.of(language), []).append((entry.path, entry.label.of(language)))
+        return list(groups.items())
+
+
+def _commands(text: str) -> Markup:
+    """A text whose `commands` stand between backquotes, as HTML; everything in it is escaped."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if odd % 2 else part for odd, part in enumerate(parts)
+    )
+
+
+def _word(value: str, language: Language) -> str:
+    """A word of the platform (a role, a state) as people say it; what is no such word stays as it is."""
+    known = WORDS.get(value)
+    return known.of(language) if known else value

@@ -1,0 +1,80 @@
+"""One request to a page: who asks, in which language, with which form; and what a page may do about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from nexus.console import cookies, forgery, paths
+from nexus.console.forms import NO_FORM, Form
+from nexus.console.language import Language
+from nexus.console.operations import Document, Done, Operations, Sender
+from nexus.console.render import Frame, Renderer
+from nexus.kernel.operation import Actor
+
+SEE_OTHER = 303
+"""After a form was acted on, the browser gets the next page with a request of its own: a reload repeats nothing."""
+
+
+@dataclass(slots=True)
+class Visit:
+    """What a page's handler is given. `actor` is None only on open pages."""
+
+    request: Request
+    language: Language
+    actor: Actor | None
+    operations: Operations
+    renderer: Renderer
+    allowed: frozenset[str] = frozenset()
+    """The operations that the page declares."""
+    form: Form = field(default=NO_FORM)
+
+    @property
+    def path(self) -> Mapping[str, str]:
+        """The named parts of the path."""
+        return self.request.path_params
+
+    def query(self, name: str) -> str:
+        """A field of the query, the first if there are several; empty if there is none."""
+        return self.request.query_params.get(name, "")
+
+    async def do(self, name: str, *, purpose: str = "", **fields: Any) -> Done:
+        """Perform an operation as the person who is signed in. Raises Refused."""
+        if name not in self.allowed:
+            raise LookupError(f"the page {self.request.url.path} does not declare the operation {name}")
+        token = cookies.session_token(self.request) if self.actor else None
+        sender = Sender(token, cookies.origin(self.request), cookies.client(self.request))
+        return await self.operations.call(name, fields, sender, purpose)
+
+    async def get(self, name: str, *, purpose: str = "", **fields: Any) -> Document:
+        """The same, for the result alone."""
+        return (await self.do(name, purpose=purpose, **fields)).document
+
+    def render(self, template: str, *, status: int = 200, said: str = "", **values: Any) -> Response:
+        """A page from a template. `said` is read out by screen readers: what was just done."""
+        return self.renderer.page(template, self.frame(said), values, status)
+
+    def redirect(self, path: str) -> Response:
+        """Go on to a path of ours."""
+        return RedirectResponse(paths.own(path), SEE_OTHER)
+
+    def frame(self, said: str = "") -> Frame:
+        """What stands around every page."""
+        token = cookies.session_token(self.request) if self.actor else None
+        return Frame(
+            language=self.language,
+            path=self.request.url.path,
+            here=self._here(),
+            name=self.actor.name if self.actor else "",
+            person=self.actor.id if self.actor else "",
+            csrf=forgery.token_of(token) if token else "",
+            said=said,
+        )
+
+    def _here(self) -> str:
+        """The page to come back to after a change of language."""
+        query = self.request.url.query
+        here = self.request.url.path + (f"?{query}" if query else "")
+        return here if self.request.method == "GET" else paths.HOME
