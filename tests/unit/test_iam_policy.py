@@ -129,6 +129,10 @@ def test_nobody_may_anything_without_a_role_but_with_what_is_his_own(policy):
         "iam.approval.read",
         "iam.approval.reject",
         "iam.approval.execute",
+        "iam.elevation.open",
+        "iam.elevation.open-privileged",
+        "iam.elevation.end",
+        "iam.elevation.list",
     }
 
 
@@ -143,18 +147,21 @@ def questions(draw):
     attributes = {
         "site": draw(st.sampled_from(["", "a", "b"])),
         "project": draw(st.sampled_from(["", "p"])),
-        "kind": draw(st.sampled_from(["standard", "ingress", "export", "", "odd"])),
+        "kind": draw(st.sampled_from(["standard", "ingress", "export", "elevation", "emergency", "", "odd"])),
         "person": draw(NAMES),
         "created_by": draw(NAMES),
         "requester": draw(NAMES),
         "approver_role": draw(st.sampled_from([*(role.value for role in Role), ""])),
+        "approval": draw(st.sampled_from(["second-person", "alone", ""])),
     }
     if draw(st.booleans()):
         attributes["role"] = draw(st.sampled_from([role.value for role in Role]))
     resource = Resource(draw(st.sampled_from(action.resource_types)), draw(st.sampled_from(["b", "c"])), attributes)
     kind = draw(st.sampled_from(["Person", "Machine"]))
     circumstances = Circumstances(draw(st.sampled_from([p.value for p in Purpose])), draw(st.booleans()))
-    return Principal("per_me", kind, "per_me", draw(RIGHTS)), action, facts_of(resource), circumstances
+    rights = draw(RIGHTS)
+    elevated = frozenset(role.value for role in rights if draw(st.booleans()))
+    return Principal("per_me", kind, "per_me", rights, elevated), action, facts_of(resource), circumstances
 
 
 @given(questions())

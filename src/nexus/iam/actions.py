@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nexus.iam.model import Role
-from nexus.iam.tables import audit, iam, kms, objects, platform
+from nexus.iam.tables import audit, iam, kms, objects, platform, rights
 from nexus.iam.tables.action import Action
 
 
@@ -51,6 +51,14 @@ ROLES: Mapping[Role, RoleText] = {
 }
 
 ACTIONS: Mapping[str, Action] = {
-    action.name: action for action in (*objects.ACTIONS, *kms.ACTIONS, *iam.ACTIONS, *audit.ACTIONS, *platform.ACTIONS)
+    action.name: action
+    for action in (
+        *objects.ACTIONS,
+        *kms.ACTIONS,
+        *iam.ACTIONS,
+        *rights.ACTIONS,
+        *audit.ACTIONS,
+        *platform.ACTIONS,
+    )
 }
 SENSITIVE: tuple[Action, ...] = tuple(action for action in ACTIONS.values() if action.sensitive)

@@ -20,27 +20,36 @@ from nexus.iam.slicing import About, PolicyError, Slices
 from nexus.iam.tables.action import Action
 
 SCHEMA_FILE = "nexus.cedarschema"
-POLICY_FILES = ("roles.cedar", "own.cedar", "never.cedar")
+POLICY_FILES = ("roles.cedar", "own.cedar", "rights.cedar", "never.cedar")
 PRINCIPAL_TYPES = ("Person", "Machine")
+ELEVATED = "elevated"
+"""The attribute of a principal that names the roles held through an elevation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks: `person` answers for `id`; `rights` are the scopes held now, by role."""
+    """Who asks: `person` answers for `id`; `rights` are the scopes held now, by role, elevations included.
+
+    `elevated`: names of the roles that are held now through an elevation.
+    """
 
     id: str
     type: str
     person: str
     rights: Mapping[Role, frozenset[str]] = field(default_factory=dict)
+    elevated: frozenset[str] = frozenset()
     roles: frozenset[str] = field(init=False)
-    """Names of the roles held."""
+    """Names of the optional attributes that it has: the roles held, and `elevated`."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "roles", frozenset(role.value for role, held in self.rights.items() if held))
+        held = {role.value for role, scopes in self.rights.items() if scopes}
+        object.__setattr__(self, "roles", frozenset(held | {ELEVATED} if self.elevated else held))
 
     def entity(self) -> dict[str, Any]:
         """The principal in Cedar's JSON form."""
         scopes = {role.value: sorted(held) for role, held in self.rights.items() if held}
+        if self.elevated:
+            scopes[ELEVATED] = sorted(self.elevated)
         return {"uid": {"type": self.type, "id": self.id}, "attrs": {"person": self.person, **scopes}, "parents": []}
 
 
@@ -75,7 +84,7 @@ class Policy:
             raise PolicyError("; ".join(str(error) for error in result.errors))
         self.version = sha256(f"{text}\n{policies}".encode()).hexdigest()
         self._schema = cedarpy.Schema.from_str(text)
-        self._slices = Slices(policies, (action.name for action in declared), (role.value for role in Role))
+        self._slices = Slices(policies, (action.name for action in declared), (*Role, ELEVATED))
 
     @staticmethod
     @cache

@@ -6,7 +6,7 @@ A decision is made in numbered steps:
 2. The version of all rights is read from the database. A remembered decision of that version, within its time, is the
    answer: no process can go on with rights that another process has taken away.
 3. Otherwise the identity and its grants are read in one snapshot. It must be active, and so must the person who answers
-   for it; grants outside their period do not count.
+   for it; grants and elevations outside their period do not count.
 4. Cedar decides. Whatever is not permitted is denied; whatever is odd (an unknown action, purpose or attribute) too.
 """
 
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from nexus.iam.actions import ACTIONS
 from nexus.iam.decisions import NO, Circumstances, Decision, Policy, Principal
 from nexus.iam.memory import remember
-from nexus.iam.model import Purpose, Role
+from nexus.iam.model import PRIVILEGED_ROLES, Purpose, Role
 from nexus.iam.rules import facts_of
 from nexus.iam.store import identities
 from nexus.kernel.clock import Clock, Instant
@@ -71,7 +71,7 @@ class Gate:
         self._max_decisions = max_decisions
         self._policy = policy or Policy.shipped()
         self._decisions: OrderedDict[tuple[Any, ...], tuple[int, Instant, Instant, bool]] = OrderedDict()
-        self._claims: OrderedDict[tuple[str, ActorKind], _Claim] = OrderedDict()
+        self._claims: OrderedDict[tuple[str, ActorKind, bool], _Claim] = OrderedDict()
 
     def check(self, op: Operation, action: str, resource: Resource) -> None:
         """Return if `op.actor` may do `action` on `resource` for `op.purpose` now; raise Denied otherwise.
@@ -177,7 +177,7 @@ class Gate:
 
     def _claim_of(self, actor: Actor, now: Instant) -> _Claim:
         """The identity's claim: remembered, ready for many decisions from its second use on, or read anew."""
-        key = (actor.id, actor.kind)
+        key = (actor.id, actor.kind, actor.session is None)
         known = self._claims.get(key)
         if known is None or known.version != self._version() or not known.since <= now < known.until:
             known = _claim(self._db.peek(identities.READ_STANDING, (now, actor.id)), actor, now)
@@ -196,12 +196,19 @@ def _claim(row: Row | None, actor: Actor, now: Instant) -> _Claim:
     standing = identities.standing_of(row)
     if not standing.active or standing.kind is None or standing.kind.value != actor.kind.value:
         return _Claim(standing.version, NEVER, ALWAYS, None)
-    edges = [edge for _, _, starts_at, ends_at in standing.grants for edge in (starts_at, ends_at)]
+    elevations = counting(standing.elevations, signed_in=actor.session is not None)
+    held = [*standing.grants, *elevations]
+    edges = [edge for _, _, starts_at, ends_at in held for edge in (starts_at, ends_at)]
     since = max((edge for edge in edges if edge <= now), default=NEVER)
     until = min((edge for edge in edges if edge > now), default=ALWAYS)
-    rights = rights_at(standing.grants, now)
-    principal = Principal(actor.id, _TYPES[actor.kind], standing.person, rights)
+    elevated = frozenset(role.value for role in rights_at(elevations, now))
+    principal = Principal(actor.id, _TYPES[actor.kind], standing.person, rights_at(held, now), elevated)
     return _Claim(standing.version, Instant(since), Instant(until), principal)
+
+
+def counting(elevations: Iterable[tuple[str, str, int, int]], *, signed_in: bool) -> list[tuple[str, str, int, int]]:
+    """The elevations that count: a privileged role is held in sessions with two factors only, never by an access key."""
+    return [held for held in elevations if signed_in or Role(held[0]) not in PRIVILEGED_ROLES]
 
 
 def rights_at(grants: Iterable[tuple[str, str, int, int]], now: Instant) -> dict[Role, frozenset[str]]:

@@ -1,11 +1,12 @@
 """Rights: granted within a scope until a date, taken away at once, listed."""
 
 from nexus.iam.approvals import Approvals
+from nexus.iam.elevations import view as elevation_view
 from nexus.iam.model import PRIVILEGED_ROLES, Grant, IdentityState
 from nexus.iam.requests.forms import ById, Nothing
 from nexus.iam.requests.rights import GrantRole, Grants, GrantView, ListGrants, Me
-from nexus.iam.rules import check_grant, page_size
-from nexus.iam.store import identities
+from nexus.iam.rules import MAX_PAGE, check_grant, page_size
+from nexus.iam.store import elevations, identities
 from nexus.kernel.clock import DAY, Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Conflict, Denied, NotFound
@@ -80,6 +81,7 @@ class GrantStories:
         now = self._clock.now()
         with self._db.read() as tx:
             held = [grant for grant in identities.grants_of(tx, op.actor.id, now) if grant.starts_at <= now]
+            elevated = elevations.elevations(tx, op.actor.id, "", MAX_PAGE, open_at=now)
         await self._db.record(op.allowed("iam.me.read", _resource(op.actor.id)))
         return Me(
             id=op.actor.id,
@@ -87,6 +89,7 @@ class GrantStories:
             name=op.actor.name,
             session=op.actor.session,
             grants=tuple(_view(grant) for grant in held),
+            elevations=tuple(elevation_view(each) for each in elevated),
         )
 
     def ending_soon(self) -> list[Grant]:

@@ -82,6 +82,23 @@ def _approvals(action: Action) -> list[Case]:
     ]
 
 
+def _eligibilities(action: Action) -> list[Case]:
+    kinds = ((Role.RESEARCHER, "second-person"), (Role.AUDITOR, "second-person"), (Role.AUDITOR, "alone"))
+    return [
+        Case(
+            f"Eligibility, {whose}, {role}, {kind}, {approval}",
+            Resource(
+                "Eligibility",
+                "e",
+                {"person": person, "role": role.value, "kind": kind, "approval": approval, "project": "p"},
+            ),
+        )
+        for kind in ("elevation", "emergency")
+        for role, approval in kinds
+        for whose, person in (("somebody else's", OTHER), ("one's own", ME))
+    ]
+
+
 _CASES = {
     "Platform": lambda action: _plain("Platform"),
     "Key": lambda action: _plain("Key"),
@@ -89,6 +106,7 @@ _CASES = {
     "Bucket": _buckets,
     "Identity": _identities,
     "Approval": _approvals,
+    "Eligibility": _eligibilities,
 }
 
 

@@ -22,6 +22,10 @@ ENROLMENT_VALID = 3 * DAY
 """An enrolment code must be used within this time."""
 APPROVAL_VALID = DAY
 """An intent expires this long after it was proposed."""
+MAX_ELEVATION = 4 * HOUR
+"""An elevation lasts this long at most; it is never extended, only opened anew."""
+FRESH_FACTOR = 10 * MINUTE
+"""A factor proved this long ago at most counts as fresh."""
 PLATFORM_SCOPE = "platform"
 
 
@@ -156,6 +160,56 @@ class Grant:
     starts_at: Instant
     ends_at: Instant
     granted_by: str
+
+
+class EligibilityKind(StrEnum):
+    """What an eligible grant is for."""
+
+    ELEVATION = "elevation"
+    """The holder elevates it for a stated reason when the work needs it."""
+    EMERGENCY = "emergency"
+    """Break-glass: opened at once and alone, with an alarm and a review."""
+
+
+class ElevationApproval(StrEnum):
+    """Who agrees to an elevation of a privileged role. Roles of data work are elevated alone."""
+
+    SECOND_PERSON = "second-person"
+    ALONE = "alone"
+
+
+@dataclass(frozen=True, slots=True)
+class Eligibility:
+    """A grant that gives nothing by itself: its holder, a person, may elevate it for a while."""
+
+    id: str
+    person: str
+    role: Role
+    scope: str
+    kind: EligibilityKind
+    approval: ElevationApproval
+    starts_at: Instant
+    ends_at: Instant
+    granted_by: str
+    suspended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Elevation:
+    """A role held for a while through an eligible grant. `ends_at` is the planned end; `ended_at` an earlier one."""
+
+    id: str
+    eligibility: str
+    person: str
+    role: Role
+    scope: str
+    kind: EligibilityKind
+    reason: str
+    purpose: str
+    session: str
+    starts_at: Instant
+    ends_at: Instant
+    ended_at: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)

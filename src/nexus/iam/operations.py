@@ -1,6 +1,6 @@
 """Every operation of identity and authorisation; the doors are generated from `OPERATIONS`."""
 
-from nexus.iam.specs import approvals, machines, notices, persons, rights, sessions
+from nexus.iam.specs import approvals, elevations, machines, notices, persons, rights, sessions
 from nexus.kernel.operation import OperationSpec
 
 OPERATIONS: tuple[OperationSpec, ...] = (
@@ -9,5 +9,6 @@ OPERATIONS: tuple[OperationSpec, ...] = (
     *notices.OPERATIONS,
     *machines.OPERATIONS,
     *rights.OPERATIONS,
+    *elevations.OPERATIONS,
     *approvals.OPERATIONS,
 )

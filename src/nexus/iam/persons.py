@@ -1,6 +1,6 @@
 """Persons: created, suspended, resumed, deleted, enrolled again."""
 
-from nexus.iam import tokens
+from nexus.iam import leaving, tokens
 from nexus.iam.approvals import Approvals
 from nexus.iam.model import (
     ENROLMENT_VALID,
@@ -15,7 +15,7 @@ from nexus.iam.notices import tell
 from nexus.iam.requests.forms import ById, Page
 from nexus.iam.requests.persons import CreatePerson, Invitation, Persons, PersonView
 from nexus.iam.rules import check_email, check_login, check_name, page_size
-from nexus.iam.store import credentials, identities, notices
+from nexus.iam.store import credentials, identities
 from nexus.iam.store.identities import Factors
 from nexus.kernel.clock import Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
@@ -69,7 +69,7 @@ class PersonStories:
         def work(tx: Transaction) -> Recorded[None]:
             person = _person(tx, request.id)
             change_state(tx, person.person, person.state, IdentityState.SUSPENDED)
-            credentials.end_sessions_of(tx, person.person)
+            leaving.stop(tx, person.person, self._clock.now())
             return Recorded(None, op.allowed("iam.person.suspend", Resource("Identity", person.person)))
 
         await self._db.write(work)
@@ -96,13 +96,9 @@ class PersonStories:
             machines = identities.machines_of(tx, person.person)
             for machine in machines:
                 identities.set_state(tx, machine, IdentityState.DELETED)
-            concerned = [person.person, *machines]
-            identities.revoke_grants_of(tx, concerned, now)
-            credentials.revoke_all_of(tx, concerned, now)
-            credentials.end_sessions_of(tx, person.person)
-            credentials.forget_devices_of(tx, person.person)
-            credentials.end_enrolment(tx, person.person)
-            notices.forget(tx, person.person)
+            identities.revoke_grants_of(tx, machines, now)
+            credentials.revoke_all_of(tx, machines, now)
+            leaving.leave(tx, person.person, now)
             identities.forget_person(tx, person.person)
             return Recorded(None, op.allowed("iam.person.delete", Resource("Identity", person.person)))
 
@@ -122,7 +118,7 @@ class PersonStories:
                 raise _wrong_state(person.state)
             if person.state is not IdentityState.INVITED:
                 change_state(tx, person.person, person.state, IdentityState.INVITED)
-            credentials.end_sessions_of(tx, person.person)
+            leaving.stop(tx, person.person, self._clock.now())
             credentials.forget_devices_of(tx, person.person)
             credentials.invite(tx, person.person, tokens.code_fingerprint(code), ends)
             tell(tx, person.person, NoticeKind.RE_ENROLMENT, op.at, op.origin)

@@ -5,7 +5,7 @@ everybody else is denied as if it were there.
 """
 
 from nexus.iam.model import Role
-from nexus.iam.store import credentials, identities, intents
+from nexus.iam.store import credentials, elevations, identities, intents
 from nexus.kernel.database import Database
 from nexus.kernel.operation import PLATFORM, Resource
 
@@ -41,6 +41,27 @@ class Resources:
         with self._db.read() as tx:
             found = identities.grant(tx, grant_id)
         return self.identity(UNKNOWN) if found is None else self.grantee(found.identity, found.role, found.scope)
+
+    def holder_of_eligibility(self, eligibility_id: str) -> Resource:
+        """Who holds an eligible grant, with its role and scope."""
+        with self._db.read() as tx:
+            found = elevations.eligibility(tx, eligibility_id)
+        return self.identity(UNKNOWN) if found is None else self.grantee(found.person, found.role, found.scope)
+
+    def eligibility(self, eligibility_id: str) -> Resource:
+        """An eligible grant: who holds it, for what, and who agrees to its elevation."""
+        with self._db.read() as tx:
+            found = elevations.eligibility(tx, eligibility_id)
+        if found is None:
+            return Resource("Eligibility", eligibility_id)
+        facts = {"person": found.person, "role": found.role.value, "kind": found.kind.value}
+        return Resource("Eligibility", eligibility_id, {**facts, "approval": found.approval.value})
+
+    def elevation(self, elevation_id: str) -> Resource:
+        """Whose elevation it is."""
+        with self._db.read() as tx:
+            found = elevations.elevation(tx, elevation_id)
+        return self.identity(found.person if found else UNKNOWN)
 
     def session(self, session_id: str) -> Resource:
         """Whose session it is."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nexus.iam.model import (
+    FRESH_FACTOR,
     MACHINE_ROLES,
     MAX_CREDENTIAL,
     MAX_GRANT,
@@ -14,9 +15,9 @@ from nexus.iam.model import (
     IdentityKind,
     Role,
 )
-from nexus.kernel.clock import DAY, Instant
+from nexus.kernel.clock import DAY, MINUTE, Instant
 from nexus.kernel.errors import Denied, Invalid
-from nexus.kernel.operation import Resource
+from nexus.kernel.operation import Operation, Resource
 
 LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{2,63}")
 EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
@@ -25,6 +26,8 @@ MAX_PAGE = 1_000
 """Rows in one answer at most; `after` is the id of the last row of the page before."""
 MAX_NAME = 128
 """Characters in a name or a label."""
+MIN_REASON, MAX_REASON = 10, 500
+"""Characters of a stated reason."""
 
 SCOPED_BY = ("site", "project")
 """Attributes of a resource that put it into a scope of the same name."""
@@ -34,6 +37,7 @@ FACTS: Mapping[str, tuple[str, ...]] = {
     "Bucket": ("kind",),
     "Identity": ("person", "created_by"),
     "Log": (),
+    "Eligibility": ("person", "role", "kind", "approval"),
     "Approval": ("requester", "approver_role"),
 }
 """What a decision looks at besides the scopes, by resource type: these attributes and no others."""
@@ -122,6 +126,30 @@ def check_name(name: str) -> str:
             "the name is empty, too long or not printable", code="iam.name", hint=f"1 to {MAX_NAME} characters"
         )
     return clean
+
+
+def check_reason(reason: str) -> str:
+    """A stated reason without its surrounding spaces. Raises Invalid."""
+    clean = " ".join(reason.split())
+    if not MIN_REASON <= len(clean) <= MAX_REASON or not clean.isprintable():
+        raise Invalid(
+            "the reason is too short, too long or not printable",
+            code="iam.reason",
+            hint=f"{MIN_REASON} to {MAX_REASON} characters that a reviewer understands; name no patient",
+        )
+    return clean
+
+
+def require_fresh_factor(op: Operation, now: Instant) -> None:
+    """Refuse whoever did not prove a factor in this session of late. Raises Denied."""
+    proved_at = op.actor.proved_at
+    if op.actor.session is None or proved_at is None or not 0 <= now - proved_at <= FRESH_FACTOR:
+        minutes = FRESH_FACTOR // MINUTE
+        raise Denied(
+            "this needs a fresh factor",
+            code="iam.stale-factor",
+            hint=f"sign in again: {minutes} minutes count as fresh",
+        )
 
 
 def check_login(login: str) -> str:

@@ -3,6 +3,8 @@
 from nexus.iam.actions import SENSITIVE
 from nexus.iam.approvals import Approvals
 from nexus.iam.credentials import CredentialStories
+from nexus.iam.elevations import ElevationStories
+from nexus.iam.eligibilities import EligibilityStories
 from nexus.iam.enrolments import EnrolmentStories
 from nexus.iam.founding import Founding
 from nexus.iam.grants import GrantStories
@@ -51,6 +53,8 @@ class IdentityService:
         self.machines = MachineStories(db, clock)
         self.credentials = CredentialStories(db, clock, sealing)
         self.grants = GrantStories(db, clock, approvals)
+        self.eligibilities = EligibilityStories(db, clock, approvals)
+        self.elevations = ElevationStories(db, clock, approvals)
 
     async def sweep(self) -> None:
         """Remove what has ended by its own date: sessions, devices, enrolment codes, counters; expire intents."""

@@ -1,6 +1,7 @@
 """Rights: what their operations take and return."""
 
 from nexus.iam.model import Role
+from nexus.iam.requests.elevations import ElevationView
 from nexus.iam.requests.forms import Request, Result
 from nexus.kernel.clock import Instant
 
@@ -28,13 +29,14 @@ class GrantView(Result, frozen=True, kw_only=True):
 
 
 class Me(Result, frozen=True, kw_only=True):
-    """Who one is, with what one may hold now."""
+    """Who one is, with what one may hold now, and what one has elevated."""
 
     id: str
     kind: str
     name: str
     session: str | None
     grants: tuple[GrantView, ...]
+    elevations: tuple[ElevationView, ...] = ()
 
 
 class ListGrants(Request, frozen=True, kw_only=True):

@@ -61,6 +61,8 @@ class Standing:
     active: bool
     grants: Sequence[tuple[str, str, int, int]]
     """Role, scope, start and end of each grant that holds now or will hold."""
+    elevations: Sequence[tuple[str, str, int, int]]
+    """The same of each elevation that is open."""
 
 
 _HELD = msgspec.json.Decoder(list[tuple[str, str, int, int]])
@@ -68,17 +70,20 @@ _HELD = msgspec.json.Decoder(list[tuple[str, str, int, int]])
 READ_STANDING = (
     "SELECT v.version, i.kind, i.person, i.state, o.state,"
     " (SELECT json_group_array(json_array(g.role, g.scope, g.starts_at, g.ends_at)) FROM iam_grant g"
-    " WHERE g.identity = i.id AND g.revoked_at IS NULL AND g.ends_at > ?)"
-    " FROM iam_version v LEFT JOIN iam_identity i ON i.id = ? LEFT JOIN iam_identity o ON o.id = i.person"
+    " WHERE g.identity = i.id AND g.revoked_at IS NULL AND g.ends_at > ?1),"
+    " (SELECT json_group_array(json_array(e.role, e.scope, e.starts_at, e.ends_at)) FROM iam_elevation e"
+    " WHERE e.person = i.id AND e.ended_at IS NULL AND e.ends_at > ?1)"
+    " FROM iam_version v LEFT JOIN iam_identity i ON i.id = ?2 LEFT JOIN iam_identity o ON o.id = i.person"
 )
 """Parameters: now, id of the identity."""
 
 
 def standing_of(row: Row) -> Standing:
     """The row of `READ_STANDING`."""
-    version_, kind, answering, state, person_state, grants_ = row
+    version_, kind, answering, state, person_state, grants_, elevations = row
     active = state == IdentityState.ACTIVE and person_state == IdentityState.ACTIVE
-    return Standing(version_, IdentityKind(kind) if kind else None, answering or "", active, _HELD.decode(grants_))
+    held, elevated = _HELD.decode(grants_), _HELD.decode(elevations)
+    return Standing(version_, IdentityKind(kind) if kind else None, answering or "", active, held, elevated)
 
 
 # Persons

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from nexus.iam.model import Role
 
 PLATFORM, KEY, BUCKET, IDENTITY, LOG, APPROVAL = "Platform", "Key", "Bucket", "Identity", "Log", "Approval"
-RESOURCE_TYPES = (PLATFORM, KEY, BUCKET, IDENTITY, LOG, APPROVAL)
+ELIGIBILITY = "Eligibility"
+RESOURCE_TYPES = (PLATFORM, KEY, BUCKET, IDENTITY, LOG, APPROVAL, ELIGIBILITY)
 
 
 @dataclass(frozen=True, slots=True)

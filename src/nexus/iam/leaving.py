@@ -1,0 +1,72 @@
+"""What ends with a person. The one list: whoever keeps something that acts for a person adds a line here.
+
+Two moments: she is *stopped* (suspended, or made to enrol again: what is open ends, what she was given waits for her),
+or she is *gone* (nothing of hers comes back). Each line works inside the transaction of that change, so that the
+change and everything that ends with it are one commit; access keys, tokens and machines of somebody who is not active
+are refused besides, at each request.
+"""
+
+from collections.abc import Callable
+
+from nexus.iam.store import credentials, elevations, identities, notices
+from nexus.kernel.clock import Instant
+from nexus.kernel.database import Transaction
+
+Ending = Callable[[Transaction, str, Instant], None]
+"""Ends something of a person: her id, and the moment."""
+
+
+def _sessions(tx: Transaction, person: str, now: Instant) -> None:
+    credentials.end_sessions_of(tx, person)
+
+
+def _devices(tx: Transaction, person: str, now: Instant) -> None:
+    credentials.forget_devices_of(tx, person)
+
+
+def _enrolment(tx: Transaction, person: str, now: Instant) -> None:
+    credentials.end_enrolment(tx, person)
+
+
+def _elevations(tx: Transaction, person: str, now: Instant) -> None:
+    elevations.end_elevations_of(tx, person, now)
+
+
+def _eligibilities(tx: Transaction, person: str, now: Instant) -> None:
+    elevations.revoke_eligibilities_of(tx, person, now)
+
+
+def _notices(tx: Transaction, person: str, now: Instant) -> None:
+    notices.forget(tx, person)
+
+
+def _grants(tx: Transaction, person: str, now: Instant) -> None:
+    identities.revoke_grants_of(tx, [person], now)
+
+
+def _keys_and_tokens(tx: Transaction, person: str, now: Instant) -> None:
+    credentials.revoke_all_of(tx, [person], now)
+
+
+WHEN_STOPPED: tuple[Ending, ...] = (_sessions, _elevations)
+WHEN_GONE: tuple[Ending, ...] = (
+    *WHEN_STOPPED,
+    _devices,
+    _enrolment,
+    _notices,
+    _eligibilities,
+    _grants,
+    _keys_and_tokens,
+)
+
+
+def stop(tx: Transaction, person: str, now: Instant) -> None:
+    """End what is open of a person who is suspended or has to enrol again."""
+    for end in WHEN_STOPPED:
+        end(tx, person, now)
+
+
+def leave(tx: Transaction, person: str, now: Instant) -> None:
+    """End everything of a person who is gone."""
+    for end in WHEN_GONE:
+        end(tx, person, now)

@@ -1,0 +1,96 @@
+"""Eligible grants and elevations."""
+
+from nexus.iam.requests.elevations import (
+    Elevations,
+    ElevationView,
+    Eligibilities,
+    EligibilityView,
+    GrantEligibility,
+    ListElevations,
+    ListEligibilities,
+    OpenElevation,
+)
+from nexus.iam.requests.forms import ById
+from nexus.iam.specs.spec import spec
+from nexus.kernel.operation import OperationSpec
+
+OPERATIONS: tuple[OperationSpec, ...] = (
+    spec(
+        "iam.eligibility.grant",
+        "POST /v1/eligibilities",
+        "Make a person eligible for a role of data work: she may elevate it when she needs it",
+        GrantEligibility,
+        EligibilityView,
+        lambda service, op, request: service.eligibilities.grant(op, request),
+        lambda service, request: service.resources.grantee(request.identity, request.role, request.scope),
+        action="iam.role.grant",
+    ),
+    spec(
+        "iam.eligibility.grant-privileged",
+        "POST /v1/eligibilities/privileged",
+        "Make a person eligible for a privileged role",
+        GrantEligibility,
+        EligibilityView,
+        lambda service, op, request: service.eligibilities.grant_privileged(op, request),
+        lambda service, request: service.resources.grantee(request.identity, request.role, request.scope),
+        action="iam.role.grant-privileged",
+        sensitive=True,
+    ),
+    spec(
+        "iam.eligibility.revoke",
+        "DELETE /v1/eligibilities/{id}",
+        "Take an eligible grant away; what was elevated through it ends at once",
+        ById,
+        None,
+        lambda service, op, request: service.eligibilities.revoke(op, request),
+        lambda service, request: service.resources.holder_of_eligibility(request.id),
+        action="iam.role.revoke",
+    ),
+    spec(
+        "iam.eligibility.list",
+        "GET /v1/eligibilities",
+        "List the eligible grants of one identity or of all",
+        ListEligibilities,
+        Eligibilities,
+        lambda service, op, request: service.eligibilities.list_eligibilities(op, request),
+        lambda service, request: service.resources.granted_in(request.identity),
+        action="iam.role.list",
+    ),
+    spec(
+        "iam.elevation.open",
+        "POST /v1/elevations",
+        "Elevate an eligible grant of one's own for some minutes",
+        OpenElevation,
+        ElevationView,
+        lambda service, op, request: service.elevations.open(op, request),
+        lambda service, request: service.resources.eligibility(request.eligibility),
+    ),
+    spec(
+        "iam.elevation.open-privileged",
+        "POST /v1/elevations/privileged",
+        "Elevate an eligible grant of a privileged role for some minutes",
+        OpenElevation,
+        ElevationView,
+        lambda service, op, request: service.elevations.open_privileged(op, request),
+        lambda service, request: service.resources.eligibility(request.eligibility),
+        sensitive=True,
+    ),
+    spec(
+        "iam.elevation.end",
+        "DELETE /v1/elevations/{id}",
+        "End an elevation before its time",
+        ById,
+        None,
+        lambda service, op, request: service.elevations.end(op, request),
+        lambda service, request: service.resources.elevation(request.id),
+    ),
+    spec(
+        "iam.elevation.list",
+        "GET /v1/elevations",
+        "List the elevations of one identity or of all",
+        ListElevations,
+        Elevations,
+        lambda service, op, request: service.elevations.list_elevations(op, request),
+        lambda service, request: service.resources.granted_in(request.identity),
+    ),
+)
