@@ -185,6 +185,14 @@ def test_backups_grow_old(directory):
     assert trust.backups(last_backup(directory), EPOCH, 26).state is State.REAL
 
 
+def test_a_list_of_breached_passwords_is_there_missing_or_unreadable(tmp_path):
+    listed = tmp_path / "breached.txt"
+    listed.write_text("0" * 40 + ":1\n")
+    assert trust.breached_passwords(str(listed)).state is State.REAL
+    assert trust.breached_passwords("").state is State.DEGRADED
+    assert trust.breached_passwords(str(tmp_path / "nowhere")).state is State.BROKEN
+
+
 def test_four_eyes_need_two_holders():
     assert trust.four_eyes({}).state is State.REAL
     assert "key_custodian (1)" in trust.four_eyes({Role.KEY_CUSTODIAN: 1}).says

@@ -74,6 +74,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = ()
 
+    breached_passwords: Annotated[
+        str,
+        _doc(
+            "File (absolute path) with SHA-1 digests of passwords known from breaches, sorted, one a line: new passwords are"
+            " compared with it, on this machine. Empty: no such list.",
+            pattern="^(/.*)?$",
+        ),
+    ] = ""
     certificate_hours: Annotated[
         int, _doc("Life of the doors' certificates; they are renewed after two thirds of it.", "hours", ge=1, le=2_160)
     ] = 168

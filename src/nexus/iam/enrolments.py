@@ -11,7 +11,7 @@ from dataclasses import replace
 from nexus.iam import throttle, tokens, totp
 from nexus.iam.model import IdentityState, NoticeKind
 from nexus.iam.notices import tell
-from nexus.iam.passwords import Passwords, check_password
+from nexus.iam.passwords import Passwords
 from nexus.iam.requests.sessions import ChangePassword, ConfirmEnrolment, Enrolled, Enrolling, StartEnrolment
 from nexus.iam.sealing import Sealing
 from nexus.iam.sessions import MAX_LOGIN
@@ -43,7 +43,7 @@ class EnrolmentStories:
         Raises Invalid on a weak password, Unauthenticated on a wrong code or login (the same answer), Throttled.
         """
         login = _login(request.login)
-        check_password(request.password, login)
+        await self._passwords.check(request.password, login)
         row = await self._present(op, login, request.code)
         password_hash, secret = await self._passwords.hash(request.password), totp.new_secret()
         sealed = self._sealing.seal(secret, "totp", row.person)
@@ -92,7 +92,7 @@ class EnrolmentStories:
             person, factors = identities.person(tx, request.identity), identities.factors_of(tx, request.identity)
         if person is None or factors is None or factors.totp_sealed is None:
             raise _wrong()
-        check_password(request.new_password, person.login)
+        await self._passwords.check(request.new_password, person.login)
         bucket = throttle.of_origin("password", person.login, op.origin)
         self._throttle.require(bucket)
         await self._throttle.charge(bucket)

@@ -15,6 +15,7 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from nexus.iam.breached import BreachedPasswords
 from nexus.kernel.errors import Invalid, Throttled
 from nexus.kernel.secret import Secret
 
@@ -85,14 +86,21 @@ class Cost:
 class Passwords:
     """Hashes and verifies, a few at a time."""
 
-    def __init__(self, cost: Cost | None = None) -> None:
+    def __init__(self, cost: Cost | None = None, breached: BreachedPasswords | None = None) -> None:
         cost = cost or Cost()
+        self._breached = breached or BreachedPasswords()
         self._hasher = PasswordHasher(
             cost.passes, cost.memory_kib, cost.lanes, hash_len=HASH_BYTES, salt_len=SALT_BYTES
         )
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="argon2")
         self._waiting = 0
         self._nobody = _nobodys_hash(cost)
+
+    async def check(self, password: Secret, login: str) -> None:
+        """Refuse a password that is easy to guess or known from a breach. Raises Invalid, Throttled, Unavailable."""
+        check_password(password, login)
+        if await self._run(lambda: self._breached.holds(password)):
+            raise _weak("this password is known from a breach elsewhere: choose one that you use nowhere else")
 
     async def hash(self, password: Secret) -> str:
         """The hash to store. Raises Throttled while too many are waiting."""

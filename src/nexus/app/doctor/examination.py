@@ -49,6 +49,7 @@ def _examine(
         trust.verification(_read(directory.verification_report, VerificationReport), now, settings.verify_every_hours),
         trust.witnesses(report),
         *(_doors(status) if status is not None and running else ()),
+        trust.breached_passwords(settings.breached_passwords),
         trust.backups(last_backup(directory), now, settings.backup_max_age_hours),
         disk.file_system(directory),
         disk.durable_writes(directory),

@@ -1,6 +1,7 @@
 """What trust rests on: where keys live, who can unseal, who witnesses the log, when the log was verified and saved."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from nexus.app.chores.report import LogReport, VerificationReport
 from nexus.app.doctor.finding import Finding, broken, degraded, emulated, real, unknown
@@ -116,6 +117,26 @@ def backups(last: Instant | None, now: Instant, max_age_hours: int) -> Finding:
     if hours > max_age_hours:
         return degraded("backups", f"the last one is {hours} hours old", "`nexus backup create DEST`, every day")
     return real("backups", f"the last one is {hours} hours old")
+
+
+def breached_passwords(file: str) -> Finding:
+    """Whether new passwords are compared with those that are known from breaches."""
+    if not file:
+        return degraded(
+            "breached passwords",
+            "new passwords are compared with no list of breached ones",
+            "bring one and name it in NEXUS_BREACHED_PASSWORDS: docs/how-to/refuse-breached-passwords.md",
+        )
+    try:
+        with Path(file).open("rb") as lines:
+            lines.read(1)
+    except OSError as error:
+        return broken(
+            "breached passwords",
+            f"{file} cannot be read ({error.strerror}): nobody can choose a password",
+            "bring the file back, or correct NEXUS_BREACHED_PASSWORDS",
+        )
+    return real("breached passwords", "new passwords are compared with a list on this machine")
 
 
 def four_eyes(lacking: Mapping[Role, int]) -> Finding:

@@ -1,17 +1,21 @@
 """The one path of every operation, as the REST door and the console both use it: the same services, gate and log."""
 
+from pathlib import Path
 from typing import Final
 
 from nexus.app.custody import Part
 from nexus.app.ground import Ground
 from nexus.app.operations import OPERATIONS, PURPOSES, WHILE_SEALED
 from nexus.app.platform import PlatformService
+from nexus.app.settings import Settings
 from nexus.app.wiring.log import audit_service
 from nexus.app.wiring.storage import placements
 from nexus.audit.witnesses import WitnessClient
 from nexus.iam.approvals import Approvals
 from nexus.iam.authenticator import Authenticator
+from nexus.iam.breached import BreachedPasswords
 from nexus.iam.gate import Gate
+from nexus.iam.passwords import Passwords
 from nexus.iam.service import IdentityService
 from nexus.objects.administration import BucketAdministration
 from nexus.objects.service import ObjectService
@@ -28,6 +32,11 @@ def authenticator(ground: Ground) -> Authenticator:
     return made
 
 
+def breached_passwords(settings: Settings) -> BreachedPasswords:
+    """The installation's list of passwords known from breaches, or none."""
+    return BreachedPasswords(Path(settings.breached_passwords) if settings.breached_passwords else None)
+
+
 def dispatcher(
     ground: Ground, objects: ObjectService, witnesses: WitnessClient, known: Authenticator, door: str
 ) -> Dispatcher:
@@ -35,7 +44,13 @@ def dispatcher(
     gate = Gate(ground.database, ground.clock)
     approvals = Approvals(ground.database, gate, ground.clock)
     sealing_key = ground.hold.secrets[Part.IDENTITY]
-    identities = IdentityService(ground.database, ground.clock, approvals=approvals, sealing_key=sealing_key)
+    identities = IdentityService(
+        ground.database,
+        ground.clock,
+        approvals=approvals,
+        sealing_key=sealing_key,
+        passwords=Passwords(breached=breached_passwords(ground.settings)),
+    )
     services = {
         "iam": identities,
         "kms": ground.kms,
