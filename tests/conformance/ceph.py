@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from nexus.iam.model import AccessKey
 from nexus.kernel.clock import SystemClock
 from nexus.kernel.operation import Actor
-from simulators.s3_door import KEY_ID, OneSite, S3Door, machine, open_s3_door
+from simulators.s3_door import KEY_ID, OTHER_KEY_ID, OneSite, S3Door, machine, open_s3_door
 from simulators.tls_door import Listening, listening
 
 REGION = "us-east-1"
@@ -42,6 +42,7 @@ def enrol(door: S3Door) -> dict[str, AccessKey]:
     for name, site in SITE_OF.items():
         actor = machine(site)
         door.rights.give(actor, "*", site=site)
+        door.rights.give(actor, "kms.key.use")  # both keys belong to the hospital
         keys[name] = door.ring.add(actor)
     return keys
 
@@ -55,7 +56,7 @@ def configuration(server: Listening, keys: dict[str, AccessKey]) -> str:
         owner = key.actor.id
         text += (
             f"[{name}]\naccess_key = {key.id}\nsecret_key = {key.secret.reveal().decode()}\nuser_id = {owner}\n"
-            f"display_name = {owner}\nemail = {owner}@example.org\napi_name =\nkms_keyid = {KEY_ID}\nkms_keyid2 = {KEY_ID}\ntenant = t\n"
+            f"display_name = {owner}\nemail = {owner}@example.org\napi_name =\nkms_keyid = {KEY_ID}\nkms_keyid2 = {OTHER_KEY_ID}\ntenant = t\n"
         )
     return text + "[webidentity]\ntoken=t\naud=a\nsub=s\nazp=a\nuser_token=t\nthumbprint=t\nKC_REALM=r\n"
 

@@ -124,12 +124,13 @@ def encryption(algorithm, key=""):
     ).encode()
 
 
-async def test_asking_for_the_encryption_that_is_there_succeeds_and_for_another_fails(client):
+async def test_the_default_encryption_is_one_that_exists_and_that_one_may_use(client):
     await client("PUT", "/records")
     for body, code in (
         (encryption("AES256"), ""),
         (encryption("aws:kms", f"<KMSMasterKeyID>{KEY_ID}</KMSMasterKeyID>"), ""),
-        (encryption("aws:kms", "<KMSMasterKeyID>key_mine</KMSMasterKeyID>"), "InvalidArgument"),
+        (encryption("aws:kms", "<KMSMasterKeyID>key_mine</KMSMasterKeyID>"), "KMS.NotFoundException"),
+        (encryption("AES256", f"<KMSMasterKeyID>{KEY_ID}</KMSMasterKeyID>"), "InvalidArgument"),
         (encryption("none"), "InvalidArgument"),
         (b"<ServerSideEncryptionConfiguration/>", "MalformedXML"),
     ):
@@ -157,12 +158,17 @@ async def test_an_acl_may_grant_nobody_anything(door, client):
         assert (await client("PUT", target)).code == "MalformedXML"
 
 
-async def test_encryption_is_always_on_and_said(client):
+async def test_the_default_encryption_is_kept_shown_and_removed_again(client):
     await client("PUT", "/records")
-    answer = await client("GET", "/records?encryption")
-    assert answer.texts("Rule/ApplyServerSideEncryptionByDefault/SSEAlgorithm") == ["aws:kms"]
-    assert answer.texts("Rule/ApplyServerSideEncryptionByDefault/KMSMasterKeyID") == [KEY_ID]
-    assert (await client("DELETE", "/records?encryption")).code == "NotImplemented"
+    missing = "ServerSideEncryptionConfigurationNotFoundError"
+    assert (await client("GET", "/records?encryption")).code == missing
+    for algorithm, key in (("aws:kms", KEY_ID), ("AES256", None)):
+        await client("PUT", "/records?encryption", encryption(algorithm))
+        answer = await client("GET", "/records?encryption")
+        assert answer.texts("Rule/ApplyServerSideEncryptionByDefault/SSEAlgorithm") == [algorithm]
+        assert answer.texts("Rule/ApplyServerSideEncryptionByDefault/KMSMasterKeyID") == ([key] if key else [])
+    assert (await client("DELETE", "/records?encryption")).status == 204
+    assert (await client("GET", "/records?encryption")).code == missing
 
 
 async def test_versioning_starts_off_and_takes_two_states(client):

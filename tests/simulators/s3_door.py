@@ -13,6 +13,7 @@ from nexus.kernel.secret import Secret
 from nexus.objects.migrations import MIGRATIONS
 from nexus.objects.s3.app import create_app
 from nexus.objects.service import ObjectService
+from nexus.objects.store.named_keys import key_resource
 from simulators.clock import ManualClock
 from simulators.data_keys import SimulatedDataKeys
 from simulators.doorkeepers import Leash
@@ -22,6 +23,8 @@ from simulators.s3_client import S3Client
 REGION = "eu-test-1"
 DOMAIN = "s3.nexus.test"
 KEY_ID = "key_test"
+OTHER_KEY_ID = "key_other"
+"""Another key, owned by the same site: requests may name it."""
 SITE = "chu-test"
 
 
@@ -68,6 +71,19 @@ class SiteRights:
         site = str(resource.attributes.get("site", ""))
         if not {(action, site), ("*", site), (action, "*"), ("*", "*")} & given:
             raise Denied(f"{op.actor.id} may not {action}", code="iam.denied")
+
+
+class SiteKeys:
+    """The keys that requests may name: both of the site, for those who have `kms.key.use` there."""
+
+    def __init__(self, rights: SiteRights) -> None:
+        self._rights = rights
+
+    async def owner_of(self, key_id: str) -> str | None:
+        return f"site:{SITE}" if key_id in (KEY_ID, OTHER_KEY_ID) else None
+
+    def check(self, op: Operation, key_id: str, owner: str) -> None:
+        self._rights.check(op, "kms.key.use", key_resource(key_id, owner))
 
 
 class OneSite:
@@ -141,7 +157,10 @@ def open_s3_door(
     """A door over a fresh store in `folder`; the caller closes it."""
     audit, data_keys, clock = MemoryRecorder(), SimulatedDataKeys(), clock or ManualClock()
     data_keys.add_key(KEY_ID)
+    data_keys.add_key(OTHER_KEY_ID)
     db = Database(folder / "nexus.db", key=Secret(b"k" * 32), recorder=audit)
     db.migrate(MIGRATIONS)
-    objects = ObjectService(db, folder / "blobs", data_keys, clock)
-    return S3Door(db, audit, objects, data_keys, clock, body_idle_s, region=region, placements=placements or OneSite())
+    rights = SiteRights()
+    objects = ObjectService(db, folder / "blobs", data_keys, clock, key_rights=SiteKeys(rights))
+    placed = placements or OneSite()
+    return S3Door(db, audit, objects, data_keys, clock, body_idle_s, region=region, rights=rights, placements=placed)

@@ -62,6 +62,10 @@ def test_every_policy_has_a_name_of_its_own():
     assert len(set(names)) == len(names) == len(parsed)
 
 
+NOBODYS = {"objects.lock.bypass"}
+"""Named so that a request for it is refused by name; two persons have `objects.lock.lift` instead."""
+
+
 def test_every_action_is_somebodys_and_has_its_sentences(policy):
     for action in ACTIONS.values():
         assert action.sentence
@@ -73,7 +77,7 @@ def test_every_action_is_somebodys_and_has_its_sentences(policy):
             for who in principals
             for case in cases(action)
         ]
-        assert any(decided), f"nobody may {action.name}"
+        assert any(decided) != (action.name in NOBODYS), f"who may {action.name}?"
 
 
 def test_what_is_sensitive_names_a_privileged_approver_and_nothing_else_does():

@@ -48,13 +48,14 @@ class Placements:
     async def key_for(self, site: str, project: str) -> str:
         """Id of the key that wraps the key of a new bucket: the project's, else the site's, else the platform's."""
         newest: dict[str, str] = {}
-        for key in await self._keys():
+        for key in await self.keys():
             if key.state is KeyState.ENABLED and key.key_class in WRAPPING:
                 newest[key.owner] = key.id  # oldest first, so the newest stays
         project_key = newest.get(_PROJECT + project) if project else None
         return project_key or newest.get(_SITE + site) or self._default_key
 
-    async def _keys(self) -> list[Key]:
+    async def keys(self) -> list[Key]:
+        """Every key of the key service, oldest first."""
         keys: list[Key] = []
         page = await self._kms.list_keys(self._operation(), ListKeys(limit=PAGE))
         keys.extend(page.keys)

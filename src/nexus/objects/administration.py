@@ -8,7 +8,8 @@ from nexus.kernel.clock import Instant
 from nexus.kernel.errors import Denied
 from nexus.kernel.operation import Operation
 from nexus.objects.buckets import Buckets
-from nexus.objects.model import Bucket, BucketKind, Versioning
+from nexus.objects.locking import Locking
+from nexus.objects.model import Bucket, BucketKind, ObjectRef, Versioning
 from nexus.objects.s3.ports import Gate, Placements
 
 Name = Annotated[str, Meta(min_length=3, max_length=63)]
@@ -64,11 +65,31 @@ class BucketPage(Struct, frozen=True, kw_only=True):
     buckets: tuple[BucketView, ...]
 
 
+class LiftLock(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The lock of one version. Its governance retention and its legal hold end; a compliance retention never does."""
+
+    name: Name
+    key: Annotated[str, Meta(min_length=1, max_length=1_024)]
+    """The object's."""
+    version: Annotated[str, Meta(min_length=1, max_length=64)]
+    """The version id; `null` where versioning was off when it was written."""
+
+
+class LiftedLock(Struct, frozen=True, kw_only=True):
+    """What the version was under before."""
+
+    mode: str
+    """`governance`, or empty."""
+    until: Instant
+    held: bool
+
+
 class BucketAdministration:
     """The use cases. `placements` names the key that a new bucket's own key is wrapped under."""
 
-    def __init__(self, buckets: Buckets, gate: Gate, placements: Placements) -> None:
+    def __init__(self, buckets: Buckets, locking: Locking, gate: Gate, placements: Placements) -> None:
         self.buckets = buckets
+        self._locking = locking
         self._gate = gate
         self._placements = placements
 
@@ -99,6 +120,12 @@ class BucketAdministration:
         """Turn versioning on or suspend it. Raises NotFound, or Invalid where it would be turned off."""
         await self.buckets.set_versioning(op, self.buckets.find(request.name), request.versioning)
         return _view(self.buckets.find(request.name))
+
+    async def lift_lock(self, op: Operation, request: LiftLock) -> LiftedLock:
+        """End the retention (governance) and the legal hold of a version. Raises NotFound, Denied, Invalid."""
+        ref = ObjectRef(self.buckets.find(request.name), request.key, request.version)
+        before = await self._locking.lift(op, ref)
+        return LiftedLock(mode=before.mode.value if before.mode else "", until=before.until, held=before.held)
 
     def _may_list(self, op: Operation, bucket: Bucket) -> bool:
         try:

@@ -1,7 +1,9 @@
 """Buckets: create, find, list, delete, versioning, and the configuration documents that doors keep with them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 
 import msgspec
 
@@ -12,7 +14,7 @@ from nexus.kernel.ids import new_id
 from nexus.kernel.operation import PLATFORM, Operation
 from nexus.objects import rules
 from nexus.objects.blobs import Blobs
-from nexus.objects.committing import state_of
+from nexus.objects.committing import bucket_state, state_of
 from nexus.objects.errors import (
     BUCKET_EXISTS,
     BUCKET_IS_YOURS,
@@ -24,9 +26,14 @@ from nexus.objects.errors import (
 )
 from nexus.objects.keys import BucketKeys
 from nexus.objects.model import MAX_DOCUMENT_BYTES, Bucket, BucketKind, Versioning
+from nexus.objects.retention import DefaultRetention, check_default
 from nexus.objects.store import blobs as blob_rows
 from nexus.objects.store import buckets as rows
 from nexus.objects.store import uploads as upload_rows
+
+MAX_REMEMBERED: Final = 1_024
+"""Buckets whose documents a process remembers, each 64 KiB a document at most."""
+_NONE: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
 class DocumentName(StrEnum):
@@ -34,17 +41,14 @@ class DocumentName(StrEnum):
 
     TAGGING = "tagging"
     CORS = "cors"
+    ENCRYPTION = "encryption"
     LIFECYCLE = "lifecycle"
     POLICY = "policy"
     ACCESS_CONTROL = "access-control"
     OWNERSHIP = "ownership"
     PUBLIC_ACCESS = "public-access"
-    OBJECT_LOCK = "object-lock"
     NOTIFICATION = "notification"
     LOGGING = "logging"
-    WEBSITE = "website"
-    REQUEST_PAYMENT = "request-payment"
-    ACCELERATE = "accelerate"
 
 
 class Buckets:
@@ -55,6 +59,7 @@ class Buckets:
         self._blobs = blobs
         self._keys = keys
         self._clock = clock
+        self._documents: dict[str, tuple[int, Mapping[str, bytes]]] = {}
 
     def find(self, name: str) -> Bucket:
         """The bucket of this name. Raises NotFound. Neither waits nor records: doors need it to name a resource."""
@@ -72,9 +77,12 @@ class Buckets:
         key_id: str,
         project: str = "",
         kind: BucketKind = BucketKind.STANDARD,
+        lockable: bool = False,
+        documents: Mapping[DocumentName, bytes] = MappingProxyType({}),
     ) -> Bucket:
         """A new, empty bucket with a bucket key of its own under `key_id`.
 
+        `lockable`: versioning is on from the beginning, and versions can be locked. `documents` come with it.
         Raises Invalid (name), Conflict `objects.bucket-is-yours` or `objects.bucket-exists`, and what the key service
         raises.
         """
@@ -90,16 +98,20 @@ class Buckets:
             project=project,
             kind=kind,
             key_id=key_id,
-            versioning=Versioning.OFF,
+            versioning=Versioning.ENABLED if lockable else Versioning.OFF,
             owner=op.actor.id,
             created_at=self._clock.now(),
             wrapped_key=await self._keys.create(op, bucket_id, site, key_id),
+            lock="" if lockable else None,
         )
         entry = op.allowed("objects.bucket.create", bucket.resource, bucket=bucket_id, kms_key=key_id)
 
         def work(tx: Transaction) -> Recorded[Bucket]:
             self._require_free(tx, op, name)
-            return Recorded(msgspec.structs.replace(bucket, number=rows.insert(tx, bucket)), entry)
+            made = msgspec.structs.replace(bucket, number=rows.insert(tx, bucket), revision=len(documents))
+            for document, body in documents.items():
+                rows.put_document(tx, made, document.value, body)
+            return Recorded(made, entry)
 
         return await self._database.write(work)
 
@@ -138,8 +150,24 @@ class Buckets:
         entry = op.allowed("objects.bucket.configure", bucket.resource, versioning=state.value)
 
         def work(tx: Transaction) -> Recorded[None]:
-            state_of(tx, bucket)
+            if bucket_state(tx, bucket).lock is not None and state is not Versioning.ENABLED:
+                raise Conflict("a bucket with object lock keeps versioning on", code=BUCKET_STATE)
             rows.set_versioning(tx, bucket, state)
+            return Recorded(None, entry)
+
+        await self._database.write(work)
+
+    async def set_lock(self, op: Operation, bucket: Bucket, default: DefaultRetention | None) -> None:
+        """Let versions be locked, for good, with this default retention. Raises Conflict unless versioning is on."""
+        if default is not None:
+            check_default(default)
+        lock = "" if default is None else str(default)
+        entry = op.allowed("objects.bucket.configure", bucket.resource, object_lock=lock or "enabled")
+
+        def work(tx: Transaction) -> Recorded[None]:
+            if state_of(tx, bucket) is not Versioning.ENABLED:
+                raise Conflict("object lock needs versioning to be on", code=BUCKET_STATE)
+            rows.set_lock(tx, bucket, lock)
             return Recorded(None, entry)
 
         await self._database.write(work)
@@ -164,6 +192,22 @@ class Buckets:
             raise NotFound("the bucket has no such configuration", code=NO_SUCH_DOCUMENT)
         await self._database.record(op.allowed("objects.bucket.read", bucket.resource, document=name.value))
         return body
+
+    def documents(self, bucket: Bucket) -> Mapping[str, bytes]:
+        """Every configuration document by name, as of the bucket's revision or later; no wait and no entry.
+
+        Remembered by revision: a bucket whose documents have not changed costs no query.
+        """
+        if not bucket.revision:
+            return _NONE
+        known = self._documents.get(bucket.id)
+        if known is None or known[0] != bucket.revision:
+            with self._database.read() as tx:
+                known = rows.documents(tx, bucket)
+            if len(self._documents) >= MAX_REMEMBERED:
+                self._documents.clear()
+            self._documents[bucket.id] = known
+        return known[1]
 
     def peek_document(self, bucket: Bucket, name: DocumentName) -> bytes | None:
         """The same without wait and without an entry, for decisions that the door makes (CORS, default retention)."""

@@ -8,6 +8,7 @@
 """
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,11 +17,12 @@ from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.operation import Entry
 from nexus.objects import rules
 from nexus.objects.blobs import Blobs
-from nexus.objects.errors import no_such_bucket
-from nexus.objects.model import Bucket, Versioning, WriteConditions, Written
+from nexus.objects.errors import no_such_bucket, not_lockable
+from nexus.objects.model import Bucket, Metadata, Versioning, WriteConditions, Written
+from nexus.objects.retention import Lock, default_of
 from nexus.objects.sealing import KEY, BucketKey, Facts, ObjectKey, Place, seal_facts
 from nexus.objects.store import blobs as blob_rows
-from nexus.objects.store import buckets, versions
+from nexus.objects.store import buckets, locks, versions
 from nexus.objects.store.blobs import BlobRow
 from nexus.objects.store.versions import VersionRow
 
@@ -42,6 +44,11 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     sealed_body: bytes | None = None
     """The inline body, or the manifest."""
     checksums: Mapping[str, str] = {}
+    metadata: Metadata = Metadata()
+    key_id: str | None = None
+    """The key that `sealed_key` is under, where not the bucket's own."""
+    lock: Lock | None = None
+    """The lock that its writer asked for; without one, the bucket's default retention counts."""
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +69,7 @@ def draft(
     bucket: Bucket,
     key: str,
     version_id: str,
+    lock: Lock | None = None,
 ) -> Draft:
     """Seal the facts and wrap the object key, both bound to the place of the version."""
     place = Place(bucket.id, key, version_id)
@@ -79,6 +87,9 @@ def draft(
         sealed_facts=seal_facts(object_key, place, facts),
         sealed_body=sealed_body,
         checksums=facts.checksums,
+        metadata=facts.metadata,
+        key_id=bucket.named_key or None,
+        lock=lock,
     )
 
 
@@ -101,13 +112,16 @@ def written(new: Draft, placed: Placed) -> Written:
         size=new.size,
         last_modified=new.modified_at,
         checksums=new.checksums,
+        metadata=new.metadata,
+        key_id=new.key_id or "",
     )
 
 
 def take_place(tx: Transaction, new: Draft, conditions: WriteConditions) -> Placed:
     """Make `new` the latest version of its key. Raises NotFound and PreconditionFailed."""
     bucket = new.bucket
-    versioning = state_of(tx, bucket)
+    state = bucket_state(tx, bucket)
+    versioning = state.versioning
     top = versions.top(tx, bucket, new.key)
     rules.check_write(conditions, None if top is None or top.marker else top.shown)
     discarded: Sequence[str] = ()
@@ -121,17 +135,44 @@ def take_place(tx: Transaction, new: Draft, conditions: WriteConditions) -> Plac
         versions.set_latest(tx, bucket, top, latest=False)
     row = _row(new, ordinal, unversioned=versioning is not Versioning.ENABLED)
     versions.insert_version(tx, bucket, row, new.sealed_body)
+    lock = None if new.is_marker else _lock_of(new, state.lock)
+    if lock is not None:
+        locks.put(tx, new.id, lock)
     if new.blob is not None:
         blob_rows.insert(tx, new.id, BlobRow(0, new.blob, new.size, new.etag, new.modified_at, {}))
     return Placed(version_id=None if versioning is Versioning.OFF else row.version_id, discarded=discarded)
 
 
-def state_of(tx: Transaction, bucket: Bucket) -> Versioning:
-    """How the bucket keeps versions at this moment. Raises NotFound if it is gone."""
-    state = buckets.versioning_of(tx, bucket)
+def _lock_of(new: Draft, lock: str | None) -> Lock | None:
+    """The lock of a new version: the one asked for, completed by the bucket's default. Raises Invalid."""
+    default = default_of(lock)
+    if new.lock is None:
+        return default.lock(new.modified_at) if default else None
+    if lock is None:
+        raise not_lockable()
+    if new.lock.mode is None and default is not None:
+        return msgspec.structs.replace(default.lock(new.modified_at), held=new.lock.held)
+    return new.lock
+
+
+class BucketState(NamedTuple):
+    """What may change about a bucket, as of the transaction that asks."""
+
+    versioning: Versioning
+    lock: str | None
+
+
+def bucket_state(tx: Transaction, bucket: Bucket) -> BucketState:
+    """The bucket at this moment. Raises NotFound if it is gone."""
+    state = buckets.state_of(tx, bucket)
     if state is None:
         raise no_such_bucket()
-    return state
+    return BucketState(*state)
+
+
+def state_of(tx: Transaction, bucket: Bucket) -> Versioning:
+    """How the bucket keeps versions at this moment. Raises NotFound if it is gone."""
+    return bucket_state(tx, bucket).versioning
 
 
 def _row(new: Draft, ordinal: int, *, unversioned: bool) -> VersionRow:
@@ -150,4 +191,5 @@ def _row(new: Draft, ordinal: int, *, unversioned: bool) -> VersionRow:
         None,
         new.sealed_key,
         new.sealed_facts,
+        new.key_id,
     )

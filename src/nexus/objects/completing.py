@@ -12,6 +12,8 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Invalid, NotFound
@@ -105,7 +107,7 @@ class Completing:
             row = versions.version_of_upload(tx, bucket, key, upload_id)
         if row is None:
             raise no_such_upload()
-        opened = await self._reading.open(op, ObjectRef(bucket, key, row.version_id))
+        opened = await self._reading.open(op, ObjectRef(bucket, key, row.version_id), facts_only=True)
         if opened.row.id != row.id:
             raise no_such_upload()
         await self._database.record(op.allowed(WRITE, bucket.resource, key=key, upload=upload_id, repeated=True))
@@ -115,13 +117,17 @@ class Completing:
             size=row.size,
             last_modified=row.modified_at,
             checksums=opened.facts.checksums,
+            metadata=opened.facts.metadata,
+            key_id=row.key_id or "",
         )
 
     async def _seal(self, op: Operation, bucket: Bucket, chosen: _Chosen, checksums: Mapping[str, str]) -> Draft:
         upload, version_id = chosen.upload, new_id("ver")
+        bucket = self._reading.under_key_of(op, bucket, upload.key_id)
         bucket_key = await self._keys.of(op, bucket)
         object_key = upload_key(bucket_key, bucket, upload)
         metadata = open_metadata(object_key, Place(bucket.id, upload.key, upload.id), upload.sealed_facts)
+        lock, metadata = metadata.lock, msgspec.structs.replace(metadata, lock=msgspec.UNSET)
         facts = Facts(
             size=sum(row.size for row in chosen.parts),
             etag=etag_of_parts(chosen.parts),
@@ -133,7 +139,16 @@ class Completing:
         )
         pieces = tuple(Piece(row.number, row.id, row.size, row.checksums) for row in chosen.parts)
         manifest = seal_manifest(object_key, Place(bucket.id, upload.key, version_id), pieces)
-        return draft(bucket_key, object_key, facts, manifest, bucket=bucket, key=upload.key, version_id=version_id)
+        return draft(
+            bucket_key,
+            object_key,
+            facts,
+            manifest,
+            bucket=bucket,
+            key=upload.key,
+            version_id=version_id,
+            lock=lock or None,
+        )
 
     async def _commit(self, op: Operation, new: Draft, chosen: _Chosen, conditions: WriteConditions) -> Placed:
         bucket, upload = new.bucket, chosen.upload

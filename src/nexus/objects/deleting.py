@@ -35,10 +35,12 @@ class Deleting:
         *,
         version_id: str | None = None,
         conditions: WriteConditions = ALWAYS_WRITE,
+        bypass: bool = False,
     ) -> Deleted:
         """Remove a version for good, or (no version named, versioning on) hide the object behind a delete marker.
 
-        Succeeds if there is nothing to remove, unless a condition says otherwise.
+        Succeeds if there is nothing to remove, unless a condition says otherwise. Raises Denied while a lock holds;
+        `bypass` ends a governance retention.
         """
         rules.check_key(key)
         marker = Draft(
@@ -50,9 +52,14 @@ class Deleting:
             if version_id is None:
                 deleted, discarded = _hide_or_remove(tx, marker, conditions)
             else:
-                deleted, discarded = _remove_named(tx, marker, version_id, conditions)
+                deleted, discarded = _remove_named(tx, marker, version_id, conditions, bypass=bypass)
             entry = op.allowed(
-                action, bucket.resource, key=key, version=deleted.version_id, marker=deleted.is_delete_marker
+                action,
+                bucket.resource,
+                key=key,
+                version=deleted.version_id,
+                marker=deleted.is_delete_marker,
+                **({"bypass": True} if bypass else {}),
             )
             return Recorded((deleted, discarded), entry)
 
@@ -61,14 +68,18 @@ class Deleting:
         return deleted
 
     async def delete_many(
-        self, op: Operation, bucket: Bucket, targets: Sequence[DeleteTarget]
+        self, op: Operation, bucket: Bucket, targets: Sequence[DeleteTarget], *, bypass: bool = False
     ) -> Sequence[Deleted | NexusError]:
         """`delete` for each target, sharing commits; an answer for each, in their order. One audit entry each."""
-        return await asyncio.gather(*(self._delete_or_error(op, bucket, target) for target in targets))
+        return await asyncio.gather(*(self._delete_or_error(op, bucket, target, bypass) for target in targets))
 
-    async def _delete_or_error(self, op: Operation, bucket: Bucket, target: DeleteTarget) -> Deleted | NexusError:
+    async def _delete_or_error(
+        self, op: Operation, bucket: Bucket, target: DeleteTarget, bypass: bool
+    ) -> Deleted | NexusError:
         try:
-            return await self.delete(op, bucket, target.key, version_id=target.version_id, conditions=target.conditions)
+            return await self.delete(
+                op, bucket, target.key, version_id=target.version_id, conditions=target.conditions, bypass=bypass
+            )
         except NexusError as error:
             return error
 
@@ -84,7 +95,9 @@ def _hide_or_remove(tx: Transaction, marker: Draft, conditions: WriteConditions)
     return Deleted(version_id=None, is_delete_marker=False), discarded
 
 
-def _remove_named(tx: Transaction, marker: Draft, version_id: str, conditions: WriteConditions) -> _Outcome:
+def _remove_named(
+    tx: Transaction, marker: Draft, version_id: str, conditions: WriteConditions, *, bypass: bool
+) -> _Outcome:
     """Delete one version for good; the next newest takes its place. `marker` says where and when."""
     bucket = marker.bucket
     state_of(tx, bucket)
@@ -92,7 +105,7 @@ def _remove_named(tx: Transaction, marker: Draft, version_id: str, conditions: W
     rules.check_write(conditions, row.shown if row else None)
     if row is None:
         return Deleted(version_id=version_id, is_delete_marker=False), ()
-    discarded = versions.delete_version(tx, bucket, row, marker.modified_at)
+    discarded = versions.delete_version(tx, bucket, row, marker.modified_at, bypass=bypass)
     if row.latest:
         _promote(tx, bucket, row)
     return Deleted(version_id=version_id, is_delete_marker=bool(row.marker)), discarded

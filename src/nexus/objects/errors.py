@@ -38,6 +38,13 @@ DISK_FULL = "objects.disk-full"
 DISK_REFUSED = "objects.disk-refused"
 DISK_READ_ONLY = "objects.disk-read-only"
 KEY_GONE = "objects.key-gone"
+LOCKED = "objects.locked"
+REVISED_MEANWHILE = "objects.revised-meanwhile"
+NOT_LOCKABLE = "objects.not-lockable"
+BAD_RETENTION = "objects.bad-retention"
+CLIENT_KEY_NEEDED = "objects.client-key-needed"
+CLIENT_KEY_WRONG = "objects.client-key-wrong"
+NO_SUCH_KMS_KEY = "objects.no-such-kms-key"
 
 
 class NotModified(Conflict):
@@ -99,6 +106,11 @@ def no_such_version() -> NotFound:
 def no_such_upload() -> NotFound:
     """The upload never existed, or is complete or aborted."""
     return NotFound("no such upload: it may be complete or aborted", code=NO_SUCH_UPLOAD)
+
+
+def not_lockable() -> Invalid:
+    """The bucket was not made for locks."""
+    return Invalid("the bucket has no object lock", code=NOT_LOCKABLE, hint="turn versioning and object lock on")
 
 
 def damaged(what: str) -> Damaged:

@@ -34,6 +34,10 @@ def context_of(bucket_id: str, site: str) -> Mapping[str, str]:
     return {"service": "objects", "bucket": bucket_id, "site": site}
 
 
+_Name = tuple[str, str, str]
+"""Bucket, the key that was named instead of its own (or nothing), actor."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Cached:
     key: BucketKey
@@ -41,13 +45,13 @@ class _Cached:
 
 
 class BucketKeys:
-    """Opened bucket keys by bucket and actor."""
+    """Opened bucket keys by bucket, key and actor."""
 
     def __init__(self, data_keys: DataKeys, clock: Clock) -> None:
         self._data_keys = data_keys
         self._clock = clock
-        self._cached: dict[tuple[str, str], _Cached] = {}
-        self._fetching: dict[tuple[str, str], asyncio.Task[BucketKey]] = {}
+        self._cached: dict[_Name, _Cached] = {}
+        self._fetching: dict[_Name, asyncio.Task[BucketKey]] = {}
         self._in_use: WeakSet[BucketKey] = WeakSet()
         self._lock = threading.Lock()
         self._taken_back = 0
@@ -61,7 +65,7 @@ class BucketKeys:
 
     async def of(self, op: Operation, bucket: Bucket) -> BucketKey:
         """The key of a bucket for this operation's actor. Raises what the key service raises, and Sealed."""
-        name = (bucket.id, op.actor.id)
+        name = (bucket.id, bucket.named_key, op.actor.id)
         cached = self._cached.get(name)
         if cached is not None and self._data_keys.leased and self._clock.now() < cached.until:
             return cached.key
@@ -87,15 +91,17 @@ class BucketKeys:
                 if self._taken_back != before:
                     secret.wipe()
                     continue
-                return self._keep((bucket.id, op.actor.id), BucketKey(secret, bucket.key_id, self._leased))
+                return self._keep(
+                    (bucket.id, bucket.named_key, op.actor.id), BucketKey(secret, bucket.key_id, self._leased)
+                )
         raise Sealed("the key service is taking keys back", code=KEY_GONE, hint="retry in a moment")
 
-    def _fetched(self, name: tuple[str, str], task: asyncio.Task[BucketKey]) -> None:
+    def _fetched(self, name: _Name, task: asyncio.Task[BucketKey]) -> None:
         del self._fetching[name]
         if not task.cancelled():
             task.exception()  # seen, even if everybody who waited for it has gone
 
-    def _keep(self, name: tuple[str, str], key: BucketKey) -> BucketKey:
+    def _keep(self, name: _Name, key: BucketKey) -> BucketKey:
         if len(self._cached) >= MAX_CACHED:
             del self._cached[next(iter(self._cached))]
         self._cached.pop(name, None)

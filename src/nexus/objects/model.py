@@ -9,6 +9,7 @@ import msgspec
 
 from nexus.kernel.clock import Instant
 from nexus.kernel.operation import Resource
+from nexus.objects.retention import Lock
 
 KIB, MIB, GIB, TIB = 1 << 10, 1 << 20, 1 << 30, 1 << 40
 
@@ -75,6 +76,13 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True):
     created_at: Instant
     wrapped_key: bytes
     """The bucket key, wrapped by the key service."""
+    revision: int = 0
+    """Counts changes of its configuration documents; 0 if it never had one."""
+    lock: str | None = None
+    """None: versions cannot be locked. Otherwise the default retention of new ones, as `retention.DefaultRetention`
+    writes it; empty if there is none."""
+    named_key: str = ""
+    """Set in the view of a bucket under another key than its own (`named_keys.py`): the id of that key."""
 
     @property
     def resource(self) -> Resource:
@@ -87,6 +95,13 @@ def bucket_resource(name: str, site: str, project: str, kind: BucketKind) -> Res
     return Resource("Bucket", name, {"site": site, "project": project, "kind": kind.value})
 
 
+class Grant(msgspec.Struct, frozen=True, array_like=True):
+    """A line of an access control list, in the door's words."""
+
+    grantee: str
+    permission: str
+
+
 class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     """What travels with an object besides its bytes; sealed with it. Names are lower case."""
 
@@ -95,6 +110,16 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     user: Mapping[str, str] = {}
     """User metadata, without the protocol's prefix."""
     tags: Mapping[str, str] = {}
+    owner: str | msgspec.UnsetType = msgspec.UNSET
+    """Who owns it, where that is not the owner of its bucket."""
+    grants: tuple[Grant, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Its access control list, where it has one."""
+    encryption: str | msgspec.UnsetType = msgspec.UNSET
+    """How the door speaks of its encryption, where not as of the key of its bucket."""
+    client_key: str | msgspec.UnsetType = msgspec.UNSET
+    """What a client's key is recognised by (`client_keys.py`), where one was given."""
+    lock: Lock | msgspec.UnsetType = msgspec.UNSET
+    """Uploads in parts only: the lock of the version that it becomes."""
 
 
 class ObjectVersion(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +148,10 @@ class ObjectInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Parts it was uploaded in; 0 if in one piece."""
     part_checksums: Mapping[str, str] | None = None
     """Those of the part that was asked for alone."""
+    lock: Lock | None = None
+    """Its retention and legal hold, where it has any."""
+    key_id: str = ""
+    """The key of the key service that its key is under, where not the bucket's own."""
 
 
 class ByteRange(msgspec.Struct, frozen=True):
@@ -206,6 +235,9 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     last_modified: Instant
     checksums: Mapping[str, str]
+    metadata: Metadata = Metadata()
+    key_id: str = ""
+    """As in `ObjectInfo`."""
 
 
 class Copied(msgspec.Struct, frozen=True, kw_only=True):
@@ -259,7 +291,9 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     initiator: str
     """The actor who began it."""
     note: str
-    """The door's own word about it (its checksum algorithm and type)."""
+    """The door's own word about it (its checksum algorithm and type, its kind of encryption)."""
+    key_id: str = ""
+    """As in `ObjectInfo`."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

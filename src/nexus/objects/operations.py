@@ -8,6 +8,8 @@ from nexus.objects.administration import (
     BucketPage,
     BucketView,
     CreateBucket,
+    LiftedLock,
+    LiftLock,
     ListBuckets,
     NamedBucket,
     SetVersioning,
@@ -19,7 +21,7 @@ def _new(service: BucketAdministration, request: CreateBucket) -> Resource:
     return bucket_resource(request.name, request.site, request.project, request.kind)
 
 
-def _named(service: BucketAdministration, request: NamedBucket | SetVersioning) -> Resource:
+def _named(service: BucketAdministration, request: NamedBucket | SetVersioning | LiftLock) -> Resource:
     return service.buckets.find(request.name).resource
 
 
@@ -82,5 +84,18 @@ OPERATIONS: Final[tuple[OperationSpec, ...]] = (
         action="objects.bucket.configure",
         run=BucketAdministration.set_versioning,
         resource=_named,
+    ),
+    OperationSpec(
+        name="objects.lock.lift",
+        service="objects",
+        method="POST",
+        path="/v1/buckets/{name}/lift-lock",
+        summary="End the governance retention and the legal hold of a version",
+        request=LiftLock,
+        result=LiftedLock,
+        action="objects.lock.lift",
+        run=BucketAdministration.lift_lock,
+        resource=_named,
+        sensitive=True,
     ),
 )

@@ -10,12 +10,13 @@ from nexus.kernel.errors import Invalid
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Operation
 from nexus.objects.blobs import Blobs
+from nexus.objects.client_keys import ClientKey, joined
 from nexus.objects.errors import INVALID_PART_NUMBER, no_such_upload
 from nexus.objects.keys import BucketKeys
 from nexus.objects.model import MAX_PARTS, Bucket, Part
-from nexus.objects.reading import part_place
+from nexus.objects.reading import Reading, part_place
 from nexus.objects.receiving import Intake
-from nexus.objects.sealing import PART, UPLOAD_KEY, BucketKey, ObjectKey, Place
+from nexus.objects.sealing import PART, UPLOAD_KEY, BucketKey, ObjectKey, Place, open_metadata
 from nexus.objects.store import blobs as blob_rows
 from nexus.objects.store import uploads as upload_rows
 from nexus.objects.store.blobs import BlobRow
@@ -33,12 +34,14 @@ class PartSource:
     length: int | None
     want_md5: bool = False
     verify: Verify | None = None
+    client_key: ClientKey | None = None
 
 
 class PartWriting:
     """Stores parts."""
 
-    def __init__(self, database: Database, blobs: Blobs, keys: BucketKeys, clock: Clock) -> None:
+    def __init__(self, database: Database, blobs: Blobs, keys: BucketKeys, clock: Clock, reading: Reading) -> None:
+        self._reading = reading
         self._database = database
         self._blobs = blobs
         self._keys = keys
@@ -48,8 +51,8 @@ class PartWriting:
         """Seal a part, make it durable and commit its row; an earlier part of this number goes."""
         if not 1 <= number <= MAX_PARTS:
             raise Invalid(f"a part number is 1 to {MAX_PARTS}", code=INVALID_PART_NUMBER)
-        bucket_key = await self._keys.of(op, bucket)
-        key = upload_key(bucket_key, bucket, upload).content
+        bucket_key = await self._keys.of(op, self._reading.under_key_of(op, bucket, upload.key_id))
+        key = content_key(bucket_key, bucket, upload, source.client_key).content
         blob_id = new_id("blb")
         aad = part_place(bucket, upload.key, upload.id, number, blob_id).bind(PART)
         with Intake(
@@ -82,6 +85,13 @@ class PartWriting:
             return Recorded([replaced] if replaced else [], entry)
 
         return await self._database.write(work)
+
+
+def content_key(bucket_key: BucketKey, bucket: Bucket, upload: UploadRow, client_key: ClientKey | None) -> ObjectKey:
+    """The key of the parts of an upload. Raises Invalid or Denied where a client's key is missing or wrong."""
+    key = upload_key(bucket_key, bucket, upload)
+    metadata = open_metadata(key, Place(bucket.id, upload.key, upload.id), upload.sealed_facts)
+    return joined(key, metadata.client_key or "", client_key)
 
 
 def upload_key(bucket_key: BucketKey, bucket: Bucket, upload: UploadRow) -> ObjectKey:

@@ -8,6 +8,16 @@ from nexus.kernel.secret import Secret
 from nexus.kms.model import DataKey, KeyEvent
 
 
+class KeyRights(Protocol):
+    """Who may use which key of the key service for the objects that he reads or writes."""
+
+    async def owner_of(self, key_id: str) -> str | None:
+        """The owner of a key that wraps data keys (`site:<name>`, …); None if there is none of this id."""
+
+    def check(self, op: Operation, key_id: str, owner: str) -> None:
+        """Return if `op.actor` may use the key; raise Denied otherwise. Never waits."""
+
+
 class DataKeys(Protocol):
     """The key service, as far as bucket keys are concerned.
 

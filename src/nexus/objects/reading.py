@@ -17,6 +17,7 @@ from nexus.kernel.errors import Invalid, NexusError
 from nexus.kernel.operation import Detail, Operation
 from nexus.objects import content, rules
 from nexus.objects.blobs import Blobs
+from nexus.objects.client_keys import ClientKey, joined
 from nexus.objects.content import Body, Message
 from nexus.objects.errors import (
     INVALID_PART_NUMBER,
@@ -39,6 +40,8 @@ from nexus.objects.model import (
     ReadConditions,
     Versioning,
 )
+from nexus.objects.named_keys import NamedKeys
+from nexus.objects.retention import Lock
 from nexus.objects.sealing import (
     BODY,
     INLINE,
@@ -52,7 +55,7 @@ from nexus.objects.sealing import (
     open_facts,
     open_manifest,
 )
-from nexus.objects.store import versions
+from nexus.objects.store import locks, versions
 from nexus.objects.store.versions import VersionRow
 
 
@@ -68,6 +71,7 @@ class Opened:
     sealed_body: bytes | None
     place: Place
     """Where everything of this version is bound to."""
+    lock: Lock | None = None
 
     def info(self, part_number: int | None = None) -> ObjectInfo:
         """What callers may know of it, and of the part that they asked for."""
@@ -78,6 +82,8 @@ class Opened:
             checksums=self.facts.checksums,
             part_count=self.facts.part_count,
             part_checksums=next((piece.checksums for piece in asked if piece.number == part_number), None),
+            lock=self.lock,
+            key_id=self.row.key_id or "",
         )
 
     @property
@@ -101,10 +107,11 @@ class Opened:
 class Reading:
     """Stories that open objects."""
 
-    def __init__(self, database: Database, blobs: Blobs, keys: BucketKeys) -> None:
+    def __init__(self, database: Database, blobs: Blobs, keys: BucketKeys, named: NamedKeys) -> None:
         self._database = database
         self._blobs = blobs
         self._keys = keys
+        self._named = named
 
     async def get(
         self,
@@ -116,14 +123,15 @@ class Reading:
         wanted: ByteRange | None = None,
         part_number: int | None = None,
         conditions: ReadConditions = ALWAYS_READ,
+        client_key: ClientKey | None = None,
     ) -> ObjectRead:
-        """Open a version, whole or a range or one part of it.
+        """Open a version, whole or a range or one part of it. `client_key`: the key that it was written with, if one was.
 
         Raises NotFound (key, version), IsDeleteMarker, NotModified, PreconditionFailed, RangeNotSatisfiable,
         Invalid `objects.invalid-part-number`, Damaged, Sealed or Unavailable; only then is nothing recorded here.
         """
         ref = ObjectRef(bucket, key, version_id)
-        opened = await self.open(op, ref, conditions)
+        opened = await self.open(op, ref, conditions, client_key=client_key)
         first, length = _extent(opened, wanted, part_number)
         return await self.read(op, ref, opened, first, length, part_number=part_number)
 
@@ -137,20 +145,27 @@ class Reading:
         wanted: ByteRange | None = None,
         part_number: int | None = None,
         conditions: ReadConditions = ALWAYS_READ,
+        client_key: ClientKey | None = None,
     ) -> tuple[ObjectInfo, int, int]:
         """What is known of a version, and (first, length) of the part or range asked for. Raises as `get` does."""
         ref = ObjectRef(bucket, key, version_id)
-        opened = await self.open(op, ref, conditions)
+        opened = await self.open(op, ref, conditions, client_key=client_key)
         first, length = _extent(opened, wanted, part_number)
         await self.record(op, ref, opened, {"head": True})
         return opened.info(part_number), first, length
 
     async def parts(
-        self, op: Operation, bucket: Bucket, key: str, *, version_id: str | None = None
+        self,
+        op: Operation,
+        bucket: Bucket,
+        key: str,
+        *,
+        version_id: str | None = None,
+        client_key: ClientKey | None = None,
     ) -> tuple[ObjectInfo, tuple[Part, ...]]:
         """What is known of a version and of the parts that it was uploaded in (none if in one piece)."""
         ref = ObjectRef(bucket, key, version_id)
-        opened = await self.open(op, ref)
+        opened = await self.open(op, ref, client_key=client_key)
         pieces = opened.pieces() if opened.facts.part_count else ()
         await self.record(op, ref, opened, {"head": True})
         modified_at = opened.facts.modified_at
@@ -159,19 +174,29 @@ class Reading:
             for piece in pieces
         )
 
-    async def open_source(self, op: Operation, ref: ObjectRef, conditions: ReadConditions) -> Opened:
+    async def open_source(
+        self, op: Operation, ref: ObjectRef, conditions: ReadConditions, client_key: ClientKey | None = None
+    ) -> Opened:
         """`open` for the source of a copy: what would be NotModified raises PreconditionFailed."""
         try:
-            return await self.open(op, ref, conditions)
+            return await self.open(op, ref, conditions, client_key=client_key)
         except NotModified:
             failed = "if-none-match" if conditions.if_none_match else "if-modified-since"
             raise PreconditionFailed(failed) from None
 
-    async def open(self, op: Operation, ref: ObjectRef, conditions: ReadConditions = ALWAYS_READ) -> Opened:
-        """Steps 1 to 3; nothing is recorded yet."""
+    async def open(
+        self,
+        op: Operation,
+        ref: ObjectRef,
+        conditions: ReadConditions = ALWAYS_READ,
+        *,
+        client_key: ClientKey | None = None,
+        facts_only: bool = False,
+    ) -> Opened:
+        """Steps 1 to 3; nothing is recorded yet. `facts_only` needs no client's key: its content stays closed."""
         row, sealed_body = self._find(ref)
         rules.check_read(conditions, row.etag, row.modified_at)
-        bucket_key = await self._keys.of(op, ref.bucket)
+        bucket_key = await self._keys.of(op, self.under_key_of(op, ref.bucket, row.key_id))
         place = Place(ref.bucket.id, row.key, row.id)
         key = bucket_key.unwrap(row.sealed_key, place.bind(KEY))
         facts = open_facts(key, place, row.sealed_facts)
@@ -182,7 +207,10 @@ class Reading:
             row.content,
         ):
             raise damaged("the row of an object")
-        return Opened(ref.bucket, row, bucket_key, key, facts, sealed_body, place)
+        if not facts_only:
+            key = joined(key, facts.metadata.client_key or "", client_key)
+        lock = locks.peek(self._database, row.id) if ref.bucket.lock is not None else None
+        return Opened(ref.bucket, row, bucket_key, key, facts, sealed_body, place, lock)
 
     async def read(
         self,
@@ -217,6 +245,10 @@ class Reading:
     async def record(self, op: Operation, ref: ObjectRef, opened: Opened, details: Mapping[str, Detail]) -> None:
         """Step 6."""
         await self._database.record(op.allowed(_action(ref), ref.bucket.resource, **_details(opened), **details))
+
+    def under_key_of(self, op: Operation, bucket: Bucket, key_id: str | None) -> Bucket:
+        """The bucket under the key that something in it is sealed under, which the actor may use. Raises Denied."""
+        return self._named.known(op, bucket, key_id)
 
     def _find(self, ref: ObjectRef) -> tuple[VersionRow, bytes | None]:
         rules.check_key(ref.key)

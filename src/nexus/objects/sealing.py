@@ -13,7 +13,9 @@ from typing import Final, TypeVar
 
 import msgspec
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from nexus.crypto import floe
 from nexus.crypto.xaes import XAES
@@ -35,6 +37,7 @@ FORMAT: Final = b"\x01"
 _HALF: Final = 32
 _NONCE: Final = 12
 _TAG: Final = 16
+_VERIFIER: Final = 16
 
 
 def _field(value: bytes) -> bytes:
@@ -52,6 +55,13 @@ MANIFEST: Final = _kind(b"manifest")
 PART: Final = _kind(b"part")
 UPLOAD_KEY: Final = _kind(b"upload-key")
 UPLOAD_FACTS: Final = _kind(b"upload-facts")
+CLIENT: Final = _kind(b"customer-content")
+VERIFIER: Final = _kind(b"customer-verifier")
+
+
+def hkdf(salt: bytes, key: bytes, info: bytes) -> bytes:
+    """32 bytes by HKDF-SHA256."""
+    return HKDF(hashes.SHA256(), _HALF, salt, info).derive(key)
 
 
 class Place:
@@ -98,6 +108,15 @@ class ObjectKey:
             return AESGCM(self._secret.reveal()[_HALF:]).decrypt(sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :], aad)
         except InvalidTag:
             raise damaged("the metadata of an object") from None
+
+    def joined_with(self, client_key: Secret) -> "ObjectKey":
+        """The same, but its content opens with the client's key besides: HKDF-SHA256 of both (RFC 5869)."""
+        half = hkdf(client_key.reveal(), self.content, CLIENT)
+        return ObjectKey(Secret(half + self._secret.reveal()[_HALF:]))
+
+    def verifier_of(self, client_key: Secret) -> bytes:
+        """16 bytes that tell a client's key from others, and nothing about it to who does not hold this key."""
+        return hkdf(self.content, client_key.reveal(), VERIFIER)[:_VERIFIER]
 
     def wrapped_by(self, cipher: XAES, aad: bytes) -> bytes:
         """Format byte, nonce, ciphertext and tag, under a bucket key."""

@@ -20,8 +20,11 @@ from nexus.objects.buckets import Buckets
 from nexus.objects.deleting import Deleting
 from nexus.objects.keys import BucketKeys
 from nexus.objects.listing import Listing
-from nexus.objects.ports import DataKeys
+from nexus.objects.locking import Locking
+from nexus.objects.named_keys import NamedKeys, NoKeyRights
+from nexus.objects.ports import DataKeys, KeyRights
 from nexus.objects.reading import Reading
+from nexus.objects.revising import Revising
 from nexus.objects.tagging import Tagging
 from nexus.objects.upkeep import Upkeep
 from nexus.objects.uploads import Uploads
@@ -31,17 +34,31 @@ from nexus.objects.writing import Writing
 class ObjectService:
     """Buckets, objects and versions over one database and one directory of blobs."""
 
-    def __init__(self, database: Database, blobs: Path, data_keys: DataKeys, clock: Clock) -> None:
-        """`blobs` is created if it does not exist. The database has this service's migrations."""
+    def __init__(
+        self,
+        database: Database,
+        blobs: Path,
+        data_keys: DataKeys,
+        clock: Clock,
+        *,
+        key_rights: KeyRights | None = None,
+    ) -> None:
+        """`blobs` is created if it does not exist. The database has this service's migrations.
+
+        Without `key_rights` no object is under another key than that of its bucket.
+        """
         self._blobs = files = Blobs(blobs)
         self._keys = keys = BucketKeys(data_keys, clock)
         self.buckets = Buckets(database, files, keys, clock)
-        self.reading = Reading(database, files, keys)
+        self.named_keys = NamedKeys(database, keys, key_rights or NoKeyRights())
+        self.reading = Reading(database, files, keys, self.named_keys)
         self.writing = Writing(database, files, keys, clock, self.reading)
         self.deleting = Deleting(database, files, clock)
         self.listing = Listing(database)
         self.uploads = Uploads(database, files, keys, clock, self.reading)
-        self.tagging = Tagging(database, self.reading)
+        self.revising = Revising(database, self.reading)
+        self.tagging = Tagging(self.reading, self.revising)
+        self.locking = Locking(database, clock)
         self.upkeep = Upkeep(database, files, data_keys, clock)
 
     def close(self) -> None:

@@ -14,10 +14,11 @@ from nexus.kernel.ids import is_id
 from nexus.kernel.operation import PLATFORM, Operation, Resource
 from nexus.objects.blobs import Blobs, StoredFile
 from nexus.objects.keys import context_of
-from nexus.objects.model import Bucket
 from nexus.objects.ports import DataKeys
 from nexus.objects.store import blobs as blob_rows
 from nexus.objects.store import buckets as bucket_rows
+from nexus.objects.store import named_keys as named_rows
+from nexus.objects.store.named_keys import Wrapped
 
 ABANDONED_AFTER_S: Final = 3_600
 """Seconds without a write after which a file that no row knows and nobody has locked counts as left behind."""
@@ -29,6 +30,10 @@ EXAMINED_AT_ONCE: Final = 100_000
 """Files that one sweep looks at, roughly; a store with more is looked through over several sweeps."""
 REWRAP_BATCH: Final = 100
 """Bucket keys of one call to the key service and of one commit."""
+
+NAMED: Final = "named"
+_KINDS: Final = ("", NAMED)
+"""Bucket keys of two kinds, in the order of a rewrap: buckets' own, then those under keys that requests named."""
 
 SWEEP: Final = "objects.store.sweep"
 
@@ -83,27 +88,37 @@ class Upkeep:
         `cursor` is what `progress` was told last: an interrupted rewrap goes on there. Raises what the key service
         raises; what was stored stays stored, and wrapping a key once more does no harm.
         """
-        after, done, skipped = int(cursor or 0), 0, 0
-        while True:
-            with self._database.read() as tx:
-                batch = bucket_rows.under_key(tx, key_id, after, REWRAP_BATCH)
-            if not batch:
-                return Rewrapped(done=done, skipped=skipped)
-            stored = await self._rewrap(op, key_id, batch)
-            done, skipped, after = done + stored, skipped + len(batch) - stored, batch[-1].number
-            if progress is not None:
-                await progress(str(after), done)
+        done = skipped = 0
+        table, _, reached = cursor.rpartition(":")
+        for kind in _KINDS[_KINDS.index(table) :]:
+            after = int(reached or 0) if kind == table else 0
+            while batch := self._wrapped(kind, key_id, after):
+                stored = await self._rewrap(op, kind, key_id, batch)
+                done, skipped, after = done + stored, skipped + len(batch) - stored, batch[-1].number
+                if progress is not None:
+                    await progress(f"{kind}:{after}" if kind else str(after), done)
+        return Rewrapped(done=done, skipped=skipped)
 
-    async def _rewrap(self, op: Operation, key_id: str, batch: Sequence[Bucket]) -> int:
+    def _wrapped(self, kind: str, key_id: str, after: int) -> Sequence[Wrapped]:
+        with self._database.read() as tx:
+            if kind == NAMED:
+                return named_rows.under_key(tx, key_id, after, REWRAP_BATCH)
+            own = bucket_rows.under_key(tx, key_id, after, REWRAP_BATCH)
+        return [Wrapped(bucket.number, bucket.id, bucket.site, bucket.wrapped_key) for bucket in own]
+
+    async def _rewrap(self, op: Operation, kind: str, key_id: str, batch: Sequence[Wrapped]) -> int:
         wrapped = await self._data_keys.rewrap(
-            [bucket.wrapped_key for bucket in batch], [context_of(bucket.id, bucket.site) for bucket in batch], op
+            [row.wrapped_key for row in batch], [context_of(row.bucket_id, row.site) for row in batch], op
         )
         if len(wrapped) != len(batch):
             raise NexusError("the key service answered for other keys than it was asked", code="objects.rewrap")
 
         def work(tx: Transaction) -> Recorded[int]:
             pairs = zip(batch, wrapped, strict=True)
-            stored = sum(bucket_rows.set_wrapped_key(tx, bucket, key) for bucket, key in pairs)
+            if kind == NAMED:
+                stored = sum(named_rows.set_wrapped_key(tx, key_id, row, key) for row, key in pairs)
+            else:
+                stored = sum(bucket_rows.set_wrapped_key(tx, row.number, row.wrapped_key, key) for row, key in pairs)
             return Recorded(stored, op.allowed("kms.key.rewrap", Resource("Key", key_id), buckets=stored))
 
         return await self._database.write(work)

@@ -7,15 +7,18 @@ wraps the same key again, bound to the version. What a completion does is in `co
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 
+import msgspec
+
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Operation
 from nexus.objects import rules
 from nexus.objects.blobs import Blobs
+from nexus.objects.client_keys import ClientKey
 from nexus.objects.committing import state_of
 from nexus.objects.completing import Combine, Completing
-from nexus.objects.errors import RangeNotSatisfiable, no_such_upload
+from nexus.objects.errors import RangeNotSatisfiable, no_such_upload, not_lockable
 from nexus.objects.keys import BucketKeys
 from nexus.objects.model import (
     ALWAYS_READ,
@@ -37,6 +40,7 @@ from nexus.objects.model import (
 from nexus.objects.paging import Position, Scope, walk
 from nexus.objects.part_writing import WRITE, PartSource, PartWriting
 from nexus.objects.reading import Reading
+from nexus.objects.retention import Lock
 from nexus.objects.sealing import UPLOAD_KEY, ObjectKey, Place, seal_metadata
 from nexus.objects.store import blobs as blob_rows
 from nexus.objects.store import uploads as upload_rows
@@ -53,7 +57,7 @@ class Uploads:
         self._keys = keys
         self._clock = clock
         self._reading = reading
-        self._parts = PartWriting(database, blobs, keys, clock)
+        self._parts = PartWriting(database, blobs, keys, clock, reading)
         self._completing = Completing(database, blobs, keys, clock, reading)
 
     async def create(
@@ -64,11 +68,22 @@ class Uploads:
         *,
         metadata: Metadata = Metadata(),  # noqa: B008 - frozen
         note: str = "",
+        lock: Lock | None = None,
+        client_key: ClientKey | None = None,
     ) -> Upload:
-        """Begin an upload. `note` is given back with it: the door's word about its checksums."""
+        """Begin an upload. `note` is given back with it: the door's word about its checksums.
+
+        `lock` and `client_key` as in `Writing.put`; each part must then bring the same client's key.
+        """
+        if lock is not None and bucket.lock is None:
+            raise not_lockable()
         rules.check_key(key)
         rules.check_metadata(metadata)
         bucket_key, object_key, upload_id = await self._keys.of(op, bucket), ObjectKey.fresh(), new_id("upl")
+        if client_key is not None:
+            metadata = msgspec.structs.replace(metadata, client_key=client_key.verifier(object_key))
+        if lock is not None:
+            metadata = msgspec.structs.replace(metadata, lock=lock)
         place = Place(bucket.id, key, upload_id)
         row = UploadRow(
             key,
@@ -78,6 +93,7 @@ class Uploads:
             note,
             bucket_key.wrap(object_key, place.bind(UPLOAD_KEY)),
             seal_metadata(object_key, place, metadata),
+            bucket.named_key or None,
         )
         entry = op.allowed(WRITE, bucket.resource, key=key, upload=upload_id)
 
@@ -105,10 +121,11 @@ class Uploads:
         length: int | None = None,
         want_md5: bool = False,
         verify: Verify | None = None,
+        client_key: ClientKey | None = None,
     ) -> Part:
         """Seal and store a part (1 to 10,000); one of the same number replaces it."""
         row = self._open(bucket, key, upload_id)
-        source = PartSource(body, length=length, want_md5=want_md5, verify=verify)
+        source = PartSource(body, length=length, want_md5=want_md5, verify=verify, client_key=client_key)
         return await self._parts.store(op, bucket, row, number, source)
 
     async def copy_part(
@@ -124,17 +141,20 @@ class Uploads:
         source_conditions: ReadConditions = ALWAYS_READ,
         observe: Callable[[bytes], None] | None = None,
         verify: Verify | None = None,
+        source_client_key: ClientKey | None = None,
+        client_key: ClientKey | None = None,
     ) -> tuple[Part, str | None]:
         """A part from a range of another object; also returns the version that it came from."""
         row = self._open(bucket, key, upload_id)
-        opened = await self._reading.open_source(op, source, source_conditions)
+        opened = await self._reading.open_source(op, source, source_conditions, source_client_key)
         size = opened.facts.size
         if wanted is not None and wanted.last is not None and wanted.last >= size:
             raise RangeNotSatisfiable(size)
         first, length = rules.resolve(wanted, size)
         read = await self._reading.read(op, source, opened, first, length)
         async with aclosing(observed(read.body, observe)) as body:
-            part = await self._parts.store(op, bucket, row, number, PartSource(body, length=length, verify=verify))
+            taken = PartSource(body, length=length, verify=verify, client_key=client_key)
+            part = await self._parts.store(op, bucket, row, number, taken)
         return part, opened.public_version_id
 
     async def complete(

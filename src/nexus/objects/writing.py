@@ -15,6 +15,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from nexus.crypto import floe
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database
@@ -23,6 +25,7 @@ from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Detail, Operation
 from nexus.objects import rules
 from nexus.objects.blobs import Blobs
+from nexus.objects.client_keys import ClientKey
 from nexus.objects.committing import commit, draft
 from nexus.objects.errors import COPY_UNCHANGED
 from nexus.objects.keys import BucketKeys
@@ -42,6 +45,7 @@ from nexus.objects.model import (
 )
 from nexus.objects.reading import Opened, Reading
 from nexus.objects.receiving import Intake
+from nexus.objects.retention import Lock
 from nexus.objects.sealing import BODY, INLINE, SEGMENTS, Facts, ObjectKey, Place
 from nexus.objects.store import versions
 
@@ -73,8 +77,13 @@ class Writing:
         conditions: WriteConditions = ALWAYS_WRITE,
         want_md5: bool = False,
         verify: Verify | None = None,
+        lock: Lock | None = None,
+        client_key: ClientKey | None = None,
     ) -> Written:
         """Seal and store a body; durable when it returns.
+
+        `lock` is that of the new version, in a bucket that has locks (Invalid otherwise). `client_key` is a key that will
+        be needed to open it.
 
         `length` is what the client declared (plaintext bytes) or None; a body of another length is Invalid
         `objects.incomplete-body`. `want_md5` computes the MD5 of a large body too (a client sent Content-MD5): it is
@@ -82,7 +91,7 @@ class Writing:
         what `body` and `verify` raise, Sealed or Unavailable; nothing half-appears.
         """
         rules.check_metadata(metadata)
-        new = _New(bucket, key, metadata, conditions)
+        new = _New(bucket, key, metadata, conditions, lock=lock, client_key=client_key)
         return await self._store(op, new, body, length=length, want_md5=want_md5, verify=verify, details={})
 
     async def copy(
@@ -96,27 +105,40 @@ class Writing:
         conditions: WriteConditions = ALWAYS_WRITE,
         metadata: Metadata | None = None,
         tags: Mapping[str, str] | None = None,
+        like: Metadata = Metadata(),  # noqa: B008 - frozen
         observe: Callable[[bytes], None] | None = None,
         verify: Verify | None = None,
+        lock: Lock | None = None,
+        source_client_key: ClientKey | None = None,
+        client_key: ClientKey | None = None,
     ) -> Copied:
         """Open a version and seal it again as another, under a key of its own.
 
         `metadata` None keeps the headers and user metadata of the source (its tags too unless `tags` is given);
-        given, it replaces headers and user metadata, and `tags` None still keeps the tags. `observe` sees every chunk
-        of plaintext (checksums). Copying a latest version onto itself with nothing replaced is Invalid
+        given, it replaces headers and user metadata, and `tags` None still keeps the tags. Owner, grants and encryption
+        are never the source's, but those of `like`. `observe` sees every chunk of plaintext (checksums). Copying a latest version onto itself with nothing replaced is Invalid
         `objects.copy-unchanged`. A source that fails its conditions raises PreconditionFailed, never NotModified.
         Records the read of the source and the write.
         """
-        if metadata is None and tags is None and source == ObjectRef(bucket, key):
+        same = metadata is None and tags is None and client_key is None and like == Metadata()
+        if same and source == ObjectRef(bucket, key):
             raise Invalid("a copy onto itself must change something", code=COPY_UNCHANGED)
-        opened = await self._reading.open_source(op, source, source_conditions)
-        kept = _metadata_of_copy(opened, metadata, tags)
+        opened = await self._reading.open_source(op, source, source_conditions, source_client_key)
+        kept = _metadata_of_copy(opened, metadata, tags, like)
         rules.check_metadata(kept)
         read = await self._reading.read(op, source, opened, 0, opened.facts.size)
         async with aclosing(observed(read.body, observe)) as body:
             written = await self._store(
                 op,
-                _New(bucket, key, kept, conditions, etag="" if opened.facts.part_count else opened.facts.etag),
+                _New(
+                    bucket,
+                    key,
+                    kept,
+                    conditions,
+                    etag="" if opened.facts.part_count else opened.facts.etag,
+                    lock=lock,
+                    client_key=client_key,
+                ),
                 body,
                 length=opened.facts.size,
                 want_md5=False,
@@ -141,7 +163,11 @@ class Writing:
         bucket_key = await self._keys.of(op, new.bucket)
         object_key, version_id = ObjectKey.fresh(), new_id("ver")
         blob_id = "blb" + version_id.removeprefix("ver")
-        key, aad = object_key.content, Place(new.bucket.id, new.key, version_id).bind(BODY)
+        client_key, metadata = new.client_key, new.metadata
+        if client_key is not None:
+            metadata = msgspec.structs.replace(metadata, client_key=client_key.verifier(object_key))
+        content_key = object_key if client_key is None else client_key.join(object_key)
+        key, aad = content_key.content, Place(new.bucket.id, new.key, version_id).bind(BODY)
         with Intake(
             self._blobs, blob_id, bucket_key, key, aad, inline_bytes=INLINE_BYTES, length=length, want_md5=want_md5
         ) as intake:
@@ -155,10 +181,19 @@ class Writing:
                 modified_at=self._clock.now(),
                 content=INLINE if inline is not None else f"blob:{blob_id}",
                 part_count=0,
-                metadata=new.metadata,
+                metadata=metadata,
                 checksums=checksums,
             )
-            made = draft(bucket_key, object_key, facts, inline, bucket=new.bucket, key=new.key, version_id=version_id)
+            made = draft(
+                bucket_key,
+                object_key,
+                facts,
+                inline,
+                bucket=new.bucket,
+                key=new.key,
+                version_id=version_id,
+                lock=new.lock,
+            )
             entry = op.allowed(WRITE, new.bucket.resource, key=new.key, version=version_id, size=known.size, **details)
             intake.committing = True
             return await commit(self._database, self._blobs, made, new.conditions, entry)
@@ -173,13 +208,15 @@ class Writing:
 
 @dataclass(frozen=True, slots=True)
 class _New:
-    """The version that is being made. `etag`: kept from the source of a copy, or empty."""
+    """The version that is being made. `bucket`: under the key that was named, if one was. `etag`: of a copy's source."""
 
     bucket: Bucket
     key: str
     metadata: Metadata
     conditions: WriteConditions
     etag: str = ""
+    lock: Lock | None = None
+    client_key: ClientKey | None = None
 
 
 def etag_of(md5: bytes | None) -> str:
@@ -196,7 +233,10 @@ async def observed(body: Plaintext, observe: Callable[[bytes], None] | None) -> 
             yield chunk
 
 
-def _metadata_of_copy(opened: Opened, metadata: Metadata | None, tags: Mapping[str, str] | None) -> Metadata:
+def _metadata_of_copy(
+    opened: Opened, metadata: Metadata | None, tags: Mapping[str, str] | None, like: Metadata
+) -> Metadata:
     source = opened.facts.metadata
     given = metadata or source
-    return Metadata(headers=given.headers, user=given.user, tags=source.tags if tags is None else tags)
+    kept = source.tags if tags is None else tags
+    return msgspec.structs.replace(like, headers=given.headers, user=given.user, tags=kept)

@@ -55,7 +55,7 @@ def dispatcher(
         "iam": identities,
         "kms": ground.kms,
         "audit": audit_service(ground, witnesses),
-        "objects": BucketAdministration(objects.buckets, gate, placements(ground)),
+        "objects": BucketAdministration(objects.buckets, objects.locking, gate, placements(ground)),
         "platform": PlatformService(
             ground.directory, ground.settings, ground.database, ground.clock, identities.lacking_approvers
         ),

@@ -1,13 +1,16 @@
 """The object store, for whichever process needs it."""
 
 from nexus.app.ground import Ground
+from nexus.app.key_rights import KeyRights
 from nexus.app.placement import Placements
+from nexus.iam.gate import Gate
 from nexus.objects.service import ObjectService
 
 
 def object_service(ground: Ground) -> ObjectService:
     """The object store. It wipes its bucket keys by itself when the lease ends."""
-    return ObjectService(ground.database, ground.directory.blobs, ground.kms, ground.clock)
+    rights = KeyRights(Gate(ground.database, ground.clock), placements(ground))
+    return ObjectService(ground.database, ground.directory.blobs, ground.kms, ground.clock, key_rights=rights)
 
 
 def placements(ground: Ground) -> Placements:

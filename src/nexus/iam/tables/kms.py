@@ -20,6 +20,12 @@ ACTIONS: tuple[Action, ...] = (
     Action("kms.key.import", "import a key made elsewhere", "importer une clé créée ailleurs", (PLATFORM, KEY)),
     four_eyes("kms.key.export", "export a key", "exporter une clé", KEY, Role.SECURITY_OFFICER),
     Action("kms.key.rewrap", "rewrap data keys", "ré-envelopper des clés de données", (PLATFORM, KEY)),
+    Action(
+        "kms.key.use",
+        "keep objects under a key that one names",
+        "conserver des objets sous une clé que l'on désigne",
+        (KEY,),
+    ),
     Action("kms.service.seal", "seal the key service", "sceller le service de clés", (PLATFORM,)),
     Action("kms.service.status", "see the state of the key service", "voir l'état du service de clés", (PLATFORM,)),
 )

@@ -1,6 +1,7 @@
 """Actions on buckets and objects."""
 
-from nexus.iam.tables.action import BUCKET, PLATFORM, Action
+from nexus.iam.model import Role
+from nexus.iam.tables.action import BUCKET, PLATFORM, Action, four_eyes
 
 ACTIONS: tuple[Action, ...] = (
     Action("objects.bucket.create", "create a bucket", "créer un compartiment", (BUCKET,)),
@@ -21,6 +22,25 @@ ACTIONS: tuple[Action, ...] = (
         "delete versions of objects for good",
         "supprimer définitivement des versions d'objets",
         (BUCKET,),
+    ),
+    Action(
+        "objects.object.lock",
+        "lay and prolong retentions and legal holds",
+        "poser et prolonger des durées de conservation et des gels",
+        (BUCKET,),
+    ),
+    Action(
+        "objects.lock.bypass",
+        "bypass a retention alone (nobody may)",
+        "contourner seul une durée de conservation (personne ne peut)",
+        (BUCKET,),
+    ),
+    four_eyes(
+        "objects.lock.lift",
+        "lift a retention or a legal hold",
+        "lever une durée de conservation ou un gel",
+        BUCKET,
+        Role.SECURITY_OFFICER,
     ),
     Action("objects.upload.write", "upload objects in parts", "téléverser des objets en plusieurs parties", (BUCKET,)),
     Action("objects.upload.list", "list unfinished uploads", "lister les téléversements inachevés", (BUCKET,)),

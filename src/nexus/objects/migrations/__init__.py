@@ -46,4 +46,26 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX objects_blob_dropped ON objects_blob (dropped_at) WHERE dropped_at IS NOT NULL",
         ),
     ),
+    Migration(
+        "objects",
+        2,
+        (
+            # `revision` counts changes of the documents, so that a process knows when those it remembers are stale.
+            "ALTER TABLE objects_bucket ADD COLUMN revision INTEGER NOT NULL DEFAULT 0",
+            # NULL: versions cannot be locked. Empty: they can. Otherwise the retention of those that name none.
+            "ALTER TABLE objects_bucket ADD COLUMN lock TEXT",
+            # The key that an object key is under, where it is not the bucket's own.
+            "ALTER TABLE objects_version ADD COLUMN key_id TEXT",
+            "ALTER TABLE objects_upload ADD COLUMN key_id TEXT",
+            "CREATE TABLE objects_named_key ("
+            " bucket INTEGER NOT NULL, key_id TEXT NOT NULL, owner TEXT NOT NULL, wrapped_key BLOB NOT NULL,"
+            " PRIMARY KEY (bucket, key_id)"
+            ") STRICT, WITHOUT ROWID",
+            "CREATE INDEX objects_named_key_id ON objects_named_key (key_id, bucket)",
+            # One row for each version that is retained or held: what may not be removed yet.
+            "CREATE TABLE objects_lock ("
+            " version TEXT NOT NULL PRIMARY KEY, mode TEXT NOT NULL, until INTEGER NOT NULL, held INTEGER NOT NULL"
+            ") STRICT, WITHOUT ROWID",
+        ),
+    ),
 )

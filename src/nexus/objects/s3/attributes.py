@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from nexus.objects.model import MAX_PAGE, ObjectInfo, Part
-from nexus.objects.s3 import errors, stored
+from nexus.objects.s3 import encryption, errors, stored
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.checksums import COMPOSITE
 from nexus.objects.s3.errors import Refusal
@@ -22,7 +22,13 @@ async def get_object_attributes(call: Call) -> Response:
     if not wanted <= _ATTRIBUTES:
         raise Refusal(errors.INVALID_ARGUMENT, "Invalid attribute name specified", ArgumentName=HEADER)
     after, size = _number(call, "x-amz-part-number-marker", 0), _number(call, "x-amz-max-parts", MAX_PAGE)
-    info, parts = await call.door.objects.reading.parts(call.op, call.bucket, call.key, version_id=call.version_id)
+    info, parts = await call.door.objects.reading.parts(
+        call.op,
+        call.bucket,
+        call.key,
+        version_id=call.version_id,
+        client_key=encryption.client_key(call.request.headers),
+    )
     nodes: list[Node] = []
     if "ETag" in wanted:
         nodes.append(("ETag", info.version.etag))

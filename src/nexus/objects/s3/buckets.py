@@ -6,6 +6,7 @@ from nexus.objects.s3 import errors
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.http import Response, xml
+from nexus.objects.s3.object_lock import ENABLED
 from nexus.objects.s3.paging import limit, owner
 from nexus.objects.s3.times import xml_time
 from nexus.objects.s3.xml import MAX_DOCUMENT, Node, parse, render
@@ -65,6 +66,7 @@ async def create_bucket(call: Call) -> Response:
         project=placement.project,
         kind=placement.kind,
         key_id=await call.door.placements.key_for(placement.site, placement.project),
+        lockable=(call.header(ENABLED) or "").lower() == "true",
     )
     return _created(call)
 

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from nexus.kernel.errors import NotFound
+from nexus.kernel.errors import Denied, NotFound
 from nexus.kernel.operation import Operation
-from nexus.objects.model import Bucket, BucketKind, bucket_resource
+from nexus.objects.buckets import DocumentName
+from nexus.objects.model import Bucket, BucketKind, ObjectRef, bucket_resource
 from nexus.objects.s3 import errors
 from nexus.objects.s3.authenticate import Caller
 from nexus.objects.s3.checksums import Algorithm
-from nexus.objects.s3.errors import Refusal
+from nexus.objects.s3.errors import Code, Refusal
 from nexus.objects.s3.http import Request
 from nexus.objects.s3.payload import Payload, framing
 from nexus.objects.s3.placement import Placement
@@ -72,6 +73,30 @@ class Call:
         if version_id == "":
             raise Refusal(errors.INVALID_ARGUMENT, "Version id cannot be the empty string", ArgumentName="versionId")
         return version_id
+
+    @property
+    def ref(self) -> ObjectRef:
+        """The version that the request is about."""
+        return ObjectRef(self.bucket, self.key, self.version_id)
+
+    def require(self, action: str) -> None:
+        """Raise Denied unless the caller may do `action` too in this bucket: for what a header asks besides the verb."""
+        self.door.gate.check(self.op, action, self.bucket.resource)
+
+    def may(self, action: str) -> bool:
+        """Whether `require` would let it pass."""
+        try:
+            self.require(action)
+        except Denied:
+            return False
+        return True
+
+    async def stored(self, name: DocumentName, missing: Code) -> bytes:
+        """A configuration document of the bucket, its reading recorded. Raises Refusal with `missing`."""
+        try:
+            return await self.door.objects.buckets.document(self.op, self.bucket, name)
+        except NotFound as error:
+            raise Refusal(missing) from error
 
     def header(self, name: str) -> str | None:
         return self.request.headers.get(name)

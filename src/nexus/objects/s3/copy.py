@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from nexus.objects.model import BodyFacts, Metadata
-from nexus.objects.s3 import checksums, conditions, copy_source, encryption, errors, metadata, stored
+from nexus.objects.s3 import checksums, conditions, copy_source, encryption, errors, metadata, object_lock, stored
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.checksums import CRC64NVME
 from nexus.objects.s3.errors import Refusal
@@ -18,19 +18,24 @@ _DIRECTIVES = ("COPY", "REPLACE")
 
 async def copy_object(call: Call) -> Response:
     """CopyObject: opened and sealed again under a key of its own; answered once durable."""
-    encryption.check(call.request.headers, call.bucket)
     replaced, tags = _replacements(call)
     source = copy_source.find(call)
+    lock = object_lock.of_write(call)
+    choice = await encryption.choose(call, Metadata())
     observe, verify = checksum_of_copy(call)
     copied = await call.door.objects.writing.copy(
         call.op,
         source,
-        call.bucket,
+        choice.bucket,
         call.key,
         source_conditions=conditions.of_read(call, "x-amz-copy-source-"),
         conditions=conditions.of_write(call),
         metadata=replaced,
         tags=tags,
+        like=choice.like,
+        lock=lock,
+        source_client_key=encryption.client_key(call.request.headers, encryption.SOURCE_CLIENT),
+        client_key=choice.client_key,
         observe=observe,
         verify=verify,
     )
@@ -39,7 +44,7 @@ async def copy_object(call: Call) -> Response:
     response = xml(render("CopyObjectResult", [*body, *stored.elements(written.checksums)]))
     add_new_version(response, call.bucket, written.version_id)
     response.add("x-amz-copy-source-version-id", copied.source_version_id)
-    encryption.announce(response, call.bucket)
+    encryption.announce(response, choice, call.request.headers)
     return response
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from nexus.kernel.errors import Denied, NexusError
 from nexus.kernel.operation import Entry
 from nexus.objects.model import MAX_BULK_DELETE, Deleted, DeleteTarget, WriteConditions
-from nexus.objects.s3 import conditions, errors
+from nexus.objects.s3 import conditions, errors, object_lock
 from nexus.objects.s3.address import MAX_KEY_BYTES
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.errors import Refusal
@@ -25,7 +25,12 @@ _Outcome = tuple[DeleteTarget, Deleted | NexusError]
 async def delete_object(call: Call) -> Response:
     """DeleteObject: a version for good, or a delete marker; deleting nothing succeeds."""
     deleted = await call.door.objects.deleting.delete(
-        call.op, call.bucket, call.key, version_id=call.version_id, conditions=conditions.of_delete(call)
+        call.op,
+        call.bucket,
+        call.key,
+        version_id=call.version_id,
+        conditions=conditions.of_delete(call),
+        bypass=object_lock.bypasses(call),
     )
     response = Response(204)
     add_version(response, call.bucket, deleted.version_id)
@@ -86,8 +91,11 @@ def _target(element: Document) -> DeleteTarget:
 async def _delete(call: Call, targets: Sequence[DeleteTarget]) -> list[_Outcome]:
     """What became of each target, in their order. Those that name a version need the right to delete versions."""
     refusal = _refusal_of_versions(call) if any(target.version_id is not None for target in targets) else None
+    bypass = object_lock.bypasses(call)
     allowed = [target for target in targets if refusal is None or target.version_id is None]
-    done = iter(await call.door.objects.deleting.delete_many(call.op, call.bucket, allowed) if allowed else ())
+    done = iter(
+        await call.door.objects.deleting.delete_many(call.op, call.bucket, allowed, bypass=bypass) if allowed else ()
+    )
     return [
         (target, refusal if refusal is not None and target.version_id is not None else next(done)) for target in targets
     ]

@@ -29,6 +29,13 @@ class Verb(Enum):
     PUT_BUCKET_ENCRYPTION = ("PutBucketEncryption", "objects.bucket.configure")
     PUT_BUCKET_ACL = ("PutBucketAcl", "objects.bucket.configure")
     GET_BUCKET_ACL = ("GetBucketAcl", "objects.bucket.read")
+    DELETE_BUCKET_ENCRYPTION = ("DeleteBucketEncryption", "objects.bucket.configure")
+    GET_OBJECT_LOCK_CONFIGURATION = ("GetObjectLockConfiguration", "objects.bucket.read")
+    PUT_OBJECT_LOCK_CONFIGURATION = ("PutObjectLockConfiguration", "objects.bucket.configure")
+    GET_OBJECT_RETENTION = ("GetObjectRetention", "objects.object.list")
+    PUT_OBJECT_RETENTION = ("PutObjectRetention", "objects.object.lock")
+    GET_OBJECT_LEGAL_HOLD = ("GetObjectLegalHold", "objects.object.list")
+    PUT_OBJECT_LEGAL_HOLD = ("PutObjectLegalHold", "objects.object.lock")
     LIST_OBJECTS = ("ListObjects", "objects.object.list")
     LIST_OBJECTS_V2 = ("ListObjectsV2", "objects.object.list")
     LIST_OBJECT_VERSIONS = ("ListObjectVersions", "objects.version.list")
@@ -89,6 +96,9 @@ _BUCKET: Mapping[tuple[str, str], Verb] = {
     ("PUT", "versioning"): Verb.PUT_BUCKET_VERSIONING,
     ("PUT", "encryption"): Verb.PUT_BUCKET_ENCRYPTION,
     ("PUT", "acl"): Verb.PUT_BUCKET_ACL,
+    ("DELETE", "encryption"): Verb.DELETE_BUCKET_ENCRYPTION,
+    ("GET", "object-lock"): Verb.GET_OBJECT_LOCK_CONFIGURATION,
+    ("PUT", "object-lock"): Verb.PUT_OBJECT_LOCK_CONFIGURATION,
     ("DELETE", ""): Verb.DELETE_BUCKET,
     ("HEAD", ""): Verb.HEAD_BUCKET,
     ("POST", "delete"): Verb.DELETE_OBJECTS,
@@ -103,6 +113,10 @@ _OBJECT: Mapping[tuple[str, str], Verb] = {
     ("PUT", ""): Verb.PUT_OBJECT,
     ("PUT", "tagging"): Verb.PUT_OBJECT_TAGGING,
     ("PUT", "acl"): Verb.PUT_OBJECT_ACL,
+    ("GET", "retention"): Verb.GET_OBJECT_RETENTION,
+    ("PUT", "retention"): Verb.PUT_OBJECT_RETENTION,
+    ("GET", "legal-hold"): Verb.GET_OBJECT_LEGAL_HOLD,
+    ("PUT", "legal-hold"): Verb.PUT_OBJECT_LEGAL_HOLD,
     ("PUT", "uploadId"): Verb.UPLOAD_PART,
     ("DELETE", ""): Verb.DELETE_OBJECT,
     ("DELETE", "tagging"): Verb.DELETE_OBJECT_TAGGING,

@@ -52,6 +52,22 @@ INVALID_REQUEST = Code("InvalidRequest", 400, "Invalid request")
 INVALID_TAG = Code("InvalidTag", 400, "The tag provided is not valid")
 INVALID_TOKEN = Code("InvalidToken", 400, "Session tokens are not issued here")
 INVALID_URI = Code("InvalidURI", 400, "The URI could not be parsed")
+INVALID_ENCRYPTION_ALGORITHM = Code(
+    "InvalidEncryptionAlgorithmError", 400, "The encryption request that you specified is not valid: only AES256 is"
+)
+INVALID_RETENTION_PERIOD = Code("InvalidRetentionPeriod", 400, "The retention period is not valid")
+KMS_NOT_FOUND = Code("KMS.NotFoundException", 400, "The key does not exist, or wraps no data keys")
+NO_ENCRYPTION_CONFIGURATION = Code(
+    "ServerSideEncryptionConfigurationNotFoundError",
+    404,
+    "Nothing was configured: objects are encrypted under the key of the bucket",
+)
+NO_LOCK_CONFIGURATION = Code(
+    "ObjectLockConfigurationNotFoundError", 404, "Object Lock configuration does not exist for this bucket"
+)
+NO_OBJECT_LOCK = Code(
+    "NoSuchObjectLockConfiguration", 404, "The specified object does not have an object lock configuration"
+)
 KEY_TOO_LONG = Code("KeyTooLongError", 400, "Your key is too long")
 MALFORMED_XML = Code("MalformedXML", 400, "The XML that you provided is not well-formed or not of the published schema")
 METADATA_TOO_LARGE = Code("MetadataTooLarge", 400, "Your metadata headers exceed the maximum allowed size")

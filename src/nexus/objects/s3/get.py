@@ -1,7 +1,7 @@
 """GetObject and HeadObject."""
 
 from nexus.objects.model import Bucket, ObjectInfo, Versioning
-from nexus.objects.s3 import conditions, encryption, errors, metadata, stored
+from nexus.objects.s3 import conditions, encryption, errors, metadata, object_lock, stored
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.http import Response
@@ -21,6 +21,7 @@ async def get_object(call: Call) -> Response:
         wanted=wanted,
         part_number=part_number,
         conditions=conditions.of_read(call),
+        client_key=encryption.client_key(call.request.headers),
     )
     partial = wanted is not None or part_number is not None
     response = _describe(call, read.info, read.first, read.length, partial=partial, overrides=overrides)
@@ -41,6 +42,7 @@ async def head_object(call: Call) -> Response:
         wanted=wanted,
         part_number=part_number,
         conditions=conditions.of_read(call),
+        client_key=encryption.client_key(call.request.headers),
     )
     partial = wanted is not None or part_number is not None
     return _describe(call, info, first, length, partial=partial, overrides=overrides)
@@ -59,7 +61,8 @@ def _describe(
     if info.part_count and "partNumber" in call.request.query:
         response.add("x-amz-mp-parts-count", info.part_count)
     add_version(response, call.bucket, version.version_id)
-    encryption.announce(response, call.bucket)
+    encryption.announce_of(response, call.bucket, info.metadata, info.key_id, call.request.headers)
+    object_lock.add_headers(response, info.lock)
     metadata.add(response, info.metadata, overrides)
     if call.header("x-amz-checksum-mode") == "ENABLED":
         _add_checksums(response, info, partial=partial)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from nexus.objects.completing import Combine
 from nexus.objects.model import MAX_OBJECT_BYTES, MAX_PARTS, Part, PartReference, Upload
-from nexus.objects.s3 import conditions, encryption, errors, metadata, stored, upload_note
+from nexus.objects.s3 import conditions, encryption, errors, metadata, object_lock, stored, upload_note
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.checksums import ALGORITHMS
 from nexus.objects.s3.errors import Refusal
@@ -16,10 +16,17 @@ from nexus.objects.s3.xml import Document, Node, render
 
 async def create_multipart_upload(call: Call) -> Response:
     """CreateMultipartUpload."""
-    encryption.check(call.request.headers, call.bucket)
     checksum = upload_note.of_request(call)
+    lock = object_lock.of_write(call)
+    choice = await encryption.choose(call, metadata.of_request(call.request.headers))
     upload = await call.door.objects.uploads.create(
-        call.op, call.bucket, call.key, metadata=metadata.of_request(call.request.headers), note=checksum.note
+        call.op,
+        choice.bucket,
+        call.key,
+        metadata=choice.like,
+        note=upload_note.write(checksum, choice.like, client_key=choice.client_key is not None),
+        lock=lock,
+        client_key=choice.client_key,
     )
     response = xml(
         render(
@@ -27,7 +34,7 @@ async def create_multipart_upload(call: Call) -> Response:
             [("Bucket", call.bucket_name), ("Key", call.key), ("UploadId", upload.id)],
         )
     )
-    encryption.announce(response, call.bucket)
+    encryption.announce(response, choice, call.request.headers)
     if checksum.chosen:
         response.add("x-amz-checksum-algorithm", checksum.algorithm.name)
         response.add("x-amz-checksum-type", checksum.type)
@@ -55,7 +62,7 @@ async def complete_multipart_upload(call: Call) -> Response:
     ]
     response = xml(render("CompleteMultipartUploadResult", nodes + stored.elements(written.checksums)))
     add_new_version(response, call.bucket, written.version_id)
-    encryption.announce(response, call.bucket)
+    encryption.announce_of(response, call.bucket, written.metadata, written.key_id, call.request.headers)
     return response
 
 

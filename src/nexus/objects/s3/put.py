@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Mapping
 
 from nexus.objects.model import BodyFacts
-from nexus.objects.s3 import conditions, encryption, errors, metadata, stored
+from nexus.objects.s3 import conditions, encryption, errors, metadata, object_lock, stored
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.get import add_new_version
@@ -15,24 +15,27 @@ from nexus.objects.writing import Verify
 
 async def put_object(call: Call) -> Response:
     """PutObject: sealed, verified, durable, then answered."""
-    encryption.check(call.request.headers, call.bucket)
     payload = call.payload()
     require_length(payload)
+    lock = object_lock.of_write(call)
+    choice = await encryption.choose(call, metadata.of_request(call.request.headers))
     written = await call.door.objects.writing.put(
         call.op,
-        call.bucket,
+        choice.bucket,
         call.key,
         payload.chunks(),
         length=payload.how.length,
-        metadata=metadata.of_request(call.request.headers),
+        metadata=choice.like,
         conditions=conditions.of_write(call),
         want_md5=payload.how.md5 is not None,
         verify=verifier(payload),
+        lock=lock,
+        client_key=choice.client_key,
     )
     response = Response()
     response.add("etag", f'"{written.etag}"')
     add_new_version(response, call.bucket, written.version_id)
-    encryption.announce(response, call.bucket)
+    encryption.announce(response, choice, call.request.headers)
     stored.add_headers(response, written.checksums)
     return response
 

@@ -7,12 +7,8 @@ from nexus.objects.s3 import errors
 from nexus.objects.s3.errors import Code, Refusal
 
 _NOT_IMPLEMENTED = (
-    "x-amz-server-side-encryption-customer-",
-    "x-amz-copy-source-server-side-encryption-customer-",
     "x-amz-server-side-encryption-context",
-    "x-amz-object-lock-",
     "x-amz-website-redirect-location",
-    "x-amz-bucket-object-lock-enabled",
     "x-amz-write-offset-bytes",
     "x-amz-mfa",
 )

@@ -1,9 +1,14 @@
-"""What an upload in parts remembers about checksums: its algorithm and type, in the note that the store keeps for us."""
+"""What an upload in parts remembers: its checksum algorithm and type, its kind of encryption.
+
+In the note that the store keeps for us: `[<algorithm> <type>][;<AES256 or client>]`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nexus.objects.model import Part, Upload
+import msgspec
+
+from nexus.objects.model import Metadata, Part, Upload
 from nexus.objects.s3 import checksums, errors
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.checksums import ALGORITHMS, COMPOSITE, CRC64NVME, FULL_OBJECT, Algorithm
@@ -40,6 +45,21 @@ class UploadChecksum:
         return {self.name: checksums.encode(checksums.combined(self.algorithm, sized))}
 
 
+CLIENT = "client"
+
+
+def write(checksum: UploadChecksum, metadata: Metadata, *, client_key: bool) -> str:
+    """The note of a new upload."""
+    kind = CLIENT if client_key else metadata.encryption or ""
+    return f"{checksum.note};{kind}" if kind else checksum.note
+
+
+def encryption_of(upload: Upload) -> Metadata:
+    """The kind of encryption that an upload remembers, as metadata would have it."""
+    kind = upload.note.partition(";")[2]
+    return Metadata(client_key=CLIENT) if kind == CLIENT else Metadata(encryption=kind or msgspec.UNSET)
+
+
 DEFAULT = UploadChecksum(CRC64NVME, FULL_OBJECT, chosen=False)
 
 
@@ -62,7 +82,8 @@ def of_request(call: Call) -> UploadChecksum:
 
 def of_upload(upload: Upload) -> UploadChecksum:
     """The choice that an upload remembers."""
-    if not upload.note:
+    note = upload.note.partition(";")[0]
+    if not note:
         return DEFAULT
-    name, kind = upload.note.split(" ")
+    name, kind = note.split(" ")
     return UploadChecksum(ALGORITHMS[name], kind, chosen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from nexus.objects.model import MAX_PARTS, BodyFacts
+from nexus.objects.model import MAX_PARTS, BodyFacts, Upload
 from nexus.objects.s3 import conditions, copy_source, encryption, errors, stored, upload_note
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.errors import Refusal
@@ -18,7 +18,8 @@ from nexus.objects.writing import Verify
 async def upload_part(call: Call) -> Response:
     """UploadPart: a part of the same number is replaced."""
     number, upload_id = _part_number(call), call.request.query["uploadId"]
-    checksum = upload_note.of_upload(await call.door.objects.uploads.find(call.bucket, call.key, upload_id))
+    upload = await call.door.objects.uploads.find(call.bucket, call.key, upload_id)
+    checksum = upload_note.of_upload(upload)
     payload = call.payload(also=checksum.algorithm)
     require_length(payload)
     _require_same_algorithm(payload, checksum)
@@ -32,11 +33,12 @@ async def upload_part(call: Call) -> Response:
         length=payload.how.length,
         want_md5=payload.how.md5 is not None,
         verify=_with_second(payload, checksum),
+        client_key=encryption.client_key(call.request.headers),
     )
     response = Response()
     response.add("etag", f'"{part.etag}"')
     response.add(payload.algorithm.header, part.checksums[payload.algorithm.name.lower()])
-    encryption.announce(response, call.bucket)
+    _announce(call, response, upload)
     return response
 
 
@@ -45,7 +47,8 @@ async def upload_part_copy(call: Call) -> Response:
     number, upload_id = _part_number(call), call.request.query["uploadId"]
     wanted = conditions.copy_range(call)
     source = copy_source.find(call)
-    checksum = upload_note.of_upload(await call.door.objects.uploads.find(call.bucket, call.key, upload_id))
+    upload = await call.door.objects.uploads.find(call.bucket, call.key, upload_id)
+    checksum = upload_note.of_upload(upload)
     observe, verify = _observer(checksum)
     part, source_version_id = await call.door.objects.uploads.copy_part(
         call.op,
@@ -58,12 +61,19 @@ async def upload_part_copy(call: Call) -> Response:
         source_conditions=conditions.of_read(call, "x-amz-copy-source-"),
         observe=observe,
         verify=verify,
+        source_client_key=encryption.client_key(call.request.headers, encryption.SOURCE_CLIENT),
+        client_key=encryption.client_key(call.request.headers),
     )
     body = [("LastModified", xml_time(part.last_modified)), ("ETag", f'"{part.etag}"')]
     response = xml(render("CopyPartResult", [*body, *stored.elements(part.checksums, with_type=False)]))
     response.add("x-amz-copy-source-version-id", source_version_id)
-    encryption.announce(response, call.bucket)
+    _announce(call, response, upload)
     return response
+
+
+def _announce(call: Call, response: Response, upload: Upload) -> None:
+    kind = upload_note.encryption_of(upload)
+    encryption.announce_of(response, call.bucket, kind, upload.key_id, call.request.headers)
 
 
 def _part_number(call: Call) -> int:

@@ -8,7 +8,9 @@ from nexus.kernel.clock import Instant
 from nexus.kernel.database import Database, Row, Transaction
 from nexus.objects.model import Bucket, BucketKind, Versioning
 
-_BUCKET: Final = "number, id, name, site, project, kind, key_id, versioning, owner, created_at, wrapped_key"
+_BUCKET: Final = (
+    "number, id, name, site, project, kind, key_id, versioning, owner, created_at, wrapped_key, revision, lock"
+)
 
 
 def find(database: Database, name: str) -> Bucket | None:
@@ -32,7 +34,7 @@ def under_key(tx: Transaction, key_id: str, after: int, limit: int) -> list[Buck
 
 
 def _bucket(row: Row) -> Bucket:
-    number, id_, name, site, project, kind, key_id, versioning, owner, created_at, wrapped_key = row
+    number, id_, name, site, project, kind, key_id, versioning, owner, created_at, wrapped_key, revision, lock = row
     return Bucket(
         number=number,
         id=id_,
@@ -45,6 +47,8 @@ def _bucket(row: Row) -> Bucket:
         owner=owner,
         created_at=Instant(created_at),
         wrapped_key=wrapped_key,
+        revision=revision,
+        lock=lock,
     )
 
 
@@ -57,8 +61,8 @@ def owner_of_name(tx: Transaction, name: str) -> str | None:
 def insert(tx: Transaction, bucket: Bucket) -> int:
     """Store a new bucket; returns the number that it got (`bucket.number` is ignored)."""
     row = tx.one(
-        "INSERT INTO objects_bucket (id, name, site, project, kind, key_id, versioning, owner, created_at, wrapped_key)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
+        "INSERT INTO objects_bucket (id, name, site, project, kind, key_id, versioning, owner, created_at, wrapped_key,"
+        " lock) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
         (
             bucket.id,
             bucket.name,
@@ -70,16 +74,22 @@ def insert(tx: Transaction, bucket: Bucket) -> int:
             bucket.owner,
             bucket.created_at,
             bucket.wrapped_key,
+            bucket.lock,
         ),
     )
     assert row is not None
     return int(row[0])
 
 
-def versioning_of(tx: Transaction, bucket: Bucket) -> Versioning | None:
-    """The bucket's state at this moment, or None if it is gone."""
-    row = tx.one("SELECT versioning FROM objects_bucket WHERE number = ?", (bucket.number,))
-    return Versioning(row[0]) if row else None
+def state_of(tx: Transaction, bucket: Bucket) -> tuple[Versioning, str | None] | None:
+    """How the bucket keeps versions at this moment, and its lock; None if it is gone."""
+    row = tx.one("SELECT versioning, lock FROM objects_bucket WHERE number = ?", (bucket.number,))
+    return (Versioning(row[0]), row[1]) if row else None
+
+
+def set_lock(tx: Transaction, bucket: Bucket, lock: str) -> None:
+    """Let versions be locked from now on, with this default retention."""
+    tx.execute("UPDATE objects_bucket SET lock = ? WHERE number = ?", (lock, bucket.number))
 
 
 def set_versioning(tx: Transaction, bucket: Bucket, state: Versioning) -> None:
@@ -87,12 +97,12 @@ def set_versioning(tx: Transaction, bucket: Bucket, state: Versioning) -> None:
     tx.execute("UPDATE objects_bucket SET versioning = ? WHERE number = ?", (state.value, bucket.number))
 
 
-def set_wrapped_key(tx: Transaction, bucket: Bucket, wrapped: bytes) -> bool:
+def set_wrapped_key(tx: Transaction, number: int, former: bytes, wrapped: bytes) -> bool:
     """Replace the wrapped bucket key, unless somebody else did meanwhile."""
     return bool(
         tx.execute(
             "UPDATE objects_bucket SET wrapped_key = ? WHERE number = ? AND wrapped_key = ?",
-            (wrapped, bucket.number, bucket.wrapped_key),
+            (wrapped, number, former),
         )
     )
 
@@ -105,6 +115,7 @@ def has_versions(tx: Transaction, bucket: Bucket) -> bool:
 def delete(tx: Transaction, bucket: Bucket) -> None:
     """Remove an empty bucket with its documents."""
     tx.execute("DELETE FROM objects_document WHERE bucket = ?", (bucket.number,))
+    tx.execute("DELETE FROM objects_named_key WHERE bucket = ?", (bucket.number,))
     tx.execute("DELETE FROM objects_bucket WHERE number = ?", (bucket.number,))
 
 
@@ -114,8 +125,32 @@ DOCUMENT: Final = "SELECT body FROM objects_document WHERE bucket = ? AND name =
 def put_document(tx: Transaction, bucket: Bucket, name: str, body: bytes) -> None:
     """Store or replace a configuration document."""
     tx.execute("INSERT OR REPLACE INTO objects_document VALUES (?, ?, ?)", (bucket.number, name, body))
+    _revise(tx, bucket)
 
 
 def delete_document(tx: Transaction, bucket: Bucket, name: str) -> None:
     """Remove a configuration document, if there is one."""
     tx.execute("DELETE FROM objects_document WHERE bucket = ? AND name = ?", (bucket.number, name))
+    _revise(tx, bucket)
+
+
+def documents(tx: Transaction, bucket: Bucket) -> tuple[int, dict[str, bytes]]:
+    """The revision of the bucket and all its documents, as of one moment."""
+    row = tx.one("SELECT revision FROM objects_bucket WHERE number = ?", (bucket.number,))
+    found = tx.all("SELECT name, body FROM objects_document WHERE bucket = ?", (bucket.number,))
+    return (row[0] if row else 0), dict(found)
+
+
+def with_document(tx: Transaction, name: str, after: int, limit: int) -> list[Bucket]:
+    """Buckets that have a document of this name, by number, from the one after `after`."""
+    columns = ", ".join(f"b.{column.strip()}" for column in _BUCKET.split(","))
+    rows = tx.all(
+        f"SELECT {columns} FROM objects_bucket b JOIN objects_document d ON d.bucket = b.number"
+        " WHERE d.name = ? AND b.number > ? ORDER BY b.number LIMIT ?",
+        (name, after, limit),
+    )
+    return [_bucket(row) for row in rows]
+
+
+def _revise(tx: Transaction, bucket: Bucket) -> None:
+    tx.execute("UPDATE objects_bucket SET revision = revision + 1 WHERE number = ?", (bucket.number,))

@@ -21,16 +21,22 @@ class UploadRow(msgspec.Struct, frozen=True):
     note: str
     sealed_key: bytes
     sealed_facts: bytes
+    key_id: str | None = None
 
     @property
     def shown(self) -> Upload:
         """As callers see it."""
         return Upload(
-            id=self.id, key=self.key, initiated_at=self.initiated_at, initiator=self.initiator, note=self.note
+            id=self.id,
+            key=self.key,
+            initiated_at=self.initiated_at,
+            initiator=self.initiator,
+            note=self.note,
+            key_id=self.key_id or "",
         )
 
 
-_UPLOAD: Final = "key, id, initiated_at, initiator, note, sealed_key, sealed_facts"
+_UPLOAD: Final = "key, id, initiated_at, initiator, note, sealed_key, sealed_facts, key_id"
 _ONE: Final = f"SELECT {_UPLOAD} FROM objects_upload WHERE bucket = ? AND key = ? AND id = ?"
 _LATER: Final = f"SELECT {_UPLOAD} FROM objects_upload WHERE bucket = ? AND key = ? AND id > ? ORDER BY id LIMIT ?"
 _PAGE: Final = (
@@ -41,7 +47,7 @@ _PAGE: Final = (
 def insert(tx: Transaction, bucket: Bucket, row: UploadRow) -> None:
     """Store a new upload."""
     tx.execute(
-        f"INSERT INTO objects_upload (bucket, {_UPLOAD}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO objects_upload (bucket, {_UPLOAD}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             bucket.number,
             row.key,
@@ -51,6 +57,7 @@ def insert(tx: Transaction, bucket: Bucket, row: UploadRow) -> None:
             row.note,
             row.sealed_key,
             row.sealed_facts,
+            row.key_id,
         ),
     )
 

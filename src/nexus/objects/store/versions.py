@@ -10,7 +10,9 @@ import msgspec
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Database, Transaction
 from nexus.objects.model import NULL_VERSION, Bucket, ObjectVersion
+from nexus.objects.retention import check_removal
 from nexus.objects.sealing import INLINE
+from nexus.objects.store import locks
 
 
 class VersionRow(msgspec.Struct, frozen=True):
@@ -30,6 +32,7 @@ class VersionRow(msgspec.Struct, frozen=True):
     body: int | None
     sealed_key: bytes
     sealed_facts: bytes
+    key_id: str | None = None
 
     @property
     def version_id(self) -> str:
@@ -59,7 +62,7 @@ class VersionRow(msgspec.Struct, frozen=True):
 
 _VERSION: Final = (
     "key, ordinal, id, latest, marker, unversioned, size, etag, modified_at,"
-    " blob, upload, body, sealed_key, sealed_facts"
+    " blob, upload, body, sealed_key, sealed_facts, key_id"
 )
 _WITH_BODY: Final = f"SELECT {_VERSION}, sealed FROM objects_version LEFT JOIN objects_body ON number = body"
 _ALONE: Final = f"SELECT {_VERSION} FROM objects_version"
@@ -119,7 +122,7 @@ def insert_version(tx: Transaction, bucket: Bucket, row: VersionRow, sealed_body
         assert stored is not None
         number = stored[0]
     tx.execute(
-        f"INSERT INTO objects_version (bucket, {_VERSION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO objects_version (bucket, {_VERSION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             bucket.number,
             row.key,
@@ -136,6 +139,7 @@ def insert_version(tx: Transaction, bucket: Bucket, row: VersionRow, sealed_body
             number,
             row.sealed_key,
             row.sealed_facts,
+            row.key_id,
         ),
     )
 
@@ -149,20 +153,29 @@ def set_latest(tx: Transaction, bucket: Bucket, row: VersionRow, *, latest: bool
 
 
 def set_facts(tx: Transaction, bucket: Bucket, row: VersionRow, sealed_facts: bytes) -> bool:
-    """Replace the sealed facts of a version; False if the version is gone."""
+    """Replace the sealed facts of a version; False if it is gone, or its facts are not those of `row` any more."""
     return bool(
         tx.execute(
-            "UPDATE objects_version SET sealed_facts = ? WHERE bucket = ? AND key = ? AND ordinal = ? AND id = ?",
-            (sealed_facts, bucket.number, row.key, row.ordinal, row.id),
+            "UPDATE objects_version SET sealed_facts = ?"
+            " WHERE bucket = ? AND key = ? AND ordinal = ? AND id = ? AND sealed_facts = ?",
+            (sealed_facts, bucket.number, row.key, row.ordinal, row.id, row.sealed_facts),
         )
     )
 
 
-def delete_version(tx: Transaction, bucket: Bucket, row: VersionRow, now: Instant) -> Sequence[str]:
+def delete_version(
+    tx: Transaction, bucket: Bucket, row: VersionRow, now: Instant, *, bypass: bool = False
+) -> Sequence[str]:
     """Remove a version with its body; returns the blobs that may be unlinked once this is committed.
 
-    Blobs of parts are opened one after the other by readers: they are only marked, and swept when those are done.
+    Every removal of a version comes through here, whatever its reason: a lock is looked at in this place, and only here.
+    Raises Denied while one holds. Blobs of parts are opened one after the other by readers: they are only marked, and
+    swept when those are done.
     """
+    lock = locks.find(tx, row.id)
+    if lock is not None:
+        check_removal(lock, now, bypass=bypass)
+        locks.delete(tx, row.id)
     tx.execute(
         "DELETE FROM objects_version WHERE bucket = ? AND key = ? AND ordinal = ?",
         (bucket.number, row.key, row.ordinal),
