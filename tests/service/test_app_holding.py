@@ -11,7 +11,6 @@ from nexus.app.holding import HeldSecret, KeyHold
 from nexus.kernel.errors import Damaged, Sealed, Unavailable
 from nexus.kernel.secret import Secret
 from nexus.kms.requests import KeyRef
-from simulators.clock import ManualClock
 from simulators.keyservice import running
 from simulators.operations import operation
 
@@ -22,7 +21,7 @@ async def founded(tmp_path):
     directory = datadir.create(tmp_path / "data")
     async with running() as service:
         supervisor, api = await service.client("supervisor"), await service.client("api")
-        index = await custody.found(supervisor, directory, "log.example", ManualClock(), operation())
+        index = await custody.found(supervisor, directory, "log.example", operation())
         hold = KeyHold(api, directory, (Part.IDENTITY, Part.AUDIT_READER), index.platform_key, operation)
         await hold.start()
         try:
@@ -94,9 +93,9 @@ async def test_wrapped_keys_cannot_stand_in_for_each_other(tmp_path):
     async with founded(tmp_path) as (service, directory, _, _):
         supervisor = await service.client("supervisor")
         swapped = (directory.keys / "identity.wrapped").read_bytes()
-        (directory.keys / "authority.wrapped").write_bytes(swapped)
+        (directory.keys / "audit-reader.wrapped").write_bytes(swapped)
         with pytest.raises(Damaged):
-            await custody.open_part(supervisor, directory, Part.AUTHORITY, operation())
+            await custody.open_part(supervisor, directory, Part.AUDIT_READER, operation())
 
 
 async def test_after_a_rotation_the_parts_are_wrapped_again_and_open_to_the_same_keys(tmp_path):

@@ -70,6 +70,7 @@ async def test_certificates_are_renewed_before_their_end_without_a_refused_conne
         async with asyncio.timeout(60):
             while any(now == then for now, then in zip([await serial_of(p) for p in ports], first, strict=True)):
                 await asyncio.sleep(0.02)
+        clock.ahead = 0
         after = await supervisor.status()
         assert after.s3 == before.s3 and [place.restarts for place in after.processes] == [0, 0, 0, 0]
     finally:

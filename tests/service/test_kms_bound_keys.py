@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 from cryptography.exceptions import InvalidSignature
 
+from nexus.app import pki
 from nexus.kernel.clock import DAY, HOUR
 from nexus.kernel.errors import Conflict, Denied, Invalid, Sealed
 from nexus.kms.model import Algorithm, KeyClass
@@ -65,7 +66,9 @@ async def test_each_use_has_its_own_callers_and_a_trespass_is_recorded(soft):
     supervisor, console, api, worker, s3 = [
         await soft.client(name) for name in ("supervisor", "console", "api", "worker", "s3")
     ]
-    await supervisor.sign_bound(Use.CERTIFICATE_AUTHORITY, b"certificate", operation())
+    point = (await supervisor.bound_key(Use.CERTIFICATE_AUTHORITY, operation())).signing.public_key
+    root = pki.draft_root("nx_test", point, soft.clock.now())
+    await supervisor.sign_bound(Use.CERTIFICATE_AUTHORITY, root, operation())
     await console.sign_bound(Use.TOKEN_ISSUER, b"token", operation())
     assert await api.bound_key(Use.TOKEN_ISSUER, operation())
     for call in (

@@ -14,11 +14,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from nexus.app import pki
 from nexus.app.datadir import DataDirectory, write_durably
 from nexus.crypto import hpke
 from nexus.crypto.notes import SignatureType, VerifierKey
-from nexus.kernel.clock import Clock
 from nexus.kernel.errors import Conflict, Damaged
 from nexus.kernel.operation import Operation
 from nexus.kernel.secret import Secret
@@ -42,8 +40,10 @@ class Part(StrEnum):
     """Seals second factors and the secrets of access keys."""
     AUDIT_READER = "audit-reader"
     """Private half of the key that audit entries are sealed to; only the REST door and the worker open it."""
-    AUTHORITY = "authority"
-    """Private key of the certificate authority; only the supervisor opens it, for as long as it takes to sign."""
+
+
+FORMER_AUTHORITY: Final = "authority"
+"""Private key of the certificate authority, in directories of an earlier Nexus: opened once, to cross over."""
 
 
 class Index(Struct, frozen=True, kw_only=True):
@@ -64,9 +64,9 @@ class Index(Struct, frozen=True, kw_only=True):
     """Audit entries are sealed to this key."""
 
 
-async def found(kms: KeyServiceClient, directory: DataDirectory, origin: str, clock: Clock, op: Operation) -> Index:
+async def found(kms: KeyServiceClient, directory: DataDirectory, origin: str, op: Operation) -> Index:
     """Make every key that the platform lives by. The index is returned, not written: the founding ends with that."""
-    platform = await _create(kms, op, "wraps the platform's own keys: database, identities, audit, certificates")
+    platform = await _create(kms, op, "wraps the platform's own keys: database, identities, audit")
     objects = await _create(kms, op, "wraps the keys of buckets that have no key of their own")
     ed25519 = await _create(kms, op, "signs the checkpoints of the audit log", Algorithm.ED25519)
     mldsa44 = await _create(
@@ -74,16 +74,13 @@ async def found(kms: KeyServiceClient, directory: DataDirectory, origin: str, cl
     )
 
     seed = hpke.generate_seed()
-    authority = pki.found_authority(directory.instance, clock.now())
     for part, secret in (
         (Part.DATABASE, Secret(secrets.token_bytes(KEY_BYTES))),
         (Part.IDENTITY, Secret(secrets.token_bytes(KEY_BYTES))),
         (Part.AUDIT_READER, seed),
-        (Part.AUTHORITY, authority.key),
     ):
         wrapped = await kms.wrap(platform, secret, _context(directory, part), op)
         write_durably(_path(directory, part), wrapped)
-    write_durably(directory.certificate_authority, authority.certificate, mode=0o644)
 
     keys = (
         VerifierKey(origin, SignatureType.ED25519, await kms.public_key(ed25519)),
@@ -110,6 +107,12 @@ async def open_part(kms: KeyServiceClient, directory: DataDirectory, part: Part,
             f"keys/{part}.wrapped is missing", code="custody.missing", hint="restore keys/ from the last backup"
         ) from error
     return await kms.unwrap(wrapped, _context(directory, part), op)
+
+
+async def open_former_authority(kms: KeyServiceClient, directory: DataDirectory, op: Operation) -> Secret:
+    """The key of an earlier Nexus's authority, in clear, for the moment of crossing over."""
+    context = {"platform": directory.instance, "part": FORMER_AUTHORITY}
+    return await kms.unwrap(directory.former_authority_key.read_bytes(), context, op)
 
 
 async def rewrap(kms: KeyServiceClient, directory: DataDirectory, op: Operation) -> int:

@@ -75,6 +75,16 @@ class DataDirectory:
         return self.root / "tls" / "ca.pem"
 
     @property
+    def former_authority(self) -> Path:
+        """After a crossing over: the former root, and its statement about the present one."""
+        return self.root / "tls" / "ca-former.pem"
+
+    @property
+    def former_authority_key(self) -> Path:
+        """Only in a directory of an earlier Nexus, until its first start: the authority's key, wrapped."""
+        return self.keys / "authority.wrapped"
+
+    @property
     def run(self) -> Path:
         """Sockets and files that mean something only while the platform runs."""
         return self.root / "run"

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nexus.app import custody, datadir, parts, schema, softhsm
+from nexus.app.authority import CertificateAuthority
 from nexus.app.custody import Part
 from nexus.app.datadir import DataDirectory
 from nexus.app.keyservice import RunningKeyService
@@ -95,7 +96,8 @@ async def _found(directory: DataDirectory, settings: Settings, ceremony: Ceremon
         shares = await _initialise(kms, ceremony, pin, clock)
         op = parts.platform_operation(parts.SUPERVISOR, clock)
         origin = ceremony.origin or f"nexus.invalid/{directory.instance}"
-        index = await custody.found(kms, directory, origin, clock, op)
+        index = await custody.found(kms, directory, origin, op)
+        await CertificateAuthority(kms, directory, clock).ensure(op)
         key = await custody.open_part(kms, directory, Part.DATABASE, op)
         database = schema.open_database(directory, key, index.audit_public, clock)
         try:

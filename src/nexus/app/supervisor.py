@@ -19,14 +19,13 @@ from typing import Any
 import msgspec
 
 from nexus import __version__
-from nexus.app import custody, datadir, handoff, keyservice, parts, pki, schema, serving
+from nexus.app import custody, datadir, handoff, keyservice, parts, schema, serving
+from nexus.app.authority import CertificateAuthority
 from nexus.app.backup.job import BackupJob
 from nexus.app.control import ControlServer, Request
-from nexus.app.custody import Part
 from nexus.app.datadir import DataDirectory
 from nexus.app.handoff import Handoff
 from nexus.app.keeping import Place
-from nexus.app.pki import Authority
 from nexus.app.settings import Settings, console_url
 from nexus.app.status import Phase, PlatformStatus
 from nexus.kernel.clock import Clock, SystemClock
@@ -71,6 +70,7 @@ class Supervisor:
         self._stop = asyncio.Event()
         self._tokens = keyservice.caller_tokens()
         self._kms = keyservice.supervisor_client(directory, self._tokens)
+        self._authority = CertificateAuthority(self._kms, directory, SystemClock())  # the key service's clock
         self._backup = BackupJob(self._kms, directory, self._clock)
         self._places: list[Place] = []
         self._ports: dict[str, int] = {}
@@ -119,6 +119,7 @@ class Supervisor:
         await self._wait_unsealed()
         self._enter(Phase.OPENING)
         await schema.bring_forward(self._kms, self.directory, self._clock)
+        await self._authority.ensure(self._operation())
         # The worker first and alone: it refuses a log that was rolled back, and then nobody may be served.
         await self._open_places([parts.WORKER], lock)
         await self._open_places([parts.API, parts.CONSOLE, *[parts.S3] * self._settings.s3_processes], lock)
@@ -180,14 +181,9 @@ class Supervisor:
         return prepare
 
     async def _issue_leaf(self) -> handoff.LeafParts:
-        """A certificate for one door. The authority's key is open for this call only."""
-        key = await custody.open_part(self._kms, self.directory, Part.AUTHORITY, self._operation())
-        try:
-            authority = Authority(self.directory.certificate_authority.read_bytes(), key)
-            names = [self._settings.host, *self._settings.names, socket.gethostname()]
-            leaf = pki.issue(authority, names, self._settings.certificate_hours, self._clock.now())
-        finally:
-            key.wipe()
+        """A certificate for one door, signed inside the key service. Raises Sealed while that is sealed."""
+        names = [self._settings.host, *self._settings.names, socket.gethostname()]
+        leaf = await self._authority.door(names, self._settings.certificate_hours, self._operation())
         self._renew_at = leaf.renew_at
         return handoff.leaf_parts(leaf)
 
@@ -208,6 +204,10 @@ class Supervisor:
     async def _renew_certificates(self) -> None:
         while True:
             await asyncio.sleep(self._renew_check_s)
+            try:
+                await self._authority.ensure(self._operation())  # a custodian may have rotated its key
+            except NexusError as error:
+                _log.error("the certificate authority is out of reach: %s", error.message)
             if self._clock.now() < self._renew_at:
                 continue
             for place in [place for place in self._places if place.name in self._ports]:

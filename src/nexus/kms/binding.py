@@ -4,9 +4,9 @@ import hashlib
 
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database
-from nexus.kernel.errors import Denied
+from nexus.kernel.errors import Denied, NexusError
 from nexus.kernel.operation import Operation
-from nexus.kms import rules, uses
+from nexus.kms import certifying, rules, uses
 from nexus.kms.computing import Computing
 from nexus.kms.lifecycle import LifeCycle
 from nexus.kms.model import Key, key_resource
@@ -47,6 +47,7 @@ class BoundKeys:
         await self._require(op, SIGN, use, caller, rule.signers)
         key = await self._key(op, use)
         number = version or uses.whose_turn(rule, key.versions, self._clock.now())
+        await self._check(op, key, use, message, number)
         epoch = self._vault.epoch
         signature = self._computing.sign_own(key, message, number)
         digest = hashlib.sha256(message).hexdigest()
@@ -60,6 +61,16 @@ class BoundKeys:
             return
         await self._db.record(op.denied(action, key_resource(use.value), caller=caller))
         raise Denied(f"the caller {caller} may not use the key of {use.value}", code="kms.bound-caller")
+
+    async def _check(self, op: Operation, key: Key, use: Use, message: bytes, number: int) -> None:
+        """What a use signs has a form: the authority signs certificates of doors and services, and nothing else."""
+        if use is not Use.CERTIFICATE_AUTHORITY:
+            return
+        try:
+            certifying.check(message, self._computing.public_key(key.id, number), self._clock.now())
+        except NexusError as error:
+            await self._db.record(op.denied(SIGN, key_resource(key.id), use=use.value, why=error.code))
+            raise
 
     async def _key(self, op: Operation, use: Use) -> Key:
         return self._vault.bound(use.value) or await self._lifecycle.create_bound(op, use)

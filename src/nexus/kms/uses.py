@@ -55,6 +55,7 @@ USES: Final[Mapping[Use, UseRule]] = {
         signers=frozenset({"supervisor"}),
         readers=frozenset({"supervisor"}),
         by_itself=False,
+        settles=7 * DAY,
     ),
     Use.TOKEN_ISSUER: UseRule(
         purpose="signs the tokens of the OpenID Connect issuer",
