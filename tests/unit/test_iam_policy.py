@@ -137,6 +137,10 @@ def test_nobody_may_anything_without_a_role_but_with_what_is_his_own(policy):
         "iam.elevation.open-privileged",
         "iam.elevation.end",
         "iam.elevation.list",
+        "iam.access-request.create",
+        "iam.access-request.list",
+        "iam.access-request.read",
+        "iam.access-request.withdraw",
     }
 
 

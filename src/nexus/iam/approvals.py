@@ -31,7 +31,7 @@ from nexus.iam.model import (
 from nexus.iam.requests.approvals import Intents
 from nexus.iam.resources import intent_resource
 from nexus.iam.rules import page_size
-from nexus.iam.store import intents
+from nexus.iam.store import humans, intents
 from nexus.iam.store.intents import ApprovalRow, IntentRow
 from nexus.kernel.clock import Clock, Instant
 from nexus.kernel.database import Bookkeeping, Database, Recorded, Transaction
@@ -110,7 +110,7 @@ class Approvals:
             _require_state(found, IntentState.PROPOSED, now)
             if digest != found.digest:
                 raise Conflict("that is not the content of this intent", code="iam.other-content", hint="read it again")
-            if any(approval.person == approver for approval in given):
+            if any(humans.same(tx, approval.person, approver) for approval in given):
                 raise Conflict("you have approved this before", code="iam.approved-before")
             given.append(ApprovalRow(approver, op.actor.session or "", found.digest, now))
             intents.add_approval(tx, intent_id, given[-1])
@@ -208,14 +208,14 @@ class Approvals:
         person = op.actor.person
         if op.actor.kind is not ActorKind.PERSON or op.actor.session is None or person is None:
             raise Denied("only a signed-in person approves", code="iam.approver-not-signed-in")
-        if person == intent.requester_person:
+        if humans.same(tx, person, intent.requester_person):
             raise Denied("nobody approves an intent of one's own", code="iam.own-approval", hint="ask a second person")
         self._gate.check_in(tx, op, "iam.approval.approve", intent_resource(intent))
         return person
 
     def _require_approvals(self, tx: Transaction, intent: IntentRow, given: list[ApprovalRow]) -> None:
         """Each approver still may approve: an approval does not outlive its giver's role."""
-        standing = {approval.person for approval in given if self._stands(tx, intent, approval)}
+        standing = {humans.human(tx, approval.person) for approval in given if self._stands(tx, intent, approval)}
         if len(standing) < intent.approvals_needed:
             raise Denied(
                 "an approver has lost the right to approve", code="iam.approval-missing", hint="propose it again"
@@ -224,7 +224,12 @@ class Approvals:
     def _stands(self, tx: Transaction, intent: IntentRow, approval: ApprovalRow) -> bool:
         approver = Actor(approval.person, ActorKind.PERSON, person=approval.person, session=approval.session)
         question = Question(approver, "iam.approval.approve", intent_resource(intent), intent.purpose)
-        return approval.person != intent.requester_person and self._gate.permits_in(tx, question)
+        others = not humans.same(tx, approval.person, intent.requester_person)
+        return others and self._gate.permits_in(tx, question)
+
+    def permits(self, question: Question) -> bool:
+        """Whether the gate lets it pass: for lists that hold what their reader may read one by one."""
+        return self._gate.permits(question)
 
     def _may(self, op: Operation, action: str, intent: IntentRow) -> bool:
         return self._gate.permits(Question(op.actor, action, intent_resource(intent), op.purpose))

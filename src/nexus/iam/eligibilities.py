@@ -4,6 +4,7 @@ Making somebody eligible takes the same right, the same distance and the same fo
 """
 
 from nexus.iam.approvals import Approvals
+from nexus.iam.humans import require_other_human
 from nexus.iam.model import (
     PRIVILEGED_ROLES,
     Eligibility,
@@ -83,6 +84,7 @@ class EligibilityStories:
             raise NotFound("no such person", code="iam.no-person", hint="only persons elevate: they prove factors")
         if person.state is IdentityState.DELETED:
             raise Conflict("the identity is deleted", code="iam.identity-deleted")
+        require_other_human(tx, op, person.person, person.created_by)
         starts_at = request.starts_at if request.starts_at is not None else now
         check_grant(request.role, request.scope, person.kind, starts_at=starts_at, ends_at=request.ends_at, now=now)
         new = Eligibility(

@@ -2,6 +2,7 @@
 
 from nexus.iam.approvals import Approvals
 from nexus.iam.elevations import view as elevation_view
+from nexus.iam.humans import require_other_human
 from nexus.iam.model import PRIVILEGED_ROLES, Grant, IdentityState
 from nexus.iam.requests.forms import ById, Nothing
 from nexus.iam.requests.rights import GrantRole, Grants, GrantView, ListGrants, Me
@@ -36,7 +37,7 @@ class GrantStories:
             )
 
         def work(tx: Transaction) -> Recorded[GrantView]:
-            return self._add(tx, op, request, "iam.role.grant")
+            return self._granted(op, self.add(tx, op, request), "iam.role.grant")
 
         return await self._db.write(work)
 
@@ -46,7 +47,7 @@ class GrantStories:
 
         def work(tx: Transaction) -> Recorded[GrantView]:
             self._approvals.require(tx, op, "iam.role.grant-privileged", exact)
-            return self._add(tx, op, request, "iam.role.grant-privileged")
+            return self._granted(op, self.add(tx, op, request), "iam.role.grant-privileged")
 
         return await self._db.write(work)
 
@@ -98,19 +99,25 @@ class GrantStories:
         with self._db.read() as tx:
             return identities.grants_ending(tx, now, Instant(now + ENDING_SOON))
 
-    def _add(self, tx: Transaction, op: Operation, request: GrantRole, action: str) -> Recorded[GrantView]:
+    def add(self, tx: Transaction, op: Operation, request: GrantRole) -> Grant:
+        """Store a right, in the caller's transaction, which records it. Raises Invalid, Denied, NotFound, Conflict."""
         now = self._clock.now()
         identity = identities.identity(tx, request.identity)
         if identity is None:
             raise NotFound("no such identity", code="iam.no-identity")
         if identity.state is IdentityState.DELETED:
             raise Conflict("the identity is deleted", code="iam.identity-deleted")
+        require_other_human(tx, op, identity.person, identity.created_by)
         starts_at = request.starts_at if request.starts_at is not None else now
         check_grant(request.role, request.scope, identity.kind, starts_at=starts_at, ends_at=request.ends_at, now=now)
         new = Grant(new_id("grt"), identity.id, request.role, request.scope, starts_at, request.ends_at, op.actor.id)
         identities.add_grant(tx, new, now)
+        return new
+
+    @staticmethod
+    def _granted(op: Operation, new: Grant, action: str) -> Recorded[GrantView]:
         details = {"grant": new.id, "role": new.role.value, "scope": new.scope, "ends_at": new.ends_at}
-        return Recorded(_view(new), op.allowed(action, _resource(identity.id), **details))
+        return Recorded(_view(new), op.allowed(action, _resource(new.identity), **details))
 
 
 def _resource(identity_id: str) -> Resource:

@@ -8,7 +8,7 @@ are refused besides, at each request.
 
 from collections.abc import Callable
 
-from nexus.iam.store import credentials, elevations, identities, notices
+from nexus.iam.store import asking, credentials, elevations, identities, notices
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Transaction
 
@@ -36,6 +36,10 @@ def _eligibilities(tx: Transaction, person: str, now: Instant) -> None:
     elevations.revoke_eligibilities_of(tx, person, now)
 
 
+def _requests(tx: Transaction, person: str, now: Instant) -> None:
+    asking.withdraw_all_of(tx, person, now)
+
+
 def _notices(tx: Transaction, person: str, now: Instant) -> None:
     notices.forget(tx, person)
 
@@ -54,6 +58,7 @@ WHEN_GONE: tuple[Ending, ...] = (
     _devices,
     _enrolment,
     _notices,
+    _requests,
     _eligibilities,
     _grants,
     _keys_and_tokens,

@@ -55,7 +55,9 @@ def _buckets(action: Action) -> list[Case]:
 
 def _identities(action: Action) -> list[Case]:
     owners = (("somebody else", OTHER, OTHER), ("oneself", ME, OTHER), ("created by oneself", OTHER, ME))
-    roles = ("", Role.RESEARCHER, Role.AUDITOR) if action.name.startswith("iam.role.") else ("",)
+    roles = (
+        ("", Role.RESEARCHER, Role.AUDITOR) if action.name.startswith(("iam.role.", "iam.access-request.")) else ("",)
+    )
     return [
         Case(
             f"Identity, {owner}{f', as {role}' if role else ''}",

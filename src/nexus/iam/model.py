@@ -26,6 +26,8 @@ MAX_ELEVATION = 4 * HOUR
 """An elevation lasts this long at most; it is never extended, only opened anew."""
 FRESH_FACTOR = 10 * MINUTE
 """A factor proved this long ago at most counts as fresh."""
+REQUEST_VALID = 14 * DAY
+"""A request for a right waits this long for an answer."""
 PLATFORM_SCOPE = "platform"
 
 
@@ -210,6 +212,36 @@ class Elevation:
     starts_at: Instant
     ends_at: Instant
     ended_at: Instant | None = None
+
+
+class AccessRequestState(StrEnum):
+    """Where a request for a right stands; it moves once, away from open."""
+
+    OPEN = "open"
+    GRANTED = "granted"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRequest:
+    """Somebody asks for a role within a scope until a date, for `identity`: himself or a machine of his."""
+
+    id: str
+    identity: str
+    asked_by: str
+    role: Role
+    scope: str
+    ends_at: Instant
+    reason: str
+    state: AccessRequestState
+    asked_at: Instant
+    expires_at: Instant
+    decided_by: str | None = None
+    decided_at: Instant | None = None
+    answer: str = ""
+    grant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

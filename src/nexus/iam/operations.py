@@ -1,6 +1,6 @@
 """Every operation of identity and authorisation; the doors are generated from `OPERATIONS`."""
 
-from nexus.iam.specs import approvals, elevations, machines, notices, persons, rights, sessions
+from nexus.iam.specs import approvals, asking, elevations, machines, notices, persons, rights, sessions
 from nexus.kernel.operation import OperationSpec
 
 OPERATIONS: tuple[OperationSpec, ...] = (
@@ -10,5 +10,6 @@ OPERATIONS: tuple[OperationSpec, ...] = (
     *machines.OPERATIONS,
     *rights.OPERATIONS,
     *elevations.OPERATIONS,
+    *asking.OPERATIONS,
     *approvals.OPERATIONS,
 )

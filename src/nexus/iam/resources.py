@@ -5,7 +5,7 @@ everybody else is denied as if it were there.
 """
 
 from nexus.iam.model import Role
-from nexus.iam.store import credentials, elevations, identities, intents
+from nexus.iam.store import asking, credentials, elevations, identities, intents
 from nexus.kernel.database import Database
 from nexus.kernel.operation import PLATFORM, Resource
 
@@ -40,6 +40,12 @@ class Resources:
         """Who holds a grant, with its role and scope."""
         with self._db.read() as tx:
             found = identities.grant(tx, grant_id)
+        return self.identity(UNKNOWN) if found is None else self.grantee(found.identity, found.role, found.scope)
+
+    def access_request(self, request_id: str) -> Resource:
+        """Who is to receive what a request asks for, with its role and scope."""
+        with self._db.read() as tx:
+            found = asking.find(tx, request_id)
         return self.identity(UNKNOWN) if found is None else self.grantee(found.identity, found.role, found.scope)
 
     def holder_of_eligibility(self, eligibility_id: str) -> Resource:

@@ -2,12 +2,14 @@
 
 from nexus.iam.actions import SENSITIVE
 from nexus.iam.approvals import Approvals
+from nexus.iam.asking import AskingStories
 from nexus.iam.credentials import CredentialStories
 from nexus.iam.elevations import ElevationStories
 from nexus.iam.eligibilities import EligibilityStories
 from nexus.iam.enrolments import EnrolmentStories
 from nexus.iam.founding import Founding
 from nexus.iam.grants import GrantStories
+from nexus.iam.humans import HumanStories
 from nexus.iam.machines import MachineStories
 from nexus.iam.model import SESSION_IDLE, Role
 from nexus.iam.notices import NoticeStories
@@ -53,6 +55,8 @@ class IdentityService:
         self.machines = MachineStories(db, clock)
         self.credentials = CredentialStories(db, clock, sealing)
         self.grants = GrantStories(db, clock, approvals)
+        self.humans = HumanStories(db, clock, approvals)
+        self.asking = AskingStories(db, clock, approvals=approvals, grants=self.grants, resources=self.resources)
         self.eligibilities = EligibilityStories(db, clock, approvals)
         self.elevations = ElevationStories(db, clock, approvals)
 
@@ -62,6 +66,7 @@ class IdentityService:
         idle_since = Instant(now - SESSION_IDLE)
         await self._db.bookkeep(Bookkeeping.EXPIRY, lambda tx: credentials.sweep(tx, now, idle_since))
         await self.approvals.expire()
+        await self.asking.expire()
 
     def lacking_approvers(self) -> dict[Role, int]:
         """Approving roles with fewer active holders than four eyes need, and how many hold them: for `nexus doctor`."""

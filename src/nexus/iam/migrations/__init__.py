@@ -3,6 +3,7 @@
 `version` is what decisions are cached under; see gate.py. All times are microseconds since 1970 in UTC.
 """
 
+from nexus.iam.migrations.asking import ASKING
 from nexus.iam.migrations.elevations import ELEVATIONS
 from nexus.kernel.database import Migration
 
@@ -90,4 +91,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("iam", 2, _SESSION_FACTORS),
     Migration("iam", 3, _NOTICES),
     Migration("iam", 4, ELEVATIONS),
+    Migration("iam", 5, ASKING),
 )

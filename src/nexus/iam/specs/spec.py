@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from nexus.iam.requests.forms import ById, OfIdentity
+from nexus.iam.requests.humans import RecordSamePerson
 from nexus.iam.requests.machines import CreateAccessKey, CreateToken
 from nexus.iam.service import IdentityService
 from nexus.kernel.operation import PLATFORM, OperationSpec, Resource
@@ -22,7 +23,9 @@ def by_id(service: IdentityService, request: ById) -> Resource:
     return service.resources.identity(request.id)
 
 
-def of_identity(service: IdentityService, request: OfIdentity | CreateAccessKey | CreateToken) -> Resource:
+def of_identity(
+    service: IdentityService, request: OfIdentity | CreateAccessKey | CreateToken | RecordSamePerson
+) -> Resource:
     """The identity that `identity` names."""
     return service.resources.identity(request.identity)
 
