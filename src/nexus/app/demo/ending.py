@@ -71,6 +71,7 @@ def leave_open(story: Story) -> None:
     nexus, data = _command(), f"--data {scenery.data}"
     card.add_row("S3", status["s3"])
     card.add_row("REST", f"{status['api']}   (OpenAPI: /v1/openapi.json)")
+    card.add_row("console", f"{status['console']}   (a browser must trust {scenery.data}/tls/ca.pem)")
     card.add_row("as claire", f"source {environment} && aws s3 ls s3://chu-lille-ingress --recursive")
     card.add_row("sign in", f"{nexus} login bruno {data}")
     card.add_row("", f"password {story.people['bruno'].password}, code from: {nexus} demo --code bruno")
