@@ -18,6 +18,7 @@ import cedarpy
 from harness import Figure, figure, latencies, main, percentile
 
 from nexus.iam.actions import ACTIONS
+from nexus.iam.conditions import NO_CONDITIONS
 from nexus.iam.decisions import POLICY_FILES, SCHEMA_FILE, Circumstances, Principal, declare
 from nexus.iam.gate import Gate, Question
 from nexus.iam.migrations import MIGRATIONS
@@ -102,7 +103,7 @@ def measure(rounds: int) -> Iterable[Figure]:
         db.migrate(MIGRATIONS)
         now = clock.now()
         asyncio.run(db.bookkeep(Bookkeeping.PROGRESS, lambda tx: fill(tx, now)))
-        gate = Gate(db, clock)
+        gate = Gate(db, clock, NO_CONDITIONS)
         cedar, others, names = bare(now), cycle(range(PERSONS)), cycle(range(10**9))
         same = question(7)
         calls: dict[str, Callable[[], object]] = {

@@ -225,3 +225,21 @@ def test_a_running_platform_is_examined_through_its_doors(platform):
     by_operation = platform.founder("bruno").call("platform.doctor")
     subjects = {finding["subject"] for finding in by_operation["findings"]}
     assert set(found) <= subjects and "four eyes" in subjects
+
+
+# Conditions
+
+
+def test_the_conditions_in_force_are_listed_and_their_absence_is_said():
+    (none,) = trust.conditions(Settings().conditions())
+    assert none.state is State.DEGRADED and "fresh_factor_minutes" in none.mend
+    strict = Settings(network_zones=("office=10.1.0.0/16",), privileged_zones=("office",), fresh_factor_minutes=15)
+    assert [(finding.state, finding.says) for finding in trust.conditions(strict.conditions())] == [
+        (State.REAL, "privileged roles act from office only"),
+        (State.REAL, "keys and rights need a factor proved within 15 minutes"),
+    ]
+    (some,) = trust.conditions(Settings(fresh_factor_minutes=15).conditions())
+    assert some.state is State.REAL
+    hours, none = trust.conditions(Settings(research_in_working_hours=True, time_zone="Europe/Paris").conditions())
+    assert "Mon, Tue, Wed, Thu, Fri from 7:00 to 20:00 (Europe/Paris)" in hours.says
+    assert none.state is State.DEGRADED

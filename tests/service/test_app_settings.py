@@ -3,6 +3,7 @@
 import pytest
 
 from nexus.app import settings
+from nexus.iam.conditions import FRESH_FACTOR, NO_CONDITIONS, PRIVILEGED_ZONES, RESEARCH_HOURS
 from nexus.kernel.errors import Invalid
 
 
@@ -44,3 +45,32 @@ def test_a_wrong_value_in_the_environment_says_that_it_comes_from_there():
 def test_the_data_directory_has_a_place_of_its_own_for_each_kind_of_user(tmp_path):
     assert settings.data_path({"NEXUS_DATA": str(tmp_path)}) == tmp_path
     assert settings.data_path({}).name == "nexus"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"network_zones": "office"},
+        {"network_zones": "office=10.1.0.0/16", "privileged_zones": "offce"},
+        {"working_from": "20", "working_until": "7"},
+        {"working_days": "8"},
+        {"time_zone": "Europe/Atlantis"},
+    ],
+)
+def test_conditions_that_do_not_fit_together_stop_the_start(given):
+    with pytest.raises(Invalid):
+        settings.load(None, {f"NEXUS_{name.upper()}": value for name, value in given.items()})
+
+
+def test_conditions_come_from_the_settings():
+    environment = {
+        "NEXUS_NETWORK_ZONES": "office=10.1.0.0/16, ward=10.1.7.0/24",
+        "NEXUS_PRIVILEGED_ZONES": "office,local",
+        "NEXUS_FRESH_FACTOR_MINUTES": "15",
+        "NEXUS_RESEARCH_IN_WORKING_HOURS": "true",
+        "NEXUS_WORKING_DAYS": "1,2",
+    }
+    found = settings.load(None, environment).conditions()
+    assert (found.zones.of("10.1.7.3"), found.fresh_factor_s, found.working_days) == ("ward", 900, {1, 2})
+    assert found.in_force() == {PRIVILEGED_ZONES, FRESH_FACTOR, RESEARCH_HOURS}
+    assert settings.load(None, {}).conditions() == NO_CONDITIONS

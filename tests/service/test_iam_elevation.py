@@ -2,6 +2,7 @@
 
 import pytest
 
+from nexus.iam.conditions import NO_CONDITIONS
 from nexus.iam.gate import Gate, Question
 from nexus.iam.model import FRESH_FACTOR, MAX_ELEVATION, ElevationApproval, Role
 from nexus.iam.requests.elevations import GrantEligibility, ListElevations, ListEligibilities, OpenElevation
@@ -67,7 +68,7 @@ async def test_what_one_is_eligible_for_gives_nothing_until_it_is_elevated_and_e
     assert may(platform, rita)
     platform.clock.advance(1)
     assert not may(platform, rita)
-    assert not Gate(platform.db, platform.clock).permits(Question(rita.actor, READ, BUCKET, "research"))
+    assert not Gate(platform.db, platform.clock, NO_CONDITIONS).permits(Question(rita.actor, READ, BUCKET, "research"))
 
 
 async def test_a_decision_sees_which_roles_are_elevated(platform, people):

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from nexus.iam.conditions import NO_CONDITIONS
 from nexus.iam.gate import Gate, Question
 from nexus.iam.model import Purpose, Role
 from nexus.iam.requests.forms import ById, Nothing
@@ -101,7 +102,11 @@ async def test_no_decision_outlives_its_version_in_any_process(platform, people,
     """NX-11, F-068: a change of rights is seen everywhere by the next decision."""
     ada, ben, rita = people
     other_db = Database(tmp_path / "nexus.db", key=Secret(b"k" * 32), recorder=MemoryRecorder())
-    gates = [platform.gate, Gate(platform.db, platform.clock), Gate(other_db, platform.clock)]
+    gates = [
+        platform.gate,
+        Gate(platform.db, platform.clock, NO_CONDITIONS),
+        Gate(other_db, platform.clock, NO_CONDITIONS),
+    ]
     op = platform.op(rita, purpose="research")
     for gate in gates:
         gate.check(op, READ, bucket())
@@ -204,7 +209,7 @@ async def test_the_refusal_is_a_sentence_without_names(platform, people):
 
 async def test_memory_of_decisions_is_bounded(platform, people):
     *_, rita = people
-    gate = Gate(platform.db, platform.clock, max_decisions=10)
+    gate = Gate(platform.db, platform.clock, NO_CONDITIONS, max_decisions=10)
     for n in range(30):
         assert gate.permits(Question(rita.actor, READ, bucket(name=f"b{n}"), "research"))
     assert len(gate) == 10

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlparse
 from nexus.iam import totp
 from nexus.iam.approvals import Approvals
 from nexus.iam.authenticator import Authenticator
+from nexus.iam.conditions import NO_CONDITIONS, Conditions
 from nexus.iam.gate import Gate
 from nexus.iam.migrations import MIGRATIONS
 from nexus.iam.model import Founder, Role
@@ -54,12 +55,12 @@ class Human:
 
 
 @contextmanager
-def open_platform(folder: Path) -> Iterator["Platform"]:
-    """A fresh platform whose database lies in `folder`; closed at the end."""
+def open_platform(folder: Path, conditions: Conditions = NO_CONDITIONS) -> Iterator["Platform"]:
+    """A fresh platform whose database lies in `folder`, with these conditions in force; closed at the end."""
     recorder = MemoryRecorder()
     db = Database(folder / "nexus.db", key=Secret(b"k" * 32), recorder=recorder)
     db.migrate(MIGRATIONS)
-    platform = Platform(db, ManualClock(), recorder)
+    platform = Platform(db, ManualClock(), recorder, conditions)
     try:
         yield platform
     finally:
@@ -70,11 +71,11 @@ def open_platform(folder: Path) -> Iterator["Platform"]:
 class Platform:
     """The identity services over one database, and the people who use them."""
 
-    def __init__(self, db: Database, clock: ManualClock, recorder: MemoryRecorder) -> None:
+    def __init__(self, db: Database, clock: ManualClock, recorder: MemoryRecorder, conditions: Conditions) -> None:
         self.db = db
         self.recorder = recorder
         self.clock = clock
-        self.gate = Gate(db, clock)
+        self.gate = Gate(db, clock, conditions)
         self.approvals = Approvals(db, self.gate, clock)
         self.authenticator = Authenticator(db, clock, SEALING_KEY)
         self.service = IdentityService(

@@ -9,17 +9,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nexus.iam.actions import ACTIONS, ROLES, SENSITIVE
+from nexus.iam.conditions import NO_CONDITIONS, Conditions
 from nexus.iam.decisions import POLICY_FILES, SCHEMA_FILE, Circumstances, Policy, PolicyError, Principal, declare
 from nexus.iam.matrix import SCOPE, cases, holder
 from nexus.iam.model import PLATFORM_SCOPE, PRIVILEGED_ROLES, Purpose, Role
 from nexus.iam.rules import facts_of
 from nexus.iam.tables.action import RESOURCE_TYPES, Action
+from nexus.iam.zones import zones
 from nexus.kernel.operation import Resource
 
 ROOM = files("nexus.iam") / "policy"
 POLICIES = "\n".join((ROOM / name).read_text("utf-8") for name in POLICY_FILES)
+RIGHTS_ALONE = "\n".join((ROOM / name).read_text("utf-8") for name in POLICY_FILES if name != "conditions.cedar")
 SCHEMA = (ROOM / SCHEMA_FILE).read_text("utf-8")
-WHOLE = cedarpy.PolicySet.from_str(POLICIES)
+ALL_CONDITIONS = Conditions(
+    zones=zones(["office=10.0.0.0/8", "ward=10.7.0.0/16"]),
+    privileged_zones=frozenset({"office", "local"}),
+    privileged_device=True,
+    fresh_factor_s=900,
+    research_zones=frozenset({"ward"}),
+    research_hours=True,
+    members_only=True,
+)
+WHOLE = {
+    ALL_CONDITIONS: cedarpy.PolicySet.from_str(POLICIES),
+    NO_CONDITIONS: cedarpy.PolicySet.from_str(RIGHTS_ALONE),
+}
 WHOLE_SCHEMA = cedarpy.Schema.from_str(f"{SCHEMA}\n{declare(ACTIONS.values())}")
 SIGNED_IN = Circumstances("research", signed_in=True)
 
@@ -166,31 +181,45 @@ def questions(draw):
         attributes["role"] = draw(st.sampled_from([role.value for role in Role]))
     resource = Resource(draw(st.sampled_from(action.resource_types)), draw(st.sampled_from(["b", "c"])), attributes)
     kind = draw(st.sampled_from(["Person", "Machine"]))
-    circumstances = Circumstances(draw(st.sampled_from([p.value for p in Purpose])), draw(st.booleans()))
+    circumstances = Circumstances(
+        draw(st.sampled_from([p.value for p in Purpose])),
+        draw(st.booleans()),
+        zone=draw(st.sampled_from(["local", "office", "ward", "outside"])),
+        hour=draw(st.integers(0, 23)),
+        weekday=draw(st.integers(1, 7)),
+        factors=draw(st.frozensets(st.sampled_from(["password", "totp", "passkey"]))),
+        factor_age_s=draw(st.sampled_from([None, 0, 60, 900, 960, 10**6])),
+        device_certificate=draw(st.booleans()),
+    )
     rights = draw(RIGHTS)
     elevated = frozenset(role.value for role in rights if draw(st.booleans()))
     return Principal("per_me", kind, "per_me", rights, elevated), action, facts_of(resource), circumstances
 
 
-@given(questions())
-@settings(max_examples=300, deadline=None)
-def test_a_slice_decides_as_all_policies_do_and_the_values_fit_the_schema(question):
+@given(questions(), st.sampled_from([NO_CONDITIONS, ALL_CONDITIONS]))
+@settings(max_examples=500, deadline=None)
+def test_a_slice_decides_as_all_policies_do_and_the_values_fit_the_schema(question, conditions):
     principal, action, facts, circumstances = question
-    policy = Policy.shipped()
+    policy = Policy.shipped(conditions)
     policy.check_form(principal, facts)
     whole = cedarpy.is_authorized(
         {
             "principal": {"type": principal.type, "id": principal.id},
             "action": {"type": "Action", "id": action.name},
             "resource": {"type": facts.type, "id": facts.id},
-            "context": {"purpose": circumstances.purpose, "signed_in": circumstances.signed_in},
+            "context": circumstances.context(),
         },
-        WHOLE,
-        [principal.entity(), facts.entity()],
+        WHOLE[conditions],
+        [principal.entity(), facts.entity(), conditions.entity()],
         WHOLE_SCHEMA,
     )
     assert not whole.diagnostics.errors
-    assert policy.decide(principal, action.name, facts, circumstances).allowed is whole.allowed
+    decision = policy.decide(principal, action.name, facts, circumstances)
+    assert decision.allowed is whole.allowed
+    assert policy.decide(principal, action.name, facts, circumstances, prepared=policy.prepare(principal)) == decision
+    assert set(decision.forbidden_by) == (
+        set() if whole.allowed else set(whole.diagnostics.id_annotations_by_reason.values())
+    )
 
 
 @given(

@@ -15,6 +15,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from nexus.iam.conditions import Conditions
+from nexus.iam.zones import zones
 from nexus.kernel.errors import Invalid
 from nexus.kernel.secret import Secret
 
@@ -82,6 +84,48 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             pattern="^(/.*)?$",
         ),
     ] = ""
+
+    network_zones: Annotated[
+        tuple[str, ...],
+        _doc(
+            "Names for the networks that requests come from: `office=10.1.0.0/16`; a name may stand in several. `local` is"
+            " this machine, `outside` what no zone holds."
+        ),
+    ] = ()
+    time_zone: Annotated[str, _doc("Time zone of working hours, such as `Europe/Paris`.", min_length=1)] = "UTC"
+    working_days: Annotated[
+        tuple[Annotated[int, Meta(ge=1, le=7)], ...], _doc("Working days; 1 is Monday, 7 is Sunday.")
+    ] = (1, 2, 3, 4, 5)
+    working_from: Annotated[int, _doc("Hour at which working hours begin.", "o'clock", ge=0, le=23)] = 7
+    working_until: Annotated[int, _doc("Hour at which working hours end.", "o'clock", ge=1, le=24)] = 20
+    privileged_zones: Annotated[
+        tuple[str, ...],
+        _doc("Network zones from which privileged roles act. Empty: from everywhere."),
+    ] = ()
+    privileged_device_certificate: Annotated[
+        bool, _doc("Privileged roles act only from devices that have proved themselves by a certificate.")
+    ] = False
+    fresh_factor_minutes: Annotated[
+        int,
+        _doc(
+            "Age of the last proved factor above which keys and rights cannot be administered. 0: no limit but the"
+            " session's.",
+            "minutes",
+            ge=0,
+            le=720,
+        ),
+    ] = 0
+    research_zones: Annotated[
+        tuple[str, ...], _doc("Network zones from which researchers work. Empty: from everywhere.")
+    ] = ()
+    research_in_working_hours: Annotated[bool, _doc("Researchers work in working hours only.")] = False
+    project_members_only: Annotated[
+        bool,
+        _doc(
+            "Researchers reach a project's data only with a right within that project, whatever wider right they hold."
+        ),
+    ] = False
+
     certificate_hours: Annotated[
         int, _doc("Life of the doors' certificates; they are renewed after two thirds of it.", "hours", ge=1, le=2_160)
     ] = 168
@@ -119,6 +163,22 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     log_level: Annotated[
         str, _doc("Least severe message that processes write.", pattern="^(debug|info|warning|error)$")
     ] = "info"
+
+    def conditions(self) -> Conditions:
+        """What must be true of the moment, besides the right. Raises Invalid where the settings do not fit together."""
+        return Conditions(
+            zones=zones(self.network_zones),
+            time_zone=self.time_zone,
+            privileged_zones=frozenset(self.privileged_zones),
+            privileged_device=self.privileged_device_certificate,
+            fresh_factor_s=60 * self.fresh_factor_minutes,
+            research_zones=frozenset(self.research_zones),
+            research_hours=self.research_in_working_hours,
+            members_only=self.project_members_only,
+            working_days=frozenset(self.working_days),
+            from_hour=self.working_from,
+            to_hour=self.working_until,
+        )
 
 
 def data_path(environment: Mapping[str, str] | None = None) -> Path:
@@ -191,7 +251,9 @@ def load(file: Path | None, environment: Mapping[str, str] | None = None, **give
     ):
         _check(part, source)
         values |= part
-    return msgspec.convert(values, Settings, strict=False)
+    settings = msgspec.convert(values, Settings, strict=False)
+    settings.conditions()  # what does not fit together is refused here, before anything starts
+    return settings
 
 
 def _from_file(file: Path | None) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from nexus.iam.actions import ACTIONS
-from nexus.iam.gate import Gate, Question
+from nexus.iam.gate import Gate, Question, asked
 from nexus.iam.model import (
     APPROVAL_VALID,
     INTENT_TRANSITIONS,
@@ -214,7 +214,10 @@ class Approvals:
         return person
 
     def _require_approvals(self, tx: Transaction, intent: IntentRow, given: list[ApprovalRow]) -> None:
-        """Each approver still may approve: an approval does not outlive its giver's role."""
+        """Each approver still may approve: an approval does not outlive its giver's role.
+
+        The conditions of the moment were met when it was given; now the approver may well be elsewhere.
+        """
         standing = {humans.human(tx, approval.person) for approval in given if self._stands(tx, intent, approval)}
         if len(standing) < intent.approvals_needed:
             raise Denied(
@@ -225,14 +228,14 @@ class Approvals:
         approver = Actor(approval.person, ActorKind.PERSON, person=approval.person, session=approval.session)
         question = Question(approver, "iam.approval.approve", intent_resource(intent), intent.purpose)
         others = not humans.same(tx, approval.person, intent.requester_person)
-        return others and self._gate.permits_in(tx, question)
+        return others and self._gate.entitled_in(tx, question)
 
     def permits(self, question: Question) -> bool:
         """Whether the gate lets it pass: for lists that hold what their reader may read one by one."""
         return self._gate.permits(question)
 
     def _may(self, op: Operation, action: str, intent: IntentRow) -> bool:
-        return self._gate.permits(Question(op.actor, action, intent_resource(intent), op.purpose))
+        return self._gate.permits(asked(op, action, intent_resource(intent)))
 
 
 def digest_of(operation: str, resource: str, request_json: bytes) -> str:

@@ -11,7 +11,7 @@
 from dataclasses import replace
 
 from nexus.iam.approvals import Approvals
-from nexus.iam.gate import Question
+from nexus.iam.gate import asked
 from nexus.iam.grants import GrantStories
 from nexus.iam.model import (
     PRIVILEGED_ROLES,
@@ -176,7 +176,7 @@ class AskingStories:
 
     def _may_read(self, op: Operation, found: AccessRequest) -> bool:
         about = self._resources.grantee(found.identity, found.role, found.scope)
-        return self._approvals.permits(Question(op.actor, "iam.access-request.read", about, op.purpose))
+        return self._approvals.permits(asked(op, "iam.access-request.read", about))
 
 
 def _require_room(waiting: list[AccessRequest], new: AccessRequest) -> None:

@@ -3,24 +3,27 @@
 A decision is made in numbered steps:
 
 1. An operation without an action is itself the authentication: there is nothing to decide.
-2. The version of all rights is read from the database. A remembered decision of that version, within its time, is the
-   answer: no process can go on with rights that another process has taken away.
+2. The version of all rights is read from the database. A remembered decision of that version and of the same facts,
+   within its time, is the answer: no process can go on with rights that another process has taken away.
 3. Otherwise the identity and its grants are read in one snapshot. It must be active, and so must the person who answers
    for it; grants and elevations outside their period do not count.
-4. Cedar decides. Whatever is not permitted is denied; whatever is odd (an unknown action, purpose or attribute) too.
+4. The facts of the moment are added: the network zone, the hour, the age of the last factor (surroundings.py).
+5. Cedar decides. Whatever is not permitted is denied; whatever is odd (an unknown action, purpose or attribute) too.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from nexus.iam.actions import ACTIONS
+from nexus.iam.conditions import Conditions, refusal
 from nexus.iam.decisions import NO, Circumstances, Decision, Policy, Principal
 from nexus.iam.memory import remember
 from nexus.iam.model import PRIVILEGED_ROLES, Purpose, Role
 from nexus.iam.rules import facts_of
 from nexus.iam.store import identities
+from nexus.iam.surroundings import Client, Moment, Surroundings
 from nexus.kernel.clock import Clock, Instant
 from nexus.kernel.database import Database, Row, Transaction
 from nexus.kernel.errors import Denied, Unavailable
@@ -51,26 +54,54 @@ class _Claim:
 
 
 class Question(NamedTuple):
-    """May this actor do this action on this resource for this purpose?"""
+    """May this actor do this action on this resource for this purpose, from here?
+
+    `origin`: the client's network address. `device`: the name in the certificate of its device; empty if it has none.
+    """
 
     actor: Actor
     action: str
     resource: Resource
     purpose: str
+    origin: str = ""
+    device: str = ""
+
+    def client(self) -> Client:
+        """Who asks, from where."""
+        return Client(self.actor, self.origin, self.device)
+
+
+def asked(op: Operation, action: str, resource: Resource) -> Question:
+    """The question that an operation puts."""
+    return Question(op.actor, action, resource, op.purpose, op.origin, op.device)
+
+
+class _Remembered(NamedTuple):
+    version: int
+    since: Instant
+    until: Instant
+    decision: Decision
 
 
 class Gate:
     """Decides with Cedar over the rights in the database; denies by default and on anything unexpected."""
 
     def __init__(
-        self, db: Database, clock: Clock, policy: Policy | None = None, *, max_decisions: int = MAX_DECISIONS
+        self,
+        db: Database,
+        clock: Clock,
+        conditions: Conditions,
+        *,
+        policy: Policy | None = None,
+        max_decisions: int = MAX_DECISIONS,
     ) -> None:
         """`policy`: the shipped one unless a test brings its own. `max_decisions`: remembered at most."""
         self._db = db
         self._clock = clock
         self._max_decisions = max_decisions
-        self._policy = policy or Policy.shipped()
-        self._decisions: OrderedDict[tuple[Any, ...], tuple[int, Instant, Instant, bool]] = OrderedDict()
+        self._policy = policy or Policy.shipped(conditions)
+        self._surroundings = Surroundings(conditions)
+        self._decisions: OrderedDict[tuple[Any, ...], _Remembered] = OrderedDict()
         self._claims: OrderedDict[tuple[str, ActorKind, bool], _Claim] = OrderedDict()
 
     def check(self, op: Operation, action: str, resource: Resource) -> None:
@@ -78,14 +109,22 @@ class Gate:
 
         Raises Unavailable (and so refuses) while the rights cannot be read.
         """
-        if action and not self.permits(Question(op.actor, action, resource, op.purpose)):
-            raise self._denied(op, action, resource)
+        if action:
+            question = asked(op, action, resource)
+            decision = self.decide(question)
+            if not decision.allowed:
+                raise _denied(question, decision)
 
     def permits(self, question: Question) -> bool:
         """Whether `check` would let it pass."""
-        actor, action, resource, purpose = question
+        return self.decide(question).allowed
+
+    def decide(self, question: Question) -> Decision:
+        """The decision that `check` obeys, with the rules that spoke against it."""
+        actor, action, resource, purpose, _, _ = question
         now = self._clock.now()
         try:
+            looks = self._policy.facts(action)
             key = (
                 actor.id,
                 actor.kind,
@@ -95,27 +134,25 @@ class Gate:
                 resource.type,
                 resource.id,
                 *resource.attributes.items(),
+                *(self._surroundings.key(looks, question.client()) if looks else ()),
             )
             known = self._decisions.get(key)
-            if known is not None and known[0] == self._version() and known[1] <= now < known[2]:
-                return known[3]
+            if known is not None and known.version == self._version() and known.since <= now < known.until:
+                return known.decision
             return self._decide(key, question, now)
         except (ValueError, TypeError, KeyError, AttributeError):
-            return False  # a request that cannot be understood cannot be allowed
+            return NO  # a request that cannot be understood cannot be allowed
 
     def check_in(self, tx: Transaction, op: Operation, action: str, resource: Resource) -> None:
         """`check` as of a transaction under way: it sees what that transaction has changed."""
-        if not self.permits_in(tx, Question(op.actor, action, resource, op.purpose)):
-            raise self._denied(op, action, resource)
+        question = asked(op, action, resource)
+        decision = self._decide_in(tx, question, self._policy.decide)
+        if not decision.allowed:
+            raise _denied(question, decision)
 
-    def permits_in(self, tx: Transaction, question: Question) -> bool:
-        """`permits` as of a transaction under way."""
-        try:
-            now = self._clock.now()
-            row = tx.one(identities.READ_STANDING, (now, question.actor.id))
-            return self._answer(_claim(row, question.actor, now), question).allowed
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return False
+    def entitled_in(self, tx: Transaction, question: Question) -> bool:
+        """Whether the rights of a transaction under way allow it, whatever the conditions of this moment."""
+        return self._decide_in(tx, question, self._policy.entitles).allowed
 
     def __len__(self) -> int:
         """How many decisions are remembered."""
@@ -132,48 +169,24 @@ class Gate:
             raise _no_version()
         return int(row[0])
 
-    def _decide(self, key: tuple[Any, ...], question: Question, now: Instant) -> bool:
-        standing = self._claim_of(question.actor, now)
-        allowed = self._answer(standing, question).allowed
-        remember(self._decisions, key, (standing.version, standing.since, standing.until, allowed), self._max_decisions)
-        return allowed
+    def _decide(self, key: tuple[Any, ...], question: Question, now: Instant) -> Decision:
+        claim = self._claim_of(question.actor, now)
+        moment = self._moment(question, now)
+        decision = _answer(self._policy.decide, claim, question, moment.facts, prepared=claim.prepared)
+        since, until = max(claim.since, moment.since), min(claim.until, moment.until)
+        remember(self._decisions, key, _Remembered(claim.version, since, until, decision), self._max_decisions)
+        return decision
 
-    def _answer(self, claim: _Claim, question: Question) -> Decision:
-        actor, action, resource, purpose = question
-        known = ACTIONS[action]
-        if claim.principal is None or purpose not in _PURPOSES or resource.type not in known.resource_types:
-            return NO
-        return self._policy.decide(
-            claim.principal,
-            action,
-            facts_of(resource),
-            Circumstances(purpose, signed_in=actor.session is not None),
-            prepared=claim.prepared,
-        )
-
-    def _denied(self, op: Operation, action: str, resource: Resource) -> Denied:
-        """The refusal in words."""
-        known = ACTIONS.get(action)
-        sentence = known.sentence if known else "do that"
-        rules = self._forbidding(Question(op.actor, action, resource, op.purpose))
-        return Denied(
-            f"you may not {sentence} ({resource.type}) for the purpose {op.purpose}",
-            code="iam.denied",
-            hint="; ".join(rule.replace("-", " ") for rule in rules)
-            or "`nexus iam me read` shows your rights; a security officer or the data steward can extend them",
-        )
-
-    def _forbidding(self, question: Question) -> tuple[str, ...]:
-        """The rules that forbid it, told about identities and approvals only.
-
-        There they speak of what the actor did himself; elsewhere they could tell a stranger what he asked for.
-        """
-        if not question.action.startswith("iam."):
-            return ()
+    def _decide_in(self, tx: Transaction, question: Question, judge: Callable[..., Decision]) -> Decision:
         try:
-            return self._answer(self._claim_of(question.actor, self._clock.now()), question).forbidden_by
+            now = self._clock.now()
+            row = tx.one(identities.READ_STANDING, (now, question.actor.id))
+            return _answer(judge, _claim(row, question.actor, now), question, self._moment(question, now).facts)
         except (ValueError, TypeError, KeyError, AttributeError):
-            return ()
+            return NO
+
+    def _moment(self, question: Question, now: Instant) -> Moment:
+        return self._surroundings.moment(self._policy.facts(question.action), question.client(), question.purpose, now)
 
     def _claim_of(self, actor: Actor, now: Instant) -> _Claim:
         """The identity's claim: remembered, ready for many decisions from its second use on, or read anew."""
@@ -187,6 +200,38 @@ class Gate:
             return known
         remember(self._claims, key, known, MAX_CLAIMS)
         return known
+
+
+def _answer(
+    judge: Callable[..., Decision], claim: _Claim, question: Question, facts: Circumstances, **more: Any
+) -> Decision:
+    """What `Policy.decide`, or another judge like it, says; no for what is odd."""
+    _, action, resource, purpose, _, _ = question
+    known = ACTIONS[action]
+    if claim.principal is None or purpose not in _PURPOSES or resource.type not in known.resource_types:
+        return NO
+    return judge(claim.principal, action, facts_of(resource), facts, **more)
+
+
+def _denied(question: Question, decision: Decision) -> Denied:
+    """The refusal in words. The entry in the log names every rule that spoke against it; the actor hears of
+
+    - the condition that is not met, if that alone is in his way;
+    - the rules about identities and approvals. There they speak of what he did himself; elsewhere they could tell a
+      stranger what he asked for.
+    """
+    known = ACTIONS.get(question.action)
+    sentence = f"{known.sentence if known else 'do that'} ({question.resource.type})"
+    if decision.conditions:
+        return refusal(decision.conditions[0], sentence, decision.forbidden_by)
+    told = decision.forbidden_by if question.action.startswith("iam.") else ()
+    return Denied(
+        f"you may not {sentence} for the purpose {question.purpose}",
+        code="iam.denied",
+        hint="; ".join(rule.replace("-", " ") for rule in told)
+        or "`nexus iam me read` shows your rights; a security officer or the data steward can extend them",
+        rules=decision.forbidden_by,
+    )
 
 
 def _claim(row: Row | None, actor: Actor, now: Instant) -> _Claim:

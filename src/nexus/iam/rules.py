@@ -41,7 +41,8 @@ FACTS: Mapping[str, tuple[str, ...]] = {
     "Approval": ("requester", "approver_role"),
 }
 """What a decision looks at besides the scopes, by resource type: these attributes and no others."""
-OPTIONAL_FACTS: Mapping[str, tuple[str, ...]] = {"Identity": ("role",)}
+OPTIONAL_FACTS: Mapping[str, tuple[str, ...]] = {"Identity": ("role",), "Bucket": ("project",)}
+"""The same, for those that have them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,9 @@ def facts_of(resource: Resource) -> ResourceFacts:
     """Reduce a resource. Missing facts are empty, which no policy permits; raises ValueError on any other oddity."""
     attributes = resource.attributes
     facts = [(name, _text(attributes, name)) for name in FACTS[resource.type]]
-    facts += [(name, _text(attributes, name)) for name in OPTIONAL_FACTS.get(resource.type, ()) if name in attributes]
+    for name in OPTIONAL_FACTS.get(resource.type, ()):
+        if text := _text(attributes, name):
+            facts.append((name, text))
     return ResourceFacts(resource.type, resource.id, scopes_of(resource), tuple(facts))
 
 

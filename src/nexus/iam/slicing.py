@@ -34,13 +34,16 @@ class About(NamedTuple):
 class Slices:
     """Cuts and keeps sets of policies."""
 
-    def __init__(self, policies: str, actions: Iterable[str], roles: Iterable[str]) -> None:
-        """Raises PolicyError on a form of scope that is not used here."""
-        self._parsed: Mapping[str, Any] = json.loads(cedarpy.policies_to_json_str(policies))
+    def __init__(
+        self, policies: Mapping[str, Any], actions: Mapping[str, frozenset[str]], roles: Iterable[str]
+    ) -> None:
+        """`policies`: in Cedar's JSON form. `actions`: the groups that each action is in. Raises PolicyError on a form of scope that is not used here."""
+        self._parsed = policies
         self._all_roles = frozenset(roles)
-        self._by_action = {action: self._concerning(action) for action in actions}
+        self._by_action = {action: self._concerning(action, groups) for action, groups in actions.items()}
         self._telling = {action: _roles_in(found) & self._all_roles for action, found in self._by_action.items()}
         """The roles that policies about an action ask for: holding any other changes nothing."""
+        self._looking = {action: _facts_in(found) for action, found in self._by_action.items()}
         self._cut: OrderedDict[About, cedarpy.PolicySet] = OrderedDict()
 
     def of(self, about: About) -> cedarpy.PolicySet | None:
@@ -55,9 +58,14 @@ class Slices:
             remember(self._cut, about, found, MAX_SLICES)
         return found
 
-    def _concerning(self, action: str) -> Mapping[str, Any]:
+    def facts(self, action: str) -> frozenset[str]:
+        """The facts of the moment that a decision on this action may depend on; none for an unknown action."""
+        return self._looking.get(action, frozenset())
+
+    def _concerning(self, action: str, groups: frozenset[str]) -> Mapping[str, Any]:
         policies = self._parsed["staticPolicies"].items()
-        return {key: policy for key, policy in policies if _names(policy["action"], action)}
+        named = groups | {action}
+        return {key: policy for key, policy in policies if _names(policy["action"], named)}
 
     def _slice(self, about: About) -> cedarpy.PolicySet:
         absent = self._all_roles - about.roles
@@ -72,13 +80,13 @@ class Slices:
         return cedarpy.PolicySet.from_json_str(json.dumps({**self._parsed, "staticPolicies": kept}))
 
 
-def _names(scope: Mapping[str, Any], action: str) -> bool:
-    """Whether an action scope holds `action`. Raises PolicyError on a form not used here."""
+def _names(scope: Mapping[str, Any], names: frozenset[str]) -> bool:
+    """Whether an action scope holds an action, or a group that it is in. Raises PolicyError on a form not used here."""
     match scope:
         case {"op": "==", "entity": {"id": named}}:
-            return bool(named == action)
+            return named in names
         case {"op": "in", "entities": [*listed]}:
-            return any(entity["id"] == action for entity in listed)
+            return any(entity["id"] in names for entity in listed)
         case {"op": "All"}:
             return True
     raise PolicyError("a policy names its actions by == or by a list")
@@ -106,11 +114,23 @@ def _is_false(expression: Mapping[str, Any], absent: frozenset[str]) -> bool:
 
 def _roles_in(document: Any) -> frozenset[str]:
     """Every attribute of the principal that is asked for anywhere in these policies."""
+    return _attributes_of("principal", ("has",), document)
+
+
+def _facts_in(document: Any) -> frozenset[str]:
+    """Every attribute of the context that these policies look at."""
+    return _attributes_of("context", ("has", "."), document)
+
+
+def _attributes_of(variable: str, operators: tuple[str, ...], document: Any) -> frozenset[str]:
     match document:
-        case {"has": {"left": {"Var": "principal"}, "attr": str(attribute)}}:
-            return frozenset({attribute})
         case dict():
-            return frozenset().union(*map(_roles_in, document.values()))
+            found = {
+                inner["attr"]
+                for operator in operators
+                if isinstance(inner := document.get(operator), dict) and inner.get("left") == {"Var": variable}
+            }
+            return frozenset(found).union(*(_attributes_of(variable, operators, part) for part in document.values()))
         case list():
-            return frozenset().union(*map(_roles_in, document))
+            return frozenset().union(*(_attributes_of(variable, operators, part) for part in document))
     return frozenset()

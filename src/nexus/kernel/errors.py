@@ -36,9 +36,16 @@ class Unauthenticated(NexusError):
 
 
 class Denied(NexusError):
-    """A known actor without the right, or a second person is missing."""
+    """A known actor without the right, or a second person is missing.
+
+    `rules` are the ids of the policies that forbid it: for the audit log, not for the actor.
+    """
 
     kind = "denied"
+
+    def __init__(self, message: str, *, code: str | None = None, hint: str = "", rules: tuple[str, ...] = ()) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.rules = rules
 
 
 class NotFound(NexusError):
@@ -79,6 +86,14 @@ class Damaged(NexusError):
     """Stored bytes, a proof or a signature do not verify. Never followed by the bytes themselves."""
 
     kind = "damaged"
+
+
+def particulars(error: BaseException) -> dict[str, str]:
+    """What the entry of a refusal or a failure says of its error."""
+    told = {"code": error.code if isinstance(error, NexusError) else NexusError.kind}
+    if isinstance(error, Denied) and error.rules:
+        told["rule"] = ", ".join(error.rules)
+    return told
 
 
 def anatomy(error: BaseException) -> str:

@@ -82,6 +82,8 @@ class Operation:
     """The approval (four eyes) under which a sensitive operation is executed."""
     client: str = ""
     """What the client calls itself (User-Agent); a session is bound to it."""
+    device: str = ""
+    """Name in the certificate by which the client's device proved itself; empty if it did not."""
 
     def allowed(self, action: str, resource: Resource, **details: Detail) -> "Entry":
         return Entry(self, action, resource, Outcome.ALLOWED, details)

@@ -19,7 +19,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from nexus.kernel.clock import Clock
-from nexus.kernel.errors import Denied, Invalid, NexusError, Throttled, Unauthenticated, Unavailable, anatomy
+from nexus.kernel.errors import (
+    Denied,
+    Invalid,
+    NexusError,
+    Throttled,
+    Unauthenticated,
+    Unavailable,
+    anatomy,
+    particulars,
+)
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import ANONYMOUS, PLATFORM, Entry, Operation, OperationSpec, Resource
 from nexus.web import codec
@@ -217,4 +226,4 @@ def _timed_out(seconds: float) -> NexusError:
 def _entry(attempt: _Attempt, error: NexusError) -> Entry:
     refused = isinstance(error, Denied | Unauthenticated | Throttled)
     write = attempt.op.denied if refused else attempt.op.failed
-    return write(attempt.action, attempt.resource, code=error.code)
+    return write(attempt.action, attempt.resource, **particulars(error))

@@ -50,6 +50,7 @@ def _examine(
         trust.witnesses(report),
         *(_doors(status) if status is not None and running else ()),
         trust.breached_passwords(settings.breached_passwords),
+        *trust.conditions(settings.conditions()),
         trust.backups(last_backup(directory), now, settings.backup_max_age_hours),
         disk.file_system(directory),
         disk.durable_writes(directory),

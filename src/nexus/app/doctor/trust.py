@@ -5,6 +5,7 @@ from pathlib import Path
 
 from nexus.app.chores.report import LogReport, VerificationReport
 from nexus.app.doctor.finding import Finding, broken, degraded, emulated, real, unknown
+from nexus.iam.conditions import FRESH_FACTOR, PRIVILEGED_DEVICE, PRIVILEGED_ZONES, Conditions
 from nexus.iam.model import Role
 from nexus.kernel.clock import HOUR, MINUTE, Instant
 from nexus.kms.model import KeyServiceStatus, ServiceState
@@ -145,3 +146,17 @@ def four_eyes(lacking: Mapping[Role, int]) -> Finding:
         return real("four eyes", "each approving role has two active holders or more")
     names = ", ".join(f"{role.value} ({count})" for role, count in sorted(lacking.items()))
     return degraded("four eyes", f"too few active holders: {names}", "grant these roles to a second person")
+
+
+def conditions(in_force: Conditions) -> Sequence[Finding]:
+    """Which conditions of access are in force, a line each; where none holds privileged roles, that is said."""
+    findings = [real("condition", text) for text in in_force.described().values()]
+    if not in_force.in_force() & {PRIVILEGED_ZONES, PRIVILEGED_DEVICE, FRESH_FACTOR}:
+        findings.append(
+            degraded(
+                "condition",
+                "none: a right of a privileged role works from every network, and however long ago a factor was proved",
+                "set privileged_zones and fresh_factor_minutes",
+            )
+        )
+    return findings

@@ -41,7 +41,7 @@ def dispatcher(
     ground: Ground, objects: ObjectService, witnesses: WitnessClient, known: Authenticator, door: str
 ) -> Dispatcher:
     """Performs every operation of the platform for calls that come through `door`."""
-    gate = Gate(ground.database, ground.clock)
+    gate = Gate(ground.database, ground.clock, ground.settings.conditions())
     approvals = Approvals(ground.database, gate, ground.clock)
     sealing_key = ground.hold.secrets[Part.IDENTITY]
     identities = IdentityService(

@@ -21,7 +21,7 @@ def s3_door(ground: Ground, objects: ObjectService) -> Asgi:
     app = create_app(
         objects,
         access_keys=authenticator,
-        gate=Gate(ground.database, ground.clock),
+        gate=Gate(ground.database, ground.clock, ground.settings.conditions()),
         lease=ground.hold,
         audit=ground.database,
         placements=placements(ground),

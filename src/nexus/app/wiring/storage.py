@@ -9,7 +9,7 @@ from nexus.objects.service import ObjectService
 
 def object_service(ground: Ground) -> ObjectService:
     """The object store. It wipes its bucket keys by itself when the lease ends."""
-    rights = KeyRights(Gate(ground.database, ground.clock), placements(ground))
+    rights = KeyRights(Gate(ground.database, ground.clock, ground.settings.conditions()), placements(ground))
     return ObjectService(ground.database, ground.directory.blobs, ground.kms, ground.clock, key_rights=rights)
 
 

@@ -62,7 +62,9 @@ def chores(ground: Ground, objects: ObjectService, publisher: Checkpointer, witn
 
 def sweeper(ground: Ground, objects: ObjectService) -> Sweeping:
     """What the worker sweeps. It opens no credential, so it is given a key that opens none."""
-    approvals = Approvals(ground.database, Gate(ground.database, ground.clock), ground.clock)
+    approvals = Approvals(
+        ground.database, Gate(ground.database, ground.clock, ground.settings.conditions()), ground.clock
+    )
     no_key = Secret(secrets.token_bytes(KEY_BYTES))
     identities = IdentityService(ground.database, ground.clock, approvals=approvals, sealing_key=no_key)
     return Sweeping(identities, objects.upkeep, ground.operation)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from nexus.iam.model import Purpose
 from nexus.kernel.clock import Clock, Instant
-from nexus.kernel.errors import Denied, NexusError, Throttled, Unauthenticated, Unavailable, anatomy
+from nexus.kernel.errors import Denied, NexusError, Throttled, Unauthenticated, Unavailable, anatomy, particulars
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import ANONYMOUS, PLATFORM, Actor, Detail, Entry, Operation, Resource
 from nexus.objects.model import Bucket
@@ -224,8 +224,7 @@ def _entry(attempt: _Attempt, error: Exception) -> Entry:
     refused = isinstance(error, Denied | Unauthenticated | Throttled) or explain(error).s3.status == 403
     op = attempt.operation()
     write = op.denied if refused else op.failed
-    code = error.code if isinstance(error, NexusError) else "internal"
-    return write(attempt.action, attempt.resource, code=code, **attempt.details)
+    return write(attempt.action, attempt.resource, **particulars(error), **attempt.details)
 
 
 def _user_agent(scope: Scope) -> str:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nexus.kernel.errors import Denied, NexusError
+from nexus.kernel.errors import Denied, NexusError, particulars
 from nexus.kernel.operation import Entry
 from nexus.objects.model import MAX_BULK_DELETE, Deleted, DeleteTarget, WriteConditions
 from nexus.objects.s3 import conditions, errors, object_lock
@@ -118,7 +118,7 @@ async def _record(call: Call, outcomes: Sequence[_Outcome]) -> None:
 def _entry(call: Call, target: DeleteTarget, error: NexusError) -> Entry:
     action = ACTION if target.version_id is None else VERSION_ACTION
     write = call.op.denied if isinstance(error, Denied) else call.op.failed
-    return write(action, call.bucket.resource, key=target.key, code=error.code)
+    return write(action, call.bucket.resource, key=target.key, **particulars(error))
 
 
 def _deleted(target: DeleteTarget, outcome: Deleted) -> list[Node]:
