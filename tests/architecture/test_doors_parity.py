@@ -1,6 +1,6 @@
-"""One definition, many doors: every operation stands in REST, OpenAPI, the command line and the reference, and no other.
+"""One definition, many doors: every operation stands in REST, OpenAPI, the command line, the console and the reference.
 
-F-069: every operation is possible from REST and command line, under the same security; the parity is 100 %.
+F-069: every operation is possible from console, REST and command line, under the same security; the parity is 100 %.
 """
 
 import re
@@ -14,6 +14,7 @@ from nexus.app.cli.commands import BESIDE_OPERATIONS
 from nexus.app.cli.main import SERVICES as GROUPS
 from nexus.app.cli.main import root
 from nexus.app.operations import OPERATIONS, PURPOSES, SERVICES, WHILE_SEALED
+from nexus.console.pages.table import pages
 from nexus.iam.actions import ACTIONS
 from nexus.iam.model import Intent
 from nexus.kernel.clock import SystemClock
@@ -34,6 +35,7 @@ class Doors:
     rest: set[str]
     openapi: set[str]
     commands: set[str]
+    console: set[str]
     api_page: set[str]
     command_page: set[str]
 
@@ -51,6 +53,7 @@ def doors() -> Doors:
         rest=routed(),
         openapi={operation["operationId"] for path in document["paths"].values() for operation in path.values()},
         commands={".".join(path) for path in commands(root) if path[0] in GROUPS} - beside,
+        console={name for page in pages(OPERATIONS, PURPOSES) for name in page.operations},
         api_page=set(re.findall(r"^### ([a-z.-]+)$", api, re.MULTILINE)),
         command_page={name for name in headed(cli) if name.partition(".")[0] in GROUPS and "." in name} - beside,
     )
@@ -91,6 +94,14 @@ def commands(group, path=()):
 
 def test_every_operation_is_offered_by_every_door_and_nothing_else_is(doors):
     assert doors.gaps(NAMES) == {}
+
+
+def test_the_console_performs_nothing_but_operations_and_each_page_only_its_own():
+    """A page calls operations by name, down the path of the API; what it does not declare is refused to it."""
+    assert {name for page in pages(OPERATIONS, PURPOSES) for name in page.operations} <= NAMES
+    forms = {page.path for page in pages(OPERATIONS, PURPOSES) if page.path.startswith("/operations/")}
+    entrances = AUTHENTICATION_ITSELF & NAMES
+    assert {f"/operations/{name}" for name in NAMES - entrances} <= forms
 
 
 def test_a_gap_in_any_door_is_found(doors):

@@ -6,10 +6,15 @@ OWASP ASVS 5.0 3.3, 3.4, 3.5, 7.2, 7.4 (cookies, headers, forged requests, sessi
 import pytest
 import pytest_asyncio
 
-from nexus.console.pages.table import PAGES
+from nexus.app.operations import OPERATIONS, PURPOSES
+from nexus.console.pages.table import PAGES, pages
+from nexus.iam.requests.machines import CreateToken
+from nexus.iam.requests.persons import CreatePerson
+from nexus.kernel.clock import DAY
 from nexus.kernel.operation import Outcome
+from nexus.web.examples import example_of
 from simulators.console import CHROME, ORIGIN, Console
-from simulators.people import open_platform
+from simulators.people import Human, open_platform
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HOSTILE = "<script>alert(1)</script>"
@@ -91,6 +96,50 @@ async def test_a_form_without_the_token_of_this_very_session_is_refused(console,
     assert (await browser.get("/")).status_code == 200, "the session is untouched"
 
 
+FORMS = [page for page in pages(OPERATIONS, PURPOSES) if page.path.startswith("/operations/")]
+
+
+async def test_the_form_of_every_operation_refuses_strangers_and_forgeries(console, founders, browser):
+    """NX-12: the pages that are made from the table of operations stand behind the same barriers as all others."""
+    stranger = console.browser()
+    before = len(console.platform.recorder.entries)
+    for page in FORMS:
+        seen = await stranger.http.get(page.path, params={"~run": "1"})
+        assert (seen.status_code, seen.headers["location"].partition("?")[0]) == (303, "/sign-in"), page.path
+        if page.submit:
+            assert (await stranger.send(page.path, {"csrf": "0" * 64})).status_code == 401, page.path
+            token = browser.page.split('name="csrf" value="')[1][:64]
+            assert (await browser.send(page.path, {"csrf": token}, Origin="https://evil.example")).status_code == 403
+            assert (await browser.send(page.path, {"csrf": "0" * 64})).status_code == 403, page.path
+    assert console.platform.recorder.entries[before:] == [], "no operation was even begun"
+
+
+async def test_a_person_without_the_right_is_refused_by_every_form(console, founders, platform):
+    """NX-09: the console asks the same gate as REST; each refusal is an entry with the door `console`."""
+    nobody = await platform.person(founders[0], "nobody")
+    browser = console.browser()
+    await browser.sign_in(nobody)
+    for spec in [spec for spec in OPERATIONS if spec.action and spec.service == "iam"]:
+        document = example_of(spec.request) | {
+            "identity": founders[0].id,
+            "id": founders[0].id,
+            "person": founders[0].id,
+        }
+        fields = {field: value for field, value in document.items() if field in spec.request.__struct_fields__}
+        if spec.name in {"iam.me.read", "iam.approval.list"}:
+            continue  # what everybody may
+        path = f"/operations/{spec.name}"
+        token = browser.page.split('name="csrf" value="')[1][:64]
+        query = {**fields, "~run": "1"}
+        answer = await (
+            browser.http.get(path, params=query)
+            if spec.method == "GET"
+            else browser.send(path, {**fields, "csrf": token})
+        )
+        assert answer.status_code in (400, 403, 404), (spec.name, answer.status_code)
+        assert "Done" not in answer.text
+
+
 async def test_the_session_cookie_is_for_this_host_and_no_script(console, founders):
     browser = console.browser()
     platform, ada = console.platform, founders[0]
@@ -146,9 +195,6 @@ async def test_a_stolen_cookie_is_worthless_elsewhere_and_ends_the_session(conso
 async def test_a_service_token_in_the_cookie_is_nobody(console, founders, platform):
     """Only a sign-in makes a browser session: a machine's credential has no business in a browser."""
     ada = founders[0]
-    from nexus.iam.requests.machines import CreateToken
-    from nexus.kernel.clock import DAY
-
     request = CreateToken(identity=ada.id, label="ci", expires_at=platform.clock.now() + DAY)
     made = await platform.call("iam.token.create", platform.op(ada), request)
     browser = console.browser()
@@ -192,9 +238,6 @@ async def test_no_redirection_leads_out(console, founders, browser, to):
 
 
 async def test_a_name_that_is_code_is_shown_as_text(console, founders, platform):
-    from nexus.iam.requests.persons import CreatePerson
-    from simulators.people import Human
-
     request = CreatePerson(login="mallory", name=HOSTILE, email="mallory@nexus.example")
     invitation = await platform.call("iam.person.create", platform.op(founders[0]), request)
     mallory = Human(invitation.person, "mallory", code=invitation.code)

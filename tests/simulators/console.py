@@ -9,7 +9,7 @@ import httpx
 from nexus.app.operations import OPERATIONS, PURPOSES, WHILE_SEALED
 from nexus.console.app import console_app
 from nexus.console.cookies import CookieSession
-from nexus.console.pages.table import PAGES
+from nexus.console.pages.table import pages
 from nexus.web.dispatch import Dispatcher
 from simulators.doorkeepers import Leash
 from simulators.people import HOME, Human, Platform
@@ -43,7 +43,7 @@ class Console:
         self.app = console_app(
             self.dispatcher,
             CookieSession(self.platform.authenticator),
-            pages=PAGES,
+            pages=pages(OPERATIONS, PURPOSES),
             clock=self.platform.clock,
             origins={ORIGIN},
         )

@@ -22,7 +22,7 @@ from nexus.iam.model import IdentityKind, IdentityState, Role
 from nexus.kernel import errors
 from nexus.kms.model import ServiceState
 
-SAME_IN_BOTH = {"Menu", "Version", "Code", "machine", "active", "Actions", "Description", "Type", "Purpose"}
+SAME_IN_BOTH = {"Menu", "Version", "Code", "machine", "Machines", "Action", "Bastion", "Ed25519", "audit"}
 """Texts that are the same word in both languages."""
 
 
@@ -59,20 +59,25 @@ def test_every_text_stands_in_both_languages(where, texts):
         assert set(re.findall(r"\{\w+\}", one)) == set(re.findall(r"\{\w+\}", other)), (one, other)
 
 
+def without_jinja(template):
+    return re.sub(
+        r"\{% set \w+ %\}.*?\{% endset %\}|\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}", "", template.read_text(), flags=re.DOTALL
+    )
+
+
 def test_no_template_holds_words_of_its_own():
     """What stands between tags is a value; a word there would be in one language only."""
     for template in Path(FOLDER).glob("*.html"):
-        text = re.sub(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}|<[^>]*>", " ", template.read_text(), flags=re.DOTALL)
+        text = re.sub(r"<code>nexus .*?</code>|<[^>]*>", " ", without_jinja(template), flags=re.DOTALL)
         words = set(re.findall(r"[^\W\d_]{3,}", text)) - {"REST", "Code"}
         assert words == set(), template.name
 
 
 def test_no_template_holds_script_style_or_a_foreign_address():
     for template in Path(FOLDER).glob("*.html"):
-        text = template.read_text()
-        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascript:|\|\s*safe\b", text), (
-            template.name
-        )
+        text = without_jinja(template)
+        assert not re.search(r"\|\s*safe\b", template.read_text()), template.name
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", text), template.name
         assert not re.search(r"(?:src|href|action)=\"(?:https?:)?//", text), template.name
 
 

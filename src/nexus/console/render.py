@@ -11,9 +11,11 @@ from starlette.responses import HTMLResponse, Response
 
 from nexus.console import moments
 from nexus.console.assets import Assets
+from nexus.console.labels import label
 from nexus.console.language import Bilingual, Language
+from nexus.console.links import link_of
 from nexus.console.texts import FRAME
-from nexus.console.words import WORDS
+from nexus.console.words import word
 from nexus.kernel.clock import Clock, rfc3339
 
 FOLDER: Final = Path(__file__).parent / "templates"
@@ -57,7 +59,7 @@ class Renderer:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._environment.globals["asset"] = assets.path_of
+        self._environment.globals.update(asset=assets.path_of, link_of=link_of)
         self._environment.filters["commands"] = _commands
 
     def page(self, template: str, frame: Frame, values: Mapping[str, Any], status: int = 200) -> Response:
@@ -71,7 +73,8 @@ class Renderer:
             when=lambda moment: moments.when(moment, language),
             until=lambda moment: moments.until(moment, rfc3339(self._clock.now()), language),
             lasting=lambda seconds: moments.lasting(seconds, language),
-            word=lambda value: _word(value, language),
+            word=lambda value: word(value, language),
+            label=lambda name: label(name, language),
             **own,
         )
         return HTMLResponse(text, status)
@@ -90,9 +93,3 @@ def _commands(text: str) -> Markup:
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if odd % 2 else part for odd, part in enumerate(parts)
     )
-
-
-def _word(value: str, language: Language) -> str:
-    """A word of the platform (a role, a state) as people say it; what is no such word stays as it is."""
-    known = WORDS.get(value)
-    return known.of(language) if known else value

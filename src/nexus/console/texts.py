@@ -22,6 +22,13 @@ class FrameTexts:
     sign_in: str
     foot: str
     nothing: str
+    yes: str
+    no: str
+    table: str
+    four_eyes: str
+    done: str
+    next_page: str
+    no_right: str
 
 
 FRAME: Final = Bilingual(
@@ -36,6 +43,13 @@ FRAME: Final = Bilingual(
         sign_in="Sign in",
         foot="Everything that is done here is recorded in the audit log.",
         nothing="Nothing to show.",
+        yes="yes",
+        no="no",
+        table="Table; scroll to see all of it",
+        four_eyes="four eyes",
+        done="Done: {title}.",
+        next_page="Next page",
+        no_right="You have no right to see this part.",
     ),
     FrameTexts(
         product="Console Nexus",
@@ -48,6 +62,13 @@ FRAME: Final = Bilingual(
         sign_in="Se connecter",
         foot="Tout ce qui est fait ici est inscrit dans le journal de traçabilité.",
         nothing="Rien à afficher.",
+        yes="oui",
+        no="non",
+        table="Tableau ; à faire défiler pour tout voir",
+        four_eyes="double validation",
+        done="C'est fait : {title}.",
+        next_page="Page suivante",
+        no_right="Vous n'avez pas le droit de voir cette partie.",
     ),
 )
 

@@ -10,8 +10,11 @@ from starlette.responses import RedirectResponse, Response
 from nexus.console import cookies, forgery, paths
 from nexus.console.forms import NO_FORM, Form
 from nexus.console.language import Language
-from nexus.console.operations import Document, Done, Operations, Sender
+from nexus.console.operations import Document, Done, Operations, Refused, Sender
 from nexus.console.render import Frame, Renderer
+from nexus.console.texts import FRAME
+from nexus.console.titles import title_of
+from nexus.kernel.errors import Denied
 from nexus.kernel.operation import Actor
 
 SEE_OTHER = 303
@@ -40,17 +43,26 @@ class Visit:
         """A field of the query, the first if there are several; empty if there is none."""
         return self.request.query_params.get(name, "")
 
-    async def do(self, name: str, *, purpose: str = "", **fields: Any) -> Done:
+    async def do(self, name: str, /, *, for_purpose: str = "", **fields: Any) -> Done:
         """Perform an operation as the person who is signed in. Raises Refused."""
         if name not in self.allowed:
             raise LookupError(f"the page {self.request.url.path} does not declare the operation {name}")
         token = cookies.session_token(self.request) if self.actor else None
         sender = Sender(token, cookies.origin(self.request), cookies.client(self.request))
-        return await self.operations.call(name, fields, sender, purpose)
+        return await self.operations.call(name, fields, sender, for_purpose)
 
-    async def get(self, name: str, *, purpose: str = "", **fields: Any) -> Document:
+    async def get(self, name: str, /, *, for_purpose: str = "", **fields: Any) -> Document:
         """The same, for the result alone."""
-        return (await self.do(name, purpose=purpose, **fields)).document
+        return (await self.do(name, for_purpose=for_purpose, **fields)).document
+
+    async def try_get(self, name: str, /, *, for_purpose: str = "", **fields: Any) -> Document | None:
+        """The same, or None where the person has no right to it: for parts of a page that others may see."""
+        try:
+            return await self.get(name, for_purpose=for_purpose, **fields)
+        except Refused as refused:
+            if isinstance(refused.error, Denied):
+                return None
+            raise
 
     def render(self, template: str, *, status: int = 200, said: str = "", **values: Any) -> Response:
         """A page from a template. `said` is read out by screen readers: what was just done."""
@@ -70,8 +82,15 @@ class Visit:
             name=self.actor.name if self.actor else "",
             person=self.actor.id if self.actor else "",
             csrf=forgery.token_of(token) if token else "",
-            said=said,
+            said=said or self._just_done(),
         )
+
+    def _just_done(self) -> str:
+        """What the form of an operation did before it led here: it leaves the operation's name in the query."""
+        spec = self.operations.specs.get(self.query("done")) if self.actor else None
+        if spec is None:
+            return ""
+        return FRAME.of(self.language).done.format(title=title_of(spec).of(self.language))
 
     def _here(self) -> str:
         """The page to come back to after a change of language."""

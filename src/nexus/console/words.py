@@ -1,33 +1,77 @@
-"""The platform's own words (roles, states) as people say them, in both languages. A test compares them with the models."""
+"""The platform's own words (roles, states, classes) as people say them, in both languages.
+
+A test compares them with the values that operations take and return.
+"""
 
 from collections.abc import Mapping
 from typing import Final
 
-from nexus.console.language import Bilingual
+from nexus.console.language import Bilingual, Language
+from nexus.iam.actions import ROLES
+
+_ROLES: Final[Mapping[str, Bilingual[str]]] = {
+    role.value: Bilingual(text.name, text.nom) for role, text in ROLES.items()
+}
 
 WORDS: Final[Mapping[str, Bilingual[str]]] = {
-    # roles
-    "platform_operator": Bilingual("platform operator", "exploitant de la plateforme"),
-    "security_officer": Bilingual("security officer", "responsable de la sécurité"),
-    "key_custodian": Bilingual("key custodian", "gardien des clés"),
-    "auditor": Bilingual("auditor", "auditeur"),
-    "data_protection_officer": Bilingual("data protection officer", "délégué à la protection des données"),
-    "data_provider": Bilingual("data provider", "établissement fournisseur"),
-    "data_steward": Bilingual("data steward", "gestionnaire de données"),
-    "researcher": Bilingual("researcher", "chercheur"),
-    "output_checker": Bilingual("output checker", "vérificateur de sorties"),
-    # identities
+    **_ROLES,
+    # identities and factors
     "person": Bilingual("person", "personne"),
     "machine": Bilingual("machine", "machine"),
-    "invited": Bilingual("invited", "invitée"),
-    "active": Bilingual("active", "active"),
-    "suspended": Bilingual("suspended", "suspendue"),
-    "deleted": Bilingual("deleted", "supprimée"),
+    "invited": Bilingual("invited", "compte à activer"),
+    "active": Bilingual("active", "actif"),
+    "suspended": Bilingual("suspended", "suspendu"),
+    "deleted": Bilingual("deleted", "supprimé"),
+    "password": Bilingual("password", "mot de passe"),
+    "totp": Bilingual("authenticator code", "code d'authentification"),
+    "passkey": Bilingual("passkey", "clé d'accès personnelle (passkey)"),
+    "federated": Bilingual("another issuer", "autre fournisseur d'identité"),
+    # purposes
+    "operation": Bilingual("running the platform", "exploitation de la plateforme"),
+    "care": Bilingual("care", "soins"),
+    "research": Bilingual("research", "recherche"),
+    "quality": Bilingual("quality", "qualité"),
+    "security": Bilingual("security", "sécurité"),
+    "audit": Bilingual("audit", "contrôle"),
+    "compliance": Bilingual("compliance", "conformité"),
+    # intents, outcomes
+    "proposed": Bilingual("waits for approval", "à valider"),
+    "approved": Bilingual("approved", "validée"),
+    "rejected": Bilingual("rejected", "refusée"),
+    "executed": Bilingual("carried out", "exécutée"),
+    "expired": Bilingual("expired", "expirée"),
+    "allowed": Bilingual("allowed", "autorisé"),
+    "denied": Bilingual("denied", "refusé"),
+    "failed": Bilingual("failed", "échoué"),
+    # keys
+    "data": Bilingual("data", "données"),
+    "imported": Bilingual("imported", "importée"),
+    "pseudonymisation": Bilingual("for pseudonyms", "pseudonymisation"),
+    "signing": Bilingual("for signing", "signature"),
+    "aes-256-gcm": Bilingual("AES-256-GCM", "AES-256-GCM"),
+    "hmac-sha-256": Bilingual("HMAC-SHA-256", "HMAC-SHA-256"),
+    "ed25519": Bilingual("Ed25519", "Ed25519"),
+    "ml-dsa-44": Bilingual("ML-DSA-44", "ML-DSA-44"),
+    "ecdsa-p256": Bilingual("ECDSA P-256", "ECDSA P-256"),
+    "rsa-3072": Bilingual("RSA 3072", "RSA 3072"),
+    "enabled": Bilingual("enabled", "active"),
+    "disabled": Bilingual("disabled", "désactivée"),
+    "pending-destruction": Bilingual("destruction scheduled", "destruction programmée"),
+    "destroying": Bilingual("being destroyed", "destruction en cours"),
+    "destroyed": Bilingual("destroyed", "détruite"),
+    "in-token": Bilingual("in the token", "dans le module matériel"),
+    "wrapped-by-token": Bilingual("wrapped by the token", "enveloppée par le module matériel"),
+    "in-keystore": Bilingual("in the keystore", "dans le magasin de clés"),
+    # buckets
+    "standard": Bilingual("standard", "courant"),
+    "ingress": Bilingual("ingress", "dépôt"),
+    "export": Bilingual("export", "sortie"),
+    "off": Bilingual("off", "sans"),
     # the platform
     "starting": Bilingual("starting", "démarrage"),
-    "sealed": Bilingual("sealed", "scellée"),
-    "unsealed": Bilingual("unsealed", "descellée"),
-    "uninitialised": Bilingual("not initialised", "non initialisée"),
+    "sealed": Bilingual("sealed", "scellé"),
+    "unsealed": Bilingual("unsealed", "descellé"),
+    "uninitialised": Bilingual("not initialised", "non initialisé"),
     "opening": Bilingual("opening", "ouverture"),
     "running": Bilingual("running", "en marche"),
     "waiting": Bilingual("will be started again", "va redémarrer"),
@@ -40,3 +84,9 @@ WORDS: Final[Mapping[str, Bilingual[str]]] = {
     "broken": Bilingual("broken", "en panne"),
     "unknown": Bilingual("not known", "inconnu"),
 }
+
+
+def word(value: str, language: Language) -> str:
+    """A word of the platform as people say it; what is no such word stays as it is."""
+    known = WORDS.get(value)
+    return known.of(language) if known else value

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 import msgspec
 
@@ -32,6 +33,15 @@ def other_fields(spec: OperationSpec) -> tuple[msgspec.structs.FieldInfo, ...]:
 def has_body(spec: OperationSpec) -> bool:
     """Whether the request travels as JSON body."""
     return spec.method in BODY_METHODS
+
+
+def plain(type_: Any) -> Any:
+    """A type without `Annotated` and without `| None`."""
+    if get_origin(type_) is Annotated:
+        return plain(get_args(type_)[0])
+    if get_origin(type_) in (Union, UnionType):
+        return plain(next(member for member in get_args(type_) if member is not NoneType))
+    return type_
 
 
 def is_list(type_: Any) -> bool:

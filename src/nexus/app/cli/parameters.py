@@ -11,8 +11,7 @@ import sys
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, BinaryIO, Final, Literal, Union, get_args, get_origin
+from typing import Any, BinaryIO, Final, Literal, get_args, get_origin
 
 import click
 import msgspec
@@ -22,7 +21,7 @@ from nexus.kernel.clock import Instant
 from nexus.kernel.operation import OperationSpec
 from nexus.kernel.secret import Secret
 from nexus.web import codec
-from nexus.web.binding import is_list, path_fields
+from nexus.web.binding import is_list, path_fields, plain
 from nexus.web.fielddocs import field_docs
 
 MAX_FILE_BYTES: Final = 256 * 1024
@@ -39,15 +38,6 @@ def parameters(spec: OperationSpec) -> list[click.Parameter]:
     ]
     named = [_option(field, docs.get(name, "")) for name, field in fields.items() if name not in in_path]
     return [*positional, *sorted(named, key=lambda option: not option.required)]
-
-
-def plain(type_: Any) -> Any:
-    """A type without `Annotated` and without `| None`."""
-    if get_origin(type_) is Annotated:
-        return plain(get_args(type_)[0])
-    if get_origin(type_) in (Union, UnionType):
-        return plain(next(member for member in get_args(type_) if member is not NoneType))
-    return type_
 
 
 def option_name(field_name: str) -> str:

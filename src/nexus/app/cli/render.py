@@ -11,9 +11,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from nexus.app.cli.parameters import plain
 from nexus.kernel.secret import Secret
 from nexus.web import codec
+from nexus.web.binding import plain
 
 COLUMNS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "EntryView": (

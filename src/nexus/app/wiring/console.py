@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute
 
 from nexus.app import parts
 from nexus.app.ground import Ground
+from nexus.app.operations import OPERATIONS, PURPOSES
 from nexus.app.pki import LOCAL_NAMES
 from nexus.app.serving import Asgi
 from nexus.app.settings import Settings, console_url
@@ -15,7 +16,7 @@ from nexus.audit.witnesses import WitnessClient
 from nexus.console.app import console_app
 from nexus.console.cookies import CookieSession
 from nexus.console.page import Page
-from nexus.console.pages.table import PAGES
+from nexus.console.pages.table import pages
 from nexus.console.ports import BrowserSession
 from nexus.objects.service import ObjectService
 
@@ -30,7 +31,7 @@ def console_door(ground: Ground, objects: ObjectService, witnesses: WitnessClien
     return console_app(
         dispatching.dispatcher(ground, objects, witnesses, known, parts.CONSOLE),
         browser,
-        pages=(*PAGES, *_further_pages(ground, browser)),
+        pages=(*_further_pages(ground, browser), *pages(OPERATIONS, PURPOSES)),
         clock=ground.clock,
         mounts=_mounts(ground, browser),
         origins=origins(ground.settings, port),

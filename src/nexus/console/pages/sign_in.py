@@ -29,7 +29,9 @@ class Texts:
     refused: str
     throttled: str
     signed_out: str
+    enrolled: str
     first_time: str
+    enrol: str
 
 
 TEXTS: Final = Bilingual(
@@ -44,7 +46,9 @@ TEXTS: Final = Bilingual(
         refused="Sign-in refused. Check login and password, and wait for the next code of your authenticator.",
         throttled="Too many attempts. Wait {seconds} seconds before you try again.",
         signed_out="You are signed out.",
-        first_time="New here? Enrol first with the one-time code that you were given: `nexus enrol`.",
+        enrolled="You are enrolled. Sign in with the next code of your authenticator.",
+        first_time="New here?",
+        enrol="Enrol with your one-time code",
     ),
     Texts(
         title="Connexion",
@@ -57,7 +61,9 @@ TEXTS: Final = Bilingual(
         refused="Connexion refusée. Vérifiez l'identifiant et le mot de passe, et attendez le code suivant.",
         throttled="Trop de tentatives. Attendez {seconds} secondes avant de réessayer.",
         signed_out="Vous êtes déconnecté.",
-        first_time="Première visite ? Enrôlez-vous d'abord avec le code à usage unique reçu : `nexus enrol`.",
+        enrolled="Vous êtes enrôlé. Connectez-vous avec le code suivant de votre application.",
+        first_time="Première visite ?",
+        enrol="S'enrôler avec le code à usage unique",
     ),
 )
 
@@ -67,7 +73,8 @@ async def show(visit: Visit) -> Response:
     wanted = paths.own(visit.query("next"))
     if visit.actor is not None:
         return visit.redirect(wanted)
-    said = TEXTS.of(visit.language).signed_out if visit.query("left") else ""
+    texts = TEXTS.of(visit.language)
+    said = texts.signed_out if visit.query("left") else texts.enrolled if visit.query("enrolled") else ""
     return _form(visit, wanted, said=said)
 
 

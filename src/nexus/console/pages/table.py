@@ -1,8 +1,43 @@
 """Every page, in the order of the menu. A new subject is a file beside this one and a line here."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from nexus.console.page import Page
-from nexus.console.pages import health, home, language, sign_in
+from nexus.console.pages import (
+    approvals,
+    audit,
+    buckets,
+    enrol,
+    health,
+    home,
+    keys,
+    language,
+    machines,
+    people,
+    rights,
+    sign_in,
+)
+from nexus.console.pages.operations import operation_pages
+from nexus.kernel.operation import OperationSpec
 
-PAGES: Final[tuple[Page, ...]] = (*home.PAGES, *health.PAGES, *sign_in.PAGES, *language.PAGES)
+PAGES: Final[tuple[Page, ...]] = (
+    *home.PAGES,
+    *approvals.PAGES,
+    *people.PAGES,
+    *machines.PAGES,
+    *rights.PAGES,
+    *audit.PAGES,
+    *keys.PAGES,
+    *buckets.PAGES,
+    *health.PAGES,
+    *sign_in.PAGES,
+    *enrol.PAGES,
+    *language.PAGES,
+)
+
+
+def pages(specs: Sequence[OperationSpec], purposes: Sequence[str]) -> list[Page]:
+    """Every page over these operations. Those by which people sign in have their place on the sign-in page alone."""
+    entrances = frozenset(name for page in PAGES if page.open for name in page.operations)
+    return [*PAGES, *operation_pages(specs, purposes, entrances - {"iam.session.end"})]

@@ -1,0 +1,90 @@
+"""Buckets: where they belong, under which key they are, and what they hold."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.responses import Response
+
+from nexus.console.groups import DATA
+from nexus.console.language import Bilingual
+from nexus.console.page import Page
+from nexus.console.visit import Visit
+
+MENU: Final = Bilingual("Buckets", "Compartiments")
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What the pages say."""
+
+    title: str
+    intro: str
+    create: str
+    name: str
+    site: str
+    project: str
+    kind: str
+    versioning: str
+    key: str
+    owner: str
+    since: str
+    none: str
+    set_versioning: str
+    delete: str
+    objects: str
+
+
+TEXTS: Final = Bilingual(
+    Texts(
+        title="Buckets",
+        intro="Those that you may list. Everything in them is encrypted; the console never shows what they hold.",
+        create="Create a bucket",
+        name="Name",
+        site="Site",
+        project="Project",
+        kind="Kind",
+        versioning="Versioning",
+        key="Key",
+        owner="Created by",
+        since="Since",
+        none="No bucket that you may list.",
+        set_versioning="Change versioning",
+        delete="Delete the empty bucket",
+        objects="Objects travel over S3, with an access key of your own.",
+    ),
+    Texts(
+        title="Compartiments",
+        intro="Ceux que vous pouvez lister. Tout y est chiffré ; la console n'en montre jamais le contenu.",
+        create="Créer un compartiment",
+        name="Nom",
+        site="Établissement",
+        project="Projet",
+        kind="Usage",
+        versioning="Gestion des versions",
+        key="Clé",
+        owner="Créé par",
+        since="Depuis",
+        none="Aucun compartiment que vous puissiez lister.",
+        set_versioning="Changer la gestion des versions",
+        delete="Supprimer le compartiment vide",
+        objects="Les objets passent par S3, avec une clé d'accès à vous.",
+    ),
+)
+
+
+async def show_list(visit: Visit) -> Response:
+    """The buckets that the person may list."""
+    found = await visit.get("objects.bucket.list")
+    return visit.render("buckets.html", t=TEXTS, buckets=found["buckets"])
+
+
+async def show_one(visit: Visit) -> Response:
+    """One bucket and its settings."""
+    bucket = await visit.get("objects.bucket.read", name=visit.path["name"])
+    return visit.render("bucket.html", t=TEXTS, bucket=bucket)
+
+
+PAGES: Final = (
+    Page("/buckets", frozenset({"objects.bucket.list"}), show_list, menu=MENU, group=DATA),
+    Page("/buckets/{name}", frozenset({"objects.bucket.read"}), show_one),
+)

@@ -1,0 +1,38 @@
+"""What operations are called in the console: their own summary in English, in French their action's phrase."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from nexus.console.language import Bilingual
+from nexus.iam.actions import ACTIONS
+from nexus.kernel.operation import OperationSpec
+
+FRENCH: Final[Mapping[str, str]] = {
+    "kms.key.import-parameters": "Obtenir une clé de transport pour importer une clé",
+    "kms.key.import-version": "Faire la rotation d'une clé importée",
+    "kms.rewrap.list": "Suivre le ré-enveloppement des clés de données",
+    "kms.service.unseal": "Desceller le service de clés",
+    "objects.bucket.set-versioning": "Activer ou suspendre la gestion des versions d'un compartiment",
+}
+"""Where several operations share an action, or the phrase does not say what this one does."""
+SERVICES: Final[Mapping[str, Bilingual[str]]] = {
+    "iam": Bilingual("Identity and rights", "Identités et droits"),
+    "kms": Bilingual("Keys", "Clés"),
+    "objects": Bilingual("Buckets", "Compartiments"),
+    "audit": Bilingual("Audit log", "Journal de traçabilité"),
+    "platform": Bilingual("Platform", "Plateforme"),
+    "bastion": Bilingual("Bastion", "Bastion"),
+}
+"""The services, in the order of the list of operations."""
+
+
+def title_of(spec: OperationSpec) -> Bilingual[str]:
+    """The name of an operation."""
+    action = ACTIONS.get(spec.action)
+    phrase = FRENCH.get(spec.name) or (action.phrase if action else spec.summary)
+    return Bilingual(spec.summary, phrase[:1].upper() + phrase[1:])
+
+
+def service_of(name: str) -> Bilingual[str]:
+    """The name of a service."""
+    return SERVICES.get(name, Bilingual(name, name))
