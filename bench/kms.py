@@ -1,11 +1,10 @@
-"""The key service over its socket, with each provider: wrap, unwrap, rewrap, sign, pseudonyms.
+"""The key service over its socket (TLS 1.3 with certificates both ways), with each provider: wrap, unwrap, rewrap, sign, pseudonyms.
 
 Beside, from the same run: what the provider does without a service around it, and what a socket to another process
 costs that only sends back what it gets. An unwrap includes its durable audit entry; a wrap has none.
 """
 
 import asyncio
-import hashlib
 import json
 import os
 import secrets
@@ -14,14 +13,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 from harness import Figure, figure, latencies, main, percentile, rate
 
-from nexus.kernel.clock import Instant
+from nexus.app import pki
+from nexus.kernel.clock import Instant, SystemClock
+from nexus.kernel.mutual import Credentials, ServiceIdentity, spiffe_id
 from nexus.kernel.operation import Operation, system_actor
 from nexus.kernel.secret import Secret
 from nexus.kms.anchors import AnchorRegister
@@ -62,7 +63,7 @@ class Place:
 
     def __init__(self, folder: Path, provider: str) -> None:
         self.folder, self.provider = folder, provider
-        self.tokens = {caller: secrets.token_bytes(32) for caller in CALLERS}
+        self.authority = pki.found_authority("nx_bench", SystemClock().now())
         self.environment = dict(os.environ)
         self.pin: Secret | None = None
         if provider == "pkcs11":
@@ -84,16 +85,19 @@ class Place:
             directory=str(self.folder / "data"),
             socket=str(self.folder / "kms.sock"),
             anchors=(str(self.folder / "anchors"),),
-            callers={caller: hashlib.sha256(token).digest() for caller, token in self.tokens.items()},
             provider=self.provider,
             pkcs11_module=str(MODULE),
             pkcs11_label=LABEL,
         )
 
+    def _credentials(self, name: str) -> Credentials:
+        root = self.authority.certificate
+        leaf = pki.sign(self.authority, pki.draft_service(root, spiffe_id("nx_bench", name), SystemClock().now()))
+        return Credentials(leaf.chain, leaf.key.reveal(), root, leaf.renew_at, leaf.expires_at)
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[dict[str, KeyServiceClient]]:
         told = {name: getattr(self.settings(), name) for name in ProcessSettings.__struct_fields__ if name != "cost"}
-        told["callers"] = {name: b64encode(digest).decode() for name, digest in told["callers"].items()}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -104,10 +108,11 @@ class Place:
         )
         assert process.stdin and process.stdout
         process.stdin.write(json.dumps(told).encode() + b"\n")
+        process.stdin.write(msgspec.json.encode(self._credentials("kms")) + b"\n")
         await process.stdout.readline()
         clients = {}
-        for caller, token in self.tokens.items():
-            clients[caller] = KeyServiceClient(self.folder / "kms.sock", caller=caller, token=Secret(token))
+        for caller in CALLERS:
+            clients[caller] = KeyServiceClient(self.folder / "kms.sock", ServiceIdentity(self._credentials(caller)))
             await clients[caller].start()
         await clients["supervisor"].initialise(Initialise(passphrase=Secret(PASSPHRASE), pin=self.pin))
         await clients["supervisor"].unseal(Secret(PASSPHRASE))

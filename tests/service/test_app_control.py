@@ -5,9 +5,11 @@ import stat
 
 import pytest
 
-from nexus.app import control
+from nexus.app import control, pki
 from nexus.app.control import ControlServer, Request
-from nexus.kernel.errors import Sealed, Unavailable
+from nexus.kernel.clock import SystemClock
+from nexus.kernel.errors import Denied, Sealed, Unauthenticated, Unavailable
+from simulators.machines import identity
 
 
 async def handler(request: Request, caller: str) -> object:
@@ -64,3 +66,37 @@ async def test_a_socket_left_by_a_killed_platform_is_replaced(tmp_path):
     async with ControlServer(tmp_path / "c.sock", handler):
         assert (await control.ask(tmp_path / "c.sock", Request(do="status")))["did"] == "status"
     assert not (tmp_path / "c.sock").exists()
+
+
+# The socket of the services
+
+
+async def echo(request, who):
+    return {"did": request.do, "for": who}
+
+
+async def test_services_reach_the_supervisor_by_certificate_and_may_ask_little(tmp_path):
+    path = tmp_path / "s.sock"
+    async with ControlServer(path, echo, identity("supervisor")):
+        answer = await control.ask(path, Request(do="status"), identity("api"))
+        assert answer == {"did": "status", "for": "api"}
+        for who, do in (("api", "stop"), ("api", "seal"), ("console", "unseal"), ("s3", "status"), ("kms", "status")):
+            with pytest.raises(Denied):
+                await control.ask(path, Request(do=do), identity(who))
+
+
+async def test_without_a_certificate_or_with_a_foreign_one_the_supervisor_answers_nothing(tmp_path):
+    path = tmp_path / "s.sock"
+    foreign = pki.found_authority("nx_foreign", SystemClock().now())
+    async with ControlServer(path, echo, identity("supervisor")):
+        for who in (None, identity("api", signer=foreign), identity("api", domain="nx_other")):
+            with pytest.raises((Unavailable, Unauthenticated)):
+                await control.ask(path, Request(do="status"), who)
+        assert await control.ask(path, Request(do="status"), identity("console"))
+
+
+async def test_a_service_tells_nothing_to_whoever_is_not_the_supervisor(tmp_path):
+    path = tmp_path / "s.sock"
+    async with ControlServer(path, echo, identity("worker")):
+        with pytest.raises(Unauthenticated):
+            await control.ask(path, Request(do="status"), identity("api"))

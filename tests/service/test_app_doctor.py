@@ -1,5 +1,7 @@
 """The doctor measures instead of assuming: for each check, a machine where it must complain and one where it must not."""
 
+import asyncio
+import ssl
 from pathlib import Path
 
 import pytest
@@ -7,8 +9,9 @@ import pytest
 from nexus.app import datadir
 from nexus.app.backup.history import BackupLine, last_backup, note_backup
 from nexus.app.chores.report import LogReport, VerificationReport
+from nexus.app.control import ControlServer
 from nexus.app.datadir import DataDirectory
-from nexus.app.doctor import disk, machine, trust
+from nexus.app.doctor import disk, machine, tls, trust
 from nexus.app.doctor.examination import examine, worst
 from nexus.app.doctor.finding import State, broken, degraded, emulated, real, unknown
 from nexus.app.settings import Settings
@@ -16,6 +19,8 @@ from nexus.iam.model import Role
 from nexus.kernel.clock import HOUR, MINUTE, SystemClock
 from nexus.kms.model import KeyServiceStatus, ServiceState
 from simulators.clock import EPOCH
+from simulators.keyservice import running
+from simulators.machines import identity
 
 
 @pytest.fixture
@@ -196,6 +201,30 @@ def test_a_list_of_breached_passwords_is_there_missing_or_unreadable(tmp_path):
 def test_four_eyes_need_two_holders():
     assert trust.four_eyes({}).state is State.REAL
     assert "key_custodian (1)" in trust.four_eyes({Role.KEY_CUSTODIAN: 1}).says
+
+
+# Between services
+
+
+async def test_the_sockets_between_services_are_examined_as_a_stranger_would(directory):
+    findings = states(await asyncio.to_thread(tls.services, directory))
+    assert set(findings.values()) == {State.BROKEN}, "nothing listens"
+
+    async def answer(request, who):
+        return {}
+
+    async with (
+        running() as kms,
+        ControlServer(directory.supervisor_socket, answer, identity("supervisor")),
+    ):
+        directory.kms_socket.symlink_to(kms.socket)
+        findings = states(await asyncio.to_thread(tls.services, directory))
+        assert findings["key service: TLS"] is findings["supervisor: TLS"] is State.REAL
+        hybrid = State.REAL if ssl.OPENSSL_VERSION_INFO >= (3, 5) else State.DEGRADED
+        assert findings["key service: key exchange"] is findings["supervisor: key exchange"] is hybrid
+    async with ControlServer(directory.supervisor_socket, answer):
+        findings = states(await asyncio.to_thread(tls.services, directory))
+        assert findings["supervisor: TLS"] is State.BROKEN, "it answers without TLS"
 
 
 # The whole

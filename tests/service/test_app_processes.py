@@ -17,6 +17,7 @@ from nexus.app.handoff import Handoff
 from nexus.app.keeping import Place
 from nexus.app.settings import Settings
 from nexus.kernel.errors import Conflict, NexusError
+from simulators.machines import credentials
 
 MODULE = "simulators.process"
 TESTS = str(Path(__file__).parent.parent)
@@ -79,9 +80,10 @@ async def test_a_process_that_will_not_stop_is_killed():
 
 
 async def test_secrets_of_a_handoff_are_neither_arguments_nor_environment():
-    secret = b"handed-over-in-the-pipe"
+    given = credentials("s3")
+    secret = given.key.splitlines()[1]
     child = await children.start(
-        Handoff(process="steady", root="/", settings=SETTINGS, kms_token=secret, environment={"PYTHONPATH": TESTS}),
+        Handoff(process="steady", root="/", settings=SETTINGS, credentials=given, environment={"PYTHONPATH": TESTS}),
         module=MODULE,
     )
     try:
@@ -159,7 +161,7 @@ def test_processes_end_when_their_supervisor_is_killed():
 
 def test_a_handoff_survives_the_pipe():
     sent = Handoff(
-        process="s3", root="/data", settings=Settings(s3_port=1, names=("a",)), kms_token=b"\x00\xff", port=7
+        process="s3", root="/data", settings=Settings(s3_port=1, names=("a",)), credentials=credentials("s3"), port=7
     )
     read_end, write_end = os.pipe()
     os.write(write_end, handoff.pack(sent))

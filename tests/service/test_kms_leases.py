@@ -58,16 +58,17 @@ async def test_a_frozen_holder_has_lost_its_lease_when_the_seal_is_acknowledged(
     import signal
     import sys
 
-    from simulators.keyservice import TOKENS
+    from simulators.machines import credentials
 
     async with running() as kms:
         program = (
             "import asyncio, sys\n"
             "from pathlib import Path\n"
-            "from nexus.kernel.secret import Secret\n"
+            "from nexus.kernel.mutual import Credentials, ServiceIdentity\n"
             "from nexus.kms.client import KeyServiceClient\n"
             "async def main():\n"
-            f"    client = KeyServiceClient(Path({str(kms.socket)!r}), caller='s3', token=Secret({TOKENS['s3']!r}))\n"
+            f"    identity = ServiceIdentity({credentials('s3')!r})\n"
+            f"    client = KeyServiceClient(Path({str(kms.socket)!r}), identity)\n"
             "    await client.start()\n"
             "    print(client.leased, flush=True)\n"
             "    while client.leased: await asyncio.sleep(0.001)\n"

@@ -5,8 +5,9 @@ import json
 import os
 import signal
 import sys
-from base64 import b64encode
 from pathlib import Path
+
+import msgspec
 
 import nexus
 from nexus.kernel.entries import decode
@@ -14,7 +15,8 @@ from nexus.kernel.secret import Secret
 from nexus.kms.client import KeyServiceClient
 from nexus.kms.requests import Initialise
 from simulators import tokens
-from simulators.keyservice import DIGESTS, PASSPHRASE, TOKENS
+from simulators.keyservice import PASSPHRASE
+from simulators.machines import credentials, identity
 from simulators.operations import operation
 
 READY_S = 20
@@ -32,7 +34,6 @@ class KeyProcess:
             "directory": str(root / "data"),
             "socket": str(self.socket),
             "anchors": [str(root / "outside" / "anchors")],
-            "callers": {name: b64encode(digest).decode() for name, digest in DIGESTS.items()},
             "provider": provider,
             "pkcs11_module": str(tokens.MODULE or ""),
             "pkcs11_label": tokens.LABEL,
@@ -56,6 +57,7 @@ class KeyProcess:
             },
         )
         self._process.stdin.write(json.dumps(self._settings).encode() + b"\n")
+        self._process.stdin.write(msgspec.json.encode(credentials("kms")) + b"\n")
         assert await asyncio.wait_for(self._process.stdout.readline(), READY_S) == b"ready\n"
 
     @property
@@ -79,7 +81,7 @@ class KeyProcess:
         return self._process.returncode if self._process else 0
 
     async def client(self, caller):
-        client = KeyServiceClient(self.socket, caller=caller, token=Secret(TOKENS[caller]))
+        client = KeyServiceClient(self.socket, identity(caller))
         self._clients.append(client)
         await client.start()
         return client

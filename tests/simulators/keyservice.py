@@ -4,7 +4,6 @@ Nothing of it is simulated but the time, the cost of argon2id, and that service 
 """
 
 import asyncio
-import hashlib
 import shutil
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,14 +22,13 @@ from nexus.kms.seal import Argon2Cost
 from nexus.kms.server import DEFAULT_LIMITS, Server
 from nexus.kms.service import KeyService, ServiceSettings
 from simulators.clock import ManualClock
+from simulators.machines import identity
 from simulators.operations import operation
 from simulators.tokens import LABEL, MODULE, softhsm_token
 
 PASSPHRASE = "correct horse battery staple"
 CHEAP = Argon2Cost(passes=1, memory_kib=64, lanes=1)
 INSTANCE = "nx_test"
-TOKENS = {name: f"token of {name}".encode().ljust(32) for name in ("supervisor", "s3", "api", "worker", "console")}
-DIGESTS = {name: hashlib.sha256(token).digest() for name, token in TOKENS.items()}
 
 
 class RunningKeyService:
@@ -64,7 +62,13 @@ class RunningKeyService:
         self.service = KeyService(self.db, told, self._factory, self.leases, self.clock)
         self.socket = self.root / "kms.sock"
         self.server = Server(
-            self.service, self.db, self.leases, path=self.socket, digests=DIGESTS, clock=self.clock, limits=self.limits
+            self.service,
+            self.db,
+            self.leases,
+            path=self.socket,
+            identity=identity("kms"),
+            clock=self.clock,
+            limits=self.limits,
         )
         await self.server.start()
         return self
@@ -90,8 +94,8 @@ class RunningKeyService:
         between()
         return await self.start()
 
-    async def client(self, caller="api"):
-        client = KeyServiceClient(self.socket, caller=caller, token=Secret(TOKENS[caller]))
+    async def client(self, caller="api", **more):
+        client = KeyServiceClient(self.socket, more.get("identity") or identity(caller))
         self.clients.append(client)
         await client.start()
         return client

@@ -11,6 +11,7 @@ from nexus.app import handoff
 from nexus.app.handoff import Handoff
 from nexus.app.settings import child_environment
 from nexus.kernel.errors import NexusError, Unavailable
+from nexus.kernel.mutual import Credentials
 
 PROCESSES = "nexus.app.processes"
 READY_WAIT_S = 60.0
@@ -42,6 +43,12 @@ class Child:
     async def ended(self) -> int:
         """Wait for its end; negative is the signal that ended it."""
         return await self._process.wait()
+
+    async def give(self, credentials: Credentials) -> None:
+        """Its next certificate, on the pipe of its handoff. Raises ConnectionError if it has ended."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(handoff.pack_credentials(credentials))
+        await self._process.stdin.drain()
 
     async def stop(self, grace_s: float) -> None:
         """Ask it to stop (SIGTERM), then insist (SIGKILL)."""

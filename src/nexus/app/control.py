@@ -1,15 +1,18 @@
 """The control socket: how commands on this machine reach the supervisor, sealed or not.
 
-A unix socket in `run/`, one JSON object a line, one answer for each. The kernel says who calls (SO_PEERCRED): only the
-user who runs the platform, and root, are heard. What it offers is what that user could do to the processes anyway.
+Two unix sockets in `run/`, one JSON object a line, one answer for each. On `control.sock`, for people on this machine, the
+kernel says who calls (SO_PEERCRED): only the user who runs the platform, and root, are heard. What it offers is what that user
+could do to the processes anyway. On `supervisor.sock`, for the platform's own services, TLS says who calls, and `SERVICES`
+what each may ask.
 """
 
 import asyncio
+import logging
 import os
 import pwd
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -18,11 +21,14 @@ import msgspec
 from msgspec import Struct
 
 from nexus.app.handoff import Answer, as_error, failure
-from nexus.kernel.errors import Denied, Invalid, NexusError, Unavailable
+from nexus.kernel import mutual
+from nexus.kernel.errors import Denied, Invalid, NexusError, Unauthenticated, Unavailable
+from nexus.kernel.mutual import ServiceIdentity
 
 MAX_LINE_BYTES = 64 * 1024
 ANSWER_WAIT_S = 90.0
 """Longest time a command waits: unsealing with a passphrase is slow on purpose, stopping drains requests."""
+_log = logging.getLogger("nexus.supervisor")
 _PEER = struct.Struct("3i")
 
 
@@ -41,21 +47,32 @@ class Reply(Struct, frozen=True, kw_only=True):
     error: Answer | None = None
 
 
+SERVICES: Mapping[str, frozenset[str]] = {"api": frozenset({"status"}), "console": frozenset({"status"})}
+"""What services may ask of the supervisor. What changes the platform is asked by people, on the machine."""
+SUPERVISOR = "supervisor"
+
 Handler = Callable[[Request, str], Awaitable[Any]]
 """Is given the request and the login name (or number) of the user who sent it."""
+
+
+Ask = Callable[[Request], Awaitable[Any]]
+"""Sends a request to the supervisor, by whichever socket."""
 
 
 class ControlServer:
     """Listens for as long as the context lasts."""
 
-    def __init__(self, path: Path, handler: Handler) -> None:
+    def __init__(self, path: Path, handler: Handler, identity: ServiceIdentity | None = None) -> None:
+        """With an `identity`, it is the socket of the services: TLS with certificates both ways."""
         self._path = path
         self._handler = handler
+        self._identity = identity
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> "ControlServer":
         self._path.unlink(missing_ok=True)  # left behind by a platform that was killed; the lock says that it is gone
-        self._server = await asyncio.start_unix_server(self._serve, self._path, limit=MAX_LINE_BYTES)
+        tls = self._identity.server if self._identity else None
+        self._server = await asyncio.start_unix_server(self._serve, self._path, limit=MAX_LINE_BYTES, ssl=tls)
         self._path.chmod(0o600)
         return self
 
@@ -66,18 +83,27 @@ class ControlServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            caller = _peer(writer.get_extra_info("socket"))
+            caller = self._caller(writer)
             while line := await reader.readline():
                 writer.write(msgspec.json.encode(await self._answer(line, caller)) + b"\n")
                 await writer.drain()
-        except (ConnectionError, ValueError, Denied):
+        except (OSError, ValueError, Denied, Unauthenticated):
             pass  # gone, a line beyond the limit, or somebody else: none of them gets an answer
         finally:
             writer.close()
 
+    def _caller(self, writer: asyncio.StreamWriter) -> str:
+        user = _peer(writer.get_extra_info("socket"))
+        if self._identity is None:
+            return user
+        return mutual.peer_service(writer.transport, self._identity.trust_domain).name
+
     async def _answer(self, line: bytes, caller: str) -> Reply:
         try:
             request = msgspec.json.decode(line, type=Request)
+            if self._identity is not None and request.do not in SERVICES.get(caller, frozenset()):
+                _log.warning("the service %s may not ask for %s", caller, request.do)
+                raise Denied(f"the service {caller} may not ask for this", code="control.service")
             return Reply(value=await self._handler(request, caller))
         except (msgspec.DecodeError, UnicodeDecodeError):
             error: NexusError = Invalid("this is no request of the control socket", code="control.request")
@@ -86,10 +112,16 @@ class ControlServer:
         return Reply(error=failure(error))
 
 
-async def ask(path: Path, request: Request) -> Any:
-    """Send one request to the supervisor; returns its value. Raises what it raised, or Unavailable if nobody listens."""
+async def ask(path: Path, request: Request, identity: ServiceIdentity | None = None) -> Any:
+    """Send one request to the supervisor; returns its value. Raises what it raised, or Unavailable if nobody listens.
+
+    Services give their `identity`, and speak TLS.
+    """
+    tls = {"ssl": identity.client, "server_hostname": SUPERVISOR} if identity else {}
     try:
-        reader, writer = await asyncio.open_unix_connection(path, limit=MAX_LINE_BYTES)
+        reader, writer = await asyncio.open_unix_connection(path, limit=MAX_LINE_BYTES, **tls)
+        if identity is not None:
+            mutual.require_service(writer.transport, identity.trust_domain, SUPERVISOR)
     except OSError as error:
         raise Unavailable("the platform is not running", code="platform.down", hint="`nexus up` starts it") from error
     try:

@@ -98,6 +98,11 @@ class DataDirectory:
         return self.run / "control.sock"
 
     @property
+    def supervisor_socket(self) -> Path:
+        """Where services ask the supervisor; `control_socket` is for people on the machine."""
+        return self.run / "supervisor.sock"
+
+    @property
     def endpoints(self) -> Path:
         """Where the doors listen now."""
         return self.run / "endpoints.json"

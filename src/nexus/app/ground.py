@@ -13,8 +13,8 @@ from nexus.app.holding import KeyHold
 from nexus.app.settings import Settings
 from nexus.kernel.clock import Clock, SystemClock
 from nexus.kernel.database import Database
+from nexus.kernel.mutual import ServiceIdentity
 from nexus.kernel.operation import Operation
-from nexus.kernel.secret import Secret
 from nexus.kms.client import KeyServiceClient
 
 
@@ -30,6 +30,7 @@ class Ground:
     kms: KeyServiceClient
     hold: KeyHold
     database: Database
+    identity: ServiceIdentity
 
     def operation(self) -> Operation:
         """An operation that this process does by itself, now."""
@@ -37,7 +38,7 @@ class Ground:
 
 
 @asynccontextmanager
-async def stand(handoff: Handoff, keys: Sequence[Part]) -> AsyncIterator[Ground]:
+async def stand(handoff: Handoff, keys: Sequence[Part], identity: ServiceIdentity) -> AsyncIterator[Ground]:
     """Connect to the key service, take `keys` on a lease, open the database.
 
     The key of the database itself is kept as long as the process lives: refusals must be recorded even while sealed.
@@ -49,7 +50,7 @@ async def stand(handoff: Handoff, keys: Sequence[Part]) -> AsyncIterator[Ground]
     def operation() -> Operation:
         return parts.platform_operation(handoff.process, clock)
 
-    kms = KeyServiceClient(directory.kms_socket, caller=handoff.process, token=Secret(handoff.kms_token))
+    kms = KeyServiceClient(directory.kms_socket, identity)
     await kms.start()
     hold = KeyHold(kms, directory, keys, index.platform_key, operation)
     try:
@@ -57,7 +58,7 @@ async def stand(handoff: Handoff, keys: Sequence[Part]) -> AsyncIterator[Ground]
         database = schema.open_database(directory, key, index.audit_public, clock)
         try:
             await hold.start()
-            yield Ground(handoff.process, directory, handoff.settings, index, clock, kms, hold, database)
+            yield Ground(handoff.process, directory, handoff.settings, index, clock, kms, hold, database, identity)
         finally:
             database.close()
     finally:

@@ -1,7 +1,7 @@
 """What the supervisor hands to a process that it starts: one frame on its standard input, nothing on disk.
 
-Tokens and private keys travel this way only. The pipe stays open afterwards: its end tells the process that the
-supervisor is gone. The process answers on its standard output with one line of JSON: ready, or why not.
+Private keys travel this way only. The pipe stays open afterwards: renewed credentials come on it, a frame each, and its
+end tells the process that the supervisor is gone. The process answers on its standard output with one line of JSON: ready, or why not.
 """
 
 import os
@@ -16,6 +16,7 @@ from nexus.app.settings import Settings
 from nexus.kernel import errors
 from nexus.kernel.clock import Instant
 from nexus.kernel.errors import NexusError
+from nexus.kernel.mutual import Credentials
 from nexus.kernel.secret import Secret
 
 LENGTH_BYTES = 4
@@ -37,10 +38,8 @@ class Handoff(Struct, frozen=True, kw_only=True):
     process: str
     root: str
     settings: Settings
-    kms_token: bytes = b""
-    """Proves to the key service which caller this process is."""
-    kms_callers: Mapping[str, bytes] = {}
-    """For the key service only: caller -> SHA-256 of its token."""
+    credentials: Credentials | None = None
+    """The certificate by which other services know this process; newer ones follow on the same pipe."""
     environment: Mapping[str, str] = {}
     """Set in its environment before it starts: where a library looks there and nowhere else (SoftHSM)."""
     port: int = 0
@@ -80,6 +79,20 @@ def receive(descriptor: int) -> Handoff:
     if length > MAX_FRAME_BYTES:
         raise ValueError("this is no handoff")
     return msgspec.msgpack.decode(_exactly(descriptor, length), type=Handoff)
+
+
+def pack_credentials(credentials: Credentials) -> bytes:
+    """A frame that follows the handoff: the process's next certificate."""
+    body = msgspec.msgpack.encode(credentials)
+    return len(body).to_bytes(LENGTH_BYTES, "big") + body
+
+
+def receive_credentials(descriptor: int) -> Credentials:
+    """Wait for the next certificate. Raises EOFError when the supervisor is gone, ValueError on anything else."""
+    length = int.from_bytes(_exactly(descriptor, LENGTH_BYTES), "big")
+    if length > MAX_FRAME_BYTES:
+        raise ValueError("these are no credentials")
+    return msgspec.msgpack.decode(_exactly(descriptor, length), type=Credentials)
 
 
 def ready_line() -> bytes:

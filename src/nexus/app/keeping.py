@@ -11,6 +11,7 @@ from nexus.app import children
 from nexus.app.children import Backoff, Child
 from nexus.app.handoff import Handoff
 from nexus.kernel.errors import NexusError
+from nexus.kernel.mutual import Credentials
 
 _log = logging.getLogger("nexus.supervisor")
 
@@ -71,6 +72,11 @@ class Place:
             await asyncio.wait({self._keeper})
         if self._child is not None:
             await self._child.stop(grace_s)
+
+    async def give(self, credentials: Credentials) -> None:
+        """Hand the running process its next certificate. Raises ConnectionError if it has just ended."""
+        if self._child is not None:
+            await self._child.give(credentials)
 
     def status(self) -> PlaceStatus:
         child = self._child

@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 from msgspec import Struct
 
-from nexus.app import control
-from nexus.app.control import Request
+from nexus.app.control import Ask, Request
 from nexus.app.datadir import DataDirectory
 from nexus.app.doctor import trust
 from nexus.app.doctor.examination import examine, worst
@@ -39,24 +38,27 @@ class PlatformService:
         settings: Settings,
         database: Database,
         clock: Clock,
+        *,
         lacking_approvers: Callable[[], Mapping[Role, int]],
+        ask: Ask,
     ) -> None:
-        """`lacking_approvers`: roles with fewer active holders than four eyes need."""
+        """`ask`: how to reach the supervisor. `lacking_approvers`: roles with fewer active holders than four eyes need."""
         self._directory = directory
         self._settings = settings
         self._database = database
         self._clock = clock
         self._lacking_approvers = lacking_approvers
+        self._ask = ask
 
     async def status(self, op: Operation, request: Nothing) -> PlatformStatus:
         """What runs, and whether it is sealed. Raises Unavailable if the supervisor does not answer."""
-        answer = await control.ask(self._directory.control_socket, Request(do="status"))
+        answer = await self._ask(Request(do="status"))
         await self._database.record(op.allowed("platform.status", PLATFORM))
         return msgspec.convert(answer, PlatformStatus)
 
     async def doctor(self, op: Operation, request: Nothing) -> Examination:
         """The doctor's table."""
-        machine = await examine(self._directory, self._settings, self._clock)
+        machine = await examine(self._directory, self._settings, self._clock, self._ask)
         findings = (*machine, trust.four_eyes(self._lacking_approvers()))
         await self._database.record(op.allowed("platform.doctor", PLATFORM, worst=worst(findings).value))
         return Examination(worst=worst(findings), findings=findings)

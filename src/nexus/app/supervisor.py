@@ -25,6 +25,7 @@ from nexus.app.backup.job import BackupJob
 from nexus.app.control import ControlServer, Request
 from nexus.app.datadir import DataDirectory
 from nexus.app.handoff import Handoff
+from nexus.app.identities import ServiceIdentities
 from nexus.app.keeping import Place
 from nexus.app.settings import Settings, console_url
 from nexus.app.status import Phase, PlatformStatus
@@ -32,6 +33,7 @@ from nexus.kernel.clock import Clock, SystemClock
 from nexus.kernel.errors import Conflict, Damaged, Invalid, NexusError
 from nexus.kernel.operation import Operation
 from nexus.kernel.secret import Secret
+from nexus.kms.client import KeyServiceClient
 from nexus.kms.model import KeyServiceStatus, ServiceState
 
 POLL_S = 0.2
@@ -68,9 +70,10 @@ class Supervisor:
         self._clock = clock or SystemClock()
         self._renew_check_s = renew_check_s
         self._stop = asyncio.Event()
-        self._tokens = keyservice.caller_tokens()
-        self._kms = keyservice.supervisor_client(directory, self._tokens)
-        self._authority = CertificateAuthority(self._kms, directory, SystemClock())  # the key service's clock
+        machine = SystemClock()  # certificates are dated as the key service and the TLS library see the time
+        self._identities = ServiceIdentities(directory.instance, machine)
+        self._kms = KeyServiceClient(directory.kms_socket, self._identities.own)
+        self._authority = CertificateAuthority(self._kms, directory, machine)
         self._backup = BackupJob(self._kms, directory, self._clock)
         self._places: list[Place] = []
         self._ports: dict[str, int] = {}
@@ -91,12 +94,17 @@ class Supervisor:
             for door, port in self._doors().items():
                 reserved = held.enter_context(serving.reserve_port(self._settings.host, port))
                 self._ports[door] = reserved.getsockname()[1]
-            async with ControlServer(self.directory.control_socket, self._answer):
+            services = ControlServer(self.directory.supervisor_socket, self._answer, self._identities.own)
+            async with ControlServer(self.directory.control_socket, self._answer), services:
+                renewing = asyncio.create_task(
+                    self._identities.keep(lambda: self._places, self._operation, check_s=self._renew_check_s)
+                )
                 try:
                     await self._until_stopped(self._start(lock))
                     if self.phase is Phase.RUNNING:
                         await self._until_stopped(self._renew_certificates())
                 finally:
+                    renewing.cancel()
                     await self._stop_everything()
         if self._failure is not None:
             raise self._failure
@@ -111,7 +119,7 @@ class Supervisor:
 
     async def _start(self, lock: int) -> None:
         kms = keyservice.key_service_place(
-            self.directory, self._settings, self._tokens, lock, started=self._unseal_by_passphrase
+            self.directory, self._settings, self._identities, lock, started=self._unseal_by_passphrase
         )
         self._places.append(kms)
         await kms.open()
@@ -119,12 +127,17 @@ class Supervisor:
         await self._wait_unsealed()
         self._enter(Phase.OPENING)
         await schema.bring_forward(self._kms, self.directory, self._clock)
-        await self._authority.ensure(self._operation())
+        await self._ensure_authority()
         # The worker first and alone: it refuses a log that was rolled back, and then nobody may be served.
         await self._open_places([parts.WORKER], lock)
         await self._open_places([parts.API, parts.CONSOLE, *[parts.S3] * self._settings.s3_processes], lock)
         self._publish_endpoints()
         self._enter(Phase.RUNNING)
+
+    async def _ensure_authority(self) -> None:
+        """The platform's authority in step with the key service, and every service with a certificate of it."""
+        roots = await self._authority.ensure(self._operation())
+        await self._identities.adopt(self._authority, roots, self._places, self._operation())
 
     async def _open_places(self, names: Sequence[str], lock: int) -> None:
         """Start several processes side by side. Raises what keeps the first of them from starting."""
@@ -173,7 +186,7 @@ class Supervisor:
                 process=name,
                 root=str(self.directory.root),
                 settings=self._settings,
-                kms_token=self._tokens[name],
+                credentials=await self._identities.issue(name, self._operation()),
                 port=self._ports.get(name, 0),
                 leaf=leaf,
             )
@@ -205,7 +218,7 @@ class Supervisor:
         while True:
             await asyncio.sleep(self._renew_check_s)
             try:
-                await self._authority.ensure(self._operation())  # a custodian may have rotated its key
+                await self._ensure_authority()  # a custodian may have rotated its key
             except NexusError as error:
                 _log.error("the certificate authority is out of reach: %s", error.message)
             if self._clock.now() < self._renew_at:

@@ -1,11 +1,9 @@
-"""Who may call what: each process of the platform has a token of its own, and a closed list of methods.
+"""Who may call what: each process of the platform has a certificate of its own, and a closed list of methods.
 
 The rights of persons are decided elsewhere, before the call. This list bounds what a process can do at all: a
 compromised S3 door cannot destroy, export or create a key, however it was told to.
 """
 
-import hashlib
-import hmac
 from collections.abc import Mapping
 from typing import Final
 
@@ -49,15 +47,12 @@ CALLERS: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
-def authenticate(name: str, token: bytes, digests: Mapping[str, bytes]) -> frozenset[str]:
-    """The methods of the caller that this token proves. `digests`: SHA-256 of each caller's token.
-
-    Raises Unauthenticated, without saying whether name or token was wrong.
-    """
-    given = hashlib.sha256(token).digest()
-    if hmac.compare_digest(digests.get(name, bytes(32)), given) and name in CALLERS:
+def methods_of(name: str) -> frozenset[str]:
+    """The methods of the caller that a verified certificate names. Raises Unauthenticated for one that calls nothing."""
+    try:
         return CALLERS[name]
-    raise Unauthenticated("unknown caller or wrong token", code="kms.caller")
+    except KeyError:
+        raise Unauthenticated(f"the service {name} does not call the key service", code="kms.caller") from None
 
 
 def require(methods: frozenset[str], method: str, caller: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
+from nexus.kernel.mutual import ServiceIdentity
 from nexus.kernel.operation import Operation
 from nexus.kernel.outbox import Message
 from nexus.kernel.secret import Secret
@@ -72,9 +73,9 @@ class KeyServiceClient:
     is sealed, and otherwise what the service raised, restored with its code and hint.
     """
 
-    def __init__(self, socket: Path, *, caller: str, token: Secret) -> None:
-        """`caller`: a name of `callers.CALLERS`; `token`: what the supervisor gave that caller."""
-        self._connection = KeptConnection(socket, caller, token)
+    def __init__(self, socket: Path, identity: ServiceIdentity) -> None:
+        """`identity`: the certificate of the calling service, whose name stands in `callers.CALLERS`."""
+        self._connection = KeptConnection(socket, identity)
 
     async def start(self) -> None:
         """Connect and keep connected. Returns once connected or after an attempt that failed; never raises for it."""

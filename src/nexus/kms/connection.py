@@ -1,7 +1,12 @@
-"""The client's end of the socket: one connection at a time, made again whenever it is lost."""
+"""The client's end of the socket: one connection at a time, made again whenever it is lost.
+
+When the certificate of this process is renewed, a second connection is made with the new one, takes over, and the first
+ends once its calls are answered: nobody notices.
+"""
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
@@ -11,9 +16,10 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from nexus.kernel import mutual
 from nexus.kernel.errors import NexusError, Unauthenticated, Unavailable
+from nexus.kernel.mutual import ServiceIdentity
 from nexus.kernel.operation import Operation
-from nexus.kernel.secret import Secret
 from nexus.kms import frames
 from nexus.kms.frames import Answer, Beat, Call, Confirm, Event, FrameBuffer, Hello, Refusal, Welcome
 from nexus.kms.model import KeyEvent, KeyEventKind
@@ -23,6 +29,10 @@ LAST_PAUSE_S: Final = 1.0
 """Between attempts to connect."""
 CONNECT_WAIT_S: Final = 2.0
 """How long a call waits for a connection before it fails."""
+FINISH_S: Final = 60.0
+"""How long a connection that was replaced may take to answer: as long as the slowest call."""
+SERVICE: Final = "kms"
+"""Who must be at the other end."""
 SILENCE_S: Final = 3 * frames.LEASE_S
 """A connection that says nothing for so long is given up."""
 
@@ -32,12 +42,12 @@ _log: Final = logging.getLogger("nexus.kms.client")
 class Link(asyncio.Protocol):
     """One connection, from its greeting to its loss."""
 
-    def __init__(self, hello: Hello, heard: Callable[[KeyEvent], None]) -> None:
+    def __init__(self, trust_domain: str, heard: Callable[[KeyEvent], None]) -> None:
         self.welcomed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.unsealed = False
         self.heard_at = 0.0
-        self._hello = hello
+        self._trust_domain = trust_domain
         self._heard = heard
         self._frames = FrameBuffer(frames.MAX_FRAME_BYTES)
         self._transport: asyncio.Transport | None = None
@@ -48,7 +58,13 @@ class Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # of uvloop too, which is no subclass
-        self._transport.write(frames.frame(self._hello))
+        try:
+            mutual.require_service(transport, self._trust_domain, SERVICE)
+        except NexusError as error:
+            self.welcomed.set_exception(error)
+            self.cut()
+        else:
+            self._transport.write(frames.frame(Hello(frames.PROTOCOL)))
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -62,7 +78,9 @@ class Link(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self.unsealed = False
-        error = Unavailable("the connection to the key service was lost", code="kms.lost", hint="retry")
+        error: NexusError = Unavailable("the connection to the key service was lost", code="kms.lost", hint="retry")
+        if isinstance(exc, ssl.SSLError):  # it told us by an alert that it does not take our certificate
+            error = Unauthenticated("the key service refused the certificate of this process", code="kms.certificate")
         for future in [self.welcomed, *self._pending.values()]:
             if not future.done():
                 future.set_exception(error)
@@ -132,6 +150,14 @@ class Link(asyncio.Protocol):
         if self._transport is not None:
             self._transport.write(frames.frame(message))
 
+    async def finish(self) -> None:
+        """Wait for the answers that are due, then hang up."""
+        try:
+            if self._pending:
+                await asyncio.wait(self._pending.values(), timeout=FINISH_S)
+        finally:
+            self.cut()
+
     def cut(self) -> None:
         """Hang up; from this moment there is no lease."""
         self.unsealed = False
@@ -142,10 +168,12 @@ class Link(asyncio.Protocol):
 class KeptConnection:
     """Keeps one `Link` alive, and tells what happens to it."""
 
-    def __init__(self, path: Path, caller: str, token: Secret) -> None:
+    def __init__(self, path: Path, identity: ServiceIdentity) -> None:
         self._path = path
-        self._caller = caller
-        self._token = token
+        self._identity = identity
+        self._renewed = asyncio.Event()
+        self._draining: set[asyncio.Task[None]] = set()
+        identity.on_renewal(self._renewed.set)
         self._callbacks: list[Callable[[KeyEvent], None]] = []
         self._link: Link | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -175,11 +203,14 @@ class KeptConnection:
             self._keeping.cancel()
             await asyncio.gather(self._keeping, return_exceptions=True)
             self._keeping = None
+        for task in self._draining:
+            task.cancel()
+        await asyncio.gather(*self._draining, return_exceptions=True)
         if self._link is not None:
             self._link.cut()
 
     async def call(self, method: str, operation: Operation | None, arguments: Any, timeout_s: float) -> msgspec.Raw:
-        """Raises what the service raised, Unauthenticated if it refused the token, or Unavailable."""
+        """Raises what the service raised, Unauthenticated if it refused the certificate, or Unavailable."""
         link = self._link if self._connected.is_set() else await self._wait_for_link()
         assert link is not None
         return await link.call(method, operation, arguments, timeout_s)
@@ -211,16 +242,27 @@ class KeptConnection:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LAST_PAUSE_S)
 
-    async def _connect(self) -> None:
-        hello = Hello(frames.PROTOCOL, self._caller, self._token.reveal())
-        loop = asyncio.get_running_loop()
-        _, link = await loop.create_unix_connection(lambda: Link(hello, self._tell), str(self._path))
+    async def _open(self) -> Link:
+        """A connection that has been welcomed, with the certificate of now."""
+        loop, domain = asyncio.get_running_loop(), self._identity.trust_domain
+        _, link = await loop.create_unix_connection(
+            lambda: Link(domain, self._tell),
+            str(self._path),
+            ssl=self._identity.client,
+            server_hostname=SERVICE,
+            ssl_handshake_timeout=mutual.HANDSHAKE_S,
+        )
         try:
             async with asyncio.timeout(CONNECT_WAIT_S):
                 await link.welcomed
         except BaseException:
             link.cut()
             raise
+        return link
+
+    async def _connect(self) -> None:
+        self._renewed.clear()
+        link = await self._open()
         self._link, self._refused = link, None
         self._connected.set()
         self._attempted.set()
@@ -234,14 +276,34 @@ class KeptConnection:
         assert link is not None
         try:
             while not link.lost.done():
-                await asyncio.wait([link.lost], timeout=frames.LEASE_S)
+                renewal = asyncio.ensure_future(self._renewed.wait())
+                either: list[asyncio.Future[Any]] = [link.lost, renewal]
+                await asyncio.wait(either, timeout=frames.LEASE_S, return_when=asyncio.FIRST_COMPLETED)
+                renewal.cancel()
                 if monotonic() - link.heard_at > SILENCE_S:
                     link.cut()
+                elif self._renewed.is_set():
+                    link = await self._take_over(link)
         finally:
             self._connected.clear()
             link.cut()
             with suppress(Exception):  # told already, and there is nothing left to refuse
                 self._tell(KeyEvent(KeyEventKind.LOST))
+
+    async def _take_over(self, former: Link) -> Link:
+        """A connection with the new certificate in the place of the former, which answers what it was asked first."""
+        self._renewed.clear()
+        try:
+            fresh = await self._open()
+        except (OSError, TimeoutError, NexusError):
+            self._renewed.set()  # again at the next look; the former certificate lasts a while yet
+            await asyncio.sleep(FIRST_PAUSE_S)
+            return former
+        self._link = fresh
+        task = asyncio.create_task(former.finish(), name="key service connection, former")
+        self._draining.add(task)
+        task.add_done_callback(self._draining.discard)
+        return fresh
 
     def _tell(self, event: KeyEvent) -> None:
         """Every callback runs, whatever another does; then the first error is raised, and the event not confirmed."""

@@ -14,13 +14,13 @@ from nexus.kernel.errors import Invalid, NexusError, Throttled
 from nexus.kernel.operation import Operation
 from nexus.kernel.secret import Secret
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
+"""2: who calls is said by the certificate of the connection; 1 had a token in its greeting."""
 LENGTH_BYTES: Final = 4
 MAX_FRAME_BYTES: Final = 4 * 1024 * 1024
 """A full rewrap batch with generous contexts fits three times."""
 MAX_HELLO_BYTES: Final = 1_024
 """From somebody who has not said yet who they are."""
-TOKEN_BYTES: Final = 32
 
 BEAT_S: Final = 0.25
 """How often the service says that it lives."""
@@ -30,11 +30,9 @@ holder to confirm that it dropped them, so that a frozen one cannot use a key af
 
 
 class Hello(Struct, frozen=True, array_like=True, tag="hello"):
-    """The first message of a client."""
+    """The first message of a client. Who it is stands in its certificate."""
 
     protocol: int
-    caller: str
-    token: bytes
 
 
 class Welcome(Struct, frozen=True, array_like=True, tag="welcome"):

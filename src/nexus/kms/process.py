@@ -1,7 +1,7 @@
 """The process of the key service. The supervisor runs `serve` in a process that does nothing else.
 
-`python -m nexus.kms.process` does the same by itself: it reads its settings as one line of JSON from standard input
-(never from arguments or the environment, where others could read them) and writes `ready` when it listens.
+`python -m nexus.kms.process` does the same by itself: it reads its settings and its credentials as two lines of JSON from
+standard input (never from arguments or the environment, where others could read them) and writes `ready` when it listens.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import ctypes
 import resource
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ from msgspec import Struct
 from nexus.kernel.clock import SystemClock
 from nexus.kernel.database import Database
 from nexus.kernel.errors import Invalid, NexusError, Unavailable
+from nexus.kernel.mutual import Credentials, ServiceIdentity
 from nexus.kms.anchors import AnchorRegister
 from nexus.kms.leases import Leases
 from nexus.kms.migrations import MIGRATIONS
@@ -45,8 +46,6 @@ class ProcessSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     socket: str
     anchors: tuple[str, ...]
     """Files of the anchor register: outside the data directory and outside every backup."""
-    callers: Mapping[str, bytes]
-    """SHA-256 of the token of each caller."""
     provider: str = "keystore"
     pkcs11_module: str = ""
     """Library of the token. What the library itself needs (SOFTHSM2_CONF, …) is in the process's environment."""
@@ -56,20 +55,25 @@ class ProcessSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     cost: Argon2Cost = DEFAULT_COST
 
 
-def serve(settings: ProcessSettings, ready: Callable[[], None] = lambda: None) -> None:
+def serve(settings: ProcessSettings, credentials: Credentials, ready: Callable[[], None] = lambda: None) -> None:
     """Run the key service until SIGTERM or SIGINT; `ready` is called once it listens. Raises what keeps it from it."""
     harden()
-    uvloop.run(_until_signalled(settings, ready))
+    uvloop.run(_until_signalled(settings, ServiceIdentity(credentials), ready))
 
 
-async def _until_signalled(settings: ProcessSettings, ready: Callable[[], None]) -> None:
+async def _until_signalled(settings: ProcessSettings, identity: ServiceIdentity, ready: Callable[[], None]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await run(settings, stop, ready)
+    await run(settings, identity, stop, ready)
 
 
-async def run(settings: ProcessSettings, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
+async def run(
+    settings: ProcessSettings,
+    identity: ServiceIdentity,
+    stop: asyncio.Event,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
     """The service on the running event loop, until `stop` is set. It starts sealed, whatever it was before."""
     directory = Path(settings.directory)
     clock, leases = SystemClock(), Leases()
@@ -86,7 +90,7 @@ async def run(settings: ProcessSettings, stop: asyncio.Event, ready: Callable[[]
             cost=settings.cost,
         )
         service = KeyService(db, told, lambda register: make_provider(settings, register), leases, clock)
-        server = Server(service, db, leases, path=Path(settings.socket), digests=settings.callers, clock=clock)
+        server = Server(service, db, leases, path=Path(settings.socket), identity=identity, clock=clock)
         await server.start()
         service.start()
         ready()
@@ -123,7 +127,7 @@ def main() -> int:
     """Settings from standard input, `ready` to standard output. Exit code 0 after a clean stop, 1 after an error."""
     try:
         settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=ProcessSettings)
-        serve(settings, _say_ready)
+        serve(settings, msgspec.json.decode(sys.stdin.buffer.readline(), type=Credentials), _say_ready)
     except (NexusError, msgspec.DecodeError) as error:
         sys.stderr.write(f"key service: {error}\n")
         return 1

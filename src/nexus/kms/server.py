@@ -1,7 +1,7 @@
 """The unix socket of the key service: one thread, one event loop, every limit named.
 
-A connection says who it is within `Limits.hello_s`, proves it with its token, and is then served the methods of its
-caller. What does not parse is answered precisely and ends the connection; what fails is answered and does not.
+TLS 1.3 with certificates both ways: the certificate says which service calls, and the connection is served the methods of
+that caller until the certificate ends. What does not parse is answered precisely and ends the connection; what fails is answered and does not.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import Mapping
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,12 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from nexus.kernel import mutual
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database
 from nexus.kernel.errors import Denied, Invalid, NexusError, Unauthenticated, Unavailable
 from nexus.kernel.ids import new_id
+from nexus.kernel.mutual import ServiceIdentity
 from nexus.kernel.operation import PLATFORM, Operation, system_actor
 from nexus.kms import callers, frames
 from nexus.kms.frames import Answer, Call, Confirm, FrameBuffer, Hello, Welcome
@@ -61,15 +63,15 @@ class Server:
         leases: Leases,
         *,
         path: Path,
-        digests: Mapping[str, bytes],
+        identity: ServiceIdentity,
         clock: Clock,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        """`digests`: SHA-256 of the token of each caller. Only processes of our own user are let in."""
+        """`identity`: the key service's own certificate. Only processes of our own user are let in."""
         self.service = service
         self.db = db
         self.leases = leases
-        self.digests = digests
+        self.identity = identity
         self.clock = clock
         self.limits = limits
         self.connections: set[Connection] = set()
@@ -91,7 +93,13 @@ class Server:
         finally:
             os.umask(before)
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_unix_server(lambda: Connection(self), sock=listening, backlog=BACKLOG)
+        self._server = await loop.create_unix_server(
+            lambda: Connection(self),
+            sock=listening,
+            backlog=BACKLOG,
+            ssl=self.identity.server,
+            ssl_handshake_timeout=self.limits.hello_s,
+        )
         self._beating = asyncio.create_task(self.leases.beat_forever(), name="kms heartbeat")
 
     async def close(self) -> None:
@@ -145,6 +153,8 @@ class Connection(asyncio.Protocol):
         self._frames = FrameBuffer(frames.MAX_HELLO_BYTES)
         self._transport: asyncio.Transport | None = None
         self._greeting: asyncio.TimerHandle | None = None
+        self._ending: asyncio.TimerHandle | None = None
+        self._greeted = False
         self._in_flight = 0
         self.name = ""
         self.methods: frozenset[str] = frozenset()
@@ -169,6 +179,8 @@ class Connection(asyncio.Protocol):
             self._refuse(Unavailable(f"{self._limits.connections} connections are open", code="kms.connections"))
         elif _peer_uid(self._transport) != os.geteuid():
             self._refuse(Unauthenticated("only the platform's own user may connect", code="kms.peer"))
+        else:
+            self._recognise(self._transport, loop)
 
     def data_received(self, data: bytes) -> None:
         """Heed message after message; with too many calls in flight, the rest waits where it is."""
@@ -189,9 +201,22 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.connections.discard(self)
         self._server.leases.remove(self)
-        if self._greeting is not None:
-            self._greeting.cancel()
+        for timer in (self._greeting, self._ending):
+            if timer is not None:
+                timer.cancel()
         self._transport = None
+
+    def _recognise(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        """Who calls, from the verified certificate; the connection ends with it (a living client has a newer one)."""
+        try:
+            peer = mutual.peer_service(transport, self._server.identity.trust_domain)
+            self.methods = callers.methods_of(peer.name)
+        except Unauthenticated as error:
+            self._refuse(error)
+            return
+        self.name = peer.name
+        ended = Unauthenticated("the certificate of this connection has ended", code="kms.certificate-ended")
+        self._ending = loop.call_later(max(0.0, peer.ends_at - time.time()), self._refuse, ended)
 
     # Messages
 
@@ -204,12 +229,11 @@ class Connection(asyncio.Protocol):
             self._greet(message)
 
     def _greet(self, hello: Hello) -> None:
-        if self.name:
+        if self._greeted:
             raise Invalid("greeted twice", code="kms.hello")
         if hello.protocol != frames.PROTOCOL:
             raise Invalid(f"this service speaks protocol {frames.PROTOCOL}", code="kms.protocol")
-        self.methods = callers.authenticate(hello.caller, hello.token, self._server.digests)
-        self.name = hello.caller
+        self._greeted = True
         self._frames.limit = frames.MAX_FRAME_BYTES
         if self._greeting is not None:
             self._greeting.cancel()
@@ -217,7 +241,7 @@ class Connection(asyncio.Protocol):
         self._server.leases.add(self)
 
     def _start(self, call: Call) -> None:
-        if not self.name:
+        if not self._greeted:
             raise Unauthenticated("say hello first", code="kms.hello")
         self._in_flight += 1
         task = asyncio.create_task(self._run(call))

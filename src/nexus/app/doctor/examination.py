@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ import msgspec
 from nexus.app import control
 from nexus.app.backup.history import last_backup
 from nexus.app.chores.report import LogReport, VerificationReport
-from nexus.app.control import Request
+from nexus.app.control import Ask, Request
 from nexus.app.datadir import DataDirectory
 from nexus.app.doctor import disk, machine, tls, trust
 from nexus.app.doctor.finding import Finding, State, broken
@@ -23,9 +24,14 @@ from nexus.kernel.errors import Unavailable
 T = TypeVar("T")
 
 
-async def examine(directory: DataDirectory, settings: Settings, clock: Clock) -> Sequence[Finding]:
-    """Look at everything that can be looked at from this machine, whether the platform runs or not."""
-    status = await _status(directory)
+async def examine(
+    directory: DataDirectory, settings: Settings, clock: Clock, ask: Ask | None = None
+) -> Sequence[Finding]:
+    """Look at everything that can be looked at from this machine, whether the platform runs or not.
+
+    `ask`: how to reach the supervisor; without it, as a person on this machine does.
+    """
+    status = await _status(ask or partial(control.ask, directory.control_socket))
     return await asyncio.to_thread(_examine, directory, settings, clock, status)
 
 
@@ -49,6 +55,7 @@ def _examine(
         trust.verification(_read(directory.verification_report, VerificationReport), now, settings.verify_every_hours),
         trust.witnesses(report),
         *(_doors(status) if status is not None and running else ()),
+        *(tls.services(directory) if running else ()),
         trust.breached_passwords(settings.breached_passwords),
         *trust.conditions(settings.conditions()),
         trust.backups(last_backup(directory), now, settings.backup_max_age_hours),
@@ -84,9 +91,9 @@ def _doors(status: PlatformStatus) -> Sequence[Finding]:
     return findings
 
 
-async def _status(directory: DataDirectory) -> PlatformStatus | None:
+async def _status(ask: Ask) -> PlatformStatus | None:
     try:
-        return msgspec.convert(await control.ask(directory.control_socket, Request(do="status")), PlatformStatus)
+        return msgspec.convert(await ask(Request(do="status")), PlatformStatus)
     except Unavailable:
         return None
 

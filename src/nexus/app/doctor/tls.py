@@ -3,10 +3,13 @@
 import os
 import socket
 import ssl
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from cryptography import x509
 
+from nexus.app.datadir import DataDirectory
 from nexus.app.doctor.finding import Finding, broken, degraded, real
 
 TIMEOUT_S = 3.0
@@ -60,13 +63,45 @@ def certificate(door: str, host: str, port: int) -> Finding:
     return real(subject, f"own authority, ends in {hours:.0f} h, renewed before")
 
 
+def services(directory: DataDirectory) -> Sequence[Finding]:
+    """The sockets between services: a stranger without a certificate gets nowhere, and which key exchange they offer."""
+    findings = []
+    for name, path in (("key service", directory.kms_socket), ("supervisor", directory.supervisor_socket)):
+        try:
+            heard = _plain_answer(path)
+            hybrid = _offers(_local(path), X25519MLKEM768)
+        except OSError as error:
+            findings.append(broken(f"{name}: TLS", f"it does not answer: {error.strerror or error}", "`nexus status`"))
+            continue
+        if heard:
+            findings.append(broken(f"{name}: TLS", "it answers without TLS", "restart the platform"))
+        else:
+            findings.append(real(f"{name}: TLS", "1.3 only, certificates both ways"))
+        if hybrid:
+            findings.append(real(f"{name}: key exchange", "X25519MLKEM768"))
+        else:
+            findings.append(
+                degraded(
+                    f"{name}: key exchange",
+                    f"X25519 without ML-KEM ({ssl.OPENSSL_VERSION}); the socket is local: nothing of it crosses a network",
+                    "run Nexus on a Python whose ssl has OpenSSL 3.5 or newer",
+                )
+            )
+    return findings
+
+
 def offers(host: str, port: int, group: int) -> bool:
+    """Whether the TLS 1.3 server at this address would do its key exchange with `group`."""
+    return _offers(socket.create_connection((host, port), TIMEOUT_S), group)
+
+
+def _offers(connected: socket.socket, group: int) -> bool:
     """Whether a TLS 1.3 server would do its key exchange with `group`.
 
     Sends a ClientHello that supports this group alone and carries no share for it: a server that knows the group must
     answer with a HelloRetryRequest for it, any other with an alert (RFC 8446, 4.1.1). Needs no TLS library that knows it.
     """
-    with socket.create_connection((host, port), TIMEOUT_S) as connection:
+    with connected as connection:
         connection.sendall(_client_hello(group))
         answer = _record(connection)
     if len(answer) < 6 + 2 + 32 or answer[0] != _HANDSHAKE or answer[5] != _SERVER_HELLO:
@@ -74,6 +109,24 @@ def offers(host: str, port: int, group: int) -> bool:
     is_retry = answer[11:43] == _HELLO_RETRY
     share = _KEY_SHARE.to_bytes(2, "big") + b"\x00\x02" + group.to_bytes(2, "big")
     return is_retry and share in answer
+
+
+def _local(path: Path) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(TIMEOUT_S)
+    connection.connect(str(path))
+    return connection
+
+
+def _plain_answer(path: Path) -> bytes:
+    """What somebody who speaks no TLS is told: a TLS alert at most (0x15), which counts as nothing."""
+    with _local(path) as connection:
+        connection.sendall(b'{"do": "status"}\n')
+        try:
+            heard = connection.recv(1)
+        except (TimeoutError, ConnectionError):
+            return b""
+    return b"" if heard == b"\x15" else heard
 
 
 def _client_hello(group: int) -> bytes:

@@ -11,7 +11,7 @@ from nexus.app.witnesses import witness_client
 
 async def main(given: Handoff, life: Life) -> None:
     """Serve REST until told to stop."""
-    async with stand(given, rest.KEYS) as ground, witness_client(given.settings) as witnesses:
+    async with stand(given, rest.KEYS, life.identity) as ground, witness_client(given.settings) as witnesses:
         objects = object_service(ground)
         try:
             await serving.serve(

@@ -20,11 +20,10 @@ async def main(given: Handoff, life: Life) -> None:
         directory=str(directory.kms),
         socket=str(directory.kms_socket),
         anchors=tuple(str(path) for path in directory.anchors(settings.anchors)),
-        callers=given.kms_callers,
         provider=settings.provider,
         pkcs11_module=str(softhsm.module_path(settings.pkcs11_module)) if settings.provider == "pkcs11" else "",
         pkcs11_label=settings.pkcs11_label,
         demonstration=directory.is_demonstration,
         demo_destruction_seconds=settings.demo_destruction_seconds,
     )
-    await process.run(told, life.stop, life.ready)
+    await process.run(told, life.identity, life.stop, life.ready)

@@ -20,6 +20,7 @@ from nexus.app import daemon, handoff
 from nexus.app.datadir import PRIVATE
 from nexus.app.handoff import Handoff
 from nexus.kernel.errors import NexusError
+from nexus.kernel.mutual import Credentials, ServiceIdentity
 
 ORPHAN_EXTRA_S = 5.0
 """After the supervisor is gone and the grace is over, the process ends itself this much later, come what may."""
@@ -35,9 +36,17 @@ _PR_SET_DUMPABLE = 4
 class Life:
     """What a process is given besides its handoff: when to stop, and how to say that it is ready."""
 
-    def __init__(self, answer_descriptor: int) -> None:
+    def __init__(self, answer_descriptor: int, credentials: Credentials | None = None) -> None:
         self.stop = asyncio.Event()
+        self._identity = ServiceIdentity(credentials) if credentials is not None else None
         self._answer = answer_descriptor
+
+    @property
+    def identity(self) -> ServiceIdentity:
+        """Who this process is to other services; renewed by the supervisor. Raises ValueError if it is no service."""
+        if self._identity is None:
+            raise ValueError("this process was given no credentials")
+        return self._identity
 
     def ready(self) -> None:
         """Tell the supervisor that this process does its work now."""
@@ -58,7 +67,7 @@ def run(main: Main) -> int:
     os.umask(PRIVATE)
     given = handoff.receive(_STDIN)
     daemon.log_messages(given.settings.log_level, given.process)
-    life = Life(answer)
+    life = Life(answer, given.credentials)
     try:
         uvloop.run(_live(main, given, life))
     except NexusError as error:
@@ -91,9 +100,13 @@ def _close_to_others() -> None:
 
 
 def _follow_supervisor(loop: asyncio.AbstractEventLoop, life: Life, grace_s: float) -> None:
-    """A thread of its own, so that even a stuck event loop cannot outlive the supervisor."""
-    while os.read(_STDIN, 1):
-        pass
+    """A thread of its own, so that even a stuck event loop cannot outlive the supervisor.
+
+    What comes on the pipe are renewed credentials; its end is the end of the supervisor.
+    """
+    with suppress(EOFError, OSError, ValueError, RuntimeError):
+        while True:
+            loop.call_soon_threadsafe(life.identity.renew, handoff.receive_credentials(_STDIN))
     try:
         loop.call_soon_threadsafe(life.stop.set)
     except RuntimeError:

@@ -10,7 +10,7 @@ from nexus.app.wiring.storage import object_service
 
 async def main(given: Handoff, life: Life) -> None:
     """Serve S3 until told to stop."""
-    async with stand(given, s3.KEYS) as ground:
+    async with stand(given, s3.KEYS, life.identity) as ground:
         objects = object_service(ground)
         try:
             await serving.serve(

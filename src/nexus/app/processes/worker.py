@@ -17,7 +17,7 @@ from nexus.kernel.operation import PLATFORM
 
 async def main(given: Handoff, life: Life) -> None:
     """Do chores until told to stop; leave the log published."""
-    async with stand(given, worker.KEYS) as ground, witness_client(given.settings) as witnesses:
+    async with stand(given, worker.KEYS, life.identity) as ground, witness_client(given.settings) as witnesses:
         objects = object_service(ground)
         checkpointer = worker.checkpointer(ground, witnesses)
         try:

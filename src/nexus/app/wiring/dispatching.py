@@ -1,8 +1,10 @@
 """The one path of every operation, as the REST door and the console both use it: the same services, gate and log."""
 
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from nexus.app import control
 from nexus.app.custody import Part
 from nexus.app.ground import Ground
 from nexus.app.operations import OPERATIONS, PURPOSES, WHILE_SEALED
@@ -57,7 +59,12 @@ def dispatcher(
         "audit": audit_service(ground, witnesses),
         "objects": BucketAdministration(objects.buckets, objects.locking, gate, placements(ground)),
         "platform": PlatformService(
-            ground.directory, ground.settings, ground.database, ground.clock, identities.lacking_approvers
+            ground.directory,
+            ground.settings,
+            ground.database,
+            ground.clock,
+            lacking_approvers=identities.lacking_approvers,
+            ask=partial(control.ask, ground.directory.supervisor_socket, identity=ground.identity),
         ),
     }
     return Dispatcher(

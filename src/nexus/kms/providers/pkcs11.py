@@ -21,7 +21,7 @@ from nexus.kernel.secret import Secret
 from nexus.kms.anchors import SLOT_ID_BYTES, AnchorRegister, new_slot_id, slot_of
 from nexus.kms.model import Algorithm, Custody
 from nexus.kms.ports import Held, KeySpec, ProviderFacts, ProviderKey
-from nexus.kms.providers import software, token_keys
+from nexus.kms.providers import openssl_errors, software, token_keys
 from nexus.kms.providers.token_keys import translated
 
 EMULATED_MAKERS: Final = frozenset({"SoftHSM project"})
@@ -70,6 +70,7 @@ class Pkcs11Token:
                 session.close()
         with suppress(p11.PKCS11Error):
             pkcs11.lib(str(self._module)).finalize()
+        openssl_errors.forget()
 
     def _find_token(self) -> Any:
         with translated("the token cannot be reached"):

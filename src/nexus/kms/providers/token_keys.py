@@ -15,6 +15,7 @@ from nexus.crypto.wrapping import KEY_BYTES, NONCE_BYTES, OVERHEAD_BYTES, TAG_BY
 from nexus.kernel.errors import Damaged, Unavailable
 from nexus.kms.model import Algorithm
 from nexus.kms.ports import TOKEN_LOST, KeySpec, ProviderKey
+from nexus.kms.providers import openssl_errors
 from nexus.kms.providers.software import COORDINATE_BYTES, RSA_BITS
 
 KEY_BITS: Final = 8 * KEY_BYTES
@@ -66,6 +67,8 @@ def translated(what: str) -> Iterator[None]:
         raise Unavailable(
             f"{what} ({type(error).__name__})", code="kms.token", hint="`nexus doctor` looks at the token"
         ) from error
+    finally:
+        openssl_errors.forget()
 
 
 # Keys in use
