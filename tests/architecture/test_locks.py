@@ -1,5 +1,6 @@
 """The locks: exact, hashed, without an address, and in step with pyproject.toml and the decision record. AP-09."""
 
+import json
 import re
 import tomllib
 
@@ -73,3 +74,13 @@ def test_what_is_tested_is_what_runs():
 def test_every_library_has_a_sentence_that_says_why():
     page = (ROOT / "docs" / "decisions" / "0002-dependencies.md").read_text()
     assert [wanted.name for wanted in _wanted("dev.lock") if f"`{wanted.name}`" not in page] == []
+
+
+def test_the_lock_of_the_peers_is_hashed_and_holds_no_address():
+    """The machine's own npm configuration says where packages come from; the hashes decide what is accepted."""
+    text = (ROOT / "tests" / "peers" / "package-lock.json").read_text()
+    packages = json.loads(text)["packages"]
+    assert "://" not in text and "resolved" not in text
+    assert [name for name, entry in packages.items() if name and not entry["integrity"].startswith("sha512-")] == []
+    page = (ROOT / "docs" / "decisions" / "0002-dependencies.md").read_text()
+    assert [name for name in packages[""]["dependencies"] if f"`{name}`" not in page] == []

@@ -25,6 +25,8 @@ class Console:
     platform: Platform
     services: dict[str, Any] = field(default_factory=dict)
     lease: Leash = field(default_factory=Leash)
+    mounts: Any = None
+    """What else answers at the console's address: a function of the browser session."""
 
     def __post_init__(self) -> None:
         self.dispatcher = Dispatcher(
@@ -40,12 +42,14 @@ class Console:
             while_sealed=WHILE_SEALED,
             door="console",
         )
+        session = CookieSession(self.platform.authenticator)
         self.app = console_app(
             self.dispatcher,
-            CookieSession(self.platform.authenticator),
+            session,
             pages=pages(OPERATIONS, PURPOSES),
             clock=self.platform.clock,
             origins={ORIGIN},
+            mounts=self.mounts(session) if self.mounts else (),
         )
 
     def browser(self, *, address: str = HOME, agent: str = CHROME, language: str = "en") -> "Browser":

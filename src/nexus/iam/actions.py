@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nexus.iam.model import Role
-from nexus.iam.tables import audit, iam, kms, objects, platform, rights
+from nexus.iam.tables import audit, clients, iam, kms, objects, platform, rights
 from nexus.iam.tables.action import Action
 
 
@@ -57,6 +57,7 @@ ACTIONS: Mapping[str, Action] = {
         *kms.ACTIONS,
         *iam.ACTIONS,
         *rights.ACTIONS,
+        *clients.ACTIONS,
         *audit.ACTIONS,
         *platform.ACTIONS,
     )

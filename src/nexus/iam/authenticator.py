@@ -1,4 +1,4 @@
-"""Who sent this request: session tokens, service tokens, S3 access keys.
+"""Who sent this request: session tokens, access tokens bound to a key, service tokens, S3 access keys.
 
 A credential works while it has not ended, was not revoked, and its identity and the person who answers for it are
 active. All reasons for a refusal give the same answer.
@@ -11,8 +11,11 @@ from hashlib import sha256
 from nexus.iam import tokens
 from nexus.iam.memory import remember
 from nexus.iam.model import SESSION_IDLE, AccessKey, IdentityKind, Session
+from nexus.iam.oidc import dpop
+from nexus.iam.oidc.assertions import BadToken
+from nexus.iam.oidc.commandline import CLIENT_ID
 from nexus.iam.sealing import Sealing
-from nexus.iam.store import credentials, identities
+from nexus.iam.store import credentials, identities, issued
 from nexus.iam.store.credentials import Bearer
 from nexus.kernel.clock import MINUTE, Clock, Instant
 from nexus.kernel.database import Bookkeeping, Database, Recorded, Transaction
@@ -20,6 +23,7 @@ from nexus.kernel.errors import Unauthenticated, Unavailable
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import ANONYMOUS, Actor, ActorKind, Operation, Resource
 from nexus.kernel.secret import Secret
+from nexus.web.ports import KeyProof
 
 SESSION_TOUCH = MINUTE
 """The last use of a session is written at most this often; the idle limit is that exact."""
@@ -37,6 +41,7 @@ class Authenticator:
         self._clock = clock
         self._sealing = Sealing(sealing_key)
         self._keys: OrderedDict[str, tuple[int, AccessKey]] = OrderedDict()
+        self._seen = dpop.Seen(clock)
 
     async def session(self, token: str, origin: str, client: str) -> Actor:
         """The actor behind a session token or a service token. Raises Unauthenticated, the same for every reason.
@@ -54,8 +59,30 @@ class Authenticator:
         if (session.origin, session.client) != (origin, client):
             await self._stolen(session, origin, client, now)
             raise _refused()
-        if now >= session.last_used_at + SESSION_TOUCH:
-            await self._db.bookkeep(Bookkeeping.SESSION_USE, lambda tx: credentials.touch_session(tx, session.id, now))
+        await self._touch(session, now)
+        return actor_of(bearer, session)
+
+    async def bound(self, token: str, proof: KeyProof) -> Actor:
+        """The actor behind an access token of the command line, for whoever proves its key at this very request.
+
+        Raises Unauthenticated, the same for every reason. The key, not the address, is what binds it.
+        """
+        now = self._clock.now()
+        try:
+            possession = dpop.check(proof.header, method=proof.method, url=proof.url, now=now, token=token)
+            self._seen.once(possession)
+        except BadToken as error:
+            raise _refused() from error
+        row = self._db.peek(issued.BOUND, (tokens.fingerprint(token),))
+        if row is None:
+            raise _refused()
+        expires_at, client, jkt, ended_at, *rest = row
+        session, bearer = credentials.session_of(tuple(rest)), credentials.bearer_of(row)
+        if client != CLIENT_ID or jkt != possession.jkt or ended_at is not None or now >= expires_at:
+            raise _refused()
+        if not bearer.in_force or now >= session.expires_at or now >= session.last_used_at + SESSION_IDLE:
+            raise _refused()
+        await self._touch(session, now)
         return actor_of(bearer, session)
 
     def access_key(self, access_key_id: str) -> AccessKey:
@@ -77,6 +104,10 @@ class Authenticator:
         for _, key in self._keys.values():
             key.secret.wipe()
         self._keys.clear()
+
+    async def _touch(self, session: Session, now: Instant) -> None:
+        if now >= session.last_used_at + SESSION_TOUCH:
+            await self._db.bookkeep(Bookkeeping.SESSION_USE, lambda tx: credentials.touch_session(tx, session.id, now))
 
     def _version(self) -> int:
         row = self._db.peek(identities.READ_VERSION)

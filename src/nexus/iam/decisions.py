@@ -24,7 +24,7 @@ from nexus.iam.tables.action import Action
 from nexus.iam.zones import OUTSIDE
 
 SCHEMA_FILE = "nexus.cedarschema"
-POLICY_FILES = ("roles.cedar", "own.cedar", "rights.cedar", "never.cedar", "conditions.cedar")
+POLICY_FILES = ("roles.cedar", "own.cedar", "rights.cedar", "conditions.cedar", "clients.cedar", "never.cedar")
 PRINCIPAL_TYPES = ("Person", "Machine")
 SENSITIVE_GROUP = "sensitive"
 """The group of actions, in Cedar, that need a second person."""

@@ -1,6 +1,6 @@
 """Every operation of identity and authorisation; the doors are generated from `OPERATIONS`."""
 
-from nexus.iam.specs import approvals, asking, elevations, machines, notices, persons, rights, sessions
+from nexus.iam.specs import approvals, asking, clients, elevations, machines, notices, persons, rights, sessions
 from nexus.kernel.operation import OperationSpec
 
 OPERATIONS: tuple[OperationSpec, ...] = (
@@ -12,4 +12,5 @@ OPERATIONS: tuple[OperationSpec, ...] = (
     *elevations.OPERATIONS,
     *asking.OPERATIONS,
     *approvals.OPERATIONS,
+    *clients.OPERATIONS,
 )

@@ -13,12 +13,14 @@ from nexus.iam.humans import HumanStories
 from nexus.iam.machines import MachineStories
 from nexus.iam.model import SESSION_IDLE, Role
 from nexus.iam.notices import NoticeStories
+from nexus.iam.oidc.clients import ClientStories
+from nexus.iam.oidc.model import SPENT_KEPT
 from nexus.iam.passwords import Passwords
 from nexus.iam.persons import PersonStories
 from nexus.iam.resources import Resources
 from nexus.iam.sealing import Sealing
 from nexus.iam.sessions import SessionStories
-from nexus.iam.store import credentials, identities
+from nexus.iam.store import credentials, identities, issued
 from nexus.iam.throttle import Throttle
 from nexus.kernel.clock import Clock, Instant
 from nexus.kernel.database import Bookkeeping, Database
@@ -59,12 +61,15 @@ class IdentityService:
         self.asking = AskingStories(db, clock, approvals=approvals, grants=self.grants, resources=self.resources)
         self.eligibilities = EligibilityStories(db, clock, approvals)
         self.elevations = ElevationStories(db, clock, approvals)
+        self.clients = ClientStories(db, clock)
 
     async def sweep(self) -> None:
         """Remove what has ended by its own date: sessions, devices, enrolment codes, counters; expire intents."""
         now = self._clock.now()
         idle_since = Instant(now - SESSION_IDLE)
+        spent_since = Instant(now - SPENT_KEPT)
         await self._db.bookkeep(Bookkeeping.EXPIRY, lambda tx: credentials.sweep(tx, now, idle_since))
+        await self._db.bookkeep(Bookkeeping.EXPIRY, lambda tx: issued.sweep(tx, now, spent_since))
         await self.approvals.expire()
         await self.asking.expire()
 

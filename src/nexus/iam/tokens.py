@@ -10,6 +10,11 @@ TOKEN_BYTES = 32
 SESSION_PREFIX = "nxs_"
 SERVICE_PREFIX = "nxt_"
 DEVICE_PREFIX = "nxd_"
+CLIENT_SECRET_PREFIX = "nxo_"  # noqa: S105 - how it begins
+CODE_PREFIX = "nxc_"
+ACCESS_PREFIX = "nxa_"
+REFRESH_PREFIX = "nxr_"
+WAITING_PREFIX = "nxv_"
 CODE_GROUPS = 4
 CODE_GROUP = 5
 """An enrolment code is four groups of five characters: 100 bits, to be read from paper."""

@@ -33,7 +33,7 @@ from nexus.kernel.ids import new_id
 from nexus.kernel.operation import ANONYMOUS, PLATFORM, Entry, Operation, OperationSpec, Resource
 from nexus.web import codec
 from nexus.web.binding import path_fields, request_of
-from nexus.web.ports import Approvals, AuditWriter, Authenticator, Gate, Lease
+from nexus.web.ports import Approvals, AuditWriter, Authenticator, Gate, KeyProof, Lease
 from nexus.web.problem import MEDIA_TYPE, headers_of, problem_of
 
 DOOR: Final = "api"
@@ -61,6 +61,8 @@ class Call:
     query: Sequence[tuple[str, str]]
     body: Callable[[], Awaitable[bytes]]
     purpose: str = ""
+    proof: KeyProof | None = None
+    """Of the key that `token` is bound to; None for bearer tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,8 @@ class Dispatcher:
             raise Unauthenticated(
                 "this operation needs a bearer token", code="web.no-token", hint="sign in with `nexus login`"
             )
+        if call.proof is not None:
+            return await self._authenticator.bound(call.token, call.proof)
         return await self._authenticator.session(call.token, call.origin, call.client)
 
     def _purpose(self, call: Call) -> str:

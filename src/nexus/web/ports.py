@@ -3,6 +3,7 @@
 The door knows no service: identities, rights, approvals and the audit log reach it only through these protocols.
 """
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from nexus.kernel.operation import Actor, Entry, Operation, OperationSpec, Resource
@@ -15,6 +16,15 @@ class Lease(Protocol):
         """Return while the lease is held; raise Sealed (or Unavailable) otherwise. Never waits."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeyProof:
+    """What came along with an access token that is bound to a key (DPoP): the proof, and the request that it is for."""
+
+    header: str
+    method: str
+    url: str
+
+
 class Authenticator(Protocol):
     """Turns a bearer token into who sent it."""
 
@@ -24,6 +34,9 @@ class Authenticator(Protocol):
         `origin` is the client's network address, `client` its User-Agent: a session opened by one client is worthless
         to another. Raises Unauthenticated, with the same message for every reason.
         """
+
+    async def bound(self, token: str, proof: KeyProof) -> Actor:
+        """The actor behind an access token that is bound to a key, for whoever proves that key at this request."""
 
 
 class Gate(Protocol):

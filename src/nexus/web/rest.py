@@ -1,6 +1,7 @@
-"""The ASGI application of the REST door: one route for each operation, and three that hold no data.
+"""The ASGI application of the REST door: one route for each operation, and four that hold no data.
 
-`/healthz` (the process lives), `/readyz` (operations would be performed) and `/v1/openapi.json` are open to everybody.
+`/healthz` (the process lives), `/readyz` (operations would be performed), `/v1/openapi.json` and
+`/.well-known/oauth-protected-resource` (whose access tokens open it) are open to everybody.
 There are no cookies: a bearer token is the only way to be somebody, so that no browser can be tricked into a call.
 """
 
@@ -10,7 +11,7 @@ from typing import Final
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,6 +22,7 @@ from nexus.kernel.errors import Invalid, NexusError, NotFound, Unavailable
 from nexus.kernel.operation import OperationSpec
 from nexus.web.body import read_json_body
 from nexus.web.dispatch import Answer, Call, Dispatcher
+from nexus.web.ports import KeyProof
 from nexus.web.problem import MEDIA_TYPE, headers_of, problem_of
 
 MAX_URL_BYTES: Final = 8 * 1024
@@ -28,7 +30,8 @@ MAX_URL_BYTES: Final = 8 * 1024
 MAX_TOKEN_LENGTH: Final = 512
 MAX_CLIENT_LENGTH: Final = 256
 """Characters of the User-Agent that count; the rest is dropped."""
-OPEN_PATHS: Final = ("/healthz", "/readyz", "/v1/openapi.json")
+PROTECTED_RESOURCE: Final = "/.well-known/oauth-protected-resource"
+OPEN_PATHS: Final = ("/healthz", "/readyz", "/v1/openapi.json", PROTECTED_RESOURCE)
 
 SECURITY_HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -42,13 +45,15 @@ SECURITY_HEADERS: Final = {
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def rest_app(dispatcher: Dispatcher, openapi: bytes) -> ASGIApp:
-    """The door over a dispatcher. `openapi` is the JSON document that describes the same specs."""
+def rest_app(dispatcher: Dispatcher, openapi: bytes, issuer: Callable[[], str] = lambda: "") -> ASGIApp:
+    """The door over a dispatcher. `openapi` is the JSON document that describes the same specs; `issuer` says whose
+    access tokens open it (RFC 9728), empty while that is not known."""
     app = Starlette(
         routes=[
             Route("/healthz", _constant({"status": "alive"})),
             Route("/readyz", _readiness(dispatcher)),
             Route("/v1/openapi.json", _document(openapi)),
+            Route(PROTECTED_RESOURCE, _resource(issuer)),
             *operation_routes(dispatcher),
         ],
         exception_handlers={HTTPException: _no_route, Exception: _unexpected},
@@ -77,8 +82,10 @@ def _operation(dispatcher: Dispatcher, specs: dict[str, OperationSpec]) -> Endpo
 
 
 def _call(request: Request) -> Call:
+    token, proof = _credentials(request)
     return Call(
-        token=_bearer(request.headers),
+        token=token,
+        proof=proof,
         origin=request.client.host if request.client else "unknown",
         client=request.headers.get("user-agent", "")[:MAX_CLIENT_LENGTH],
         path=request.path_params,
@@ -88,10 +95,23 @@ def _call(request: Request) -> Call:
     )
 
 
-def _bearer(headers: Headers) -> str | None:
-    given = headers.getlist("authorization")
+def _credentials(request: Request) -> tuple[str | None, KeyProof | None]:
+    """The token, and the proof of its key if it is bound to one. Anything odd is no token at all."""
+    given, proofs = request.headers.getlist("authorization"), request.headers.getlist("dpop")
     scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
-    return token if scheme.lower() == "bearer" and 0 < len(token) <= MAX_TOKEN_LENGTH else None
+    if not 0 < len(token) <= MAX_TOKEN_LENGTH:
+        return None, None
+    if scheme.lower() == "bearer" and not proofs:
+        return token, None
+    if scheme.lower() == "dpop" and len(proofs) == 1:
+        return token, KeyProof(proofs[0], request.method, _address(request))
+    return None, None
+
+
+def _address(request: Request) -> str:
+    """The address that was asked for, as the client wrote it, without its query."""
+    path = (request.scope.get("raw_path") or request.url.path.encode()).decode("latin-1")
+    return f"https://{request.headers.get('host', '')}{path.partition('?')[0]}"
 
 
 def _response(answer: Answer) -> Response:
@@ -111,6 +131,19 @@ def _constant(document: dict[str, str]) -> Endpoint:
 def _document(body: bytes) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         return Response(body, media_type="application/json")
+
+    return endpoint
+
+
+def _resource(issuer: Callable[[], str]) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        document = {
+            "resource": f"https://{request.headers.get('host', '')}",
+            "authorization_servers": [name for name in [issuer()] if name],
+            "bearer_methods_supported": ["header"],
+            "dpop_signing_alg_values_supported": ["ES256"],
+        }
+        return Response(msgspec.json.encode(document), media_type="application/json")
 
     return endpoint
 

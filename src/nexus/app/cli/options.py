@@ -4,7 +4,10 @@ from pathlib import Path
 
 import click
 
+from nexus.app.cli.bound_session import KeyBound
+from nexus.app.cli.browser import fresh, passphrase
 from nexus.app.cli.connection import Place, find
+from nexus.app.cli.keyring import Locker
 from nexus.app.cli.rest_client import RestClient
 from nexus.app.cli.sessions import SessionFile, StoredSession
 from nexus.app.cli.terminal import Terminal
@@ -43,6 +46,7 @@ class Caller:
         self.settings = settings or client_settings()
         self.place: Place = find(self.settings, url=url, ca=ca, data=data)
         self.sessions = SessionFile(self.settings.state)
+        self.locker = Locker(passphrase)
 
     def anonymous(self) -> RestClient:
         """A client that is nobody."""
@@ -53,12 +57,14 @@ class Caller:
         if self.settings.token is not None:
             return RestClient(self.place, self.settings.token.reveal().decode())
         stored = self.sessions.get(self.place.url)
-        if stored is None or not stored.token or stored.expires_at <= SystemClock().now():
+        if stored is None or not stored.open or stored.expires_at <= SystemClock().now():
             raise Unauthenticated("you are not signed in", code="cli.signed-out", hint="nexus login")
         return self.client_of(stored)
 
     def client_of(self, stored: StoredSession) -> RestClient:
         """A client that is whoever opened a stored session."""
+        if stored.sealed:
+            return RestClient(self.place, bound=KeyBound(fresh(self.place, self.sessions, self.locker)))
         return RestClient(self.place, stored.token)
 
 

@@ -82,6 +82,8 @@ def _worth_showing(default: Any) -> bool:
 
 
 def _shown(default: Any) -> str:
+    if isinstance(default, tuple):
+        return ", ".join(_shown(member) for member in default)
     return str(default.value) if isinstance(default, Enum) else "on" if default is True else str(default)
 
 

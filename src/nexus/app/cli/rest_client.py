@@ -43,9 +43,17 @@ class Refused(Exception):
 
 
 class RestClient:
-    """Speaks to one platform, as the holder of `token` or as nobody."""
+    """Speaks to one platform, as the holder of `token` or of a key (`bound`), or as nobody."""
 
-    def __init__(self, place: Place, token: str = "", *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        place: Place,
+        token: str = "",
+        *,
+        bound: httpx.Auth | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """`bound`: puts a token and the proof of its key on each request."""
         self.place = place
         headers = {"User-Agent": CLIENT, "Accept": "application/json"}
         if token:
@@ -53,6 +61,7 @@ class RestClient:
         self._http = httpx.Client(
             base_url=place.url,
             headers=headers,
+            auth=bound,
             transport=transport,
             verify=place.tls(),
             timeout=httpx.Timeout(OPERATION_TIMEOUT_S + MARGIN_S, connect=CONNECT_TIMEOUT_S),

@@ -6,13 +6,16 @@ from typing import Any
 import click
 import segno
 
+from nexus.app.cli import browser
+from nexus.app.cli.bound_session import KeyBound
 from nexus.app.cli.options import CONNECTION, Caller, connection_options, json_option, terminal
 from nexus.app.cli.parameters import read_secret
 from nexus.app.cli.render import rendered
+from nexus.app.cli.rest_client import RestClient
 from nexus.app.cli.sessions import StoredSession
 from nexus.app.cli.terminal import Terminal
 from nexus.app.operations import operation
-from nexus.kernel.clock import parse_rfc3339
+from nexus.kernel.clock import parse_rfc3339, rfc3339
 from nexus.kernel.errors import Invalid
 
 
@@ -80,11 +83,34 @@ enrol = click.Command(
 # login, logout, whoami
 
 
-def _login(login: str | None, password_file: str | None, totp: str | None, **common: Any) -> None:
+def _login(
+    login: str | None, password_file: str | None, totp: str | None, password: bool, issuer: str, **common: Any
+) -> None:
     screen = terminal(common["as_json"])
     caller = Caller(*(common[name] for name in CONNECTION))
+    if password or login or password_file or totp:
+        _by_password(screen, caller, login, password_file, totp)
+    else:
+        _by_browser(screen, caller, issuer)
+
+
+def _by_browser(screen: Terminal, caller: Caller, issuer: str) -> None:
+    session, held = browser.sign_in(screen, caller.place, issuer=issuer, open_browser=not screen.json)
+    with RestClient(caller.place, bound=KeyBound(held)) as client:
+        name = client.call(operation("iam.me.read"), {}).document["name"]
+    browser.keep(caller.sessions, caller.locker, caller.place, session, held)
+    if screen.json:
+        ends = rfc3339(session.expires_at)
+        screen.document({"session": session.session, "person": session.login, "expires_at": ends})
+    else:
+        screen.good(f"{screen.say('login.done')} {name}")
+
+
+def _by_password(
+    screen: Terminal, caller: Caller, login: str | None, password_file: str | None, totp: str | None
+) -> None:
     known = caller.sessions.get(caller.place.url)
-    name = login or (known.login if known else screen.ask("ask.login"))
+    name = login or (known.login if known and known.device else screen.ask("ask.login"))
     request = {
         "login": name,
         "password": _given(screen, password_file, "ask.password"),
@@ -117,13 +143,18 @@ login = click.Command(
     callback=_login,
     params=[
         click.Argument(["login"], required=False),
+        click.Option(["--password"], is_flag=True, help="Sign in with password and code instead of the browser."),
         _file_option("password", "your password"),
         click.Option(_TOTP, help=_TOTP_HELP),
+        click.Option(
+            ["--issuer"], default="", metavar="URL", help="Address of the console, if the door does not say it."
+        ),
         *connection_options(),
         json_option(),
     ],
-    help="Sign in with password and second factor.\n\n"
-    "The session is kept in a file that only you can read, and works from this machine only.",
+    help="Sign in by the browser: open the page that is shown, type the code, confirm.\n\n"
+    "What is kept is bound to a key of this machine and sealed under a key in the kernel. With LOGIN or --password, you"
+    " sign in with password and second factor instead; that session works from this address only.",
     short_help="Sign in",
 )
 
@@ -132,11 +163,11 @@ def _logout(**common: Any) -> None:
     screen = terminal(common["as_json"])
     caller = Caller(*(common[name] for name in CONNECTION))
     stored = caller.sessions.get(caller.place.url)
-    if stored is None or not stored.token:
+    if stored is None or not stored.open:
         screen.note(screen.say("logout.none"))
         return
-    caller.sessions.put(caller.place.url, stored.signed_out())  # first: whatever happens next, the token is gone here
     with caller.client_of(stored) as client:
+        caller.sessions.put(caller.place.url, stored.signed_out())  # first: whatever happens next, it is gone here
         client.call(operation("iam.session.end"), {"id": stored.session})
     if screen.json:
         screen.document({"signed_out": stored.login})

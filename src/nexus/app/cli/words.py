@@ -6,6 +6,10 @@ from typing import Final
 WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "approve.ask": ("Do you approve exactly this?", "Validez-vous exactement ceci ?"),
     "approve.left": ("approvals so far", "validations obtenues"),
+    "ask.keyring": (
+        "Passphrase for your sign-in on this machine",
+        "Phrase secrète de votre connexion sur cette machine",
+    ),
     "ask.code": ("Enrolment code", "Code d'enrôlement"),
     "ask.login": ("Login", "Identifiant"),
     "ask.new": ("New password", "Nouveau mot de passe"),
@@ -14,6 +18,13 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "ask.password": ("Password", "Mot de passe"),
     "ask.share": ("Your share", "Votre part"),
     "ask.totp": ("Code of your authenticator", "Code de votre application d'authentification"),
+    "browser.code": ("and type this code:    ", "et saisissez ce code : "),
+    "browser.open": ("Open this page:        ", "Ouvrez cette page :    "),
+    "browser.waiting": ("Waiting for you in the browser", "En attente de votre confirmation dans le navigateur"),
+    "browser.warning": (
+        "Type the code only if you started this yourself; nobody will ever ask you for it.",
+        "Ne saisissez ce code que si vous avez lancé cette commande ; personne ne vous le demandera jamais.",
+    ),
     "done": ("Done", "Fait"),
     "empty": ("Nothing to show.", "Rien à afficher."),
     "enrol.done": ("You are enrolled. Sign in with", "Vous êtes enrôlé. Connectez-vous avec"),

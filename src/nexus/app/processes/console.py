@@ -1,27 +1,37 @@
-"""The console."""
+"""The console, with the OpenID Connect issuer."""
+
+import asyncio
 
 from nexus.app import serving
+from nexus.app.chores.schedule import run_all
 from nexus.app.ground import stand
 from nexus.app.handoff import Handoff
+from nexus.app.messages import messenger
 from nexus.app.processes.life import Life
 from nexus.app.wiring import console
+from nexus.app.wiring.issuer import goodbyes, issuer
 from nexus.app.wiring.storage import object_service
 from nexus.app.witnesses import witness_client
 
 
 async def main(given: Handoff, life: Life) -> None:
-    """Serve the console until told to stop."""
+    """Serve the console until told to stop; tell tools meanwhile that sessions have ended."""
     async with stand(given, console.KEYS, life.identity) as ground, witness_client(given.settings) as witnesses:
         objects = object_service(ground)
-        try:
-            await serving.serve(
-                console.console_door(ground, objects, witnesses, given.port),
-                host=given.settings.host,
-                port=given.port,
-                leaf=given.take_leaf(),
-                stop=life.stop,
-                grace_s=given.settings.stop_grace_s,
-                ready=life.ready,
-            )
-        finally:
-            objects.close()
+        made = issuer(ground, given.port)
+        async with messenger(ground.directory.certificate_authority) as tools:
+            telling = asyncio.create_task(run_all([goodbyes(ground, made, tools)], life.stop))
+            try:
+                await serving.serve(
+                    console.console_door(ground, objects, witnesses, given.port, made),
+                    host=given.settings.host,
+                    port=given.port,
+                    leaf=given.take_leaf(),
+                    stop=life.stop,
+                    grace_s=given.settings.stop_grace_s,
+                    ready=life.ready,
+                )
+            finally:
+                telling.cancel()
+                await asyncio.gather(telling, return_exceptions=True)
+                objects.close()

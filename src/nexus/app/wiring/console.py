@@ -12,20 +12,22 @@ from nexus.app.pki import LOCAL_NAMES
 from nexus.app.serving import Asgi
 from nexus.app.settings import Settings, console_url
 from nexus.app.wiring import dispatching
+from nexus.app.wiring.issuer import issuer_routes
 from nexus.audit.witnesses import WitnessClient
 from nexus.console.app import console_app
 from nexus.console.cookies import CookieSession
 from nexus.console.page import Page
 from nexus.console.pages.table import pages
 from nexus.console.ports import BrowserSession
+from nexus.iam.oidc.issuer import Issuer
 from nexus.objects.service import ObjectService
 
 KEYS = dispatching.KEYS
 """The console performs every operation, so it holds what the REST door holds, and no key of its own."""
 
 
-def console_door(ground: Ground, objects: ObjectService, witnesses: WitnessClient, port: int) -> Asgi:
-    """The console over every service."""
+def console_door(ground: Ground, objects: ObjectService, witnesses: WitnessClient, port: int, made: Issuer) -> Asgi:
+    """The console over every service, and the issuer beside it."""
     known = dispatching.authenticator(ground)
     browser = CookieSession(known)
     return console_app(
@@ -33,7 +35,7 @@ def console_door(ground: Ground, objects: ObjectService, witnesses: WitnessClien
         browser,
         pages=(*_further_pages(ground, browser), *pages(OPERATIONS, PURPOSES)),
         clock=ground.clock,
-        mounts=_mounts(ground, browser),
+        mounts=_mounts(ground, browser, port, made),
         origins=origins(ground.settings, port),
     )
 
@@ -51,10 +53,10 @@ def _further_pages(ground: Ground, browser: BrowserSession) -> Sequence[Page]:
     return ()
 
 
-def _mounts(ground: Ground, browser: BrowserSession) -> Sequence[BaseRoute]:
+def _mounts(ground: Ground, browser: BrowserSession, port: int, made: Issuer) -> Sequence[BaseRoute]:
     """Applications that share the console's address and its knowledge of who is signed in in this browser.
 
     They answer for their own protection against forged requests; the console's security headers are set where they set
     none.
     """
-    return ()
+    return issuer_routes(ground, made, browser, origins(ground.settings, port))

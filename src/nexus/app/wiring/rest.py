@@ -22,4 +22,15 @@ def rest_door(ground: Ground, objects: ObjectService, witnesses: WitnessClient) 
     known = dispatching.authenticator(ground)
     dispatcher = dispatching.dispatcher(ground, objects, witnesses, known, parts.API)
     document = openapi(OPERATIONS, version=__version__, purposes=PURPOSES, intent=Intent, services=SERVICES)
-    return rest_app(dispatcher, msgspec.json.encode(document))
+    return rest_app(dispatcher, msgspec.json.encode(document), lambda: _issuer(ground))
+
+
+def _issuer(ground: Ground) -> str:
+    """The console's address: a setting, or what the supervisor published once every port was known."""
+    if ground.settings.console_url:
+        return ground.settings.console_url.rstrip("/")
+    try:
+        published = msgspec.json.decode(ground.directory.endpoints.read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.DecodeError):
+        return ""
+    return published.get(parts.CONSOLE, "").rstrip("/")

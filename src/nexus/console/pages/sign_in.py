@@ -69,9 +69,9 @@ TEXTS: Final = Bilingual(
 
 
 async def show(visit: Visit) -> Response:
-    """The form; whoever is signed in goes on at once."""
+    """The form; whoever is signed in goes on at once, unless a tool wants a fresh proof (`again`)."""
     wanted = paths.own(visit.query("next"))
-    if visit.actor is not None:
+    if visit.actor is not None and not visit.query("again"):
         return visit.redirect(wanted)
     texts = TEXTS.of(visit.language)
     said = texts.signed_out if visit.query("left") else texts.enrolled if visit.query("enrolled") else ""

@@ -3,6 +3,7 @@
 `version` is what decisions are cached under; see gate.py. All times are microseconds since 1970 in UTC.
 """
 
+from nexus.iam.migrations import issuer
 from nexus.iam.migrations.asking import ASKING
 from nexus.iam.migrations.elevations import ELEVATIONS
 from nexus.kernel.database import Migration
@@ -92,4 +93,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("iam", 3, _NOTICES),
     Migration("iam", 4, ELEVATIONS),
     Migration("iam", 5, ASKING),
+    Migration("iam", 6, issuer.CLIENTS_AND_TOKENS),
+    Migration("iam", 7, issuer.GOODBYES),
+    Migration("iam", 8, issuer.DEVICES),
 )
