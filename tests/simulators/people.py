@@ -15,6 +15,7 @@ from nexus.iam.migrations import MIGRATIONS
 from nexus.iam.model import Founder, Role
 from nexus.iam.operations import OPERATIONS
 from nexus.iam.passwords import Cost, Passwords
+from nexus.iam.ports import Evidence
 from nexus.iam.requests.approvals import Approve
 from nexus.iam.requests.forms import ById
 from nexus.iam.requests.persons import CreatePerson
@@ -55,12 +56,14 @@ class Human:
 
 
 @contextmanager
-def open_platform(folder: Path, conditions: Conditions = NO_CONDITIONS) -> Iterator["Platform"]:
+def open_platform(
+    folder: Path, conditions: Conditions = NO_CONDITIONS, evidence: Evidence | None = None
+) -> Iterator["Platform"]:
     """A fresh platform whose database lies in `folder`, with these conditions in force; closed at the end."""
     recorder = MemoryRecorder()
     db = Database(folder / "nexus.db", key=Secret(b"k" * 32), recorder=recorder)
     db.migrate(MIGRATIONS)
-    platform = Platform(db, ManualClock(), recorder, conditions)
+    platform = Platform(db, ManualClock(), recorder, conditions, evidence)
     try:
         yield platform
     finally:
@@ -71,7 +74,14 @@ def open_platform(folder: Path, conditions: Conditions = NO_CONDITIONS) -> Itera
 class Platform:
     """The identity services over one database, and the people who use them."""
 
-    def __init__(self, db: Database, clock: ManualClock, recorder: MemoryRecorder, conditions: Conditions) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: ManualClock,
+        recorder: MemoryRecorder,
+        conditions: Conditions = NO_CONDITIONS,
+        evidence: Evidence | None = None,
+    ) -> None:
         self.db = db
         self.recorder = recorder
         self.clock = clock
@@ -79,7 +89,12 @@ class Platform:
         self.approvals = Approvals(db, self.gate, clock)
         self.authenticator = Authenticator(db, clock, SEALING_KEY)
         self.service = IdentityService(
-            db, clock, approvals=self.approvals, sealing_key=SEALING_KEY, passwords=Passwords(CHEAP)
+            db,
+            clock,
+            approvals=self.approvals,
+            sealing_key=SEALING_KEY,
+            passwords=Passwords(CHEAP),
+            evidence=evidence,
         )
 
     def entries(self, action: str) -> list[Entry]:

@@ -156,6 +156,10 @@ def test_nobody_may_anything_without_a_role_but_with_what_is_his_own(policy):
         "iam.access-request.list",
         "iam.access-request.read",
         "iam.access-request.withdraw",
+        "iam.what-can",
+        "iam.what-if",
+        "iam.explain",
+        "iam.unused-rights",
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nexus.iam.model import Role
-from nexus.iam.tables import audit, clients, iam, kms, objects, platform, rights
+from nexus.iam.tables import analysis, audit, clients, iam, kms, objects, platform, rights
 from nexus.iam.tables.action import Action
 
 
@@ -58,6 +58,7 @@ ACTIONS: Mapping[str, Action] = {
         *iam.ACTIONS,
         *rights.ACTIONS,
         *clients.ACTIONS,
+        *analysis.ACTIONS,
         *audit.ACTIONS,
         *platform.ACTIONS,
     )

@@ -49,7 +49,7 @@ class Approvals:
 
     def __init__(self, db: Database, gate: Gate, clock: Clock) -> None:
         self._db = db
-        self._gate = gate
+        self.gate = gate
         self._clock = clock
 
     async def propose(self, op: Operation, spec: OperationSpec, request_json: bytes, resource: Resource) -> Intent:
@@ -58,7 +58,7 @@ class Approvals:
         Raises Denied if the requester has no right to the operation, Invalid if the operation is not a sensitive one
         or the request is not canonical, Conflict if too many intents of the requester are waiting.
         """
-        self._gate.check(op, spec.action, resource)
+        self.gate.check(op, spec.action, resource)
         new = self._intent(op, spec, request_json, resource)
 
         def work(tx: Transaction) -> Recorded[Intent]:
@@ -126,7 +126,7 @@ class Approvals:
 
         def work(tx: Transaction) -> Recorded[Intent]:
             found, given, now = _find(tx, intent_id), intents.approvals(tx, intent_id), self._clock.now()
-            self._gate.check_in(tx, op, "iam.approval.reject", intent_resource(found))
+            self.gate.check_in(tx, op, "iam.approval.reject", intent_resource(found))
             _move(tx, found, IntentState.REJECTED, now)
             rejected = replace(found, state=IntentState.REJECTED)
             return Recorded(_view(rejected, given, now), _entry(op, "iam.approval.reject", found))
@@ -150,7 +150,7 @@ class Approvals:
                 )
             _require_state(found, IntentState.APPROVED, now)
             _verify(found, given)
-            self._gate.check_in(tx, replace(op, purpose=found.purpose), found.action, found.resource)
+            self.gate.check_in(tx, replace(op, purpose=found.purpose), found.action, found.resource)
             self._require_approvals(tx, found, given)
             _move(tx, found, IntentState.EXECUTED, now)
             return Recorded(Claimed(found.operation, found.request), _entry(op, "iam.approval.execute", found))
@@ -210,7 +210,7 @@ class Approvals:
             raise Denied("only a signed-in person approves", code="iam.approver-not-signed-in")
         if humans.same(tx, person, intent.requester_person):
             raise Denied("nobody approves an intent of one's own", code="iam.own-approval", hint="ask a second person")
-        self._gate.check_in(tx, op, "iam.approval.approve", intent_resource(intent))
+        self.gate.check_in(tx, op, "iam.approval.approve", intent_resource(intent))
         return person
 
     def _require_approvals(self, tx: Transaction, intent: IntentRow, given: list[ApprovalRow]) -> None:
@@ -228,14 +228,14 @@ class Approvals:
         approver = Actor(approval.person, ActorKind.PERSON, person=approval.person, session=approval.session)
         question = Question(approver, "iam.approval.approve", intent_resource(intent), intent.purpose)
         others = not humans.same(tx, approval.person, intent.requester_person)
-        return others and self._gate.entitled_in(tx, question)
+        return others and self.gate.entitled_in(tx, question)
 
     def permits(self, question: Question) -> bool:
         """Whether the gate lets it pass: for lists that hold what their reader may read one by one."""
-        return self._gate.permits(question)
+        return self.gate.permits(question)
 
     def _may(self, op: Operation, action: str, intent: IntentRow) -> bool:
-        return self._gate.permits(asked(op, action, intent_resource(intent)))
+        return self.gate.permits(asked(op, action, intent_resource(intent)))
 
 
 def digest_of(operation: str, resource: str, request_json: bytes) -> str:

@@ -19,12 +19,20 @@ from nexus.iam.actions import ACTIONS
 from nexus.iam.conditions import NO_CONDITIONS, Conditions
 from nexus.iam.model import Role
 from nexus.iam.rules import ResourceFacts
-from nexus.iam.slicing import About, PolicyError, Slices
+from nexus.iam.slicing import About, PolicyError, Slices, roles_in
 from nexus.iam.tables.action import Action
 from nexus.iam.zones import OUTSIDE
 
 SCHEMA_FILE = "nexus.cedarschema"
-POLICY_FILES = ("roles.cedar", "own.cedar", "rights.cedar", "conditions.cedar", "clients.cedar", "never.cedar")
+POLICY_FILES = (
+    "roles.cedar",
+    "own.cedar",
+    "rights.cedar",
+    "conditions.cedar",
+    "clients.cedar",
+    "never.cedar",
+    "analysis.cedar",
+)
 PRINCIPAL_TYPES = ("Person", "Machine")
 SENSITIVE_GROUP = "sensitive"
 """The group of actions, in Cedar, that need a second person."""
@@ -99,11 +107,13 @@ class Decision:
     """`forbidden_by`: the ids of the rules that spoke against it.
 
     `conditions`: those of them that are conditions, where they alone stand between the right and the deed.
+    `permitted_by`: the ids of the policies that permit it, where it is allowed.
     """
 
     allowed: bool
     forbidden_by: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
+    permitted_by: tuple[str, ...] = ()
 
 
 YES, NO = Decision(True), Decision(False)
@@ -133,6 +143,8 @@ class Policy:
         self._slices = Slices(in_force, names, optional)
         self._rights = Slices(_without(parsed, _conditional(parsed)), names, optional)
         """The same without any condition: what somebody may, whatever the moment."""
+        self._permits = Slices(_only(parsed, "permit"), names, optional)
+        self._asking = {each["annotations"]["id"]: _roles_of(each) for each in parsed["staticPolicies"].values()}
 
     @staticmethod
     @cache
@@ -177,9 +189,10 @@ class Policy:
         else:
             entities = prepared.with_added_json_str(_json([resource.entity()]))
         answer = cedarpy.is_authorized(request, policies, entities, self._schema)
+        spoke = tuple(sorted(answer.diagnostics.id_annotations_by_reason.values()))
         if answer.allowed and not answer.diagnostics.errors:
-            return YES
-        forbidding = tuple(sorted(answer.diagnostics.id_annotations_by_reason.values()))
+            return Decision(True, permitted_by=spoke)
+        forbidding = () if answer.allowed else spoke
         if not forbidding:
             return NO
         unmet = forbidding if self._conditions.issuperset(forbidding) else ()
@@ -194,6 +207,23 @@ class Policy:
         entities = self._parameters.with_added_json_str(_json([principal.entity(), resource.entity()]))
         about = About(action, principal.type, resource.type, principal.roles)
         return YES if self._entitles(about, _request(principal, action, resource, circumstances), entities) else NO
+
+    def permitting(
+        self, principal: Principal, action: str, resource: ResourceFacts, circumstances: Circumstances
+    ) -> tuple[str, ...]:
+        """The ids of the policies that permit it, whatever forbids it: for analysis."""
+        policies = self._permits.of(About(action, principal.type, resource.type, principal.roles))
+        if policies is None:
+            return ()
+        entities = self._parameters.with_added_json_str(_json([principal.entity(), resource.entity()]))
+        answer = cedarpy.is_authorized(
+            _request(principal, action, resource, circumstances), policies, entities, self._schema
+        )
+        return tuple(sorted(answer.diagnostics.id_annotations_by_reason.values())) if answer.allowed else ()
+
+    def asked_by(self, policies: Iterable[str]) -> frozenset[str]:
+        """The roles that these policies ask for."""
+        return frozenset().union(*(self._asking[policy] for policy in policies))
 
     def _entitles(self, about: About, request: dict[str, Any], entities: cedarpy.Entities) -> bool:
         policies = self._rights.of(about)
@@ -224,6 +254,15 @@ def _conditional(parsed: Mapping[str, Any]) -> frozenset[str]:
     """The ids of the rules that apply by configuration."""
     policies = parsed["staticPolicies"].values()
     return frozenset(each["annotations"]["id"] for each in policies if "setting" in each.get("annotations", {}))
+
+
+def _only(parsed: Mapping[str, Any], effect: str) -> Mapping[str, Any]:
+    policies = parsed["staticPolicies"].items()
+    return {**parsed, "staticPolicies": {key: each for key, each in policies if each["effect"] == effect}}
+
+
+def _roles_of(policy: Mapping[str, Any]) -> frozenset[str]:
+    return roles_in(policy) & frozenset(Role)
 
 
 def _without(parsed: Mapping[str, Any], ids: frozenset[str]) -> Mapping[str, Any]:

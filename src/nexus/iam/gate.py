@@ -12,7 +12,7 @@ A decision is made in numbered steps:
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -21,10 +21,11 @@ from nexus.iam.conditions import Conditions, refusal
 from nexus.iam.decisions import NO, Circumstances, Decision, Policy, Principal
 from nexus.iam.memory import remember
 from nexus.iam.model import PRIVILEGED_ROLES, Purpose, Role
-from nexus.iam.rules import facts_of
+from nexus.iam.rules import facts_of, scopes_of
 from nexus.iam.store import identities
 from nexus.iam.surroundings import Client, Moment, Surroundings
-from nexus.kernel.clock import Clock, Instant
+from nexus.iam.usage import WRITE_AFTER_S, UseLedger
+from nexus.kernel.clock import DAY, Clock, Instant
 from nexus.kernel.database import Database, Row, Transaction
 from nexus.kernel.errors import Denied, Unavailable
 from nexus.kernel.operation import Actor, ActorKind, Operation, Resource
@@ -50,6 +51,8 @@ class _Claim:
     since: Instant
     until: Instant
     principal: Principal | None
+    granted: Sequence[tuple[str, str, str]] = ()
+    """Id, role and scope of each grant that holds."""
     prepared: Any = None
 
 
@@ -94,12 +97,17 @@ class Gate:
         *,
         policy: Policy | None = None,
         max_decisions: int = MAX_DECISIONS,
+        write_uses_after_s: float = WRITE_AFTER_S,
     ) -> None:
-        """`policy`: the shipped one unless a test brings its own. `max_decisions`: remembered at most."""
+        """`policy`: the shipped one unless a test brings its own. `max_decisions`: remembered at most.
+
+        `write_uses_after_s`: how long noted uses of rights wait for others.
+        """
         self._db = db
         self._clock = clock
         self._max_decisions = max_decisions
-        self._policy = policy or Policy.shipped(conditions)
+        self.policy = policy or Policy.shipped(conditions)
+        self.usage = UseLedger(db, write_uses_after_s)
         self._surroundings = Surroundings(conditions)
         self._decisions: OrderedDict[tuple[Any, ...], _Remembered] = OrderedDict()
         self._claims: OrderedDict[tuple[str, ActorKind, bool], _Claim] = OrderedDict()
@@ -124,7 +132,7 @@ class Gate:
         actor, action, resource, purpose, _, _ = question
         now = self._clock.now()
         try:
-            looks = self._policy.facts(action)
+            looks = self.policy.facts(action)
             key = (
                 actor.id,
                 actor.kind,
@@ -146,13 +154,13 @@ class Gate:
     def check_in(self, tx: Transaction, op: Operation, action: str, resource: Resource) -> None:
         """`check` as of a transaction under way: it sees what that transaction has changed."""
         question = asked(op, action, resource)
-        decision = self._decide_in(tx, question, self._policy.decide)
+        decision = self._decide_in(tx, question, self.policy.decide)
         if not decision.allowed:
             raise _denied(question, decision)
 
     def entitled_in(self, tx: Transaction, question: Question) -> bool:
         """Whether the rights of a transaction under way allow it, whatever the conditions of this moment."""
-        return self._decide_in(tx, question, self._policy.entitles).allowed
+        return self._decide_in(tx, question, self.policy.entitles).allowed
 
     def __len__(self) -> int:
         """How many decisions are remembered."""
@@ -172,10 +180,17 @@ class Gate:
     def _decide(self, key: tuple[Any, ...], question: Question, now: Instant) -> Decision:
         claim = self._claim_of(question.actor, now)
         moment = self._moment(question, now)
-        decision = _answer(self._policy.decide, claim, question, moment.facts, prepared=claim.prepared)
-        since, until = max(claim.since, moment.since), min(claim.until, moment.until)
-        remember(self._decisions, key, _Remembered(claim.version, since, until, decision), self._max_decisions)
+        decision = _answer(self.policy.decide, claim, question, moment.facts, prepared=claim.prepared)
+        since, until = max(claim.since, moment.since), min(claim.until, moment.until, now - now % DAY + DAY)
+        if decision.allowed:
+            self.usage.note(self._exercised(claim, question.resource, decision), now)
+        remember(self._decisions, key, _Remembered(claim.version, since, Instant(until), decision), self._max_decisions)
         return decision
+
+    def _exercised(self, claim: _Claim, resource: Resource, decision: Decision) -> list[str]:
+        """The grants that a decision rests on: of a role that the permitting policies ask for, and in reach."""
+        asking, scopes = self.policy.asked_by(decision.permitted_by), scopes_of(resource)
+        return [grant for grant, role, scope in claim.granted if role in asking and scope in scopes]
 
     def _decide_in(self, tx: Transaction, question: Question, judge: Callable[..., Decision]) -> Decision:
         try:
@@ -185,8 +200,16 @@ class Gate:
         except (ValueError, TypeError, KeyError, AttributeError):
             return NO
 
+    def moment(self, question: Question, at: Instant) -> Circumstances:
+        """The facts that a decision on this question would see at a moment."""
+        return self._moment(question, at).facts
+
+    def zones(self) -> frozenset[str]:
+        """The names of the network zones."""
+        return self._surroundings.zones()
+
     def _moment(self, question: Question, now: Instant) -> Moment:
-        return self._surroundings.moment(self._policy.facts(question.action), question.client(), question.purpose, now)
+        return self._surroundings.moment(self.policy.facts(question.action), question.client(), question.purpose, now)
 
     def _claim_of(self, actor: Actor, now: Instant) -> _Claim:
         """The identity's claim: remembered, ready for many decisions from its second use on, or read anew."""
@@ -195,7 +218,7 @@ class Gate:
         if known is None or known.version != self._version() or not known.since <= now < known.until:
             known = _claim(self._db.peek(identities.READ_STANDING, (now, actor.id)), actor, now)
         elif known.prepared is None and known.principal is not None:
-            known = replace(known, prepared=self._policy.prepare(known.principal))
+            known = replace(known, prepared=self.policy.prepare(known.principal))
         else:
             return known
         remember(self._claims, key, known, MAX_CLAIMS)
@@ -248,7 +271,12 @@ def _claim(row: Row | None, actor: Actor, now: Instant) -> _Claim:
     until = min((edge for edge in edges if edge > now), default=ALWAYS)
     elevated = frozenset(role.value for role in rights_at(elevations, now))
     principal = Principal(actor.id, _TYPES[actor.kind], standing.person, rights_at(held, now), elevated)
-    return _Claim(standing.version, Instant(since), Instant(until), principal)
+    granted = [
+        (grant, role, scope)
+        for grant, (role, scope, starts_at, ends_at) in zip(standing.grant_ids, standing.grants, strict=True)
+        if starts_at <= now < ends_at
+    ]
+    return _Claim(standing.version, Instant(since), Instant(until), principal, granted)
 
 
 def counting(elevations: Iterable[tuple[str, str, int, int]], *, signed_in: bool) -> list[tuple[str, str, int, int]]:

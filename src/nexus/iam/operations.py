@@ -1,6 +1,17 @@
 """Every operation of identity and authorisation; the doors are generated from `OPERATIONS`."""
 
-from nexus.iam.specs import approvals, asking, clients, elevations, machines, notices, persons, rights, sessions
+from nexus.iam.specs import (
+    analysis,
+    approvals,
+    asking,
+    clients,
+    elevations,
+    machines,
+    notices,
+    persons,
+    rights,
+    sessions,
+)
 from nexus.kernel.operation import OperationSpec
 
 OPERATIONS: tuple[OperationSpec, ...] = (
@@ -13,4 +24,5 @@ OPERATIONS: tuple[OperationSpec, ...] = (
     *asking.OPERATIONS,
     *approvals.OPERATIONS,
     *clients.OPERATIONS,
+    *analysis.OPERATIONS,
 )

@@ -1,12 +1,14 @@
 """The use cases of identity and authorisation, by subject. One method = one story = one transaction = one audit entry."""
 
 from nexus.iam.actions import SENSITIVE
+from nexus.iam.analysis import AnalysisStories, Things
 from nexus.iam.approvals import Approvals
 from nexus.iam.asking import AskingStories
 from nexus.iam.credentials import CredentialStories
 from nexus.iam.elevations import ElevationStories
 from nexus.iam.eligibilities import EligibilityStories
 from nexus.iam.enrolments import EnrolmentStories
+from nexus.iam.explaining import ExplainingStories
 from nexus.iam.founding import Founding
 from nexus.iam.grants import GrantStories
 from nexus.iam.humans import HumanStories
@@ -17,11 +19,13 @@ from nexus.iam.oidc.clients import ClientStories
 from nexus.iam.oidc.model import SPENT_KEPT
 from nexus.iam.passwords import Passwords
 from nexus.iam.persons import PersonStories
+from nexus.iam.ports import Evidence, NoEvidence
 from nexus.iam.resources import Resources
 from nexus.iam.sealing import Sealing
 from nexus.iam.sessions import SessionStories
 from nexus.iam.store import credentials, identities, issued
 from nexus.iam.throttle import Throttle
+from nexus.iam.usage import UsageStories
 from nexus.kernel.clock import Clock, Instant
 from nexus.kernel.database import Bookkeeping, Database
 from nexus.kernel.secret import Secret
@@ -41,8 +45,12 @@ class IdentityService:
         approvals: Approvals,
         sealing_key: Secret,
         passwords: Passwords | None = None,
+        evidence: Evidence | None = None,
     ) -> None:
-        """`sealing_key`: 32 bytes, for second factors and access-key secrets at rest. `passwords`: the default cost."""
+        """`sealing_key`: 32 bytes, for second factors and access-key secrets at rest. `passwords`: the default cost.
+
+        `evidence`: what other services know, for the analysis of decisions.
+        """
         self._db = db
         self._clock = clock
         self._passwords = passwords or Passwords()
@@ -62,6 +70,11 @@ class IdentityService:
         self.eligibilities = EligibilityStories(db, clock, approvals)
         self.elevations = ElevationStories(db, clock, approvals)
         self.clients = ClientStories(db, clock)
+        known = evidence or NoEvidence()
+        things = Things(self.resources, known)
+        self.analysis = AnalysisStories(db, clock, approvals.gate.policy, things)
+        self.explaining = ExplainingStories(db, clock, approvals.gate, things, known)
+        self.usage = UsageStories(db, clock)
 
     async def sweep(self) -> None:
         """Remove what has ended by its own date: sessions, devices, enrolment codes, counters; expire intents."""

@@ -37,11 +37,14 @@ class Slices:
     def __init__(
         self, policies: Mapping[str, Any], actions: Mapping[str, frozenset[str]], roles: Iterable[str]
     ) -> None:
-        """`policies`: in Cedar's JSON form. `actions`: the groups that each action is in. Raises PolicyError on a form of scope that is not used here."""
+        """`policies`: in Cedar's JSON form. `actions`: the groups that each action is in.
+
+        Raises PolicyError on a form of scope that is not used here.
+        """
         self._parsed = policies
         self._all_roles = frozenset(roles)
         self._by_action = {action: self._concerning(action, groups) for action, groups in actions.items()}
-        self._telling = {action: _roles_in(found) & self._all_roles for action, found in self._by_action.items()}
+        self._telling = {action: roles_in(found) & self._all_roles for action, found in self._by_action.items()}
         """The roles that policies about an action ask for: holding any other changes nothing."""
         self._looking = {action: _facts_in(found) for action, found in self._by_action.items()}
         self._cut: OrderedDict[About, cedarpy.PolicySet] = OrderedDict()
@@ -112,7 +115,7 @@ def _is_false(expression: Mapping[str, Any], absent: frozenset[str]) -> bool:
     return False
 
 
-def _roles_in(document: Any) -> frozenset[str]:
+def roles_in(document: Any) -> frozenset[str]:
     """Every attribute of the principal that is asked for anywhere in these policies."""
     return _attributes_of("principal", ("has",), document)
 

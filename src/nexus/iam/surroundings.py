@@ -87,6 +87,10 @@ class Surroundings:
         )
         return Moment(facts, since, until)
 
+    def zones(self) -> frozenset[str]:
+        """The names of the network zones."""
+        return self._zones.names()
+
     def zone(self, origin: str) -> str:
         """The network zone of a client's address."""
         known = self._zone_of.get(origin)

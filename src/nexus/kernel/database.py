@@ -90,6 +90,7 @@ class Bookkeeping(StrEnum):
     SESSION_USE = "the last use of a session; each request is an entry"
     EXPIRY = "removal of what has ended by its own recorded date"
     PROGRESS = "the position of a resumable job whose start and end are entries"
+    GRANT_USE = "the day on which a right was last used; each use is an entry"
     INDEX = "a search index derived from entries already in the log"
     MIGRATION = "schema changes of a recorded upgrade"
 

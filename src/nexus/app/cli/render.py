@@ -27,6 +27,25 @@ COLUMNS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         ("outcome", "content.outcome"),
         ("erased", "erased"),
     ),
+    "Holder": (
+        ("identity", "identity"),
+        ("name", "name"),
+        ("how", "how"),
+        ("role", "role"),
+        ("scope", "scope"),
+        ("until", "until"),
+        ("purposes", "purposes"),
+        ("conditions", "conditions"),
+    ),
+    "Power": (
+        ("role", "role"),
+        ("scope", "scope"),
+        ("how", "how"),
+        ("until", "until"),
+        ("actions", "actions"),
+        ("held", "held"),
+        ("conditions", "conditions"),
+    ),
     "Intent": (
         ("id", "id"),
         ("what", "sentence"),
@@ -66,7 +85,7 @@ STYLES: Final[Mapping[str, str]] = {
     "unsealed": "green",
 }
 """Words of states and outcomes, and their colours. The word says it all without."""
-DAYS: Final = frozenset({"created_at", "starts_at", "ends_at", "next_rotation_at"})
+DAYS: Final = frozenset({"created_at", "until", "granted_at", "last_used", "starts_at", "ends_at", "next_rotation_at"})
 """Times of which tables show the day only."""
 MIN_FOLDED: Final = 14
 """Characters that a folded cell keeps on each line."""

@@ -6,11 +6,12 @@ from typing import Final
 
 from nexus.app import control
 from nexus.app.custody import Part
+from nexus.app.evidence import Evidence
 from nexus.app.ground import Ground
 from nexus.app.operations import OPERATIONS, PURPOSES, WHILE_SEALED
 from nexus.app.platform import PlatformService
 from nexus.app.settings import Settings
-from nexus.app.wiring.log import audit_service
+from nexus.app.wiring.log import audit_reader, audit_service
 from nexus.app.wiring.storage import placements
 from nexus.audit.witnesses import WitnessClient
 from nexus.iam.approvals import Approvals
@@ -52,6 +53,7 @@ def dispatcher(
         approvals=approvals,
         sealing_key=sealing_key,
         passwords=Passwords(breached=breached_passwords(ground.settings)),
+        evidence=Evidence(objects.buckets, audit_reader(ground)),
     )
     services = {
         "iam": identities,

@@ -6,6 +6,7 @@
 from nexus.iam.migrations import issuer
 from nexus.iam.migrations.asking import ASKING
 from nexus.iam.migrations.elevations import ELEVATIONS
+from nexus.iam.migrations.usage import USAGE
 from nexus.kernel.database import Migration
 
 _IDENTITIES = (
@@ -96,4 +97,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("iam", 6, issuer.CLIENTS_AND_TOKENS),
     Migration("iam", 7, issuer.GOODBYES),
     Migration("iam", 8, issuer.DEVICES),
+    Migration("iam", 9, USAGE),
 )

@@ -61,15 +61,18 @@ class Standing:
     active: bool
     grants: Sequence[tuple[str, str, int, int]]
     """Role, scope, start and end of each grant that holds now or will hold."""
+    grant_ids: Sequence[str]
+    """The id of each of them, in the same order."""
     elevations: Sequence[tuple[str, str, int, int]]
     """The same of each elevation that is open."""
 
 
-_HELD = msgspec.json.Decoder(list[tuple[str, str, int, int]])
+_GRANTED = msgspec.json.Decoder(list[tuple[str, str, int, int, str]])
+_ELEVATED = msgspec.json.Decoder(list[tuple[str, str, int, int]])
 
 READ_STANDING = (
     "SELECT v.version, i.kind, i.person, i.state, o.state,"
-    " (SELECT json_group_array(json_array(g.role, g.scope, g.starts_at, g.ends_at)) FROM iam_grant g"
+    " (SELECT json_group_array(json_array(g.role, g.scope, g.starts_at, g.ends_at, g.id)) FROM iam_grant g"
     " WHERE g.identity = i.id AND g.revoked_at IS NULL AND g.ends_at > ?1),"
     " (SELECT json_group_array(json_array(e.role, e.scope, e.starts_at, e.ends_at)) FROM iam_elevation e"
     " WHERE e.person = i.id AND e.ended_at IS NULL AND e.ends_at > ?1)"
@@ -82,8 +85,16 @@ def standing_of(row: Row) -> Standing:
     """The row of `READ_STANDING`."""
     version_, kind, answering, state, person_state, grants_, elevations = row
     active = state == IdentityState.ACTIVE and person_state == IdentityState.ACTIVE
-    held, elevated = _HELD.decode(grants_), _HELD.decode(elevations)
-    return Standing(version_, IdentityKind(kind) if kind else None, answering or "", active, held, elevated)
+    granted = _GRANTED.decode(grants_)
+    return Standing(
+        version=version_,
+        kind=IdentityKind(kind) if kind else None,
+        person=answering or "",
+        active=active,
+        grants=[grant[:4] for grant in granted],
+        grant_ids=[grant[4] for grant in granted],
+        elevations=_ELEVATED.decode(elevations),
+    )
 
 
 # Persons
