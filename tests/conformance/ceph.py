@@ -6,21 +6,29 @@ The checkout and an interpreter with its requirements are the caller's; nothing 
 """
 
 import argparse
+import asyncio
 import os
 import subprocess
 import sys
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from nexus.iam.model import AccessKey
-from nexus.kernel.clock import SystemClock
-from nexus.kernel.operation import Actor
-from simulators.s3_door import KEY_ID, OTHER_KEY_ID, OneSite, S3Door, machine, open_s3_door
+from nexus.kernel.clock import SECOND, SystemClock
+from nexus.kernel.ids import new_id
+from nexus.kernel.operation import Actor, Operation, system_actor
+from nexus.objects.service import ObjectService
+from simulators.s3_door import KEY_ID, OTHER_KEY_ID, OneSite, OpenSharing, S3Door, machine, open_s3_door
 from simulators.tls_door import Listening, listening
 
 REGION = "us-east-1"
+DEBUG_DAY_S = 10
+"""Seconds that the suite and the life cycles take for a day."""
 BOTH_AWS_AND_CEPH_PASS = (
     "not fails_on_aws and not fails_on_rgw and not auth_aws2 and not cloud_transition and not cloud_restore"
     " and not target_by_bucket and not lifecycle_transition"
@@ -56,9 +64,34 @@ def configuration(server: Listening, keys: dict[str, AccessKey]) -> str:
         owner = key.actor.id
         text += (
             f"[{name}]\naccess_key = {key.id}\nsecret_key = {key.secret.reveal().decode()}\nuser_id = {owner}\n"
-            f"display_name = {owner}\nemail = {owner}@example.org\napi_name =\nkms_keyid = {KEY_ID}\nkms_keyid2 = {OTHER_KEY_ID}\ntenant = t\n"
+            f"lc_debug_interval = {DEBUG_DAY_S}\ndisplay_name = {owner}\nemail = {owner}@example.org\napi_name =\nkms_keyid = {KEY_ID}\nkms_keyid2 = {OTHER_KEY_ID}\ntenant = t\n"
         )
     return text + "[webidentity]\ntoken=t\naud=a\nsub=s\nazp=a\nuser_token=t\nthumbprint=t\nKC_REALM=r\n"
+
+
+@contextmanager
+def life_cycles(door: S3Door, folder: Path) -> Iterator[None]:
+    """Carry out life cycle rules as the worker does, beside the door, with a day of DEBUG_DAY_S seconds."""
+    stop = threading.Event()
+    worker = ObjectService(door.db, folder / "blobs", door.data_keys, door.clock)
+
+    def run() -> None:
+        async def rounds() -> None:
+            while not stop.is_set():
+                actor = system_actor("worker")
+                op = Operation(new_id("op"), actor, "operation", door.clock.now(), "local", "worker")
+                await worker.expiring.run(op, day=DEBUG_DAY_S * SECOND)
+                await asyncio.sleep(1)
+
+        asyncio.run(rounds())
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(30)
 
 
 def main() -> int:
@@ -70,10 +103,19 @@ def main() -> int:
     parser.add_argument("pytest", nargs=argparse.REMAINDER, help="more arguments for pytest")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        door = open_s3_door(Path(folder), clock=SystemClock(), body_idle_s=20, region=REGION, placements=SiteOfEach())
+        sharing = OpenSharing()
+        door = open_s3_door(
+            Path(folder),
+            clock=SystemClock(),
+            body_idle_s=20,
+            region=REGION,
+            placements=SiteOfEach(),
+            sharing=sharing,
+        )
         keys = enrol(door)
+        sharing.known = {key.actor.id for key in keys.values()}
         try:
-            with listening(door, Path(folder)) as server:
+            with listening(door, Path(folder)) as server, life_cycles(door, Path(folder)):
                 conf = Path(folder) / "s3tests.conf"
                 conf.write_text(configuration(server, keys))
                 return _run(given, conf, server.ca)
@@ -87,7 +129,7 @@ def _run(given: argparse.Namespace, conf: Path, ca: Path) -> int:
     command = [given.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", given.marks, *given.pytest]
     if not any("::" in argument for argument in given.pytest):
         command += files
-    environment |= {"S3TEST_CONF": str(conf), "SSL_CERT_FILE": str(ca)}
+    environment |= {"S3TEST_CONF": str(conf), "SSL_CERT_FILE": str(ca), "REQUESTS_CA_BUNDLE": str(ca)}
     done = subprocess.run(command, cwd=given.checkout, env=environment, check=False)
     return done.returncode
 

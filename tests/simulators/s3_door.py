@@ -86,6 +86,21 @@ class SiteKeys:
         self._rights.check(op, "kms.key.use", key_resource(key_id, owner))
 
 
+class OpenSharing:
+    """Sharing as in other object stores, for others' suites: whoever is known, and nobody too, may be let in."""
+
+    possible = True
+
+    def __init__(self) -> None:
+        self.known: set[str] = set()
+
+    def admits(self, op: Operation, action: str, resource: Resource) -> bool:
+        return True
+
+    def knows(self, actor_id: str) -> bool:
+        return actor_id in self.known
+
+
 class OneSite:
     """Every actor works for the same site, unless told otherwise."""
 
@@ -113,6 +128,7 @@ class S3Door:
     lease: Leash = field(default_factory=Leash)
     rights: SiteRights = field(default_factory=SiteRights)
     placements: OneSite = field(default_factory=OneSite)
+    sharing: OpenSharing | None = None
 
     def __post_init__(self) -> None:
         self.ring = KeyRing(self.clock)
@@ -127,6 +143,8 @@ class S3Door:
             region=self.region,
             domains=(DOMAIN,),
             body_idle_s=self.body_idle_s,
+            sharing=self.sharing,
+            legacy_forms=self.sharing is not None,
         )
         self.owner = machine("owner")
         self.rights.give(self.owner, "*", site="*")
@@ -153,6 +171,7 @@ def open_s3_door(
     body_idle_s: float = 0.3,
     region: str = REGION,
     placements: OneSite | None = None,
+    sharing: OpenSharing | None = None,
 ) -> S3Door:
     """A door over a fresh store in `folder`; the caller closes it."""
     audit, data_keys, clock = MemoryRecorder(), SimulatedDataKeys(), clock or ManualClock()
@@ -163,4 +182,15 @@ def open_s3_door(
     rights = SiteRights()
     objects = ObjectService(db, folder / "blobs", data_keys, clock, key_rights=SiteKeys(rights))
     placed = placements or OneSite()
-    return S3Door(db, audit, objects, data_keys, clock, body_idle_s, region=region, rights=rights, placements=placed)
+    return S3Door(
+        db,
+        audit,
+        objects,
+        data_keys,
+        clock,
+        body_idle_s,
+        region=region,
+        rights=rights,
+        placements=placed,
+        sharing=sharing,
+    )

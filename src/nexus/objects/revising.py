@@ -30,6 +30,16 @@ class Revising:
         self._database = database
         self._reading = reading
 
+    async def peek(self, op: Operation, ref: ObjectRef) -> Metadata:
+        """The metadata of a version, for a decision; no entry. Raises NotFound or IsDeleteMarker."""
+        return (await self._reading.open(op, ref, facts_only=True)).facts.metadata
+
+    async def look(self, op: Operation, ref: ObjectRef) -> tuple[Metadata, str | None]:
+        """The metadata of a version and its id, the look recorded. Raises NotFound or IsDeleteMarker."""
+        opened = await self._reading.open(op, ref, facts_only=True)
+        await self._reading.record(op, ref, opened, {"head": True})
+        return opened.facts.metadata, opened.public_version_id
+
     async def revise(
         self, op: Operation, ref: ObjectRef, change: Callable[[Metadata], Metadata], **details: Detail
     ) -> Opened:

@@ -18,6 +18,7 @@ from nexus.kernel.database import Database
 from nexus.objects.blobs import Blobs
 from nexus.objects.buckets import Buckets
 from nexus.objects.deleting import Deleting
+from nexus.objects.expiring import Expiring
 from nexus.objects.keys import BucketKeys
 from nexus.objects.listing import Listing
 from nexus.objects.locking import Locking
@@ -59,6 +60,7 @@ class ObjectService:
         self.revising = Revising(database, self.reading)
         self.tagging = Tagging(self.reading, self.revising)
         self.locking = Locking(database, clock)
+        self.expiring = Expiring(database, clock, self.reading, self.deleting, self.uploads)
         self.upkeep = Upkeep(database, files, data_keys, clock)
 
     def close(self) -> None:

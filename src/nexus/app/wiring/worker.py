@@ -4,6 +4,7 @@ import secrets
 from typing import Final
 
 from nexus.app import signing
+from nexus.app.chores.expiring import LifeCycles
 from nexus.app.chores.indexing import Indexing
 from nexus.app.chores.publishing import Publishing
 from nexus.app.chores.rewrapping import Rewrapping
@@ -29,6 +30,7 @@ REWRAP_EVERY_S = 1.0
 INDEX_EVERY_S = 5.0
 VERIFY_CHECK_EVERY_S = 60.0
 SWEEP_EVERY_S = 300.0
+EXPIRE_EVERY_S = 3_600.0
 
 
 def checkpointer(ground: Ground, witnesses: WitnessClient) -> Checkpointer:
@@ -56,6 +58,7 @@ def chores(ground: Ground, objects: ObjectService, publisher: Checkpointer, witn
         Chore("rewrap data keys", REWRAP_EVERY_S, rewrapping.drive),
         Chore("index the audit log", INDEX_EVERY_S, indexing.index),
         Chore("verify the audit log", VERIFY_CHECK_EVERY_S, verifying.verify),
+        Chore("end what life cycle rules end", EXPIRE_EVERY_S, LifeCycles(objects.expiring, ground.operation).expire),
         Chore("sweep", SWEEP_EVERY_S, sweeper(ground, objects).sweep),
     ]
 

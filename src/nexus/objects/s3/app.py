@@ -14,15 +14,27 @@ Whatever raises on the way becomes one audit entry and one error document; witho
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from nexus.iam.model import Purpose
 from nexus.kernel.clock import Clock, Instant
-from nexus.kernel.errors import Denied, NexusError, Throttled, Unauthenticated, Unavailable, anatomy, particulars
+from nexus.kernel.errors import (
+    Denied,
+    NexusError,
+    NotFound,
+    Throttled,
+    Unauthenticated,
+    Unavailable,
+    anatomy,
+    particulars,
+)
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import ANONYMOUS, PLATFORM, Actor, Detail, Entry, Operation, Resource
+from nexus.objects.buckets import DocumentName
 from nexus.objects.model import Bucket
-from nexus.objects.s3 import errors, unsupported
+from nexus.objects.s3 import cors, errors, permissions, posted, unsupported
+from nexus.objects.s3.access import Access, NoSharing, Question, is_anonymous
 from nexus.objects.s3.address import Address, locate
 from nexus.objects.s3.answer import refusal_response, send_response
 from nexus.objects.s3.authenticate import Authenticator, Caller
@@ -32,7 +44,8 @@ from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.explain import explain
 from nexus.objects.s3.http import Receive, Request, Response, Scope, Send, client_of, expects_continue, has_body, read
 from nexus.objects.s3.placement import Placement, place
-from nexus.objects.s3.ports import AccessKeys, AuditWriter, Gate, Lease, Placements
+from nexus.objects.s3.ports import AccessKeys, AuditWriter, Gate, Lease, Placements, Sharing
+from nexus.objects.s3.posted import Posted
 from nexus.objects.s3.stream import IDLE_TIMEOUT_S, BodyStream
 from nexus.objects.s3.verbs import HANDLERS
 from nexus.objects.service import ObjectService
@@ -40,6 +53,8 @@ from nexus.objects.service import ObjectService
 DOOR = "s3"
 UNREADABLE = "objects.request"
 """The action in the entry of a request that never became a verb."""
+PREFLIGHT = "objects.request.preflight"
+"""The action in the entry of a browser's question."""
 MAX_CONCURRENT = 512
 """Requests under way in one worker; one more is told to slow down."""
 MAX_CLIENT_CHARS = 256
@@ -115,6 +130,7 @@ class S3App:
             raise
         except Exception as error:  # the last line of defence: nothing unexpected reaches the client
             response = await self._refuse(scope, attempt, error)
+        self._add_cors(scope, response)
         close = has_body(scope) and not await stream.finish(polite=not expects_continue(scope))
         try:
             await send_response(send, response, attempt.id, close=close)
@@ -127,22 +143,60 @@ class S3App:
             raise Refusal(errors.SLOW_DOWN)
         request = read(scope)
         address = locate(request.path, request.headers.get("host", ""), self._domains)
+        if request.method == "OPTIONS":
+            return await self._preflight(attempt, request, address)
         verb = _name(attempt, request, address)
         self._lease.require()
-        caller = self._authenticator.authenticate(request)
-        attempt.actor = caller.access_key.actor
+        form: Posted | None = None
+        if verb is Verb.POST_OBJECT:
+            caller, form, request, address = await posted.admit(
+                request, address, stream, self._authenticator, attempt.at
+            )
+            _place(attempt, address)
+        else:
+            caller = self._authenticator.authenticate(request)
+        attempt.actor = caller.actor
         attempt.purpose = _purpose(request.headers, caller)
-        unsupported.refuse_unsupported(request.headers)
+        unsupported.refuse_unsupported(request.headers, lists=self._door.access.sharing.possible)
         op, name = attempt.operation(), address.bucket or ""
-        found, where = self._authorise(verb, attempt, op, request, name)
-        call = Call(self._door, op, request, caller, stream, name, address.key or "", found, where)
+        found, where = await self._authorise(verb, attempt, op, request, address)
+        call = Call(self._door, op, request, caller, stream, name, address.key or "", found, where, form)
         return await HANDLERS[verb](call)
 
-    def _authorise(
-        self, verb: Verb, attempt: _Attempt, op: Operation, request: Request, name: str
+    async def _preflight(self, attempt: _Attempt, request: Request, address: Address) -> Response:
+        """What a browser asks before it sends, without a signature. Of a bucket it learns its CORS rules and no more."""
+        _place(attempt, address)
+        attempt.action = PREFLIGHT
+        response = cors.preflight(self._cors_of(address), request.headers)
+        await self._door.audit.record(attempt.operation().allowed(PREFLIGHT, attempt.resource, cors=True))
+        return response
+
+    def _cors_of(self, address: Address) -> bytes | None:
+        try:
+            bucket = self._door.objects.buckets.find(address.bucket or "")
+        except NotFound:
+            return None
+        return self._door.objects.buckets.documents(bucket).get(DocumentName.CORS)
+
+    def _add_cors(self, scope: Scope, response: Response) -> None:
+        """Tell a browser whether the page that sent the request may see its answer, refusals included."""
+        if scope["method"] == "OPTIONS" or not any(name == b"origin" for name, _ in scope["headers"]):
+            return
+        with suppress(NexusError):  # a request that cannot be read was refused already
+            request = read(scope)
+            address = locate(request.path, request.headers.get("host", ""), self._domains)
+            asked = request.headers.get(cors.REQUESTED_METHOD, request.method)
+            for name, value in cors.answer_headers(self._cors_of(address), request.headers, asked):
+                response.add(name, value)
+
+    async def _authorise(
+        self, verb: Verb, attempt: _Attempt, op: Operation, request: Request, address: Address
     ) -> tuple[Bucket | None, Placement | None]:
-        """What is acted on, once the gate has allowed it. Raises Denied, NotFound (bucket) or Refusal."""
+        """What is acted on, once it is allowed. Raises Denied, NotFound (bucket) or Refusal."""
+        name = address.bucket or ""
         if verb is Verb.LIST_BUCKETS:
+            if is_anonymous(op.actor):
+                raise Refusal(errors.ACCESS_DENIED)
             return None, None  # the answer holds those buckets only that the gate lets the actor see
         if verb is Verb.CREATE_BUCKET:
             where = place(request, op.actor, self._door.placements)
@@ -151,6 +205,19 @@ class S3App:
             return None, where
         found = self._door.bucket(op, attempt.action, name)
         attempt.resource = found.resource
+        if verb is not Verb.DELETE_OBJECTS or not self._door.access.sharing.possible:  # else each key is asked for
+            await self._door.access.admit(
+                Question(
+                    op,
+                    attempt.action,
+                    permissions.needed(verb, request.query),
+                    found,
+                    address.key or "",
+                    request.headers,
+                    request.query,
+                    request.secure,
+                )
+            )
         unsupported.require_owner(request.headers, found)
         return found, None
 
@@ -180,37 +247,47 @@ def create_app(
     region: str,
     domains: Sequence[str] = (),
     body_idle_s: float = IDLE_TIMEOUT_S,
+    sharing: Sharing | None = None,
+    legacy_forms: bool = False,
 ) -> S3App:
     """The S3 door as an ASGI application.
 
     `region` is the only one that signatures may name; `domains` are host names whose first label names a bucket
     (virtual-host style), besides path style, which always works; `body_idle_s` is the longest silence of a client
-    within a body, in seconds.
+    within a body, in seconds. Without `sharing`, roles alone let in.
+    `legacy_forms`: forms of browsers may be signed with version 2, which nothing else may.
     """
-    door = Door(objects, gate, audit, placements, region)
+    access = Access(objects, gate, sharing or NoSharing(), placements)
+    door = Door(objects, gate, audit, placements, region, access)
     return S3App(
         door,
         lease=lease,
-        authenticator=Authenticator(access_keys, clock, region),
+        authenticator=Authenticator(
+            access_keys, clock, region, anonymous=access.sharing.possible, legacy_forms=legacy_forms
+        ),
         clock=clock,
         domains=domains,
         body_idle_s=body_idle_s,
     )
 
 
-def _name(attempt: _Attempt, request: Request, address: Address) -> Verb:
-    """The verb of a request; from here on its entry says what was tried on what."""
+def _place(attempt: _Attempt, address: Address) -> None:
     if address.bucket is not None:
         attempt.resource = Resource("Bucket", address.bucket)
     if address.key is not None:
         attempt.details["key"] = address.key
+
+
+def _name(attempt: _Attempt, request: Request, address: Address) -> Verb:
+    """The verb of a request; from here on its entry says what was tried on what."""
+    _place(attempt, address)
     verb = route(request, address)
     attempt.action = action_of(verb, request.query)
     return verb
 
 
 def _purpose(headers: Mapping[str, str], caller: Caller) -> Purpose:
-    name = headers.get("x-nexus-purpose", caller.access_key.purpose)
+    name = headers.get("x-nexus-purpose", caller.purpose)
     if name not in _PURPOSES:
         raise Refusal(
             errors.INVALID_ARGUMENT,

@@ -1,12 +1,15 @@
 """Who sends a request: claim, clock, key, signature, in this order; the key's owner is believed only at the end."""
 
 import hmac
+from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from nexus.iam.model import AccessKey
+from nexus.iam.model import AccessKey, Purpose
 from nexus.kernel.clock import SECOND, Clock
 from nexus.kernel.errors import Unauthenticated
+from nexus.kernel.operation import ANONYMOUS, Actor
 from nexus.kernel.secret import Secret
 from nexus.objects.s3 import claim as claims
 from nexus.objects.s3 import errors
@@ -27,17 +30,34 @@ _NOBODYS_SECRET = Secret(b"an unknown access key id is checked against this, so 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated sender, and what the signatures of a signed body start from."""
+    """An authenticated sender, and what the signatures of a signed body start from. Nobody signs as ANONYMOUS."""
 
-    access_key: AccessKey
-    claim: Claim
-    signing_key: SigningKey
+    actor: Actor
+    purpose: str
+    claim: Claim | None = None
+    signing_key: SigningKey | None = None
+
+    @property
+    def names_no_digest(self) -> bool:
+        """Whether a request of this kind says nothing of its payload: presigned ones, and those of nobody."""
+        return self.claim is None or self.claim.expires is not None
+
+
+NOBODY = Caller(ANONYMOUS, Purpose.OPERATION)
 
 
 class Authenticator:
     """Verifies signatures for one region. One for each worker."""
 
-    def __init__(self, access_keys: AccessKeys, clock: Clock, region: str) -> None:
+    def __init__(
+        self, access_keys: AccessKeys, clock: Clock, region: str, *, anonymous: bool = False, legacy_forms: bool = False
+    ) -> None:
+        """`anonymous`: a request that claims nothing is nobody's, instead of refused.
+
+        `legacy_forms`: forms may be signed with version 2 (HMAC-SHA1) too.
+        """
+        self._legacy_forms = legacy_forms
+        self._anonymous = anonymous
         self._access_keys = access_keys
         self._clock = clock
         self._region = region
@@ -45,6 +65,8 @@ class Authenticator:
 
     def authenticate(self, request: Request) -> Caller:
         """The sender of a request. Raises Refusal with S3's code for what is wrong."""
+        if self._anonymous and claims.is_missing(request):
+            return NOBODY
         # 1. The claim is well formed, for this region and service.
         claim = claims.read(request, self._region)
         # 2. It is made now.
@@ -67,7 +89,39 @@ class Authenticator:
             raise Refusal(errors.INVALID_ACCESS_KEY_ID)
         if not genuine:
             raise Refusal(errors.SIGNATURE_DOES_NOT_MATCH)
-        return Caller(access_key, claim, signing_key)
+        return Caller(access_key.actor, access_key.purpose, claim, signing_key)
+
+    def authenticate_form(self, fields: Mapping[str, str]) -> Caller:
+        """Who signed the policy of a form; nobody, where that is possible and there is none. Raises Refusal."""
+        if "policy" not in fields:
+            if self._anonymous and "signature" not in fields and "x-amz-signature" not in fields:
+                return NOBODY
+            raise Refusal(errors.ACCESS_DENIED, "the form needs a policy and a signature")
+        policy = fields["policy"].encode()
+        if "x-amz-signature" in fields:
+            claim = claims.of_form(fields, self._region)
+            access_key_id, given = claim.access_key_id, claim.signature
+        elif self._legacy_forms:
+            claim = None
+            access_key_id, given = fields.get("awsaccesskeyid", ""), fields.get("signature", "")
+            if not access_key_id or not given:
+                raise Refusal(errors.INVALID_ARGUMENT, "Bucket POST must contain AWSAccessKeyId and signature")
+        else:
+            raise claims.only_version_4()
+        known, access_key = self._find(access_key_id)
+        secret = access_key.secret if access_key else _NOBODYS_SECRET
+        if claim is not None:
+            made = self._signing_keys.derive(access_key_id if known else "", secret, claim.date, claim.region).sign(
+                policy
+            )
+        else:
+            made = b64encode(hmac.digest(secret.reveal(), policy, "sha1")).decode()
+        genuine = hmac.compare_digest(made.encode(), given.encode())
+        if access_key is None:
+            raise Refusal(errors.INVALID_ACCESS_KEY_ID)
+        if not genuine:
+            raise Refusal(errors.SIGNATURE_DOES_NOT_MATCH)
+        return Caller(access_key.actor, access_key.purpose)
 
     def wipe(self) -> None:
         """Forget derived keys: the platform was sealed."""

@@ -1,15 +1,20 @@
 """ListBuckets, CreateBucket, DeleteBucket, HeadBucket, GetBucketLocation, and a bucket's versioning."""
 
+import msgspec
+
 from nexus.kernel.errors import Denied, NotFound
+from nexus.objects.buckets import DocumentName
 from nexus.objects.model import Bucket, Versioning
-from nexus.objects.s3 import errors
+from nexus.objects.s3 import acl as access_lists
+from nexus.objects.s3 import errors, ownership
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.errors import Refusal
+from nexus.objects.s3.grants import Acl
 from nexus.objects.s3.http import Response, xml
 from nexus.objects.s3.object_lock import ENABLED
-from nexus.objects.s3.paging import limit, owner
+from nexus.objects.s3.paging import limit
 from nexus.objects.s3.times import xml_time
-from nexus.objects.s3.xml import MAX_DOCUMENT, Node, parse, render
+from nexus.objects.s3.xml import MAX_DOCUMENT, Node, owner, parse, render
 
 MAX_BUCKETS = 10_000
 """Buckets of one answer, as in S3."""
@@ -56,7 +61,13 @@ async def create_bucket(call: Call) -> Response:
     placement = call.placement
     assert placement is not None
     await _check_location(call)
+    acl = access_lists.of_new_bucket(call)
+    ownership_of = ownership.of_new_bucket(call, acl)
     if call.door.region == LENIENT_REGION and _is_mine(call):
+        if acl is not None or DocumentName.ACCESS_CONTROL in call.door.objects.buckets.documents(
+            call.door.objects.buckets.find(call.bucket_name)
+        ):
+            raise Refusal(errors.BUCKET_ALREADY_EXISTS)
         await call.door.objects.buckets.head(call.op, call.door.objects.buckets.find(call.bucket_name))
         return _created(call)
     await call.door.objects.buckets.create(
@@ -67,8 +78,19 @@ async def create_bucket(call: Call) -> Response:
         kind=placement.kind,
         key_id=await call.door.placements.key_for(placement.site, placement.project),
         lockable=(call.header(ENABLED) or "").lower() == "true",
+        documents=_documents(call, acl, ownership_of),
     )
     return _created(call)
+
+
+def _documents(call: Call, acl: Acl | None, ownership_of: str | None) -> dict[DocumentName, bytes]:
+    """What a new bucket begins with. Where nothing may be shared, a list could only say what is so."""
+    documents: dict[DocumentName, bytes] = {}
+    if acl is not None and call.door.access.sharing.possible:
+        documents[DocumentName.ACCESS_CONTROL] = msgspec.json.encode(acl)
+    if ownership_of is not None:
+        documents[DocumentName.OWNERSHIP] = ownership_of.encode()
+    return documents
 
 
 def _created(call: Call) -> Response:

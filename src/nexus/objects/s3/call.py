@@ -7,13 +7,16 @@ from nexus.kernel.operation import Operation
 from nexus.objects.buckets import DocumentName
 from nexus.objects.model import Bucket, BucketKind, ObjectRef, bucket_resource
 from nexus.objects.s3 import errors
+from nexus.objects.s3.access import Access, Question
 from nexus.objects.s3.authenticate import Caller
+from nexus.objects.s3.bucket_settings import BucketSettings
 from nexus.objects.s3.checksums import Algorithm
 from nexus.objects.s3.errors import Code, Refusal
 from nexus.objects.s3.http import Request
 from nexus.objects.s3.payload import Payload, framing
 from nexus.objects.s3.placement import Placement
 from nexus.objects.s3.ports import AuditWriter, Gate, Placements
+from nexus.objects.s3.posted import Posted
 from nexus.objects.s3.stream import BodyStream
 from nexus.objects.s3.xml import MAX_DOCUMENT, Document, parse
 from nexus.objects.service import ObjectService
@@ -28,20 +31,22 @@ class Door:
     audit: AuditWriter
     placements: Placements
     region: str
+    access: Access
 
     def bucket(self, op: Operation, action: str, name: str) -> Bucket:
-        """The bucket of this name, in which the actor may do `action`. Raises Denied or NotFound.
+        """The bucket of this name; whether the actor may do anything in it is to be asked next.
 
-        Of a bucket that does not exist, those hear who might have one: it is judged as if it were of their own site.
+        Raises Denied or NotFound. Of a bucket that does not exist, those hear who might have one: it is judged as if it were of their own site.
         To everybody else, no bucket and a bucket of others are the same.
         """
         try:
             bucket = self.objects.buckets.find(name)
         except NotFound:
+            if self.access.sharing.possible:
+                raise
             site = self.placements.site_of(op.actor) or ""
             self.gate.check(op, action, bucket_resource(name, site, "", BucketKind.STANDARD))
             raise
-        self.gate.check(op, action, bucket.resource)
         return bucket
 
 
@@ -58,6 +63,8 @@ class Call:
     key: str
     found: Bucket | None = None
     placement: Placement | None = None
+    form: Posted | None = None
+    """The form of a POST Object."""
     """Where the new bucket of a CreateBucket belongs."""
 
     @property
@@ -73,6 +80,16 @@ class Call:
         if version_id == "":
             raise Refusal(errors.INVALID_ARGUMENT, "Version id cannot be the empty string", ArgumentName="versionId")
         return version_id
+
+    @property
+    def settings(self) -> BucketSettings:
+        """What the documents of the bucket mean."""
+        return self.door.access.settings.of(self.bucket)
+
+    def question(self, action: str, permission: str, bucket: Bucket, key: str) -> Question:
+        """What else a verb asks to do, besides what it was admitted for."""
+        request = self.request
+        return Question(self.op, action, permission, bucket, key, request.headers, request.query, request.secure)
 
     @property
     def ref(self) -> ObjectRef:
@@ -106,8 +123,8 @@ class Call:
 
     def payload(self, *, also: Algorithm | None = None, own_checksum: bool = True) -> Payload:
         """The body, to be read once. `also` is a checksum to compute besides the announced one."""
-        how = framing(self.request, presigned=self.caller.claim.expires is not None, own_checksum=own_checksum)
-        return Payload(self.stream, how, self.caller, also=also)
+        how = framing(self.request, presigned=self.caller.names_no_digest, own_checksum=own_checksum)
+        return Payload(self.form or self.stream, how, self.caller, also=also)
 
     async def document(self, root: str, payload: Payload | None = None) -> Document:
         """The body as an XML document. Raises Refusal if there is none or it is malformed."""

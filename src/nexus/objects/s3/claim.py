@@ -37,6 +37,13 @@ class Claim:
         return f"{self.date}/{self.region}/{SERVICE}/aws4_request"
 
 
+def is_missing(request: Request) -> bool:
+    """Whether a request claims nothing at all."""
+    return "authorization" not in request.headers and not any(
+        name in request.query for name in ("X-Amz-Algorithm", "X-Amz-Signature", *_SIGV2_PARAMETERS)
+    )
+
+
 def read(request: Request, region: str) -> Claim:
     """The claim of a request. Raises Refusal: AccessDenied without one, or S3's code for what is wrong with it."""
     header = request.headers.get("authorization")
@@ -50,14 +57,14 @@ def read(request: Request, region: str) -> Claim:
     if in_query:
         return _from_query(request.query, region)
     if any(name in request.query for name in _SIGV2_PARAMETERS):
-        raise _only_version_4()
+        raise only_version_4()
     raise Refusal(errors.ACCESS_DENIED, "Anonymous access is not possible here: sign the request")
 
 
 def _from_header(header: str, headers: Mapping[str, str], region: str) -> Claim:
     algorithm, _, rest = header.partition(" ")
     if algorithm != ALGORITHM:
-        raise _only_version_4()
+        raise only_version_4()
     fields = {}
     for item in rest.split(","):
         name, equals, value = item.strip().partition("=")
@@ -104,6 +111,20 @@ def _from_query(query: Mapping[str, str], region: str) -> Claim:
     )
 
 
+def of_form(fields: Mapping[str, str], region: str) -> Claim:
+    """The claim of a form. Raises Refusal."""
+    if fields.get("x-amz-algorithm") != ALGORITHM:
+        raise only_version_4()
+    return _claim(
+        errors.AUTHORIZATION_QUERY_PARAMETERS_ERROR,
+        region,
+        credential=fields.get("x-amz-credential", ""),
+        signed="host",
+        signature=fields.get("x-amz-signature", ""),
+        timestamp=fields.get("x-amz-date", ""),
+    )
+
+
 def _claim(
     wrong: Code,
     region: str,
@@ -142,7 +163,8 @@ def _malformed_header(what: str) -> Refusal:
     return Refusal(errors.AUTHORIZATION_HEADER_MALFORMED, f"The authorization header is malformed; {what}.")
 
 
-def _only_version_4() -> Refusal:
+def only_version_4() -> Refusal:
+    """Signatures of version 2 are not accepted."""
     return Refusal(
         errors.INVALID_REQUEST,
         f"The authorization mechanism you have provided is not supported. Please use {ALGORITHM}.",

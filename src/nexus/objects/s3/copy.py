@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from nexus.objects.model import BodyFacts, Metadata
-from nexus.objects.s3 import checksums, conditions, copy_source, encryption, errors, metadata, object_lock, stored
+from nexus.objects.s3 import acl, checksums, conditions, copy_source, encryption, errors, metadata, object_lock, stored
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.checksums import CRC64NVME
 from nexus.objects.s3.errors import Refusal
@@ -19,9 +19,9 @@ _DIRECTIVES = ("COPY", "REPLACE")
 async def copy_object(call: Call) -> Response:
     """CopyObject: opened and sealed again under a key of its own; answered once durable."""
     replaced, tags = _replacements(call)
-    source = copy_source.find(call)
+    source = await copy_source.find(call)
     lock = object_lock.of_write(call)
-    choice = await encryption.choose(call, Metadata())
+    choice = await encryption.choose(call, acl.of_write(call, Metadata()))
     observe, verify = checksum_of_copy(call)
     copied = await call.door.objects.writing.copy(
         call.op,

@@ -1,7 +1,8 @@
 """The source of a copy: named in a header, found, and authorised like any other read."""
 
 from nexus.objects.model import MAX_KEY_BYTES, ObjectRef
-from nexus.objects.s3 import errors, unsupported
+from nexus.objects.s3 import errors, permissions, unsupported
+from nexus.objects.s3.access import Question
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.http import percent_decode
@@ -10,11 +11,14 @@ HEADER = "x-amz-copy-source"
 OWNER_HEADER = "x-amz-source-expected-bucket-owner"
 
 
-def find(call: Call) -> ObjectRef:
+async def find(call: Call) -> ObjectRef:
     """The source, which the caller may read. Raises Refusal (malformed), NotFound (bucket) or Denied."""
     bucket_name, key, version_id = parse(call.request.headers[HEADER])
     action = "objects.object.read" if version_id is None else "objects.version.read"
     bucket = call.door.bucket(call.op, action, bucket_name)
+    permission = permissions.GET_OBJECT if version_id is None else "s3:GetObjectVersion"
+    query = {} if version_id is None else {"versionId": version_id}
+    await call.door.access.admit(Question(call.op, action, permission, bucket, key, {}, query, call.request.secure))
     unsupported.require_owner(call.request.headers, bucket, OWNER_HEADER)
     return ObjectRef(bucket, key, version_id)
 

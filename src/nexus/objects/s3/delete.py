@@ -90,20 +90,23 @@ def _target(element: Document) -> DeleteTarget:
 
 async def _delete(call: Call, targets: Sequence[DeleteTarget]) -> list[_Outcome]:
     """What became of each target, in their order. Those that name a version need the right to delete versions."""
-    refusal = _refusal_of_versions(call) if any(target.version_id is not None for target in targets) else None
     bypass = object_lock.bypasses(call)
-    allowed = [target for target in targets if refusal is None or target.version_id is None]
-    done = iter(
-        await call.door.objects.deleting.delete_many(call.op, call.bucket, allowed, bypass=bypass) if allowed else ()
-    )
-    return [
-        (target, refusal if refusal is not None and target.version_id is not None else next(done)) for target in targets
-    ]
+    refusals = [await _refusal(call, target) for target in targets]
+    allowed = [target for target, refusal in zip(targets, refusals, strict=True) if refusal is None]
+    deleting = call.door.objects.deleting
+    done = iter(await deleting.delete_many(call.op, call.bucket, allowed, bypass=bypass) if allowed else ())
+    return [(target, refusal or next(done)) for target, refusal in zip(targets, refusals, strict=True)]
 
 
-def _refusal_of_versions(call: Call) -> Denied | None:
+async def _refusal(call: Call, target: DeleteTarget) -> Denied | None:
+    """Why one target may not be deleted. Where no policy and no list can tell keys apart, the verb's right is enough."""
+    named = target.version_id is not None
+    shared = call.door.access.sharing.possible
+    if not named and not shared and call.settings.policy is None:
+        return None
+    action, permission = (VERSION_ACTION, "s3:DeleteObjectVersion") if named else (ACTION, "s3:DeleteObject")
     try:
-        call.door.gate.check(call.op, VERSION_ACTION, call.bucket.resource)
+        await call.door.access.admit(call.question(action, permission, call.bucket, target.key))
     except Denied as denied:
         return denied
     return None

@@ -30,6 +30,25 @@ class Verb(Enum):
     PUT_BUCKET_ACL = ("PutBucketAcl", "objects.bucket.configure")
     GET_BUCKET_ACL = ("GetBucketAcl", "objects.bucket.read")
     DELETE_BUCKET_ENCRYPTION = ("DeleteBucketEncryption", "objects.bucket.configure")
+    GET_BUCKET_POLICY = ("GetBucketPolicy", "objects.bucket.read")
+    PUT_BUCKET_POLICY = ("PutBucketPolicy", "objects.bucket.configure")
+    DELETE_BUCKET_POLICY = ("DeleteBucketPolicy", "objects.bucket.configure")
+    GET_BUCKET_POLICY_STATUS = ("GetBucketPolicyStatus", "objects.bucket.read")
+    GET_PUBLIC_ACCESS_BLOCK = ("GetPublicAccessBlock", "objects.bucket.read")
+    PUT_PUBLIC_ACCESS_BLOCK = ("PutPublicAccessBlock", "objects.bucket.configure")
+    DELETE_PUBLIC_ACCESS_BLOCK = ("DeletePublicAccessBlock", "objects.bucket.configure")
+    GET_BUCKET_OWNERSHIP_CONTROLS = ("GetBucketOwnershipControls", "objects.bucket.read")
+    PUT_BUCKET_OWNERSHIP_CONTROLS = ("PutBucketOwnershipControls", "objects.bucket.configure")
+    DELETE_BUCKET_OWNERSHIP_CONTROLS = ("DeleteBucketOwnershipControls", "objects.bucket.configure")
+    GET_BUCKET_CORS = ("GetBucketCORS", "objects.bucket.read")
+    PUT_BUCKET_CORS = ("PutBucketCORS", "objects.bucket.configure")
+    DELETE_BUCKET_CORS = ("DeleteBucketCORS", "objects.bucket.configure")
+    GET_BUCKET_TAGGING = ("GetBucketTagging", "objects.bucket.read")
+    PUT_BUCKET_TAGGING = ("PutBucketTagging", "objects.bucket.configure")
+    DELETE_BUCKET_TAGGING = ("DeleteBucketTagging", "objects.bucket.configure")
+    GET_BUCKET_LIFECYCLE = ("GetBucketLifecycleConfiguration", "objects.bucket.read")
+    PUT_BUCKET_LIFECYCLE = ("PutBucketLifecycleConfiguration", "objects.bucket.configure")
+    DELETE_BUCKET_LIFECYCLE = ("DeleteBucketLifecycle", "objects.bucket.configure")
     GET_OBJECT_LOCK_CONFIGURATION = ("GetObjectLockConfiguration", "objects.bucket.read")
     PUT_OBJECT_LOCK_CONFIGURATION = ("PutObjectLockConfiguration", "objects.bucket.configure")
     GET_OBJECT_RETENTION = ("GetObjectRetention", "objects.object.list")
@@ -42,6 +61,7 @@ class Verb(Enum):
     LIST_MULTIPART_UPLOADS = ("ListMultipartUploads", "objects.upload.list")
     DELETE_OBJECTS = ("DeleteObjects", "objects.object.delete")
     PUT_OBJECT = ("PutObject", "objects.object.write")
+    POST_OBJECT = ("PostObject", "objects.object.write")
     COPY_OBJECT = ("CopyObject", "objects.object.write")
     GET_OBJECT = ("GetObject", "objects.object.read")
     HEAD_OBJECT = ("HeadObject", "objects.object.read")
@@ -97,11 +117,31 @@ _BUCKET: Mapping[tuple[str, str], Verb] = {
     ("PUT", "encryption"): Verb.PUT_BUCKET_ENCRYPTION,
     ("PUT", "acl"): Verb.PUT_BUCKET_ACL,
     ("DELETE", "encryption"): Verb.DELETE_BUCKET_ENCRYPTION,
+    ("GET", "policy"): Verb.GET_BUCKET_POLICY,
+    ("PUT", "policy"): Verb.PUT_BUCKET_POLICY,
+    ("DELETE", "policy"): Verb.DELETE_BUCKET_POLICY,
+    ("GET", "policyStatus"): Verb.GET_BUCKET_POLICY_STATUS,
+    ("GET", "publicAccessBlock"): Verb.GET_PUBLIC_ACCESS_BLOCK,
+    ("PUT", "publicAccessBlock"): Verb.PUT_PUBLIC_ACCESS_BLOCK,
+    ("DELETE", "publicAccessBlock"): Verb.DELETE_PUBLIC_ACCESS_BLOCK,
+    ("GET", "ownershipControls"): Verb.GET_BUCKET_OWNERSHIP_CONTROLS,
+    ("PUT", "ownershipControls"): Verb.PUT_BUCKET_OWNERSHIP_CONTROLS,
+    ("DELETE", "ownershipControls"): Verb.DELETE_BUCKET_OWNERSHIP_CONTROLS,
+    ("GET", "cors"): Verb.GET_BUCKET_CORS,
+    ("PUT", "cors"): Verb.PUT_BUCKET_CORS,
+    ("DELETE", "cors"): Verb.DELETE_BUCKET_CORS,
+    ("GET", "tagging"): Verb.GET_BUCKET_TAGGING,
+    ("PUT", "tagging"): Verb.PUT_BUCKET_TAGGING,
+    ("DELETE", "tagging"): Verb.DELETE_BUCKET_TAGGING,
+    ("GET", "lifecycle"): Verb.GET_BUCKET_LIFECYCLE,
+    ("PUT", "lifecycle"): Verb.PUT_BUCKET_LIFECYCLE,
+    ("DELETE", "lifecycle"): Verb.DELETE_BUCKET_LIFECYCLE,
     ("GET", "object-lock"): Verb.GET_OBJECT_LOCK_CONFIGURATION,
     ("PUT", "object-lock"): Verb.PUT_OBJECT_LOCK_CONFIGURATION,
     ("DELETE", ""): Verb.DELETE_BUCKET,
     ("HEAD", ""): Verb.HEAD_BUCKET,
     ("POST", "delete"): Verb.DELETE_OBJECTS,
+    ("POST", ""): Verb.POST_OBJECT,
 }
 _OBJECT: Mapping[tuple[str, str], Verb] = {
     ("GET", ""): Verb.GET_OBJECT,
@@ -161,8 +201,7 @@ def _bucket_verb(request: Request, subresource: str) -> Verb:
             raise Refusal(errors.INVALID_ARGUMENT, "list-type must be 2", ArgumentName="list-type")
         return Verb.LIST_OBJECTS_V2
     if verb is None:
-        form = request.method == "POST" and not subresource
-        raise Refusal(errors.NOT_IMPLEMENTED if subresource or form else errors.METHOD_NOT_ALLOWED)
+        raise Refusal(errors.NOT_IMPLEMENTED if subresource else errors.METHOD_NOT_ALLOWED)
     return verb
 
 

@@ -27,6 +27,8 @@ AUTHORIZATION_QUERY_PARAMETERS_ERROR = Code(
     "AuthorizationQueryParametersError", 400, "The authorization query parameters that you provided are not valid"
 )
 BAD_DIGEST = Code("BadDigest", 400, "The checksum that you specified does not match what was received")
+BAD_REQUEST = Code("BadRequest", 400, "Bad Request")
+CORS_FORBIDDEN = Code("AccessForbidden", 403, "CORSResponse: This CORS request is not allowed")
 BUCKET_ALREADY_EXISTS = Code("BucketAlreadyExists", 409, "The requested bucket name is not available")
 BUCKET_ALREADY_OWNED_BY_YOU = Code("BucketAlreadyOwnedByYou", 409, "The bucket exists already")
 BUCKET_NOT_EMPTY = Code("BucketNotEmpty", 409, "The bucket that you tried to delete is not empty")
@@ -47,8 +49,16 @@ INVALID_BUCKET_STATE = Code("InvalidBucketState", 409, "The state of the bucket 
 INVALID_DIGEST = Code("InvalidDigest", 400, "The Content-MD5 that you specified is not valid")
 INVALID_PART = Code("InvalidPart", 400, "A part was not found, or its ETag or checksum is not the uploaded one")
 INVALID_PART_ORDER = Code("InvalidPartOrder", 400, "The list of parts was not in ascending order")
+INVALID_POLICY_DOCUMENT = Code("InvalidPolicyDocument", 400, "The content of the form does not meet its policy")
+MALFORMED_POST = Code(
+    "MalformedPOSTRequest", 400, "The body of your POST request is not well-formed multipart/form-data"
+)
+MAX_POST_PRE_DATA = Code(
+    "MaxPostPreDataLengthExceededError", 400, "Your POST request fields preceding the upload file were too large"
+)
 INVALID_RANGE = Code("InvalidRange", 416, "The requested range is not satisfiable")
 INVALID_REQUEST = Code("InvalidRequest", 400, "Invalid request")
+INVALID_STORAGE_CLASS = Code("InvalidStorageClass", 400, "The storage class you specified is not valid")
 INVALID_TAG = Code("InvalidTag", 400, "The tag provided is not valid")
 INVALID_TOKEN = Code("InvalidToken", 400, "Session tokens are not issued here")
 INVALID_URI = Code("InvalidURI", 400, "The URI could not be parsed")
@@ -69,11 +79,24 @@ NO_OBJECT_LOCK = Code(
     "NoSuchObjectLockConfiguration", 404, "The specified object does not have an object lock configuration"
 )
 KEY_TOO_LONG = Code("KeyTooLongError", 400, "Your key is too long")
+INVALID_BUCKET_ACL_WITH_OWNERSHIP = Code(
+    "InvalidBucketAclWithObjectOwnership", 400, "Bucket cannot have ACLs set with ObjectOwnership's setting"
+)
+MALFORMED_ACL = Code("MalformedACLError", 400, "The ACL that you provided is not well formed")
+MALFORMED_POLICY = Code("MalformedPolicy", 400, "The policy is not one that is understood in full")
 MALFORMED_XML = Code("MalformedXML", 400, "The XML that you provided is not well-formed or not of the published schema")
 METADATA_TOO_LARGE = Code("MetadataTooLarge", 400, "Your metadata headers exceed the maximum allowed size")
 METHOD_NOT_ALLOWED = Code("MethodNotAllowed", 405, "The specified method is not allowed against this resource")
 MISSING_CONTENT_LENGTH = Code("MissingContentLength", 411, "You must provide the Content-Length HTTP header")
 NO_ACLS = Code("AccessControlListNotSupported", 400, "The bucket does not allow ACLs: rights are granted by roles")
+NO_BUCKET_POLICY = Code("NoSuchBucketPolicy", 404, "The bucket policy does not exist")
+NO_CORS = Code("NoSuchCORSConfiguration", 404, "The CORS configuration does not exist")
+NO_LIFECYCLE = Code("NoSuchLifecycleConfiguration", 404, "The lifecycle configuration does not exist")
+NO_OWNERSHIP_CONTROLS = Code("OwnershipControlsNotFoundError", 404, "The bucket ownership controls were not found")
+NO_PUBLIC_ACCESS_BLOCK = Code(
+    "NoSuchPublicAccessBlockConfiguration", 404, "The public access block configuration was not found"
+)
+NO_TAG_SET = Code("NoSuchTagSet", 404, "The TagSet does not exist")
 NO_SUCH_BUCKET = Code("NoSuchBucket", 404, "The specified bucket does not exist")
 NO_SUCH_KEY = Code("NoSuchKey", 404, "The specified key does not exist")
 NO_SUCH_UPLOAD = Code("NoSuchUpload", 404, "The specified multipart upload does not exist")
@@ -94,6 +117,9 @@ SIGNATURE_DOES_NOT_MATCH = Code(
     "SignatureDoesNotMatch", 403, "The signature that we calculated is not the one that you provided"
 )
 SLOW_DOWN = Code("SlowDown", 503, "Please reduce your request rate")
+UNRESOLVABLE_EMAIL = Code(
+    "UnresolvableGrantByEmailAddress", 400, "Accounts are named by their ids, not by electronic mail"
+)
 URI_TOO_LONG = Code("URITooLong", 414, "The request URI is too long")
 X_AMZ_CONTENT_SHA256_MISMATCH = Code(
     "XAmzContentSHA256Mismatch", 400, "The x-amz-content-sha256 header does not match what was received"

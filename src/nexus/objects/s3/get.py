@@ -1,7 +1,7 @@
 """GetObject and HeadObject."""
 
 from nexus.objects.model import Bucket, ObjectInfo, Versioning
-from nexus.objects.s3 import conditions, encryption, errors, metadata, object_lock, stored
+from nexus.objects.s3 import conditions, encryption, errors, lifecycle, metadata, object_lock, stored
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.http import Response
@@ -63,6 +63,8 @@ def _describe(
     add_version(response, call.bucket, version.version_id)
     encryption.announce_of(response, call.bucket, info.metadata, info.key_id, call.request.headers)
     object_lock.add_headers(response, info.lock)
+    if version.is_latest:
+        lifecycle.add_expiration(call, response, version.size, info.metadata.tags, version.last_modified)
     metadata.add(response, info.metadata, overrides)
     if call.header("x-amz-checksum-mode") == "ENABLED":
         _add_checksums(response, info, partial=partial)

@@ -3,9 +3,9 @@
 from nexus.objects.model import ObjectVersion, Page
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.http import Response, xml
-from nexus.objects.s3.paging import Names, limit, owner
+from nexus.objects.s3.paging import Names, limit
 from nexus.objects.s3.times import xml_time
-from nexus.objects.s3.xml import Node, render
+from nexus.objects.s3.xml import Node, owner, render
 
 
 async def list_objects_v2(call: Call) -> Response:

@@ -5,10 +5,10 @@ from nexus.objects.s3 import errors, upload_note
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.http import Response, xml
-from nexus.objects.s3.paging import Names, limit, owner
+from nexus.objects.s3.paging import Names, limit
 from nexus.objects.s3.times import xml_time
 from nexus.objects.s3.upload_note import UploadChecksum
-from nexus.objects.s3.xml import Node, render
+from nexus.objects.s3.xml import Node, owner, render
 
 
 async def list_multipart_uploads(call: Call) -> Response:
@@ -59,7 +59,7 @@ async def list_parts(call: Call) -> Response:
         ("EncodingType", names.encoding),
         ("IsTruncated", page.next_number is not None),
         ("Initiator", owner(page.upload.initiator)),
-        ("Owner", owner(page.upload.initiator)),
+        ("Owner", owner(upload_note.owner_of(page.upload))),
         ("StorageClass", "STANDARD"),
         *_checksum(checksum),
     ]
@@ -72,7 +72,7 @@ def _upload(names: Names, upload: Upload) -> list[Node]:
         ("Key", names(upload.key)),
         ("UploadId", upload.id),
         ("Initiator", owner(upload.initiator)),
-        ("Owner", owner(upload.initiator)),
+        ("Owner", owner(upload_note.owner_of(upload))),
         ("StorageClass", "STANDARD"),
         ("Initiated", xml_time(upload.initiated_at)),
         *_checksum(upload_note.of_upload(upload)),

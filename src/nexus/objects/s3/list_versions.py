@@ -5,9 +5,9 @@ from nexus.objects.s3 import errors
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.http import Response, xml
-from nexus.objects.s3.paging import Names, limit, owner
+from nexus.objects.s3.paging import Names, limit
 from nexus.objects.s3.times import xml_time
-from nexus.objects.s3.xml import Node, render
+from nexus.objects.s3.xml import Node, owner, render
 
 
 async def list_object_versions(call: Call) -> Response:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from nexus.objects.completing import Combine
 from nexus.objects.model import MAX_OBJECT_BYTES, MAX_PARTS, Part, PartReference, Upload
-from nexus.objects.s3 import conditions, encryption, errors, metadata, object_lock, stored, upload_note
+from nexus.objects.s3 import acl, conditions, encryption, errors, metadata, object_lock, stored, upload_note
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.checksums import ALGORITHMS
 from nexus.objects.s3.errors import Refusal
@@ -18,13 +18,15 @@ async def create_multipart_upload(call: Call) -> Response:
     """CreateMultipartUpload."""
     checksum = upload_note.of_request(call)
     lock = object_lock.of_write(call)
-    choice = await encryption.choose(call, metadata.of_request(call.request.headers))
+    choice = await encryption.choose(call, acl.of_write(call, metadata.of_request(call.request.headers)))
     upload = await call.door.objects.uploads.create(
         call.op,
         choice.bucket,
         call.key,
         metadata=choice.like,
-        note=upload_note.write(checksum, choice.like, client_key=choice.client_key is not None),
+        note=upload_note.write(
+            checksum, choice.like, client_key=choice.client_key is not None, owner=_owner(call, choice)
+        ),
         lock=lock,
         client_key=choice.client_key,
     )
@@ -39,6 +41,12 @@ async def create_multipart_upload(call: Call) -> Response:
         response.add("x-amz-checksum-algorithm", checksum.algorithm.name)
         response.add("x-amz-checksum-type", checksum.type)
     return response
+
+
+def _owner(call: Call, choice: encryption.Choice) -> str:
+    """Who will own the object, where it is not who begins the upload."""
+    owner = choice.like.owner or call.bucket.owner
+    return "" if owner == call.op.actor.id else owner
 
 
 async def complete_multipart_upload(call: Call) -> Response:

@@ -40,8 +40,3 @@ class Names:
     def prefixes(self, prefixes: Iterable[str]) -> list[Node]:
         """CommonPrefixes elements."""
         return [("CommonPrefixes", [("Prefix", self(prefix))]) for prefix in prefixes]
-
-
-def owner(actor_id: str) -> list[Node]:
-    """An Owner element's content."""
-    return [("ID", actor_id), ("DisplayName", actor_id)]

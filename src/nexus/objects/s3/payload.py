@@ -15,6 +15,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from hashlib import md5, sha256
+from typing import Protocol
 
 from nexus.objects.s3 import checksums, errors
 from nexus.objects.s3.authenticate import UNSIGNED_PAYLOAD, Caller
@@ -23,7 +24,6 @@ from nexus.objects.s3.chunked import AwsChunkedDecoder
 from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.http import Request
 from nexus.objects.s3.signature import chunk_string_to_sign, trailer_string_to_sign
-from nexus.objects.s3.stream import BodyStream
 
 MAX_PAYLOAD = 5 * 1024**3
 """Bytes of one PUT or one part: 5 GiB, as in S3."""
@@ -100,6 +100,12 @@ def declared_length(headers: Mapping[str, str], name: str, *, most: int = MAX_PA
     return length
 
 
+class Body(Protocol):
+    """Raw bytes, read once."""
+
+    def chunks(self) -> AsyncIterator[bytes]: ...
+
+
 class Payload:
     """The payload of one request, read once. `checksum` is valid after its last byte.
 
@@ -108,7 +114,7 @@ class Payload:
     computed, as S3 does; `also` is a second algorithm to compute, if it is another one; its value is `second`.
     """
 
-    def __init__(self, stream: BodyStream, how: Framing, caller: Caller, *, also: Algorithm | None = None) -> None:
+    def __init__(self, stream: Body, how: Framing, caller: Caller, *, also: Algorithm | None = None) -> None:
         self.how = how
         self.algorithm: Algorithm = how.expected.algorithm if how.expected else CRC64NVME
         self._stream = stream
@@ -199,6 +205,8 @@ class _SignatureChain:
     """Each signature of a signed stream covers the one before it; the first covers the request's."""
 
     def __init__(self, caller: Caller) -> None:
+        if caller.claim is None or caller.signing_key is None:
+            raise Refusal(errors.SIGNATURE_DOES_NOT_MATCH)
         self._key = caller.signing_key
         self._timestamp = caller.claim.timestamp
         self._scope = caller.claim.scope

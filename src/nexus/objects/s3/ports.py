@@ -20,6 +20,20 @@ class Gate(Protocol):
         """Return if `op.actor` may do `action` on `resource` for `op.purpose`; raise Denied otherwise. Never waits."""
 
 
+class Sharing(Protocol):
+    """Whether buckets may be shared with somebody who has no right of his own in them. On the platform: never."""
+
+    @property
+    def possible(self) -> bool:
+        """Whether anything may be shared at all; if not, policies only narrow, and public access is blocked for good."""
+
+    def admits(self, op: Operation, action: str, resource: Resource) -> bool:
+        """Whether the owner's policy or list may let this actor do `action` here. Never waits."""
+
+    def knows(self, actor_id: str) -> bool:
+        """Whether there is somebody of this id whom a list may name."""
+
+
 class Lease(Protocol):
     """The door's hold on the keys. Without it nothing is read and nothing is written."""
 

@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Mapping
 
 from nexus.objects.model import BodyFacts
-from nexus.objects.s3 import conditions, encryption, errors, metadata, object_lock, stored
+from nexus.objects.s3 import acl, conditions, encryption, errors, lifecycle, metadata, object_lock, stored
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.get import add_new_version
@@ -18,7 +18,7 @@ async def put_object(call: Call) -> Response:
     payload = call.payload()
     require_length(payload)
     lock = object_lock.of_write(call)
-    choice = await encryption.choose(call, metadata.of_request(call.request.headers))
+    choice = await encryption.choose(call, acl.of_write(call, metadata.of_request(call.request.headers)))
     written = await call.door.objects.writing.put(
         call.op,
         choice.bucket,
@@ -37,6 +37,7 @@ async def put_object(call: Call) -> Response:
     add_new_version(response, call.bucket, written.version_id)
     encryption.announce(response, choice, call.request.headers)
     stored.add_headers(response, written.checksums)
+    lifecycle.add_expiration(call, response, written.size, written.metadata.tags, written.last_modified)
     return response
 
 

@@ -1,6 +1,7 @@
 """What an upload in parts remembers: its checksum algorithm and type, its kind of encryption.
 
-In the note that the store keeps for us: `[<algorithm> <type>][;<AES256 or client>]`.
+In the note that the store keeps for us: `[<algorithm> <type>][;<AES256, client or nothing>[;<owner>]]`. The owner is told
+where it is not the initiator.
 """
 
 from collections.abc import Sequence
@@ -48,15 +49,20 @@ class UploadChecksum:
 CLIENT = "client"
 
 
-def write(checksum: UploadChecksum, metadata: Metadata, *, client_key: bool) -> str:
-    """The note of a new upload."""
+def write(checksum: UploadChecksum, metadata: Metadata, *, client_key: bool, owner: str) -> str:
+    """The note of a new upload. `owner` is empty if it is the initiator."""
     kind = CLIENT if client_key else metadata.encryption or ""
-    return f"{checksum.note};{kind}" if kind else checksum.note
+    return f"{checksum.note};{kind};{owner}".rstrip(";")
+
+
+def owner_of(upload: Upload) -> str:
+    """Who owns what the upload will become."""
+    return (*upload.note.split(";"), "", "")[2] or upload.initiator
 
 
 def encryption_of(upload: Upload) -> Metadata:
     """The kind of encryption that an upload remembers, as metadata would have it."""
-    kind = upload.note.partition(";")[2]
+    kind = (*upload.note.split(";"), "")[1]
     return Metadata(client_key=CLIENT) if kind == CLIENT else Metadata(encryption=kind or msgspec.UNSET)
 
 

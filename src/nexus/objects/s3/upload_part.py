@@ -46,7 +46,7 @@ async def upload_part_copy(call: Call) -> Response:
     """UploadPartCopy: a part from a range of another object."""
     number, upload_id = _part_number(call), call.request.query["uploadId"]
     wanted = conditions.copy_range(call)
-    source = copy_source.find(call)
+    source = await copy_source.find(call)
     upload = await call.door.objects.uploads.find(call.bucket, call.key, upload_id)
     checksum = upload_note.of_upload(upload)
     observe, verify = _observer(checksum)

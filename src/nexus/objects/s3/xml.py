@@ -64,6 +64,11 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(lambda found: _ESCAPES.get(found[0], _REPLACEMENT), text)
 
 
+def owner(actor_id: str) -> list[Node]:
+    """An Owner element's content."""
+    return [("ID", actor_id), ("DisplayName", actor_id)]
+
+
 class Document:
     """An element of an incoming document; names are compared without their namespace, as S3 does."""
 
