@@ -8,6 +8,23 @@ from nexus.iam.actions import ACTIONS
 from nexus.kernel.operation import OperationSpec
 
 FRENCH: Final[Mapping[str, str]] = {
+    "iam.access-request.grant": "Accorder le rôle demandé",
+    "iam.access-request.grant-privileged": "Accorder le rôle privilégié demandé",
+    "iam.break-glass.end": "Mettre fin à un accès d'urgence avant son terme",
+    "iam.elevation.end": "Rendre avant son terme un rôle pris pour un temps",
+    "iam.eligibility.grant": "Permettre de prendre un rôle pour un temps",
+    "iam.eligibility.grant-privileged": "Permettre de prendre un rôle privilégié pour un temps",
+    "iam.eligibility.list": "Lister les rôles que l'on peut prendre pour un temps",
+    "iam.eligibility.revoke": "Retirer la possibilité de prendre un rôle",
+    "iam.enrolment.confirm": "Prouver le second facteur et devenir actif",
+    "iam.enrolment.start": "Choisir un mot de passe et recevoir le second facteur",
+    "iam.passkey.begin": "Commencer l'enregistrement d'une passkey",
+    "iam.passkey.challenge": "Demander un défi pour se connecter par passkey",
+    "iam.passkey.register": "Terminer l'enregistrement d'une passkey",
+    "iam.passkey.sign-in": "Se connecter par une passkey seule",
+    "iam.session.create": "Se connecter par mot de passe et second facteur",
+    "iam.step-up.begin": "Demander comment prouver de nouveau un facteur",
+    "iam.step-up.prove": "Prouver de nouveau un facteur, pour un seul contenu",
     "kms.key.import-parameters": "Obtenir une clé de transport pour importer une clé",
     "kms.key.import-version": "Faire la rotation d'une clé importée",
     "kms.rewrap.list": "Suivre le ré-enveloppement des clés de données",

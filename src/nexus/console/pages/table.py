@@ -15,6 +15,7 @@ from nexus.console.pages import (
     language,
     machines,
     people,
+    requests,
     rights,
     sign_in,
 )
@@ -24,6 +25,7 @@ from nexus.kernel.operation import OperationSpec
 PAGES: Final[tuple[Page, ...]] = (
     *home.PAGES,
     *approvals.PAGES,
+    *requests.PAGES,
     *people.PAGES,
     *machines.PAGES,
     *rights.PAGES,
