@@ -1,4 +1,4 @@
-"""Times as people read them. The platform speaks UTC, and says so."""
+"""Times and sizes as people read them. The platform speaks UTC, and says so."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -22,6 +22,8 @@ MONTHS: Final = {
         "déc.",
     ],
 }
+_BYTES: Final = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
+_OCTETS: Final = ("octets", "Kio", "Mio", "Gio", "Tio", "Pio")
 _UNITS: Final = (
     (86_400, "day", "days", "jour", "jours"),
     (3_600, "hour", "hours", "heure", "heures"),
@@ -53,6 +55,17 @@ def lasting(seconds: int, language: Language) -> str:
             unit = (un if count == 1 else plusieurs) if french else (one if count == 1 else many)
             return f"{count} {unit}"
     return "moins d'une minute" if french else "less than a minute"
+
+
+def size(count: int, language: Language) -> str:
+    """A number of bytes, in the unit that leaves three figures or fewer before the point."""
+    value, unit = float(count), 0
+    while value >= 1_000 and unit < len(_BYTES) - 1:
+        value, unit = value / 1_024, unit + 1
+    text = f"{value:.1f}" if unit else str(count)
+    if language is Language.FRENCH:
+        return f"{text.replace('.', ',')} {_OCTETS[unit]}"
+    return f"{text} {_BYTES[unit]}"
 
 
 def _parse(moment: str) -> datetime:

@@ -73,6 +73,7 @@ class Renderer:
             when=lambda moment: moments.when(moment, language),
             until=lambda moment: moments.until(moment, rfc3339(self._clock.now()), language),
             lasting=lambda seconds: moments.lasting(seconds, language),
+            size=lambda count: moments.size(count, language),
             word=lambda value: word(value, language),
             label=lambda name: label(name, language),
             **own,

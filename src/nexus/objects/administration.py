@@ -11,6 +11,7 @@ from nexus.objects.buckets import Buckets
 from nexus.objects.locking import Locking
 from nexus.objects.model import Bucket, BucketKind, ObjectRef, Versioning
 from nexus.objects.s3.ports import Gate, Placements
+from nexus.objects.usage import BucketUsage
 
 Name = Annotated[str, Meta(min_length=3, max_length=63)]
 Place = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -111,6 +112,10 @@ class BucketAdministration:
         bucket = self.buckets.find(request.name)
         await self.buckets.head(op, bucket)
         return _view(bucket)
+
+    async def usage(self, op: Operation, request: NamedBucket) -> BucketUsage:
+        """How much one bucket holds. Raises NotFound."""
+        return await self.buckets.usage(op, self.buckets.find(request.name))
 
     async def delete(self, op: Operation, request: NamedBucket) -> None:
         """Remove an empty bucket. Raises NotFound, or Conflict if it is not empty."""

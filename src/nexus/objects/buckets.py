@@ -30,6 +30,7 @@ from nexus.objects.retention import DefaultRetention, check_default
 from nexus.objects.store import blobs as blob_rows
 from nexus.objects.store import buckets as rows
 from nexus.objects.store import uploads as upload_rows
+from nexus.objects.usage import BucketUsage, usage
 
 MAX_REMEMBERED: Final = 1_024
 """Buckets whose documents a process remembers, each 64 KiB a document at most."""
@@ -67,6 +68,10 @@ class Buckets:
         if bucket is None:
             raise no_such_bucket()
         return bucket
+
+    async def usage(self, op: Operation, bucket: Bucket) -> BucketUsage:
+        """How much it holds now."""
+        return await usage(self._database, op, bucket)
 
     async def create(
         self,

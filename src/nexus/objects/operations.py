@@ -15,6 +15,7 @@ from nexus.objects.administration import (
     SetVersioning,
 )
 from nexus.objects.model import bucket_resource
+from nexus.objects.usage import BucketUsage
 
 
 def _new(service: BucketAdministration, request: CreateBucket) -> Resource:
@@ -59,6 +60,18 @@ OPERATIONS: Final[tuple[OperationSpec, ...]] = (
         result=BucketView,
         action="objects.bucket.read",
         run=BucketAdministration.read,
+        resource=_named,
+    ),
+    OperationSpec(
+        name="objects.bucket.usage",
+        service="objects",
+        method="GET",
+        path="/v1/buckets/{name}/usage",
+        summary="Show how much a bucket holds",
+        request=NamedBucket,
+        result=BucketUsage,
+        action="objects.bucket.read",
+        run=BucketAdministration.usage,
         resource=_named,
     ),
     OperationSpec(

@@ -31,7 +31,11 @@ class Texts:
     none: str
     set_versioning: str
     delete: str
+    through_s3: str
+    holds: str
     objects: str
+    versions: str
+    uploads: str
 
 
 TEXTS: Final = Bilingual(
@@ -50,7 +54,11 @@ TEXTS: Final = Bilingual(
         none="No bucket that you may list.",
         set_versioning="Change versioning",
         delete="Delete the empty bucket",
-        objects="Objects travel over S3, with an access key of your own.",
+        through_s3="Objects travel over S3, with an access key of your own.",
+        holds="What it holds",
+        objects="Objects",
+        versions="Versions, earlier ones included",
+        uploads="Unfinished uploads",
     ),
     Texts(
         title="Compartiments",
@@ -67,7 +75,11 @@ TEXTS: Final = Bilingual(
         none="Aucun compartiment que vous puissiez lister.",
         set_versioning="Changer la gestion des versions",
         delete="Supprimer le compartiment vide",
-        objects="Les objets passent par S3, avec une clé d'accès à vous.",
+        through_s3="Les objets passent par S3, avec une clé d'accès à vous.",
+        holds="Ce qu'il contient",
+        objects="Objets",
+        versions="Versions, anciennes comprises",
+        uploads="Téléversements inachevés",
     ),
 )
 
@@ -81,10 +93,11 @@ async def show_list(visit: Visit) -> Response:
 async def show_one(visit: Visit) -> Response:
     """One bucket and its settings."""
     bucket = await visit.get("objects.bucket.read", name=visit.path["name"])
-    return visit.render("bucket.html", t=TEXTS, bucket=bucket)
+    held = await visit.get("objects.bucket.usage", name=visit.path["name"])
+    return visit.render("bucket.html", t=TEXTS, bucket=bucket, held=held)
 
 
 PAGES: Final = (
     Page("/buckets", frozenset({"objects.bucket.list"}), show_list, menu=MENU, group=DATA),
-    Page("/buckets/{name}", frozenset({"objects.bucket.read"}), show_one),
+    Page("/buckets/{name}", frozenset({"objects.bucket.read", "objects.bucket.usage"}), show_one),
 )

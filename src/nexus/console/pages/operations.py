@@ -67,7 +67,7 @@ TEXTS: Final = Bilingual(
     Texts(
         all_title="All operations",
         all_intro="Everything that the platform can be asked to do: by this console, by REST and on the command line.",
-        purpose="What for",
+        purpose="Purpose of this call",
         optional="optional",
         utc="in UTC",
         one_per_line="one on each line",
@@ -92,7 +92,7 @@ TEXTS: Final = Bilingual(
     Texts(
         all_title="Toutes les opérations",
         all_intro="Tout ce que l'on peut demander à la plateforme : par cette console, par REST et en ligne de commande.",
-        purpose="Finalité",
+        purpose="Finalité de l'appel",
         optional="facultatif",
         utc="en UTC",
         one_per_line="un par ligne",
