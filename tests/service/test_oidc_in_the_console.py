@@ -17,6 +17,7 @@ from nexus.iam.requests.forms import ById
 from nexus.kernel.clock import MINUTE
 from simulators.console import ORIGIN, Browser, Console
 from simulators.issuer import IssuerAtWork, Tool, open_issuer
+from simulators.key_holder import KeyHolder
 from simulators.people import Human
 
 AFTER = "https://tool.test/bye"
@@ -149,3 +150,22 @@ async def test_signing_out_from_a_tool_asks_and_takes_the_cookie(issuer, console
     done = await browser.send("/oidc/logout", fields)
     assert leads_to(done.text) == AFTER and browser.session is None
     assert (await browser.get("/")).status_code == 303
+
+
+async def test_the_page_of_a_command_line_says_who_asks_and_from_where(issuer, console):
+    """Phishing by device code: an address that is not the browser's is pointed out."""
+    browser, _, ada = await arrived(issuer, console)
+    begun = await KeyHolder(issuer).begin()
+    await browser.sign_in(ada)
+    filled = await browser.get(f"/oidc/verify?user_code={begun['user_code']}")
+    assert f'value="{begun["user_code"]}"' in filled.text and "Nobody else has a reason" in filled.text
+    asked = await browser.send("/oidc/verify", {"csrf": csrf_of(filled.text), "user_code": begun["user_code"]})
+    assert "Let this command line act as you?" in asked.text and "192.0.2.77" in asked.text
+    assert "This is not the address of your browser" in asked.text
+    decided = {"csrf": csrf_of(asked.text), "user_code": begun["user_code"], "agrees": "yes"}
+    assert (await browser.send("/oidc/verify", decided, Origin="https://evil.test")).status_code == 403
+    assert "The command line is signed in" in (await browser.send("/oidc/verify", decided)).text
+
+
+def csrf_of(page: str) -> str:
+    return re.findall(r'name="csrf" value="([0-9a-f]{64})"', page)[-1]

@@ -141,6 +141,7 @@ class DeviceTexts:
     unknown: str
     confirm: str
     where: str
+    elsewhere: str
     when: str
     asked: str
     warning: str
@@ -162,6 +163,7 @@ DEVICE: Final = Bilingual(
         unknown="No such code waits. Look at your terminal again; a code ends after ten minutes.",
         confirm="Let this command line act as you?",
         where="It asks from",
+        elsewhere="This is not the address of your browser. Is it the machine that you are working on?",
         when="Since",
         asked="It calls itself",
         warning="Somebody on the telephone or in a message asks you to confirm? Then it is an attack: say no.",
@@ -181,6 +183,7 @@ DEVICE: Final = Bilingual(
         unknown="Aucun code de ce genre n'attend. Vérifiez votre terminal ; un code expire après dix minutes.",
         confirm="Laisser cette ligne de commande agir en votre nom ?",
         where="Demande venue de",
+        elsewhere="Ce n'est pas l'adresse de votre navigateur. Est-ce bien la machine sur laquelle vous travaillez ?",
         when="Depuis",
         asked="Elle se présente comme",
         warning="Quelqu'un vous demande au téléphone ou par message de confirmer ? C'est une attaque : refusez.",
