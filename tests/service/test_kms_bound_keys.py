@@ -161,4 +161,4 @@ async def test_sealed_means_that_nothing_is_signed(soft):
 def test_every_use_names_its_callers_and_an_algorithm_that_signs():
     assert set(USES) == set(Use)
     for rule in USES.values():
-        assert rule.signers and rule.algorithm is Algorithm.ECDSA_P256
+        assert rule.signers and rule.algorithm in (Algorithm.ECDSA_P256, Algorithm.ED25519)

@@ -86,7 +86,7 @@ def test_every_action_is_somebodys_and_has_its_sentences(policy):
         assert action.sentence
         assert action.phrase
         assert set(action.resource_types) <= set(RESOURCE_TYPES)
-        principals = [holder([role]) for role in Role]
+        principals = [holder([role], elevated=through) for role in Role for through in (False, True)]
         decided = [
             policy.decide(who, action.name, facts_of(case.resource), Circumstances(case.purpose.value, True)).allowed
             for who in principals
@@ -129,6 +129,7 @@ def test_nobody_may_anything_without_a_role_but_with_what_is_his_own(policy):
         if policy.decide(nobody, action.name, facts_of(case.resource), SIGNED_IN).allowed
     }
     assert allowed == {
+        "bastion.host.read",
         "iam.me.read",
         "iam.notice.list",
         "iam.notice.acknowledge",

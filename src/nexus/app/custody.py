@@ -40,6 +40,8 @@ class Part(StrEnum):
     """Seals second factors and the secrets of access keys."""
     AUDIT_READER = "audit-reader"
     """Private half of the key that audit entries are sealed to; only the REST door and the worker open it."""
+    BASTION_HOST = "bastion-host"
+    """Private half (Ed25519) of the key by which the bastion is known; only the bastion's process opens it."""
 
 
 FORMER_AUTHORITY: Final = "authority"
@@ -75,6 +77,7 @@ async def found(kms: KeyServiceClient, directory: DataDirectory, origin: str, op
 
     seed = hpke.generate_seed()
     for part, secret in (
+        (Part.BASTION_HOST, Secret(secrets.token_bytes(KEY_BYTES))),
         (Part.DATABASE, Secret(secrets.token_bytes(KEY_BYTES))),
         (Part.IDENTITY, Secret(secrets.token_bytes(KEY_BYTES))),
         (Part.AUDIT_READER, seed),
@@ -96,6 +99,14 @@ async def found(kms: KeyServiceClient, directory: DataDirectory, origin: str, op
         log_keys=tuple(str(key) for key in keys),
         audit_public=hpke.OpeningKey(seed).public.raw,
     )
+
+
+async def complete(kms: KeyServiceClient, directory: DataDirectory, op: Operation) -> None:
+    """Make the parts that a platform founded by an earlier version lacks, and that may be made at any time."""
+    if not _path(directory, Part.BASTION_HOST).exists():
+        secret, context = Secret(secrets.token_bytes(KEY_BYTES)), _context(directory, Part.BASTION_HOST)
+        wrapped = await kms.wrap(read_index(directory).platform_key, secret, context, op)
+        write_durably(_path(directory, Part.BASTION_HOST), wrapped)
 
 
 async def open_part(kms: KeyServiceClient, directory: DataDirectory, part: Part, op: Operation) -> Secret:

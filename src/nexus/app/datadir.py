@@ -60,6 +60,11 @@ class DataDirectory:
         return self.root / "blobs"
 
     @property
+    def recordings(self) -> Path:
+        """Sealed recordings of what happened behind the bastion (docs/formats/recording.md). Made at the first one."""
+        return self.root / "recordings"
+
+    @property
     def log(self) -> Path:
         """The audit log as static files (C2SP tlog-tiles); a public web server may serve it as it is."""
         return self.root / "log"

@@ -5,19 +5,21 @@ from typing import Final
 
 from nexus.app.platform import OPERATIONS as PLATFORM
 from nexus.audit.operations import OPERATIONS as AUDIT
+from nexus.bastion.operations import OPERATIONS as BASTION
 from nexus.iam.model import Purpose
 from nexus.iam.operations import OPERATIONS as IAM
 from nexus.kernel.operation import OperationSpec
 from nexus.kms.operations import OPERATIONS as KMS
 from nexus.objects.operations import OPERATIONS as OBJECTS
 
-OPERATIONS: Final[tuple[OperationSpec, ...]] = (*IAM, *KMS, *OBJECTS, *AUDIT, *PLATFORM)
+OPERATIONS: Final[tuple[OperationSpec, ...]] = (*IAM, *KMS, *OBJECTS, *AUDIT, *BASTION, *PLATFORM)
 PURPOSES: Final = tuple(purpose.value for purpose in Purpose)
 """What an operation may be for."""
 WHILE_SEALED: Final = frozenset({"kms.service.status", "kms.service.unseal", "platform.status"})
 """Operations that a sealed platform still performs, for those who are signed in: they look at the seal, or lift it."""
 SERVICES: Final[Mapping[str, str]] = {
     "audit": "Who did what: the audit log, its proofs and its checks.",
+    "bastion": "The way into the machine: certificates, sessions, recordings.",
     "iam": "Who may do what: persons, machines, rights, sessions, approvals.",
     "kms": "Who holds the keys: keys and their life, sealing.",
     "objects": "Buckets. Objects travel over S3.",

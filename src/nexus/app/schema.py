@@ -8,6 +8,7 @@ from nexus.app.custody import Part
 from nexus.app.datadir import DataDirectory
 from nexus.audit.log import AuditLog
 from nexus.audit.migrations import MIGRATIONS as AUDIT
+from nexus.bastion.migrations import MIGRATIONS as BASTION
 from nexus.crypto.hpke import SealingKey
 from nexus.iam.migrations import MIGRATIONS as IAM
 from nexus.kernel.clock import Clock
@@ -16,7 +17,7 @@ from nexus.kernel.secret import Secret
 from nexus.kms.client import KeyServiceClient
 from nexus.objects.migrations import MIGRATIONS as OBJECTS
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (*AUDIT, *IAM, *OBJECTS, *APP)
+MIGRATIONS: Final[tuple[Migration, ...]] = (*AUDIT, *IAM, *OBJECTS, *BASTION, *APP)
 """Of everything in `nexus.db`. The key service has a database and migrations of its own."""
 
 

@@ -6,8 +6,10 @@ docs/reference/settings.md is generated from this file.
 """
 
 import os
+import pwd
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,6 +54,20 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             pattern="^(https://[a-z0-9.-]+(:[0-9]{1,5})?)?$",
         ),
     ] = ""
+    bastion_port: Annotated[
+        int,
+        _doc("TCP port of the bastion (SSH); 0 takes a free one at each start, -1 keeps it closed.", ge=-1, le=65_535),
+    ] = 2222
+    bastion_command: Annotated[
+        tuple[str, ...],
+        _doc(
+            "Program and arguments of a shell behind the bastion; a command follows as `-c`. Empty: `/bin/bash -l`, as the"
+            " account that runs Nexus. Better: `sudo,-n,-u,operator,/bin/bash,-l`, as an account without the platform's files."
+        ),
+    ] = ()
+    bastion_idle_minutes: Annotated[
+        int, _doc("Time without a key stroke after which a shell behind the bastion ends.", "minutes", ge=1, le=240)
+    ] = 15
     s3_processes: Annotated[
         int,
         _doc("Processes that serve the S3 door. One for each core that may be spent on it.", "processes", ge=1, le=64),
@@ -201,6 +217,23 @@ def shared_data_path(environment: Mapping[str, str] | None = None) -> Path | Non
 def console_url(chosen: Settings, port: int) -> str:
     """Where browsers reach the console that listens on `port`: the issuer's name, and the origin that passkeys know."""
     return chosen.console_url or f"https://localhost:{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The Unix account that this process runs as."""
+
+    name: str
+    home: str
+
+
+def account() -> Account:
+    """Its name and home, as the machine knows them: the environment is not asked."""
+    try:
+        known = pwd.getpwuid(os.geteuid())
+    except KeyError:
+        return Account(str(os.geteuid()), "/")
+    return Account(known.pw_name, known.pw_dir)
 
 
 class ClientSettings(Struct, frozen=True, kw_only=True):

@@ -35,6 +35,8 @@ class PlatformStatus(Struct, frozen=True, kw_only=True):
     """Address of the REST door."""
     console: str
     """Address of the console, for browsers."""
+    bastion: str
+    """Address of the bastion (`ssh://host:port`); empty where it is closed."""
     certificate_authority: str
     """File with the certificate that clients trust."""
     processes: tuple[PlaceStatus, ...]

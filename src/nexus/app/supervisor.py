@@ -4,7 +4,7 @@
 2. Listen on the control socket.
 3. Start the key service, and wait until it is unsealed.
 4. Bring the database's schema forward.
-5. Start worker, REST door, console and S3 door, each with a fresh certificate and its own token for the key service.
+5. Start worker, REST door, console, S3 door and bastion; those that speak TLS with a fresh certificate each.
 6. Keep them until told to stop; then doors first, the key service last.
 """
 
@@ -126,11 +126,13 @@ class Supervisor:
         await self._kms.start()
         await self._wait_unsealed()
         self._enter(Phase.OPENING)
+        await custody.complete(self._kms, self.directory, self._operation())
         await schema.bring_forward(self._kms, self.directory, self._clock)
         await self._ensure_authority()
         # The worker first and alone: it refuses a log that was rolled back, and then nobody may be served.
         await self._open_places([parts.WORKER], lock)
-        await self._open_places([parts.API, parts.CONSOLE, *[parts.S3] * self._settings.s3_processes], lock)
+        bastion = [name for name in (parts.BASTION,) if name in self._ports]
+        await self._open_places([parts.API, parts.CONSOLE, *bastion, *[parts.S3] * self._settings.s3_processes], lock)
         self._publish_endpoints()
         self._enter(Phase.RUNNING)
 
@@ -181,7 +183,7 @@ class Supervisor:
 
     def _preparer(self, name: str) -> Callable[[], Any]:
         async def prepare() -> Handoff:
-            leaf = await self._issue_leaf() if name in self._ports else None
+            leaf = await self._issue_leaf() if self._speaks_tls(name) else None
             return Handoff(
                 process=name,
                 root=str(self.directory.root),
@@ -223,7 +225,7 @@ class Supervisor:
                 _log.error("the certificate authority is out of reach: %s", error.message)
             if self._clock.now() < self._renew_at:
                 continue
-            for place in [place for place in self._places if place.name in self._ports]:
+            for place in [place for place in self._places if self._speaks_tls(place.name)]:
                 try:
                     await place.renew(self._settings.stop_grace_s)
                 except NexusError as error:  # sealed, most likely: the present certificate lasts a while yet
@@ -234,17 +236,30 @@ class Supervisor:
             "s3": self._address(parts.S3),
             "api": self._address(parts.API),
             "console": console_url(self._settings, self._ports[parts.CONSOLE]),
+            "bastion": self._bastion(),
         }
         datadir.write_durably(self.directory.endpoints, msgspec.json.encode(status))
 
     def _doors(self) -> dict[str, int]:
         """Door -> the port that it is to have; 0 is any free one."""
         settings = self._settings
-        return {parts.S3: settings.s3_port, parts.API: settings.api_port, parts.CONSOLE: settings.console_port}
+        doors = {
+            parts.S3: settings.s3_port,
+            parts.API: settings.api_port,
+            parts.CONSOLE: settings.console_port,
+            parts.BASTION: settings.bastion_port,
+        }
+        return {door: port for door, port in doors.items() if port >= 0}
 
-    def _address(self, door: str) -> str:
+    def _speaks_tls(self, name: str) -> bool:
+        return name in self._ports and name != parts.BASTION
+
+    def _address(self, door: str, scheme: str = "https") -> str:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._settings.host, self._settings.host)  # noqa: S104
-        return f"https://{f'[{host}]' if ':' in host else host}:{self._ports.get(door, 0)}"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self._ports.get(door, 0)}"
+
+    def _bastion(self) -> str:
+        return self._address(parts.BASTION, "ssh") if parts.BASTION in self._ports else ""
 
     def _operation(self, user: str = "") -> Operation:
         if user:
@@ -285,6 +300,7 @@ class Supervisor:
             s3=self._address(parts.S3),
             api=self._address(parts.API),
             console=console_url(self._settings, self._ports.get(parts.CONSOLE, 0)),
+            bastion=self._bastion(),
             certificate_authority=str(self.directory.certificate_authority),
             processes=tuple(place.status() for place in self._places),
             key_service=key_service,

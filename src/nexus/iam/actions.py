@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nexus.iam.model import Role
-from nexus.iam.tables import analysis, audit, clients, iam, kms, objects, platform, rights
+from nexus.iam.tables import analysis, audit, bastion, clients, iam, kms, objects, platform, rights
 from nexus.iam.tables.action import Action
 
 
@@ -61,6 +61,7 @@ ACTIONS: Mapping[str, Action] = {
         *analysis.ACTIONS,
         *audit.ACTIONS,
         *platform.ACTIONS,
+        *bastion.ACTIONS,
     )
 }
 SENSITIVE: tuple[Action, ...] = tuple(action for action in ACTIONS.values() if action.sensitive)

@@ -28,6 +28,7 @@ POLICY_FILES = (
     "roles.cedar",
     "own.cedar",
     "rights.cedar",
+    "bastion.cedar",
     "conditions.cedar",
     "clients.cedar",
     "never.cedar",

@@ -112,10 +112,11 @@ _CASES = {
 }
 
 
-def holder(roles: Iterable[Role], *, kind: str = "Person") -> Principal:
+def holder(roles: Iterable[Role], *, kind: str = "Person", elevated: bool = False) -> Principal:
     """Somebody who holds these roles: privileged ones for the platform, others for the project."""
     rights = {role: frozenset({PLATFORM_SCOPE if role in PRIVILEGED_ROLES else SCOPE}) for role in roles}
-    return Principal(ME if kind == "Person" else "mac_mine", kind, ME, rights)
+    through = frozenset(role.value for role in rights) if elevated else frozenset[str]()
+    return Principal(ME if kind == "Person" else "mac_mine", kind, ME, rights, through)
 
 
 def cell(policy: Policy, principal: Principal, action: Action, case: Case) -> str:
@@ -142,6 +143,10 @@ def matrix(policy: Policy) -> str:
             "",
             *_table(policy, people, [role.value for role in Role]),
             "",
+            "## What a person may only while the role is held through an elevation",
+            "",
+            *_by_elevation_only(policy),
+            "",
             "## Machines (access keys and service tokens)",
             "",
             *_table(policy, machines, [role.value for role in sorted(MACHINE_ROLES)]),
@@ -157,6 +162,17 @@ def _table(policy: Policy, principals: list[Principal], heads: list[str]) -> Ite
         for case in cases(action):
             cells = [cell(policy, principal, action, case) for principal in principals]
             yield f"| {action.name} | {case.label} | {' | '.join(cells)} |"
+
+
+def _by_elevation_only(policy: Policy) -> Iterator[str]:
+    """The lines that an elevation changes, and no other."""
+    elevated = [holder([role], elevated=True) for role in Role]
+    standing = list(_table(policy, [holder([role]) for role in Role], [role.value for role in Role]))
+    for number, (before, after) in enumerate(
+        zip(standing, _table(policy, elevated, [role.value for role in Role]), strict=True)
+    ):
+        if number < 2 or before != after:
+            yield after
 
 
 def reference(policy: Policy) -> str:
@@ -206,9 +222,14 @@ def _who(policy: Policy, action: Action) -> str:
     if any(cell(policy, holder([]), action, case) != NO for case in tried):
         others = [role for role in Role if _gains(policy, role, action, tried)]
         return ", ".join(["everybody", *(f"`{role}`" for role in others)])
-    return ", ".join(
-        f"`{role}`" for role in Role if any(cell(policy, holder([role]), action, case) != NO for case in tried)
-    )
+    standing = [role for role in Role if any(cell(policy, holder([role]), action, case) != NO for case in tried)]
+    elevated = [
+        role
+        for role in Role
+        if role not in standing
+        and any(cell(policy, holder([role], elevated=True), action, case) != NO for case in tried)
+    ]
+    return ", ".join([*(f"`{role}`" for role in standing), *(f"`{role}`, elevated" for role in elevated)])
 
 
 def _gains(policy: Policy, role: Role, action: Action, tried: list[Case]) -> bool:

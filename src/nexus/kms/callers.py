@@ -41,8 +41,9 @@ _LOG: Final = frozenset({"sign", "public_key", "entries", "entries_done"})
 CALLERS: Final[Mapping[str, frozenset[str]]] = {
     "supervisor": _ALWAYS | _FOUNDING | _BOUND,
     "s3": _ALWAYS | _DATA_KEYS | {"list_keys"},  # to find the key of a site when a bucket is created
-    "api": _ALWAYS | _DATA_KEYS | _OPERATIONS | {"wrap", "prf", "public_key", "bound_key"},
+    "api": _ALWAYS | _DATA_KEYS | _OPERATIONS | _BOUND | {"wrap", "prf", "public_key"},
     "console": _ALWAYS | _DATA_KEYS | _OPERATIONS | _BOUND,
+    "bastion": _ALWAYS | {"unwrap", "bound_key"},
     "worker": _ALWAYS | _DATA_KEYS | _JOBS | _LOG,
 }
 

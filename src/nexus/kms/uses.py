@@ -26,6 +26,8 @@ class Use(StrEnum):
     """Certificates of the doors and of the services."""
     TOKEN_ISSUER = "token-issuer"  # noqa: S105 - a use, not a password
     """Tokens of the OpenID Connect issuer (ES256)."""
+    BASTION_AUTHORITY = "bastion-authority"
+    """SSH certificates for the bastion (Ed25519)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,15 @@ USES: Final[Mapping[Use, UseRule]] = {
         settles=HOUR,
         kept=2 * DAY,
     ),
+    Use.BASTION_AUTHORITY: UseRule(
+        purpose="signs the five-minute certificates that open the bastion",
+        algorithm=Algorithm.ED25519,
+        rotation_days=90,
+        signers=frozenset({"api", "console"}),
+        readers=frozenset({"api", "console", "bastion"}),
+        by_itself=True,
+        kept=HOUR,
+    ),
 }
 
 BY_ITSELF: Final = frozenset(use.value for use, rule in USES.items() if rule.by_itself)
@@ -78,7 +89,7 @@ class BoundVersion(Struct, frozen=True, kw_only=True):
     number: int
     created_at: Instant
     public_key: bytes
-    """P-256: an uncompressed point of 65 bytes (04, x, y)."""
+    """P-256: an uncompressed point of 65 bytes (04, x, y). Ed25519: 32 bytes."""
     signs: bool
     """Whether it is this version's turn to sign. True of exactly one."""
 
@@ -101,7 +112,7 @@ class BoundSignature(Struct, frozen=True, kw_only=True):
     key_id: str
     version: int
     signature: bytes
-    """64 bytes: r, then s, as JOSE writes them."""
+    """64 bytes. P-256: r, then s, as JOSE writes them."""
 
 
 def whose_turn(rule: UseRule, versions: Sequence[KeyVersion], now: int) -> int:

@@ -72,8 +72,9 @@ def _make(directory: DataDirectory, database: Database, destination: Path, clock
     _copy_blobs(directory, destination / "blobs", stage)
     stage.enter("keys")
     _copy_kms(directory, destination / "kms")
-    for folder in ("keys", "tls"):
-        _copy_tree(directory.root / folder, destination / folder)
+    for folder in (directory.keys, directory.root / "tls", directory.recordings):
+        if folder.exists():  # recordings come with the first one
+            _copy_tree(folder, destination / folder.name)
     for file in (directory.description, directory.marker):
         if file.exists():
             _copy_file(file, destination / file.name)

@@ -22,7 +22,7 @@ from nexus.app.datadir import DataDirectory, open_directory, sync_directory, wri
 from nexus.kernel.errors import Conflict, Unavailable
 
 NOTE: Final = "restored.json"
-_FOLDERS: Final = ("blobs", "kms", "log", "keys", "tls", "run")
+_FOLDERS: Final = ("blobs", "kms", "log", "keys", "tls", "run", "recordings")
 
 
 class RestoreNote(Struct, frozen=True, kw_only=True):

@@ -18,6 +18,10 @@ from nexus.kernel.errors import Invalid, NexusError
 
 SERVICES: Mapping[str, tuple[str, str]] = {
     "audit": ("The audit log: search, prove, verify", "Le journal de traçabilité : chercher, prouver, vérifier"),
+    "bastion": (
+        "The way into the machine: certificates, sessions",
+        "L'accès à la machine : certificats, sessions",
+    ),
     "iam": ("Persons, machines, rights, approvals", "Personnes, machines, droits, validations"),
     "kms": ("Keys and their life", "Les clés et leur vie"),
     "objects": ("Buckets", "Les compartiments"),

@@ -11,6 +11,7 @@ from nexus.app.ground import Ground
 from nexus.app.operations import OPERATIONS, PURPOSES, WHILE_SEALED
 from nexus.app.platform import PlatformService
 from nexus.app.settings import Settings
+from nexus.app.wiring.bastion import bastion_service
 from nexus.app.wiring.log import audit_reader, audit_service
 from nexus.app.wiring.storage import placements
 from nexus.audit.witnesses import WitnessClient
@@ -59,6 +60,7 @@ def dispatcher(
         "iam": identities,
         "kms": ground.kms,
         "audit": audit_service(ground, witnesses),
+        "bastion": bastion_service(ground),
         "objects": BucketAdministration(objects.buckets, objects.locking, gate, placements(ground)),
         "platform": PlatformService(
             ground.directory,
