@@ -1,25 +1,35 @@
-"""What a decision of the gate costs with 10,000 persons in the database, beside a bare Cedar call of the same run.
+"""What a decision of the gate costs with 10,000 persons and 500 projects, beside a bare Cedar call of the same run.
 
     .venv/bin/python bench/authorisation.py [--rounds N] [--json]
+    .venv/bin/python bench/authorisation.py --differential 1000000 [--seed N]
 
-Bare: Cedar alone, policies parsed once, all of them, the two entities given as JSON at each call. Uncached: another person
-at each call, so that identity and grants are read from the database and Cedar decides. Known person: her rights are
-remembered, the decision is new. Cached: the same question again, which still asks the database for the version of rights.
+Bare: Cedar alone, policies and schema parsed once, all of them, the entities given as JSON at each call. Uncached: another
+person at each call, so that identity and grants are read from the database and the policies are evaluated. Known person:
+her rights are remembered, the decision is new. Cached: the same question again, which still asks the database for the
+version of rights.
+
+With `--differential`, nothing is timed: that many random questions go through a gate with every condition in force, and to
+Cedar, and the first difference ends the program.
 """
 
+import argparse
 import asyncio
+import sys
 import tempfile
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from importlib.resources import files
-from itertools import cycle
+from contextlib import contextmanager
+from itertools import count, cycle, islice
 from pathlib import Path
+from random import SystemRandom
 
-import cedarpy
 from harness import Figure, figure, latencies, main, percentile
 
-from nexus.iam.actions import ACTIONS
-from nexus.iam.conditions import NO_CONDITIONS
-from nexus.iam.decisions import POLICY_FILES, SCHEMA_FILE, Circumstances, Principal, declare
+sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
+
+from nexus.iam.conditions import NO_CONDITIONS, Conditions
+from nexus.iam.decisions import Circumstances, Policy
 from nexus.iam.gate import Gate, Question
 from nexus.iam.migrations import MIGRATIONS
 from nexus.iam.model import Grant, Identity, IdentityKind, IdentityState, Role
@@ -29,8 +39,9 @@ from nexus.kernel.clock import DAY, Instant, SystemClock
 from nexus.kernel.database import Bookkeeping, Database, Transaction
 from nexus.kernel.operation import Actor, ActorKind, Resource
 from nexus.kernel.secret import Secret
+from simulators.crowd import STRICT, Crowd, Member
 
-PERSONS = 10_000
+SEED = 3
 CALLS = 2_000
 """Decisions a round; a round's figure is their median."""
 ACTION = "objects.object.read"
@@ -45,85 +56,69 @@ class NoLog:
         raise AssertionError("this benchmark records nothing")
 
 
-def population(now: Instant) -> Iterator[tuple[Identity, list[Grant]]]:
-    """Persons with three rights each, as in a hub with a hundred projects."""
-    for n in range(PERSONS):
-        person = f"per_{n:026}"
-        yield (
-            Identity(person, IdentityKind.PERSON, f"Person {n}", IdentityState.ACTIVE, person, "founding", now),
-            [
-                Grant(f"grt_{n:020}{k:06}", person, role, scope, now, Instant(now + 30 * DAY), "founding")
-                for k, (role, scope) in enumerate(
-                    (
-                        (Role.RESEARCHER, f"project:p{n % 100}"),
-                        (Role.RESEARCHER, f"project:p{(n + 1) % 100}"),
-                        (Role.OUTPUT_CHECKER, f"project:p{(n + 50) % 100}"),
-                    )
-                )
-            ],
+def fill(tx: Transaction, members: Iterable[Member], now: Instant) -> None:
+    """The crowd into the database."""
+    ids = count()
+    for member in members:
+        kind = IdentityKind.PERSON if member.kind is ActorKind.PERSON else IdentityKind.MACHINE
+        identities.add_identity(
+            tx, Identity(member.id, kind, member.id, IdentityState.ACTIVE, member.person, "founding", now)
         )
+        for role, scope in member.rights:
+            ends = Instant(now + 30 * DAY)
+            identities.add_grant(tx, Grant(f"grt_{next(ids):026}", member.id, role, scope, now, ends, "founding"), now)
 
 
-def fill(tx: Transaction, now: Instant) -> None:
-    for identity, grants in population(now):
-        identities.add_identity(tx, identity)
-        for grant in grants:
-            identities.add_grant(tx, grant, now)
-
-
-def question(n: int, bucket: str = "b") -> Question:
-    person = f"per_{n:026}"
-    resource = Resource("Bucket", bucket, {"site": "lyon", "project": f"p{n % 100}", "kind": "standard"})
-    return Question(Actor(person, ActorKind.PERSON, person=person), ACTION, resource, "research")
-
-
-def bare(now: Instant) -> Callable[[], object]:
-    """One Cedar call without anything of ours around it."""
-    room = files("nexus.iam") / "policy"
-    policies = cedarpy.PolicySet.from_str("\n".join((room / name).read_text("utf-8") for name in POLICY_FILES))
-    schema = cedarpy.Schema.from_str(f"{(room / SCHEMA_FILE).read_text('utf-8')}\n{declare(ACTIONS.values())}")
-    identity, grants = next(population(now))
-    rights = {role: frozenset(grant.scope for grant in grants if grant.role is role) for role in Role}
-    principal = Principal(identity.id, "Person", identity.person, rights)
-    entities = [principal.entity(), facts_of(question(0).resource).entity()]
-    request = {
-        "principal": {"type": "Person", "id": identity.id},
-        "action": {"type": "Action", "id": ACTION},
-        "resource": {"type": "Bucket", "id": "b"},
-        "context": {"purpose": CIRCUMSTANCES.purpose, "signed_in": CIRCUMSTANCES.signed_in},
-    }
-    assert cedarpy.is_authorized(request, policies, entities, schema).allowed
-    return lambda: cedarpy.is_authorized(request, policies, entities, schema)
-
-
-def measure(rounds: int) -> Iterable[Figure]:
+@contextmanager
+def crowded(crowd: Crowd, conditions: Conditions) -> Iterator[tuple[Database, Gate]]:
+    """A database full of people, and a gate over it."""
     clock = SystemClock()
     with tempfile.TemporaryDirectory() as folder:
         db = Database(Path(folder) / "nexus.db", key=Secret(b"k" * 32), recorder=NoLog())
         db.migrate(MIGRATIONS)
         now = clock.now()
-        asyncio.run(db.bookkeep(Bookkeeping.PROGRESS, lambda tx: fill(tx, now)))
-        gate = Gate(db, clock, NO_CONDITIONS)
-        cedar, others, names = bare(now), cycle(range(PERSONS)), cycle(range(10**9))
-        same = question(7)
+        asyncio.run(db.bookkeep(Bookkeeping.PROGRESS, lambda tx: fill(tx, crowd.members, now)))
+        try:
+            yield db, Gate(db, clock, conditions)
+        finally:
+            db.close()
+
+
+def question(member: Member, bucket: str = "b") -> Question:
+    """May she read objects of a bucket of the project that her first right is for?"""
+    project = member.rights[0][1].removeprefix("project:")
+    resource = Resource("Bucket", bucket, {"site": "lyon", "project": project, "kind": "standard"})
+    return Question(Actor(member.id, member.kind, person=member.person), ACTION, resource, "research")
+
+
+def measure(rounds: int) -> Iterable[Figure]:
+    crowd = Crowd(SEED)
+    readers = [m for m in crowd.members if m.rights[0][0] is Role.RESEARCHER and m.rights[0][1].startswith("project:")]
+    with crowded(crowd, NO_CONDITIONS) as (db, gate):
+        cedar, others, names = Policy.shipped().cedar, cycle(readers), count()
+        one = readers[0]
+        same, facts, principal = question(one), facts_of(question(one).resource), one.principal()
+        readers = [reader for reader in readers if gate.permits(question(reader))]
+        gate.forget()
+        others = cycle(readers)
         calls: dict[str, Callable[[], object]] = {
-            "bare Cedar": cedar,
-            "uncached, another person": lambda: gate.permits(question(next(others))),
-            "uncached, known person": lambda: gate.permits(question(7, f"b{next(names)}")),
+            "bare Cedar": lambda: cedar.decide(principal, ACTION, facts, CIRCUMSTANCES).allowed,
+            "uncached, another person": lambda: gate.permits(question(next(others), f"b{next(names)}")),
+            "uncached, known person": lambda: gate.permits(question(one, f"b{next(names)}")),
             "cached": lambda: gate.permits(same),
             "version of rights": lambda: db.peek(identities.READ_VERSION),
         }
         assert all(call() for call in calls.values())
-        yield from figures(calls, rounds)
-        db.close()
+        yield from figures(gate, calls, rounds)
 
 
-def figures(calls: dict[str, Callable[[], object]], rounds: int) -> Iterator[Figure]:
+def figures(gate: Gate, calls: dict[str, Callable[[], object]], rounds: int) -> Iterator[Figure]:
     """The calls in turns, so that a slow moment of the machine hits all of them."""
     medians: dict[str, list[float]] = {what: [] for what in calls}
     slowest: dict[str, list[float]] = {what: [] for what in calls}
     for _ in range(rounds):
         for what, call in calls.items():
+            gate.forget()  # nobody is known at the beginning
             took = latencies(call, CALLS)
             medians[what].append(percentile(took, 50) * MICROSECONDS)
             slowest[what].append(percentile(took, 99) * MICROSECONDS)
@@ -133,5 +128,34 @@ def figures(calls: dict[str, Callable[[], object]], rounds: int) -> Iterator[Fig
         yield figure(what, medians[what], "us", target=targets.get(what, ""), note=note)
 
 
+def differential(questions: int, seed: int) -> None:
+    """Random questions to a gate and to Cedar; ends with an error at the first difference."""
+    crowd, began = Crowd(seed), time.monotonic()
+    answers: Counter[str] = Counter()
+    with crowded(crowd, STRICT) as (_, gate):
+        cedar = gate.policy.cedar
+        for member, asked in islice(crowd.questions(SystemClock().now()), questions):
+            at = SystemClock().now()
+            ours = gate.decide(asked)
+            moment = gate.moment(asked, at)
+            theirs = cedar.decide(member.principal(), asked.action, facts_of(asked.resource), moment)
+            if ours.allowed is not theirs.allowed and moment == gate.moment(asked, SystemClock().now()):
+                raise SystemExit(f"seed {seed}: {asked} is {ours} here and {theirs} by Cedar")
+            answers["allowed" if ours.allowed else "denied"] += 1
+            answers["denied by a condition alone"] += bool(ours.conditions)
+    told = ", ".join(f"{number:,} {what}" for what, number in answers.items())
+    sys.stdout.write(
+        f"{questions:,} questions, seed {seed}: no difference ({told}; {time.monotonic() - began:.0f} s)\n"
+    )
+
+
 if __name__ == "__main__":
-    main(measure)
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--differential", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=SystemRandom().randrange(2**32))
+    wanted, rest = parser.parse_known_args()
+    if wanted.differential:
+        differential(wanted.differential, wanted.seed)
+    else:
+        sys.argv[1:] = rest
+        main(measure)

@@ -256,6 +256,16 @@ def test_a_running_platform_is_examined_through_its_doors(platform):
     assert set(found) <= subjects and "four eyes" in subjects
 
 
+# Duties
+
+
+def test_roles_that_conflict_are_counted():
+    assert trust.duties(0, separate=False).state is State.REAL
+    together, stopped = trust.duties(2, separate=False), trust.duties(2, separate=True)
+    assert together.state is stopped.state is State.DEGRADED
+    assert "separate_duties" in together.mend and "can do nothing" in stopped.says
+
+
 # Conditions
 
 

@@ -153,9 +153,9 @@ async def test_a_question_about_nothing_is_told_so(platform, people, action, res
 
 
 async def test_only_those_who_supervise_ask_who_can_and_everybody_asks_about_herself(platform, people):
-    ada, ben, rita, sam, *_ = people
-    await platform.grant_privileged(ben, ada, sam.id, Role.DATA_PROTECTION_OFFICER)
-    await who_can(platform, sam, "objects.object.read", "Bucket:trials")
+    ada, ben, rita, sam, eve, _ = people
+    await platform.grant_privileged(ben, ada, eve.id, Role.DATA_PROTECTION_OFFICER)
+    await who_can(platform, eve, "objects.object.read", "Bucket:trials")
     with pytest.raises(Denied):
         await who_can(platform, rita, "objects.object.read", "Bucket:trials")
     own = await platform.call("iam.what-can", platform.op(rita), WhatCan(person=rita.id))

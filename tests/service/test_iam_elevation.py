@@ -73,7 +73,7 @@ async def test_what_one_is_eligible_for_gives_nothing_until_it_is_elevated_and_e
 
 async def test_a_decision_sees_which_roles_are_elevated(platform, people):
     _, ben, rita = people
-    await platform.grant(ben, rita.id, Role.OUTPUT_CHECKER, "project:p")
+    await platform.grant(ben, rita.id, Role.OUTPUT_CHECKER, "project:q")
     await elevate(platform, rita, await researcher(platform, ben, rita))
     claim = platform.gate._claim_of(rita.actor, platform.clock.now())
     assert claim.principal is not None

@@ -8,6 +8,7 @@ from nexus.iam.conditions import NO_CONDITIONS
 from nexus.iam.gate import Gate, Question
 from nexus.iam.model import Purpose, Role
 from nexus.iam.requests.forms import ById, Nothing
+from nexus.iam.requests.humans import RecordSamePerson
 from nexus.iam.requests.machines import CreateMachine
 from nexus.iam.requests.rights import GrantRole, ListGrants
 from nexus.kernel.clock import DAY, HOUR, Instant
@@ -135,7 +136,7 @@ async def test_every_change_of_rights_moves_the_version(platform, people):
     machine = await platform.call("iam.machine.create", platform.op(ada), CreateMachine(name="m", owner=rita.id))
     steps = [
         lambda: platform.invite(ada, "tom"),
-        lambda: platform.grant(ben, rita.id, Role.OUTPUT_CHECKER, "project:p"),
+        lambda: platform.grant(ben, rita.id, Role.DATA_PROVIDER, "project:p"),
         lambda: platform.call("iam.machine.suspend", platform.op(ada), ById(id=machine.id)),
         lambda: platform.call("iam.person.suspend", platform.op(ada), ById(id=rita.id)),
         lambda: platform.call("iam.person.resume", platform.op(ada), ById(id=rita.id)),
@@ -289,7 +290,7 @@ async def test_a_steward_gives_rights_on_her_own_data_only(platform, people):
     ada, ben, rita = people
     stella = await platform.person(ada, "stella")
     await platform.grant(ben, stella.id, Role.DATA_STEWARD, "project:p")
-    await platform.grant(stella, rita.id, Role.OUTPUT_CHECKER, "project:p")
+    await platform.grant(stella, rita.id, Role.DATA_PROVIDER, "project:p")
     for role, scope in (
         (Role.RESEARCHER, "project:q"),
         (Role.RESEARCHER, "platform"),
@@ -299,7 +300,7 @@ async def test_a_steward_gives_rights_on_her_own_data_only(platform, people):
         with pytest.raises(Denied):
             await platform.grant(stella, rita.id, role, scope)
     grants = (await platform.call("iam.role.list", platform.op(ada), ListGrants(identity=rita.id))).grants
-    mine = next(grant for grant in grants if grant.role is Role.OUTPUT_CHECKER)
+    mine = next(grant for grant in grants if grant.role is Role.DATA_PROVIDER)
     await platform.call("iam.role.revoke", platform.op(stella), ById(id=mine.id))
 
 
@@ -370,3 +371,28 @@ async def test_a_deleted_identity_receives_nothing(platform, people):
     await platform.execute(platform.op(ada), intent.id)
     with pytest.raises(Conflict):
         await platform.grant(ben, rita.id, Role.RESEARCHER, "project:p")
+
+
+async def test_duties_that_conflict_are_not_granted_together(platform, people):
+    """F-002: not to one account, and not to two accounts of one human being."""
+    ada, ben, rita = people
+    with pytest.raises(Conflict) as refused:
+        await platform.grant(ben, rita.id, Role.OUTPUT_CHECKER, "project:p")
+    assert refused.value.code == "iam.conflicting-duties"
+    await platform.grant(ben, rita.id, Role.OUTPUT_CHECKER, "project:other")
+    with pytest.raises(Conflict):
+        await platform.grant(ben, rita.id, Role.RESEARCHER, "platform")
+    second = await platform.person(ada, "rita2")
+    await platform.call("iam.same-person.record", platform.op(ben), RecordSamePerson(identity=rita.id, other=second.id))
+    with pytest.raises(Conflict):
+        await platform.grant(ben, second.id, Role.OUTPUT_CHECKER, "project:p")
+    auditor = await platform.grant_privileged(ben, ada, rita.id, Role.AUDITOR)
+    intent = await platform.call(
+        "iam.role.grant-privileged", platform.op(ben), platform.role(rita.id, Role.PLATFORM_OPERATOR)
+    )
+    await platform.approve(ada, intent)
+    with pytest.raises(Conflict):
+        await platform.execute(platform.op(ben), intent.id)
+    await platform.call("iam.role.revoke", platform.op(ben), ById(id=auditor.id))
+    await platform.grant_privileged(ben, ada, rita.id, Role.PLATFORM_OPERATOR)
+    assert platform.service.conflicting_duties() == 2  # the two founders, who could not part their duties

@@ -66,13 +66,13 @@ async def test_a_right_that_is_exercised_is_not_unused_and_is_written_once_a_day
 async def test_a_use_of_one_right_is_not_a_use_of_another(platform, people):
     ada, ben, rita, *_ = people
     await platform.grant(ben, rita.id, Role.RESEARCHER, "project:other")
-    await platform.grant(ben, rita.id, Role.OUTPUT_CHECKER, "project:p")
+    await platform.grant(ben, rita.id, Role.DATA_PROVIDER, "project:r")
     platform.clock.advance(2 * DAY)
     assert platform.gate.permits(asked(platform.op(rita, purpose="research"), "objects.object.read", BUCKET))
     await platform.gate.usage.write()
     await platform.sign_in(ada)
     idle = await unused(platform, ada, days=1, identity=rita.id)
-    assert set(idle) == {("researcher", "project:other"), ("output_checker", "project:p")}
+    assert set(idle) == {("researcher", "project:other"), ("data_provider", "project:r")}
 
 
 async def test_what_is_noted_is_written_by_and_by_without_being_asked(platform, people):

@@ -16,6 +16,7 @@ from nexus.iam.conditions import (
     PRIVILEGED_ZONES,
     RESEARCH_HOURS,
     RESEARCH_ZONES,
+    SEPARATE_DUTIES,
     SETTING_OF,
     Conditions,
     refusal,
@@ -49,6 +50,7 @@ EACH = {
     RESEARCH_ZONES: Conditions(zones=OFFICE, research_zones=frozenset({"office"})),
     RESEARCH_HOURS: Conditions(research_hours=True),
     MEMBERS_ONLY: Conditions(members_only=True),
+    SEPARATE_DUTIES: Conditions(separate_duties=True),
 }
 UNMET = {
     PRIVILEGED_ZONES: replace(AT_WORK, zone="ward"),
@@ -57,6 +59,7 @@ UNMET = {
     RESEARCH_ZONES: replace(AT_WORK, zone="outside"),
     RESEARCH_HOURS: replace(AT_WORK, hour=20),
     MEMBERS_ONLY: AT_WORK,
+    SEPARATE_DUTIES: AT_WORK,
 }
 
 
@@ -73,12 +76,30 @@ def test_a_rule_is_in_force_by_its_setting_and_not_otherwise(rule):
     assert EACH[rule].in_force() == {rule}
     assert rule in EACH[rule].described()
     assert NO_CONDITIONS.in_force() == frozenset() and NO_CONDITIONS.described() == {}
+
+
+def test_a_condition_permits_nothing():
+    every = all_conditions()
     for action in ACTIONS.values():
         for case in cases(action):
             for role in Role:
-                asked = (holder([role]), action.name, facts_of(case.resource))
-                if not Policy.shipped().decide(*asked, AT_WORK).allowed:
-                    assert not Policy.shipped(EACH[rule]).decide(*asked, AT_WORK).allowed  # a condition permits nothing
+                asked = (holder([role]), action.name, facts_of(case.resource), AT_WORK)
+                if not Policy.shipped().decide(*asked).allowed:
+                    assert not Policy.shipped(every).decide(*asked).allowed
+
+
+def all_conditions():
+    """All of them at once."""
+    return Conditions(
+        zones=OFFICE,
+        privileged_zones=frozenset({"office"}),
+        privileged_device=True,
+        fresh_factor_s=900,
+        research_zones=frozenset({"office"}),
+        research_hours=True,
+        members_only=True,
+        separate_duties=True,
+    )
 
 
 def test_the_rules_in_the_file_are_those_that_the_settings_speak_of():
@@ -192,6 +213,7 @@ def test_each_refusal_says_what_helps_under_a_code_of_its_own():
         RESEARCH_ZONES: "iam.condition-zone",
         RESEARCH_HOURS: "iam.condition-hours",
         MEMBERS_ONLY: "iam.condition-membership",
+        SEPARATE_DUTIES: "iam.condition-duties",
     }
     assert all(error.hint and "rotate a key" in error.message and error.rules for error in said.values())
 

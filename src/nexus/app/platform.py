@@ -40,15 +40,20 @@ class PlatformService:
         clock: Clock,
         *,
         lacking_approvers: Callable[[], Mapping[Role, int]],
+        conflicting_duties: Callable[[], int],
         ask: Ask,
     ) -> None:
-        """`ask`: how to reach the supervisor. `lacking_approvers`: roles with fewer active holders than four eyes need."""
+        """`ask`: how to reach the supervisor. `lacking_approvers`: roles with fewer active holders than four eyes need.
+
+        `conflicting_duties`: how many active persons hold roles that conflict.
+        """
         self._directory = directory
         self._settings = settings
         self._database = database
         self._clock = clock
         self._lacking_approvers = lacking_approvers
         self._ask = ask
+        self._conflicting_duties = conflicting_duties
 
     async def status(self, op: Operation, request: Nothing) -> PlatformStatus:
         """What runs, and whether it is sealed. Raises Unavailable if the supervisor does not answer."""
@@ -59,7 +64,8 @@ class PlatformService:
     async def doctor(self, op: Operation, request: Nothing) -> Examination:
         """The doctor's table."""
         machine = await examine(self._directory, self._settings, self._clock, self._ask)
-        findings = (*machine, trust.four_eyes(self._lacking_approvers()))
+        duties = trust.duties(self._conflicting_duties(), separate=self._settings.separate_duties)
+        findings = (*machine, trust.four_eyes(self._lacking_approvers()), duties)
         await self._database.record(op.allowed("platform.doctor", PLATFORM, worst=worst(findings).value))
         return Examination(worst=worst(findings), findings=findings)
 

@@ -141,6 +141,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "Researchers reach a project's data only with a right within that project, whatever wider right they hold."
         ),
     ] = False
+    separate_duties: Annotated[
+        bool,
+        _doc("Whoever holds conflicting duties of the platform exercises none of them. Needs more than two founders."),
+    ] = False
 
     certificate_hours: Annotated[
         int, _doc("Life of the doors' certificates; they are renewed after two thirds of it.", "hours", ge=1, le=2_160)
@@ -191,6 +195,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             research_zones=frozenset(self.research_zones),
             research_hours=self.research_in_working_hours,
             members_only=self.project_members_only,
+            separate_duties=self.separate_duties,
             working_days=frozenset(self.working_days),
             from_hour=self.working_from,
             to_hour=self.working_until,

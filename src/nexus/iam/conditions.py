@@ -18,6 +18,7 @@ PRIVILEGED_DEVICE: Final = "privileged-roles-act-from-certified-devices"
 FRESH_FACTOR: Final = "keys-and-rights-need-a-fresh-factor"
 RESEARCH_ZONES: Final = "researchers-work-from-named-zones"
 RESEARCH_HOURS: Final = "researchers-work-in-working-hours"
+SEPARATE_DUTIES: Final = "conflicting-duties-are-not-exercised-together"
 MEMBERS_ONLY: Final = "project-data-are-for-the-members-of-the-project"
 
 SETTING_OF: Final[Mapping[str, str]] = {
@@ -27,6 +28,7 @@ SETTING_OF: Final[Mapping[str, str]] = {
     RESEARCH_ZONES: "research_zones",
     RESEARCH_HOURS: "research_in_working_hours",
     MEMBERS_ONLY: "project_members_only",
+    SEPARATE_DUTIES: "separate_duties",
 }
 """The setting that puts each rule in force."""
 ENTITY: Final = {"type": "Conditions", "id": "nexus"}
@@ -45,6 +47,7 @@ class Conditions:
     research_zones: frozenset[str] = frozenset()
     research_hours: bool = False
     members_only: bool = False
+    separate_duties: bool = False
     working_days: frozenset[int] = frozenset({1, 2, 3, 4, 5})
     """1 is Monday, 7 is Sunday."""
     from_hour: int = 7
@@ -69,8 +72,20 @@ class Conditions:
             RESEARCH_ZONES: self.research_zones,
             RESEARCH_HOURS: self.research_hours,
             MEMBERS_ONLY: self.members_only,
+            SEPARATE_DUTIES: self.separate_duties,
         }
         return frozenset(rule for rule, switch in switches.items() if switch)
+
+    def attributes(self) -> dict[str, Any]:
+        """The parameters as policies look at them."""
+        return {
+            "privileged_zones": self.privileged_zones,
+            "research_zones": self.research_zones,
+            "fresh_factor_s": self.fresh_factor_s,
+            "working_days": self.working_days,
+            "from_hour": self.from_hour,
+            "to_hour": self.to_hour,
+        }
 
     def entity(self) -> dict[str, Any]:
         """The parameters in Cedar's JSON form."""
@@ -99,6 +114,7 @@ class Conditions:
             FRESH_FACTOR: f"keys and rights need a factor proved within {self.fresh_factor_s // 60} minutes",
             RESEARCH_ZONES: f"researchers work from {_listed(self.research_zones)} only",
             RESEARCH_HOURS: f"researchers work {hours} only",
+            SEPARATE_DUTIES: "whoever holds conflicting duties exercises none of them",
             MEMBERS_ONLY: "researchers reach data of projects that they are members of only",
         }
         return {rule: text for rule, text in words.items() if rule in self.in_force()}
@@ -148,6 +164,13 @@ def refusal(rule: str, tried: str, rules: tuple[str, ...]) -> Denied:
                 f"at this hour you may not {tried}",
                 code="iam.condition-hours",
                 hint="come back in working hours",
+                rules=rules,
+            )
+        case "conflicting-duties-are-not-exercised-together":
+            return Denied(
+                f"holding conflicting duties, you may not {tried}",
+                code="iam.condition-duties",
+                hint="`nexus iam me read` shows your roles; have one of two that conflict taken away",
                 rules=rules,
             )
         case _:

@@ -1,5 +1,8 @@
 """Decisions: Cedar policies over a principal, an action, a resource and circumstances. Pure: no database, no clock.
 
+Cedar parses and validates the policies; they are evaluated here (evaluating.py), because a call into Cedar costs more than
+all else in a request. `Policy.cedar` is Cedar itself, which the answers are compared with.
+
 Policies are parsed once, checked against the schema, and cut into small sets (slicing.py). Rules of conditions.cedar take
 part where their configuration says so (conditions.py).
 """
@@ -16,7 +19,8 @@ import cedarpy
 import msgspec
 
 from nexus.iam.actions import ACTIONS
-from nexus.iam.conditions import NO_CONDITIONS, Conditions
+from nexus.iam.conditions import ENTITY, NO_CONDITIONS, Conditions
+from nexus.iam.evaluating import Request, Rule, rule
 from nexus.iam.model import Role
 from nexus.iam.rules import ResourceFacts
 from nexus.iam.slicing import About, PolicyError, Slices, roles_in
@@ -30,9 +34,10 @@ POLICY_FILES = (
     "rights.cedar",
     "bastion.cedar",
     "conditions.cedar",
+    "analysis.cedar",
     "clients.cedar",
     "never.cedar",
-    "analysis.cedar",
+    "duties.cedar",
 )
 PRINCIPAL_TYPES = ("Person", "Machine")
 SENSITIVE_GROUP = "sensitive"
@@ -65,6 +70,13 @@ class Principal:
         inside = frozenset(scope.removeprefix("project:") for scope in scopes if scope.startswith("project:"))
         object.__setattr__(self, "projects", inside)
 
+    def attributes(self) -> dict[str, Any]:
+        """What policies look at."""
+        held = {role.value: scopes for role, scopes in self.rights.items() if scopes}
+        if self.elevated:
+            held[ELEVATED] = self.elevated
+        return {"person": self.person, "projects": self.projects, **held}
+
     def entity(self) -> dict[str, Any]:
         """The principal in Cedar's JSON form."""
         scopes = {role.value: sorted(held) for role, held in self.rights.items() if held}
@@ -87,6 +99,21 @@ class Circumstances:
     factors: frozenset[str] = frozenset()
     factor_age_s: int | None = None
     device_certificate: bool = False
+
+    def attributes(self) -> dict[str, Any]:
+        """What policies look at."""
+        facts: dict[str, Any] = {
+            "purpose": self.purpose,
+            "signed_in": self.signed_in,
+            "zone": self.zone,
+            "hour": self.hour,
+            "weekday": self.weekday,
+            "factors": self.factors,
+            "device_certificate": self.device_certificate,
+        }
+        if self.factor_age_s is not None:
+            facts["factor_age_s"] = self.factor_age_s
+        return facts
 
     def context(self) -> dict[str, Any]:
         """The facts in Cedar's JSON form."""
@@ -117,7 +144,7 @@ class Decision:
     permitted_by: tuple[str, ...] = ()
 
 
-YES, NO = Decision(True), Decision(False)
+NO = Decision(False)
 
 
 class Policy:
@@ -132,20 +159,20 @@ class Policy:
         result = cedarpy.validate_policies(policies, text)
         if not result.validation_passed:
             raise PolicyError("; ".join(str(error) for error in result.errors))
-        parameters = _json([conditions.entity()])
-        self.version = sha256(f"{text}\n{policies}\n{sorted(conditions.in_force())}\n{parameters}".encode()).hexdigest()
-        self._schema = cedarpy.Schema.from_str(text)
-        self._parameters = cedarpy.Entities.from_json_str(parameters, self._schema)
         parsed = json.loads(cedarpy.policies_to_json_str(policies))
         in_force = _without(parsed, _conditional(parsed) - conditions.in_force())
+        self.version = sha256(f"{text}\n{json.dumps(in_force)}\n{conditions.entity()}".encode()).hexdigest()
+        self._types = {action.name: frozenset(action.resource_types) for action in declared}
         self._conditions = _conditional(in_force)
+        self._parameters = {(ENTITY["type"], ENTITY["id"]): conditions.attributes()}
+        self._groups = {action.name: _groups(action) for action in declared}
+        self.cedar = Cedar(in_force, text, self._groups, conditions)
         names = {action.name: frozenset({SENSITIVE_GROUP} if action.sensitive else ()) for action in declared}
-        optional = [*Role, ELEVATED]
-        self._slices = Slices(in_force, names, optional)
-        self._rights = Slices(_without(parsed, _conditional(parsed)), names, optional)
+        self._in_force = Slices(in_force, names, (*Role, ELEVATED), _rules)
+        self._rights = Slices(_without(parsed, _conditional(parsed)), names, (*Role, ELEVATED), _rules)
         """The same without any condition: what somebody may, whatever the moment."""
-        self._permits = Slices(_only(parsed, "permit"), names, optional)
         self._asking = {each["annotations"]["id"]: _roles_of(each) for each in parsed["staticPolicies"].values()}
+        _rules(parsed)  # a form that the evaluator does not know stops the program here, whichever rules are in force
 
     @staticmethod
     @cache
@@ -157,98 +184,131 @@ class Policy:
 
     def facts(self, action: str) -> frozenset[str]:
         """The facts of the moment that a decision on this action may depend on."""
-        return self._slices.facts(action)
-
-    def prepare(self, principal: Principal) -> cedarpy.Entities:
-        """Parse a principal once, for many decisions.
-
-        Not checked against the schema here (that costs more than the decision): `Principal` and `ResourceFacts` can
-        only be built in its form, which a test holds them to, and the request itself is checked at each decision.
-        """
-        return self._parameters.with_added_json_str(_json([principal.entity()]))
+        return self._in_force.facts(action)
 
     def decide(
-        self,
-        principal: Principal,
-        action: str,
-        resource: ResourceFacts,
-        circumstances: Circumstances,
-        *,
-        prepared: cedarpy.Entities | None = None,
+        self, principal: Principal, action: str, resource: ResourceFacts, circumstances: Circumstances
     ) -> Decision:
         """Allowed if it is permitted and nothing forbids it.
 
         An action without a policy, a type that the schema does not know for it, or any error, is a no.
         """
         about = About(action, principal.type, resource.type, principal.roles)
-        policies = self._slices.of(about)
-        if policies is None:
+        rules = self._in_force.of(about)
+        if rules is None or not self._known(about):
             return NO
-        request = _request(principal, action, resource, circumstances)
-        if prepared is None:
-            entities = self._parameters.with_added_json_str(_json([principal.entity(), resource.entity()]))
-        else:
-            entities = prepared.with_added_json_str(_json([resource.entity()]))
-        answer = cedarpy.is_authorized(request, policies, entities, self._schema)
-        spoke = tuple(sorted(answer.diagnostics.id_annotations_by_reason.values()))
-        if answer.allowed and not answer.diagnostics.errors:
-            return Decision(True, permitted_by=spoke)
-        forbidding = () if answer.allowed else spoke
-        if not forbidding:
-            return NO
-        unmet = forbidding if self._conditions.issuperset(forbidding) else ()
-        if unmet and not self._entitles(about, request, entities):
-            unmet = ()
-        return Decision(False, forbidding, unmet)
+        request = self._request(principal, action, resource, circumstances)
+        permits, forbids = _spoken(rules, request)
+        if forbids:
+            unmet = self._conditions.issuperset(forbids) and self._entitled(about, request)
+            return Decision(False, forbids, forbids if unmet else ())
+        return Decision(True, permitted_by=permits) if permits else NO
 
     def entitles(
         self, principal: Principal, action: str, resource: ResourceFacts, circumstances: Circumstances
     ) -> Decision:
         """What `decide` would say if no condition were in force: whether the rights alone allow it."""
-        entities = self._parameters.with_added_json_str(_json([principal.entity(), resource.entity()]))
         about = About(action, principal.type, resource.type, principal.roles)
-        return YES if self._entitles(about, _request(principal, action, resource, circumstances), entities) else NO
+        request = self._request(principal, action, resource, circumstances)
+        return Decision(self._known(about) and self._entitled(about, request))
 
     def permitting(
         self, principal: Principal, action: str, resource: ResourceFacts, circumstances: Circumstances
     ) -> tuple[str, ...]:
         """The ids of the policies that permit it, whatever forbids it: for analysis."""
-        policies = self._permits.of(About(action, principal.type, resource.type, principal.roles))
-        if policies is None:
+        about = About(action, principal.type, resource.type, principal.roles)
+        rules = self._rights.of(about)
+        if rules is None or not self._known(about):
             return ()
-        entities = self._parameters.with_added_json_str(_json([principal.entity(), resource.entity()]))
-        answer = cedarpy.is_authorized(
-            _request(principal, action, resource, circumstances), policies, entities, self._schema
-        )
-        return tuple(sorted(answer.diagnostics.id_annotations_by_reason.values())) if answer.allowed else ()
+        return _spoken(rules, self._request(principal, action, resource, circumstances))[0]
 
     def asked_by(self, policies: Iterable[str]) -> frozenset[str]:
         """The roles that these policies ask for."""
         return frozenset().union(*(self._asking[policy] for policy in policies))
 
-    def _entitles(self, about: About, request: dict[str, Any], entities: cedarpy.Entities) -> bool:
-        policies = self._rights.of(about)
-        if policies is None:
-            return False
-        answer = cedarpy.is_authorized(request, policies, entities, self._schema)
-        return bool(answer.allowed and not answer.diagnostics.errors)
+    def _known(self, about: About) -> bool:
+        return about.principal_type in PRINCIPAL_TYPES and about.resource_type in self._types.get(about.action, ())
+
+    def _entitled(self, about: About, request: Request) -> bool:
+        rules = self._rights.of(about)
+        permits, forbids = _spoken(rules, request) if rules else ((), ())
+        return bool(permits) and not forbids
+
+    def _request(
+        self, principal: Principal, action: str, resource: ResourceFacts, circumstances: Circumstances
+    ) -> Request:
+        return Request(
+            principal.type,
+            principal.attributes(),
+            resource.type,
+            {"scopes": frozenset(resource.scopes), **dict(resource.attributes)},
+            circumstances.attributes(),
+            ("Action", action),
+            self._groups.get(action, frozenset()),
+            self._parameters,
+        )
+
+
+class Cedar:
+    """Cedar itself over all policies in force: what the evaluator is compared with, and slower than it."""
+
+    def __init__(
+        self,
+        policies: Mapping[str, Any],
+        schema: str,
+        groups: Mapping[str, frozenset[tuple[str, str]]],
+        conditions: Conditions,
+    ) -> None:
+        """`policies`: in Cedar's JSON form. `groups`: the groups that each action is in, and itself."""
+        self._groups = groups
+        self._policies = cedarpy.PolicySet.from_json_str(json.dumps(policies))
+        self._schema = cedarpy.Schema.from_str(schema)
+        self._parameters = conditions.entity()
+
+    def decide(
+        self, principal: Principal, action: str, resource: ResourceFacts, circumstances: Circumstances
+    ) -> Decision:
+        """What Cedar decides, without `conditions`. Raises PolicyError where it speaks of an error."""
+        entities = [principal.entity(), resource.entity(), self._parameters, self._action(action)]
+        request = {
+            "principal": {"type": principal.type, "id": principal.id},
+            "action": {"type": "Action", "id": action},
+            "resource": {"type": resource.type, "id": resource.id},
+            "context": _json(circumstances.context()),
+        }
+        answer = cedarpy.is_authorized(request, self._policies, _json(entities))
+        if answer.diagnostics.errors:
+            raise PolicyError("; ".join(str(error) for error in answer.diagnostics.errors))
+        spoke = tuple(sorted(answer.diagnostics.id_annotations_by_reason.values()))
+        return Decision(True, permitted_by=spoke) if answer.allowed else Decision(False, spoke)
+
+    def _action(self, name: str) -> dict[str, Any]:
+        parents = [{"type": type_, "id": id_} for type_, id_ in self._groups.get(name, ()) if id_ != name]
+        return {"uid": {"type": "Action", "id": name}, "attrs": {}, "parents": parents}
 
     def check_form(self, principal: Principal, resource: ResourceFacts) -> None:
         """Raise ValueError if either is not in the form that the schema declares. For tests: slow."""
         cedarpy.Entities.from_json_str(_json([principal.entity(), resource.entity()]), self._schema)
 
 
-def _group(action: Action) -> str:
-    return f' in ["{SENSITIVE_GROUP}"]' if action.sensitive else ""
+def _rules(policies: Mapping[str, Any]) -> tuple[Rule, ...]:
+    return tuple(rule(policy) for policy in policies["staticPolicies"].values())
 
 
-def _request(principal: Principal, action: str, resource: ResourceFacts, moment: Circumstances) -> dict[str, Any]:
-    return {
-        "principal": {"type": principal.type, "id": principal.id},
-        "action": {"type": "Action", "id": action},
-        "resource": {"type": resource.type, "id": resource.id},
-        "context": _json(moment.context()),
-    }
+def _spoken(rules: Iterable[Rule], request: Request) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The ids of the policies that hold: those that permit and those that forbid.
+
+    Every one of them is evaluated. An error in any is a refusal: neither permits then.
+    """
+    permits: list[str] = []
+    forbids: list[str] = []
+    try:
+        for each in rules:
+            if each.holds(request):
+                (permits if each.permits else forbids).append(each.id)
+    except (KeyError, TypeError):
+        return (), ()
+    return tuple(sorted(permits)), tuple(sorted(forbids))
 
 
 def _conditional(parsed: Mapping[str, Any]) -> frozenset[str]:
@@ -257,9 +317,13 @@ def _conditional(parsed: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(each["annotations"]["id"] for each in policies if "setting" in each.get("annotations", {}))
 
 
-def _only(parsed: Mapping[str, Any], effect: str) -> Mapping[str, Any]:
-    policies = parsed["staticPolicies"].items()
-    return {**parsed, "staticPolicies": {key: each for key, each in policies if each["effect"] == effect}}
+def _group(action: Action) -> str:
+    return f' in ["{SENSITIVE_GROUP}"]' if action.sensitive else ""
+
+
+def _groups(action: Action) -> frozenset[tuple[str, str]]:
+    groups = {("Action", action.name)}
+    return frozenset(groups | {("Action", SENSITIVE_GROUP)} if action.sensitive else groups)
 
 
 def _roles_of(policy: Mapping[str, Any]) -> frozenset[str]:

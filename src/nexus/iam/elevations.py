@@ -9,6 +9,7 @@
 """
 
 from nexus.iam.approvals import Approvals
+from nexus.iam.duties import require_no_conflict
 from nexus.iam.model import (
     MAX_ELEVATION,
     PRIVILEGED_ROLES,
@@ -20,7 +21,7 @@ from nexus.iam.model import (
 from nexus.iam.requests.elevations import Elevations, ElevationView, ListElevations, OpenElevation
 from nexus.iam.requests.forms import ById
 from nexus.iam.rules import check_reason, page_size, require_fresh_factor
-from nexus.iam.store import elevations
+from nexus.iam.store import duties, elevations
 from nexus.kernel.clock import MINUTE, Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Conflict, Denied, Invalid, NotFound
@@ -101,6 +102,7 @@ class ElevationStories:
     ) -> Recorded[ElevationView]:
         now = self._clock.now()
         require_fresh_factor(op, now)
+        require_no_conflict(eligible.role, eligible.scope, duties.held_by(tx, eligible.person, now))
         new = elevation_of(op, eligible, request.reason, request.minutes * MINUTE, MAX_ELEVATION, now)
         elevations.add_elevation(tx, new)
         return Recorded(view(new), _entry(op, action, new))

@@ -11,9 +11,10 @@ A decision is made in numbered steps:
 5. Cedar decides. Whatever is not permitted is denied; whatever is odd (an unknown action, purpose or attribute) too.
 """
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from nexus.iam.actions import ACTIONS
@@ -34,8 +35,11 @@ MAX_DECISIONS = 65_536
 """Decisions remembered in a process."""
 MAX_CLAIMS = 8_192
 """Identities remembered in a process."""
+CHECK_ONE_IN = 64
+"""Of the decisions made anew, one in so many that allow is asked of Cedar too."""
 ALWAYS = Instant(2**62)
 NEVER = Instant(0)
+logger = logging.getLogger(__name__)
 _PURPOSES = frozenset(purpose.value for purpose in Purpose)
 _TYPES = {ActorKind.PERSON: "Person", ActorKind.MACHINE: "Machine"}
 
@@ -53,7 +57,6 @@ class _Claim:
     principal: Principal | None
     granted: Sequence[tuple[str, str, str]] = ()
     """Id, role and scope of each grant that holds."""
-    prepared: Any = None
 
 
 class Question(NamedTuple):
@@ -108,6 +111,7 @@ class Gate:
         self._max_decisions = max_decisions
         self.policy = policy or Policy.shipped(conditions)
         self.usage = UseLedger(db, write_uses_after_s)
+        self._made = 0
         self._surroundings = Surroundings(conditions)
         self._decisions: OrderedDict[tuple[Any, ...], _Remembered] = OrderedDict()
         self._claims: OrderedDict[tuple[str, ActorKind, bool], _Claim] = OrderedDict()
@@ -180,12 +184,24 @@ class Gate:
     def _decide(self, key: tuple[Any, ...], question: Question, now: Instant) -> Decision:
         claim = self._claim_of(question.actor, now)
         moment = self._moment(question, now)
-        decision = _answer(self.policy.decide, claim, question, moment.facts, prepared=claim.prepared)
+        decision = self._compared(_answer(self.policy.decide, claim, question, moment.facts), claim, question, moment)
         since, until = max(claim.since, moment.since), min(claim.until, moment.until, now - now % DAY + DAY)
         if decision.allowed:
             self.usage.note(self._exercised(claim, question.resource, decision), now)
         remember(self._decisions, key, _Remembered(claim.version, since, Instant(until), decision), self._max_decisions)
         return decision
+
+    def _compared(self, decision: Decision, claim: _Claim, question: Question, moment: Moment) -> Decision:
+        """One decision in some that allow is asked of Cedar as well. Should Cedar deny, it is denied, and it is told."""
+        self._made += decision.allowed
+        if not decision.allowed or self._made % CHECK_ONE_IN or claim.principal is None:
+            return decision
+        if self.policy.cedar.decide(
+            claim.principal, question.action, facts_of(question.resource), moment.facts
+        ).allowed:
+            return decision
+        logger.error("the evaluator allows what Cedar denies: %s; tell those who make this program", question.action)
+        return NO
 
     def _exercised(self, claim: _Claim, resource: Resource, decision: Decision) -> list[str]:
         """The grants that a decision rests on: of a role that the permitting policies ask for, and in reach."""
@@ -212,28 +228,22 @@ class Gate:
         return self._surroundings.moment(self.policy.facts(question.action), question.client(), question.purpose, now)
 
     def _claim_of(self, actor: Actor, now: Instant) -> _Claim:
-        """The identity's claim: remembered, ready for many decisions from its second use on, or read anew."""
+        """The identity's claim: remembered, or read anew."""
         key = (actor.id, actor.kind, actor.session is None)
         known = self._claims.get(key)
         if known is None or known.version != self._version() or not known.since <= now < known.until:
             known = _claim(self._db.peek(identities.READ_STANDING, (now, actor.id)), actor, now)
-        elif known.prepared is None and known.principal is not None:
-            known = replace(known, prepared=self.policy.prepare(known.principal))
-        else:
-            return known
-        remember(self._claims, key, known, MAX_CLAIMS)
+            remember(self._claims, key, known, MAX_CLAIMS)
         return known
 
 
-def _answer(
-    judge: Callable[..., Decision], claim: _Claim, question: Question, facts: Circumstances, **more: Any
-) -> Decision:
+def _answer(judge: Callable[..., Decision], claim: _Claim, question: Question, facts: Circumstances) -> Decision:
     """What `Policy.decide`, or another judge like it, says; no for what is odd."""
     _, action, resource, purpose, _, _ = question
     known = ACTIONS[action]
     if claim.principal is None or purpose not in _PURPOSES or resource.type not in known.resource_types:
         return NO
-    return judge(claim.principal, action, facts_of(resource), facts, **more)
+    return judge(claim.principal, action, facts_of(resource), facts)
 
 
 def _denied(question: Question, decision: Decision) -> Denied:

@@ -1,13 +1,14 @@
 """Rights: granted within a scope until a date, taken away at once, listed."""
 
 from nexus.iam.approvals import Approvals
+from nexus.iam.duties import require_no_conflict
 from nexus.iam.elevations import view as elevation_view
 from nexus.iam.humans import require_other_human
 from nexus.iam.model import PRIVILEGED_ROLES, Grant, IdentityState
 from nexus.iam.requests.forms import ById, Nothing
 from nexus.iam.requests.rights import GrantRole, Grants, GrantView, ListGrants, Me
 from nexus.iam.rules import MAX_PAGE, check_grant, page_size
-from nexus.iam.store import elevations, identities
+from nexus.iam.store import duties, elevations, identities
 from nexus.kernel.clock import DAY, Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Conflict, Denied, NotFound
@@ -110,6 +111,7 @@ class GrantStories:
         require_other_human(tx, op, identity.person, identity.created_by)
         starts_at = request.starts_at if request.starts_at is not None else now
         check_grant(request.role, request.scope, identity.kind, starts_at=starts_at, ends_at=request.ends_at, now=now)
+        require_no_conflict(request.role, request.scope, duties.held_by(tx, identity.id, now))
         new = Grant(new_id("grt"), identity.id, request.role, request.scope, starts_at, request.ends_at, op.actor.id)
         identities.add_grant(tx, new, now)
         return new

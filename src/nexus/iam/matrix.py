@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nexus.iam.actions import ACTIONS, ROLES, SENSITIVE
 from nexus.iam.decisions import Circumstances, Policy, Principal
+from nexus.iam.duties import CONFLICTS, Duties
 from nexus.iam.model import MACHINE_ROLES, PLATFORM_SCOPE, PRIVILEGED_ROLES, Purpose, Role
 from nexus.iam.rules import facts_of
 from nexus.iam.tables.action import Action
@@ -151,8 +152,37 @@ def matrix(policy: Policy) -> str:
             "",
             *_table(policy, machines, [role.value for role in sorted(MACHINE_ROLES)]),
             "",
+            "## Conflicting duties",
+            "",
+            "What one person does not hold together, and why. The last column: what would be in one hand, though even then a",
+            "second person has to approve: one of the two roles proposes it, the other one approves it.",
+            "",
+            "| duties | on | why | both halves of |",
+            "|---|---|---|---|",
+            *(_conflict_line(policy, duties) for duties in CONFLICTS),
+            "",
         ]
     )
+
+
+def halves(policy: Policy, one: Role, other: Role) -> list[str]:
+    """The sensitive actions that one of two roles proposes and the other approves.
+
+    What everybody proposes with what is his own needs no role: it is none of them.
+    """
+    return [
+        action.name
+        for action in SENSITIVE
+        for proposer, approver in ((one, other), (other, one))
+        if action.approver is approver and _gains(policy, proposer, action, list(cases(action)))
+    ]
+
+
+def _conflict_line(policy: Policy, duties: Duties) -> str:
+    names = f"{duties.one.value} and {duties.other.value}".replace("_", " ")
+    where = "the same data" if duties.same_data else "the platform"
+    both = ", ".join(halves(policy, duties.one, duties.other)) or NO
+    return f"| {names} | {where} | {duties.why} | {both} |"
 
 
 def _table(policy: Policy, principals: list[Principal], heads: list[str]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from nexus.iam.analysis import AnalysisStories, Things
 from nexus.iam.approvals import Approvals
 from nexus.iam.asking import AskingStories
 from nexus.iam.credentials import CredentialStories
+from nexus.iam.duties import conflicts_among
 from nexus.iam.elevations import ElevationStories
 from nexus.iam.eligibilities import EligibilityStories
 from nexus.iam.enrolments import EnrolmentStories
@@ -23,7 +24,7 @@ from nexus.iam.ports import Evidence, NoEvidence
 from nexus.iam.resources import Resources
 from nexus.iam.sealing import Sealing
 from nexus.iam.sessions import SessionStories
-from nexus.iam.store import credentials, identities, issued
+from nexus.iam.store import credentials, duties, identities, issued
 from nexus.iam.throttle import Throttle
 from nexus.iam.usage import UsageStories
 from nexus.kernel.clock import Clock, Instant
@@ -93,6 +94,13 @@ class IdentityService:
         with self._db.read() as tx:
             holders = {role: len(identities.active_holders(tx, role, now)) for role in sorted(roles)}
         return {role: count for role, count in holders.items() if count < MIN_OFFICERS}
+
+    def conflicting_duties(self) -> int:
+        """How many active persons hold roles that conflict: for `nexus doctor`."""
+        now = self._clock.now()
+        with self._db.read() as tx:
+            several = duties.holders_of_several(tx, now)
+            return sum(bool(conflicts_among(duties.held_by(tx, person, now))) for person in several)
 
     def close(self) -> None:
         """End the threads that hash passwords."""

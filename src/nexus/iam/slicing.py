@@ -5,15 +5,13 @@ is false for everybody without a role that the principal does not hold. The deci
 compares it with that of all policies) and takes half the time.
 """
 
-import json
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
-
-import cedarpy
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from nexus.iam.memory import remember
 
+S = TypeVar("S")
 MAX_SLICES = 4_096
 """Sets of policies kept ready in a process."""
 
@@ -31,25 +29,30 @@ class About(NamedTuple):
     roles: frozenset[str]
 
 
-class Slices:
-    """Cuts and keeps sets of policies."""
+class Slices(Generic[S]):
+    """Cuts and keeps sets of policies, each made ready once by `make` from their JSON form."""
 
     def __init__(
-        self, policies: Mapping[str, Any], actions: Mapping[str, frozenset[str]], roles: Iterable[str]
+        self,
+        policies: Mapping[str, Any],
+        actions: Mapping[str, frozenset[str]],
+        roles: Iterable[str],
+        make: Callable[[Mapping[str, Any]], S],
     ) -> None:
         """`policies`: in Cedar's JSON form. `actions`: the groups that each action is in.
 
         Raises PolicyError on a form of scope that is not used here.
         """
         self._parsed = policies
+        self._make = make
         self._all_roles = frozenset(roles)
         self._by_action = {action: self._concerning(action, groups) for action, groups in actions.items()}
         self._telling = {action: roles_in(found) & self._all_roles for action, found in self._by_action.items()}
         """The roles that policies about an action ask for: holding any other changes nothing."""
         self._looking = {action: _facts_in(found) for action, found in self._by_action.items()}
-        self._cut: OrderedDict[About, cedarpy.PolicySet] = OrderedDict()
+        self._cut: OrderedDict[About, S] = OrderedDict()
 
-    def of(self, about: About) -> cedarpy.PolicySet | None:
+    def of(self, about: About) -> S | None:
         """The policies that can take part; None for an action that does not exist."""
         telling = self._telling.get(about.action)
         if telling is None:
@@ -70,7 +73,7 @@ class Slices:
         named = groups | {action}
         return {key: policy for key, policy in policies if _names(policy["action"], named)}
 
-    def _slice(self, about: About) -> cedarpy.PolicySet:
+    def _slice(self, about: About) -> S:
         absent = self._all_roles - about.roles
         narrow = {"op": "==", "entity": {"type": "Action", "id": about.action}}
         kept = {
@@ -80,7 +83,7 @@ class Slices:
             and _fits(policy["resource"], about.resource_type)
             and not any(_is_false(each["body"], absent) for each in policy["conditions"] if each["kind"] == "when")
         }
-        return cedarpy.PolicySet.from_json_str(json.dumps({**self._parsed, "staticPolicies": kept}))
+        return self._make({**self._parsed, "staticPolicies": kept})
 
 
 def _names(scope: Mapping[str, Any], names: frozenset[str]) -> bool:

@@ -148,6 +148,21 @@ def four_eyes(lacking: Mapping[Role, int]) -> Finding:
     return degraded("four eyes", f"too few active holders: {names}", "grant these roles to a second person")
 
 
+def duties(conflicting: int, *, separate: bool) -> Finding:
+    """Whether anybody holds roles that conflict, and whether they are exercised."""
+    if not conflicting:
+        return real("duties", "nobody holds roles that conflict")
+    if separate:
+        return degraded(
+            "duties", f"{conflicting} persons hold roles that conflict, and can do nothing", "take one away"
+        )
+    return degraded(
+        "duties",
+        f"{conflicting} persons hold roles that conflict, as two founders must",
+        "invite more persons, part the roles, then set separate_duties",
+    )
+
+
 def conditions(in_force: Conditions) -> Sequence[Finding]:
     """Which conditions of access are in force, a line each; where none holds privileged roles, that is said."""
     findings = [real("condition", text) for text in in_force.described().values()]

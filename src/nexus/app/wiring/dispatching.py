@@ -68,6 +68,7 @@ def dispatcher(
             ground.database,
             ground.clock,
             lacking_approvers=identities.lacking_approvers,
+            conflicting_duties=identities.conflicting_duties,
             ask=partial(control.ask, ground.directory.supervisor_socket, identity=ground.identity),
         ),
     }
