@@ -17,6 +17,7 @@ from nexus.console.pages import (
     people,
     requests,
     rights,
+    shells,
     sign_in,
 )
 from nexus.console.pages.operations import operation_pages
@@ -33,6 +34,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *keys.PAGES,
     *buckets.PAGES,
     *health.PAGES,
+    *shells.PAGES,
     *sign_in.PAGES,
     *enrol.PAGES,
     *language.PAGES,
