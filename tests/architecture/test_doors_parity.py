@@ -21,10 +21,13 @@ from nexus.kernel.clock import SystemClock
 from nexus.web.dispatch import Dispatcher
 from nexus.web.openapi import openapi
 from nexus.web.rest import operation_routes
-from simulators.doorkeepers import FourEyes, Leash, Rights, Tokens
+from simulators.doorkeepers import FourEyes, Leash, Rights, Steps, Tokens
 
 NAMES = {spec.name for spec in OPERATIONS}
-AUTHENTICATION_ITSELF = {"iam.enrolment.start", "iam.enrolment.confirm", "iam.session.create"}
+AUTHENTICATION_ITSELF = {"iam.enrolment.start", "iam.enrolment.confirm", "iam.session.create"} | {
+    "iam.passkey.challenge",
+    "iam.passkey.sign-in",
+}
 """The only operations without an action: each proves who somebody is. A new one is a decision, not an oversight."""
 
 
@@ -72,6 +75,7 @@ def routed() -> set[str]:
         authenticator=Tokens(),
         gate=Rights(),
         approvals=FourEyes(),
+        step_up=Steps(),
         audit=None,
         clock=SystemClock(),
         purposes=PURPOSES,

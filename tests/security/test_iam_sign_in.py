@@ -7,6 +7,7 @@ import time
 import pytest
 
 from nexus.iam import throttle
+from nexus.iam.conditions import NO_CONDITIONS
 from nexus.iam.model import SESSION_ABSOLUTE, SESSION_IDLE
 from nexus.iam.operations import OPERATIONS
 from nexus.iam.passwords import Cost, Passwords
@@ -19,7 +20,7 @@ from nexus.kernel.errors import Denied, NexusError, Throttled, Unauthenticated
 from nexus.kernel.secret import Secret
 from nexus.web.codec import from_builtins
 from nexus.web.examples import example_of
-from simulators.people import BROWSER, HOME, PASSWORD, SEALING_KEY, SPECS, Human, Platform, open_platform
+from simulators.people import BROWSER, HOME, PARTY, PASSWORD, SEALING_KEY, SPECS, Human, Platform, open_platform
 
 EVIL = "203.0.113.66"
 
@@ -49,6 +50,8 @@ def typed(
 
 
 REFUSED = "iam.sign-in-refused"
+OF_EVERYBODY = {"iam.me.read", "iam.approval.list", "iam.step-up.prove", "iam.access-request.list"}
+"""Actions that whoever is signed in may do, without any role."""
 
 
 # Enumeration
@@ -89,7 +92,12 @@ async def test_an_unknown_login_takes_as_long_as_a_known_one(tmp_path):
         await platform.found("ada", "ben")
         slow = Passwords(Cost(memory_kib=8_192, passes=2, lanes=1))
         platform.service = IdentityService(
-            platform.db, platform.clock, approvals=platform.approvals, sealing_key=SEALING_KEY, passwords=slow
+            platform.db,
+            platform.clock,
+            approvals=platform.approvals,
+            sealing_key=SEALING_KEY,
+            party=PARTY,
+            passwords=slow,
         )
         hashed = await slow.hash(secret(PASSWORD))
         await platform.db.bookkeep(
@@ -241,7 +249,7 @@ async def test_the_count_survives_a_restart(platform):
     guess = SignIn(login="ada", password=secret("guess"), totp=secret("123456"))
     for _ in range(5):
         await attempt(platform, guess, origin=EVIL)
-    again = Platform(platform.db, platform.clock, platform.recorder)
+    again = Platform(platform.db, platform.clock, platform.recorder, NO_CONDITIONS)
     assert (await attempt(again, guess, origin=EVIL))[0] is Throttled
     again.service.close()
 
@@ -339,7 +347,8 @@ async def test_sessions_of_a_person_are_limited_and_the_oldest_gives_way(platfor
 async def test_only_signing_in_and_enrolling_ask_for_no_action():
     """NX-09: everything else goes through the gate."""
     open_doors = {spec.name for spec in OPERATIONS if not spec.action}
-    assert open_doors == {"iam.enrolment.start", "iam.enrolment.confirm", "iam.session.create"}
+    passkeys = {"iam.passkey.challenge", "iam.passkey.sign-in"}
+    assert open_doors == {"iam.enrolment.start", "iam.enrolment.confirm", "iam.session.create", *passkeys}
 
 
 async def test_every_other_operation_refuses_strangers_and_people_without_roles(platform):
@@ -352,7 +361,7 @@ async def test_every_other_operation_refuses_strangers_and_people_without_roles(
         resource = spec.resource(platform.service, _about(spec.request, ben.id))
         with pytest.raises(Denied):
             platform.gate.check(stranger, spec.action, resource)
-        if spec.name in {"iam.me.read", "iam.approval.list"}:
+        if spec.action in OF_EVERYBODY:
             continue
         with pytest.raises(Denied):
             platform.gate.check(platform.op(nobody), spec.action, resource)

@@ -21,7 +21,9 @@ def door(tmp_path_factory):
     door = type(door)(door.db, door.audit, door.book, specs=specs, services={"iam": Identities(door.tokens)})
     door.services["iam"]._tokens = door.tokens
     door.rights.give(ADA, "note.create", "note.list", "note.read", "note.delete", "note.burn", "note.fail")
-    door.rights.give(ADA, "iam.session.end", "iam.me.read", "iam.approval.read", "iam.approval.approve")
+    door.rights.give(
+        ADA, "iam.session.end", "iam.me.read", "iam.approval.read", "iam.approval.approve", "iam.step-up.prove"
+    )
     yield door
     door.db.close()
 
@@ -162,6 +164,30 @@ def test_approving_agrees_to_the_digest_of_what_was_read(signed_in, door):
     code, _, err = signed_in("approve", "int_1", "--yes")
     assert code == 0 and "1/1 approvals" in err and "nexus iam approval execute int_1" in err
     assert door.services["iam"].approved_digests == ["d" * 64]
+
+
+def test_told_that_it_needs_a_fresh_factor_it_asks_proves_and_calls_again(signed_in, door, monkeypatch):
+    note = json.loads(signed_in("note", "create", "--text", "x", "--json")[1])["id"]
+    monkeypatch.setattr(door.steps, "strict", True)
+    monkeypatch.setattr("click.prompt", lambda *_, **__: "000000")
+    code, _, err = signed_in("note", "burn", note)
+    assert code == 8 and "for exactly this and nothing else" in err
+    digest = door.steps.asked[-1]
+    assert door.services["iam"].proved == [(digest, "000000")]
+
+
+def test_a_script_gives_the_code_in_advance_or_is_told_how(signed_in, door, files, monkeypatch):
+    note = json.loads(signed_in("note", "create", "--text", "x", "--json")[1])["id"]
+    monkeypatch.setattr(door.steps, "strict", True)
+    code, out, err = signed_in("note", "burn", note, "--json")
+    assert (code, out) == (3, "") and "--totp" in json.loads(err)["hint"]
+    (files / "totp").write_text("000000\n")
+    for given in (("--totp", "000000"), ("--totp-file", str(files / "totp"))):
+        door.steps.good.add("fresh")
+        assert signed_in("note", "burn", note, *given, "--json")[0] == 8
+        door.steps.good.add("fresh")
+        assert signed_in("approve", "int_1", "--yes", *given)[0] == 0
+    assert signed_in("note", "burn", note, "--totp", "111111", "--json")[0] == 3
 
 
 def test_a_credential_is_printed_once_with_a_warning(nexus, files):

@@ -4,44 +4,12 @@ import json
 
 import pytest
 
-from nexus.iam.model import Purpose, Role
+from nexus.iam.model import Role
 from nexus.iam.operations import OPERATIONS
 from nexus.kernel.clock import DAY, rfc3339
 from nexus.kernel.operation import Outcome
-from nexus.web.dispatch import Answer, Call, Dispatcher
-from simulators.people import BROWSER, HOME, PASSWORD, SPECS, Human, Platform, open_platform
-
-
-class Held:
-    """A lease that is always held."""
-
-    def require(self) -> None:
-        pass
-
-
-class Door:
-    """The REST door in front of the identity services."""
-
-    def __init__(self, platform: Platform) -> None:
-        self.platform = platform
-        self.dispatcher = Dispatcher(
-            OPERATIONS,
-            {"iam": platform.service},
-            lease=Held(),
-            authenticator=platform.authenticator,
-            gate=platform.gate,
-            approvals=platform.approvals,
-            audit=platform.db,
-            clock=platform.clock,
-            purposes=[purpose.value for purpose in Purpose],
-        )
-
-    async def call(self, name: str, body=None, *, by: Human | None = None, path=None, client: str = BROWSER) -> Answer:
-        async def read() -> bytes:
-            return json.dumps(body).encode() if body is not None else b""
-
-        token = by.token if by else None
-        return await self.dispatcher.dispatch(SPECS[name], Call(token, HOME, client, path or {}, [], read))
+from simulators.identity_door import IdentityDoor
+from simulators.people import PASSWORD, Human, Platform, open_platform
 
 
 @pytest.fixture
@@ -52,7 +20,7 @@ def platform(tmp_path):
 
 @pytest.fixture
 def door(platform):
-    return Door(platform)
+    return IdentityDoor(platform)
 
 
 def typed(platform: Platform, human: Human, password: str = PASSWORD) -> dict:
@@ -95,20 +63,20 @@ async def test_four_eyes_from_the_proposal_to_the_right(platform, door):
         "scope": "platform",
         "ends_at": rfc3339(platform.clock.now() + DAY),
     }
-    proposed = await door.call("iam.role.grant-privileged", wanted, by=ben)
+    proposed = await door.fresh("iam.role.grant-privileged", wanted, by=ben)
     assert proposed.status == 202
     intent = json.loads(proposed.body)
     assert json.loads(intent["request"])["ends_at"] == wanted["ends_at"]
     path = {"id": intent["id"]}
-    assert (await door.call("iam.approval.execute", by=ben, path=path)).status == 403
+    assert (await door.fresh("iam.approval.execute", by=ben, path=path)).status == 403
     own = await door.call("iam.approval.approve", {"digest": intent["digest"]}, by=ben, path=path)
     assert own.status == 403
-    approved = await door.call("iam.approval.approve", {"digest": intent["digest"]}, by=ada, path=path)
+    approved = await door.fresh("iam.approval.approve", {"digest": intent["digest"]}, by=ada, path=path)
     assert json.loads(approved.body)["state"] == "approved"
-    assert (await door.call("iam.approval.execute", by=ada, path=path)).status == 403
-    executed = await door.call("iam.approval.execute", by=ben, path=path)
+    assert (await door.fresh("iam.approval.execute", by=ada, path=path)).status == 403
+    executed = await door.fresh("iam.approval.execute", by=ben, path=path)
     assert (executed.status, json.loads(executed.body)["role"]) == (200, "auditor")
-    assert (await door.call("iam.approval.execute", by=ben, path=path)).status == 409
+    assert (await door.fresh("iam.approval.execute", by=ben, path=path)).status == 409
     outcomes = {entry.outcome: entry for entry in platform.entries("iam.role.grant-privileged")}
     granted = outcomes[Outcome.ALLOWED]
     assert granted.operation.approval == intent["id"]

@@ -1,12 +1,17 @@
 """Debian's chromium, driven as a person would use it: by keyboard, by what a screen reader is told, and by looking."""
 
 import shutil
+import ssl
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509 import load_pem_x509_certificate
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -15,18 +20,26 @@ WAIT_MS = 20_000
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A headless browser; the test is skipped where there is none."""
+def chromium(*more: str) -> Iterator[Browser]:
+    """A headless browser, with further switches; the test is skipped where there is none."""
     if not Path(CHROMIUM).exists():
         pytest.skip("chromium is not installed (Debian package chromium)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", *more]
         )
         try:
             yield browser
         finally:
             browser.close()
+
+
+def trusting(home: str) -> str:
+    """The switch that makes the browser trust the key behind an address: passkeys work on no page with a bad certificate."""
+    host, _, port = home.removeprefix("https://").partition(":")
+    certificate = load_pem_x509_certificate(ssl.get_server_certificate((host, int(port or 443))).encode())
+    key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return f"--ignore-certificate-errors-spki-list={b64encode(sha256(key).digest()).decode()}"
 
 
 def profile(browser: Browser, language: str = "en-GB", **more: Any) -> BrowserContext:

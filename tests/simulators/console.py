@@ -36,6 +36,7 @@ class Console:
             authenticator=self.platform.authenticator,
             gate=self.platform.gate,
             approvals=self.platform.approvals,
+            step_up=self.platform.service.step_ups,
             audit=self.platform.db,
             clock=self.platform.clock,
             purposes=PURPOSES,

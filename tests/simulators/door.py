@@ -16,7 +16,7 @@ from nexus.web.openapi import openapi
 from nexus.web.rest import rest_app
 from simulators import notebook
 from simulators.clock import ManualClock
-from simulators.doorkeepers import FourEyes, Intent, Leash, Rights, Tokens
+from simulators.doorkeepers import FourEyes, Intent, Leash, Rights, Steps, Tokens
 from simulators.recorder import MemoryRecorder
 
 PURPOSES = ("operation", "care", "research")
@@ -33,6 +33,7 @@ class Door:
     tokens: Tokens = field(default_factory=Tokens)
     rights: Rights = field(default_factory=Rights)
     four_eyes: FourEyes = field(default_factory=FourEyes)
+    steps: Steps = field(default_factory=Steps)
     lease: Leash = field(default_factory=Leash)
     clock: ManualClock = field(default_factory=ManualClock)
     services: Mapping[str, Any] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class Door:
             authenticator=self.tokens,
             gate=self.rights,
             approvals=self.four_eyes,
+            step_up=self.steps,
             audit=self.db,
             clock=self.clock,
             purposes=self.purposes,

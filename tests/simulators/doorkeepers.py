@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from nexus.kernel.errors import Conflict, Denied, NotFound, Sealed, Unauthenticated
+from nexus.kernel.errors import Conflict, Denied, NotFound, Sealed, StepUpNeeded, Unauthenticated
 from nexus.kernel.operation import Actor, ActorKind, Operation, OperationSpec, Resource
 
 ALICE = Actor("per_alice", ActorKind.PERSON, "Alice", person="per_alice")
@@ -81,6 +81,21 @@ class FourEyes:
             raise Conflict("executed already", code="iam.approval-executed")
         self.executed.add(intent_id)
         return content
+
+
+class Steps:
+    """Asks for a fresh factor once the test says so: then the proof `fresh` is good, once, for any content."""
+
+    def __init__(self) -> None:
+        self.strict = False
+        self.asked: list[str] = []
+        self.good = {"fresh"}
+
+    async def require(self, op: Operation, digest: str, proof: str) -> None:
+        self.asked.append(digest)
+        if self.strict and proof not in self.good:
+            raise StepUpNeeded("this needs a fresh factor", digest=digest, code="iam.step-up-needed")
+        self.good.discard(proof)
 
 
 class Leash:

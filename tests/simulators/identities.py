@@ -9,6 +9,7 @@ from nexus.iam.requests.approvals import Approve
 from nexus.iam.requests.forms import ById, Nothing
 from nexus.iam.requests.rights import Me
 from nexus.iam.requests.sessions import ConfirmEnrolment, Enrolled, Enrolling, SignedIn, SignIn, StartEnrolment
+from nexus.iam.requests.step_up import ProveStepUp, StepUpProof
 from nexus.kernel.clock import DAY, Instant, SystemClock
 from nexus.kernel.errors import Conflict, Unauthenticated
 from nexus.kernel.operation import PLATFORM, Actor, ActorKind, Operation, OperationSpec
@@ -26,6 +27,7 @@ class Identities:
         self.enrolled = False
         self.signed_in_with: list[SignIn] = []
         self.approved_digests: list[str] = []
+        self.proved: list[tuple[str, str]] = []
 
     async def start(self, op: Operation, request: StartEnrolment) -> Enrolling:
         if request.code != Secret(b"1234"):
@@ -59,6 +61,12 @@ class Identities:
 
     async def me(self, op: Operation, request: Nothing) -> Me:
         return Me(id=op.actor.id, kind="person", name="Ada", session=op.actor.session, grants=())
+
+    async def prove(self, op: Operation, request: ProveStepUp) -> StepUpProof:
+        if request.totp != Secret(b"000000"):
+            raise Unauthenticated("the code is not valid", code="iam.wrong-factor")
+        self.proved.append((request.digest, "000000"))
+        return StepUpProof(proof=Secret(b"fresh"), expires_at=SystemClock().now())
 
     async def read(self, op: Operation, request: ById) -> Intent:
         return self._intent(IntentState.PROPOSED)
@@ -97,6 +105,7 @@ OPERATIONS: tuple[OperationSpec, ...] = (
     _simulated("iam.session.create", Identities.sign_in),
     _simulated("iam.session.end", Identities.end),
     _simulated("iam.me.read", Identities.me),
+    _simulated("iam.step-up.prove", Identities.prove),
     _simulated("iam.approval.read", Identities.read),
     _simulated("iam.approval.approve", Identities.approve),
 )

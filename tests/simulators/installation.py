@@ -18,8 +18,8 @@ import botocore.config
 import psutil
 
 from nexus.app.cli.connection import Place
-from nexus.app.demo.people import TOTP_STEP_S, four_eyes, in_days
 from nexus.app.demo.people import Person as RealPerson
+from nexus.app.demo.people import four_eyes, in_days
 
 PASSPHRASE = "a passphrase that only tests know"
 PASSWORD = "correct horse battery 7"
@@ -46,19 +46,10 @@ class Person(RealPerson):
     def __init__(self, login: str, installation: "Installation") -> None:
         super().__init__(login, lambda: installation.place, PASSWORD)
         self.kept: list[str] = []
-        self.step = 0
-
-    def sign_in(self) -> "Person":
-        super().sign_in()
-        self.step = _step()
-        return self
 
     def fresh_code(self) -> str:
-        """A code of the authenticator that was not used yet; it waits for one where the last sign-in was just now."""
-        self.step = max(_step(), self.step + 1)
-        while self.step > _step() + 1:  # the platform accepts the step after this one, for clocks that are ahead
-            time.sleep(0.2)
-        return str(self.authenticator.at(self.step * TOTP_STEP_S))
+        """A code of the authenticator that was not used yet; it waits for one where there is none."""
+        return self.next_code()
 
     @property
     def secrets(self) -> list[str]:
@@ -78,11 +69,8 @@ class Person(RealPerson):
         """The same person, with the same session, at another platform."""
         other = Person(self.login, installation)
         other.id, other.token, other.otpauth = self.id, self.token, self.otpauth
+        other.passkey, other._used_step = self.passkey, self._used_step
         return other
-
-
-def _step() -> int:
-    return int(time.time()) // TOTP_STEP_S
 
 
 class Installation:

@@ -16,6 +16,7 @@ from nexus.iam.model import Founder, Role
 from nexus.iam.operations import OPERATIONS
 from nexus.iam.passwords import Cost, Passwords
 from nexus.iam.ports import Evidence
+from nexus.iam.relying_party import RelyingParty
 from nexus.iam.requests.approvals import Approve
 from nexus.iam.requests.forms import ById
 from nexus.iam.requests.persons import CreatePerson
@@ -34,6 +35,7 @@ from simulators.recorder import MemoryRecorder
 CHEAP = Cost(memory_kib=8, passes=1, lanes=1)
 """argon2id at a cost that only tests may use."""
 SEALING_KEY = Secret(b"s" * 32)
+PARTY = RelyingParty.at("https://console.test:8443")
 PASSWORD = "correct horse battery 7"
 HOME = "192.0.2.10"
 BROWSER = "browser/1"
@@ -93,6 +95,7 @@ class Platform:
             clock,
             approvals=self.approvals,
             sealing_key=SEALING_KEY,
+            party=PARTY,
             passwords=Passwords(CHEAP),
             evidence=evidence,
         )

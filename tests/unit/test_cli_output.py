@@ -78,6 +78,7 @@ def test_every_kind_of_error_has_its_exit_code():
     assert codes == {
         errors.Invalid: ExitCode.USAGE,
         errors.Unauthenticated: ExitCode.DENIED,
+        errors.StepUpNeeded: ExitCode.DENIED,
         errors.Denied: ExitCode.DENIED,
         errors.NotFound: ExitCode.NOT_FOUND,
         errors.Conflict: ExitCode.CONFLICT,

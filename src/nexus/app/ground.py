@@ -25,6 +25,8 @@ class Ground:
     name: str
     directory: DataDirectory
     settings: Settings
+    console_url: str
+    """Where browsers reach the console."""
     index: Index
     clock: Clock
     kms: KeyServiceClient
@@ -58,7 +60,18 @@ async def stand(handoff: Handoff, keys: Sequence[Part], identity: ServiceIdentit
         database = schema.open_database(directory, key, index.audit_public, clock)
         try:
             await hold.start()
-            yield Ground(handoff.process, directory, handoff.settings, index, clock, kms, hold, database, identity)
+            yield Ground(
+                handoff.process,
+                directory,
+                handoff.settings,
+                handoff.console_url,
+                index,
+                clock,
+                kms,
+                hold,
+                database,
+                identity,
+            )
         finally:
             database.close()
     finally:

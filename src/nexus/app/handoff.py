@@ -43,6 +43,8 @@ class Handoff(Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str] = {}
     """Set in its environment before it starts: where a library looks there and nowhere else (SoftHSM)."""
     port: int = 0
+    console_url: str = ""
+    """Where browsers reach the console: passkeys belong to this address."""
     leaf: LeafParts | None = None
 
     def take_leaf(self) -> Leaf:

@@ -190,6 +190,7 @@ class Supervisor:
                 settings=self._settings,
                 credentials=await self._identities.issue(name, self._operation()),
                 port=self._ports.get(name, 0),
+                console_url=console_url(self._settings, self._ports[parts.CONSOLE]),
                 leaf=leaf,
             )
 

@@ -6,7 +6,8 @@ A request to a page, in numbered steps:
 2. Whoever changes something comes from a page of ours (`forgery.py`).
 3. The session cookie says who it is. Strangers see open pages; for others they are sent to sign in.
 4. The form is read, and carries the token of the session.
-5. The page's handler performs operations, each down the one path of the API.
+5. The page's handler performs operations, each down the one path of the API. Where one asks for a fresh factor, the
+   person proves it on a page between, and the form goes on (`stepping.py`).
 """
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -18,7 +19,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from nexus.console import cookies, forgery, language, troubles
+from nexus.console import cookies, forgery, language, stepping, troubles
 from nexus.console.assets import PREFIX, Assets
 from nexus.console.forms import NO_FORM, read_form
 from nexus.console.guard import Guard
@@ -83,7 +84,7 @@ class _Console:
             try:
                 return await self._answer(visit, page)
             except Refused as refused:
-                return troubles.page(visit, refused.error, refused.operation)
+                return await _refusal(visit, refused)
             except NexusError as error:
                 return troubles.page(visit, error)
 
@@ -106,6 +107,8 @@ class _Console:
         handler = page.submit if submits else page.show
         if handler is None:
             raise HTTPException(405)
+        if submits and visit.actor is not None:
+            visit.step_up = await stepping.proof_in(visit)
         return await handler(visit)
 
     async def no_page(self, request: Request, error: Exception) -> Response:
@@ -118,6 +121,16 @@ class _Console:
     async def unexpected(self, request: Request, error: Exception) -> Response:
         """A fault of ours: it says nothing of itself."""
         return troubles.page(self._visit(request), NexusError("the page failed", code="internal"))
+
+
+async def _refusal(visit: Visit, refused: Refused) -> Response:
+    """What a refused operation shows: the page that asks for a fresh factor where that is all it takes, else why."""
+    if digest := stepping.wanted(visit, refused.error):
+        try:
+            return await stepping.ask(visit, digest)
+        except Refused as again:
+            refused = again
+    return troubles.page(visit, refused.error, refused.operation)
 
 
 def _methods(page: Page) -> list[str]:

@@ -35,6 +35,8 @@ class Sender:
     token: str | None
     origin: str
     client: str
+    step_up: str = ""
+    """The proof of a fresh factor that the visit's form brought, if it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Operations:
             query=[] if has_body(spec) else list(_query(rest)),
             body=_body(rest if has_body(spec) else None),
             purpose=purpose,
+            step_up=sender.step_up,
         )
         answer = await self._dispatcher.dispatch(spec, call)
         document = msgspec.json.decode(answer.body) if answer.body else {}

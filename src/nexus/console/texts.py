@@ -92,6 +92,12 @@ TROUBLES: Final[dict[str, Bilingual[Trouble]]] = {
             "Vous n'êtes pas connecté", "Reconnectez-vous ; une session se ferme après une demi-heure d'inactivité."
         ),
     ),
+    "step-up-needed": Bilingual(
+        Trouble("This needs a fresh factor", "Prove one for exactly this; nothing has happened yet."),
+        Trouble(
+            "Un facteur doit être prouvé de nouveau", "Prouvez-en un pour exactement ceci ; rien n'a encore eu lieu."
+        ),
+    ),
     "denied": Bilingual(
         Trouble("You may not do this", "If your work needs it, ask a security officer for the right."),
         Trouble(

@@ -33,6 +33,8 @@ class Visit:
     allowed: frozenset[str] = frozenset()
     """The operations that the page declares."""
     form: Form = field(default=NO_FORM)
+    step_up: str = ""
+    """The proof of a fresh factor that the form brought (`stepping.py`)."""
 
     @property
     def path(self) -> Mapping[str, str]:
@@ -47,9 +49,12 @@ class Visit:
         """Perform an operation as the person who is signed in. Raises Refused."""
         if name not in self.allowed:
             raise LookupError(f"the page {self.request.url.path} does not declare the operation {name}")
+        return await self.operations.call(name, fields, self.sender(), for_purpose)
+
+    def sender(self) -> Sender:
+        """Who asks, for the operations of this visit."""
         token = cookies.session_token(self.request) if self.actor else None
-        sender = Sender(token, cookies.origin(self.request), cookies.client(self.request))
-        return await self.operations.call(name, fields, sender, for_purpose)
+        return Sender(token, cookies.origin(self.request), cookies.client(self.request), self.step_up)
 
     async def get(self, name: str, /, *, for_purpose: str = "", **fields: Any) -> Document:
         """The same, for the result alone."""

@@ -1,7 +1,7 @@
 """Who may do what: persons and machines, their factors and sessions, their rights, and the second pair of eyes.
 
 Promises:
-- every person proves two factors; no answer, and no time to answer, tells whether a login exists;
+- every person proves two factors, or a passkey that is both; no answer, and no time to answer, tells whether a login exists;
 - every right has a scope and an end date, and is the work of two people: whoever creates an identity cannot give it rights;
 - `gate.Gate.check` is the one place where a request of any door is allowed; whatever is not permitted is denied;
 - no set of roles lets one person complete a sensitive operation: `tests/security/test_four_eyes_proof.py`;

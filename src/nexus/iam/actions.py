@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nexus.iam.model import Role
-from nexus.iam.tables import analysis, audit, bastion, clients, iam, kms, objects, platform, rights
+from nexus.iam.tables import analysis, audit, bastion, clients, factors, iam, kms, objects, platform, rights
 from nexus.iam.tables.action import Action
 
 
@@ -56,6 +56,7 @@ ACTIONS: Mapping[str, Action] = {
         *objects.ACTIONS,
         *kms.ACTIONS,
         *iam.ACTIONS,
+        *factors.ACTIONS,
         *rights.ACTIONS,
         *clients.ACTIONS,
         *analysis.ACTIONS,

@@ -1,14 +1,15 @@
 """What ends with a person. The one list: whoever keeps something that acts for a person adds a line here.
 
-Two moments: she is *stopped* (suspended, or made to enrol again: what is open ends, what she was given waits for her),
-or she is *gone* (nothing of hers comes back). Each line works inside the transaction of that change, so that the
+Three moments: she is *stopped* (suspended: what is open ends, what she was given waits for her), she is *recovered* (a
+factor was lost: whatever others may hold now ends as well, and she enrols again), or she is *gone* (nothing of hers
+comes back). Each line works inside the transaction of that change, so that the
 change and everything that ends with it are one commit; access keys, tokens and machines of somebody who is not active
 are refused besides, at each request.
 """
 
 from collections.abc import Callable
 
-from nexus.iam.store import asking, credentials, elevations, identities, notices
+from nexus.iam.store import asking, credentials, elevations, identities, notices, passkeys
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Transaction
 
@@ -52,10 +53,20 @@ def _keys_and_tokens(tx: Transaction, person: str, now: Instant) -> None:
     credentials.revoke_all_of(tx, [person], now)
 
 
+def _passkeys(tx: Transaction, person: str, now: Instant) -> None:
+    passkeys.remove_all_of(tx, person)
+
+
+def _factors(tx: Transaction, person: str, now: Instant) -> None:
+    identities.forget_password(tx, person)
+
+
 WHEN_STOPPED: tuple[Ending, ...] = (_sessions, _elevations)
+WHEN_RECOVERED: tuple[Ending, ...] = (*WHEN_STOPPED, _devices, _factors, _passkeys, _keys_and_tokens)
 WHEN_GONE: tuple[Ending, ...] = (
     *WHEN_STOPPED,
     _devices,
+    _passkeys,
     _enrolment,
     _notices,
     _requests,
@@ -68,6 +79,12 @@ WHEN_GONE: tuple[Ending, ...] = (
 def stop(tx: Transaction, person: str, now: Instant) -> None:
     """End what is open of a person who is suspended or has to enrol again."""
     for end in WHEN_STOPPED:
+        end(tx, person, now)
+
+
+def recover(tx: Transaction, person: str, now: Instant) -> None:
+    """End everything that may be in other hands, of a person who lost a factor: she begins anew, with her rights."""
+    for end in WHEN_RECOVERED:
         end(tx, person, now)
 
 

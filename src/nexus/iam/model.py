@@ -267,7 +267,7 @@ class Session:
     last_used_at: Instant
     expires_at: Instant
     factors: frozenset[Factor]
-    """What was proved to open it."""
+    """What was proved in it, to open it and since."""
     proved_at: Instant
     """When the last factor was proved in it."""
 
@@ -282,6 +282,13 @@ class NoticeKind(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a name, no password
     NEW_FACTORS = "new_factors"
     """A password and a second factor were chosen with an enrolment code."""
+    NEW_PASSKEY = "new_passkey"
+    PASSKEY_REMOVED = "passkey_removed"
+    PASSKEY_CLONED = "passkey_cloned"
+    """A passkey was suspended: its counter says that there is a copy of it."""
+    PASSWORD_REMOVED = "password_removed"  # noqa: S105 - a name, no password
+    RECOVERY = "recovery"
+    """For security officers: somebody who lost a factor was given a new enrolment code."""
     RE_ENROLMENT = "re_enrolment"
     """Two others gave out a new enrolment code."""
 

@@ -26,6 +26,20 @@ TEXTS: Mapping[NoticeKind, tuple[str, str]] = {
         "password and second factor were chosen anew",
         "mot de passe et second facteur choisis de nouveau",
     ),
+    NoticeKind.NEW_PASSKEY: ("a passkey was registered", "une passkey a été enregistrée"),
+    NoticeKind.PASSKEY_REMOVED: ("a passkey was removed", "une passkey a été retirée"),
+    NoticeKind.PASSKEY_CLONED: (
+        "a copy of a passkey was used: the passkey is suspended",
+        "une copie d'une passkey a été utilisée : la passkey est suspendue",
+    ),
+    NoticeKind.PASSWORD_REMOVED: (
+        "the password was given up: only passkeys sign in",
+        "le mot de passe a été abandonné : seules les passkeys permettent la connexion",
+    ),
+    NoticeKind.RECOVERY: (
+        "an account was recovered by two officers: the log says whose",
+        "un compte a été rétabli par deux responsables : le journal dit lequel",
+    ),
     NoticeKind.RE_ENROLMENT: (
         "two others gave out a new enrolment code",
         "deux autres personnes ont délivré un nouveau code d'inscription",

@@ -8,14 +8,18 @@ from nexus.iam.specs import (
     elevations,
     machines,
     notices,
+    passkeys,
     persons,
     rights,
     sessions,
+    step_up,
 )
 from nexus.kernel.operation import OperationSpec
 
 OPERATIONS: tuple[OperationSpec, ...] = (
     *sessions.OPERATIONS,
+    *passkeys.OPERATIONS,
+    *step_up.OPERATIONS,
     *persons.OPERATIONS,
     *notices.OPERATIONS,
     *machines.OPERATIONS,

@@ -10,16 +10,17 @@ from nexus.iam.model import (
     IdentityState,
     NoticeKind,
     Person,
+    Role,
 )
 from nexus.iam.notices import tell
 from nexus.iam.requests.forms import ById, Page
 from nexus.iam.requests.persons import CreatePerson, Invitation, Persons, PersonView
 from nexus.iam.rules import check_email, check_login, check_name, page_size
-from nexus.iam.store import credentials, identities
+from nexus.iam.store import credentials, humans, identities, intents, passkeys
 from nexus.iam.store.identities import Factors
 from nexus.kernel.clock import Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
-from nexus.kernel.errors import Conflict, NotFound
+from nexus.kernel.errors import Conflict, Denied, NotFound
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import PLATFORM, Operation, Resource
 from nexus.web import codec
@@ -80,7 +81,7 @@ class PersonStories:
         def work(tx: Transaction) -> Recorded[None]:
             person = _person(tx, request.id)
             require_state(person.state, IdentityState.SUSPENDED)
-            enrolled = person.password_hash is not None
+            enrolled = person.password_hash is not None or bool(passkeys.usable(tx, person.person))
             change_state(tx, person.person, person.state, IdentityState.ACTIVE if enrolled else IdentityState.INVITED)
             return Recorded(None, op.allowed("iam.person.resume", Resource("Identity", person.person)))
 
@@ -107,25 +108,37 @@ class PersonStories:
     async def re_enrol(self, op: Operation, request: ById) -> Invitation:
         """A new enrolment code for somebody who lost a factor, under four eyes: whoever holds it becomes that person.
 
-        Until she has enrolled again nothing of hers works: no session, access key, token or machine.
+        Whatever others may hold now ends for good: sessions, devices, passkeys, password and code, access keys and
+        service tokens. Her rights stay; her machines wait until she has enrolled again. She and every security officer
+        are told. Raises Denied if one of the two is the person herself, by this account or another.
         """
         code, ends = tokens.new_code(), Instant(self._clock.now() + ENROLMENT_VALID)
 
         def work(tx: Transaction) -> Recorded[Invitation]:
             self._approvals.require(tx, op, "iam.person.re-enrol", codec.encode(request, ById))
-            person = _person(tx, request.id)
+            person, now = _person(tx, request.id), self._clock.now()
+            self._require_others(tx, op, person.person)
             if person.state is IdentityState.SUSPENDED:
                 raise _wrong_state(person.state)
             if person.state is not IdentityState.INVITED:
                 change_state(tx, person.person, person.state, IdentityState.INVITED)
-            leaving.stop(tx, person.person, self._clock.now())
-            credentials.forget_devices_of(tx, person.person)
+            leaving.recover(tx, person.person, now)
             credentials.invite(tx, person.person, tokens.code_fingerprint(code), ends)
             tell(tx, person.person, NoticeKind.RE_ENROLMENT, op.at, op.origin)
+            for officer in identities.active_holders(tx, Role.SECURITY_OFFICER, now):
+                tell(tx, officer, NoticeKind.RECOVERY, op.at, op.origin)
             entry = op.allowed("iam.person.re-enrol", Resource("Identity", person.person))
             return Recorded(Invitation(person=person.person, code=code, expires_at=ends), entry)
 
         return await self._db.write(work)
+
+    def _require_others(self, tx: Transaction, op: Operation, person: str) -> None:
+        """Neither who asked for it nor who approved is the person herself: a second account recovers no first one."""
+        given = intents.approvals(tx, op.approval) if op.approval else []
+        if any(
+            humans.same(tx, one, person) for one in (op.actor.person or op.actor.id, *(row.person for row in given))
+        ):
+            raise Denied("nobody recovers an account of one's own", code="iam.same-person", hint="ask two others")
 
 
 def new_person(login: str, name: str, email: str, now: Instant, *, by: str) -> Person:

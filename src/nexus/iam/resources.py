@@ -5,7 +5,7 @@ everybody else is denied as if it were there.
 """
 
 from nexus.iam.model import Role
-from nexus.iam.store import asking, credentials, elevations, identities, intents
+from nexus.iam.store import asking, credentials, elevations, identities, intents, passkeys
 from nexus.kernel.database import Database
 from nexus.kernel.operation import PLATFORM, Resource
 
@@ -86,6 +86,18 @@ class Resources:
         with self._db.read() as tx:
             found = credentials.token(tx, token_id)
         return self.identity(found.identity if found else UNKNOWN)
+
+    def passkey(self, passkey_id: str) -> Resource:
+        """Whose passkey it is."""
+        with self._db.read() as tx:
+            found = passkeys.find(tx, passkey_id)
+        return self.identity(found.person if found else UNKNOWN)
+
+    def credential(self, credential_id: bytes) -> Resource:
+        """The person whose passkey an authenticator calls by this name; one resource for every name that is unknown."""
+        with self._db.read() as tx:
+            found = passkeys.by_credential(tx, credential_id)
+        return Resource("Identity", found.person if found else UNKNOWN)
 
     def intent(self, intent_id: str) -> Resource:
         """An intent, with who proposed it, who may approve it, and the scopes of what it acts on."""

@@ -4,6 +4,7 @@ from nexus.iam.actions import SENSITIVE
 from nexus.iam.analysis import AnalysisStories, Things
 from nexus.iam.approvals import Approvals
 from nexus.iam.asking import AskingStories
+from nexus.iam.challenges import Challenges
 from nexus.iam.credentials import CredentialStories
 from nexus.iam.duties import conflicts_among
 from nexus.iam.elevations import ElevationStories
@@ -18,13 +19,16 @@ from nexus.iam.model import SESSION_IDLE, Role
 from nexus.iam.notices import NoticeStories
 from nexus.iam.oidc.clients import ClientStories
 from nexus.iam.oidc.model import SPENT_KEPT
+from nexus.iam.passkeys import PasskeyStories
 from nexus.iam.passwords import Passwords
 from nexus.iam.persons import PersonStories
 from nexus.iam.ports import Evidence, NoEvidence
+from nexus.iam.relying_party import RelyingParty
 from nexus.iam.resources import Resources
 from nexus.iam.sealing import Sealing
 from nexus.iam.sessions import SessionStories
-from nexus.iam.store import credentials, duties, identities, issued
+from nexus.iam.step_up import StepUps
+from nexus.iam.store import credentials, duties, identities, issued, passkeys
 from nexus.iam.throttle import Throttle
 from nexus.iam.usage import UsageStories
 from nexus.kernel.clock import Clock, Instant
@@ -45,12 +49,13 @@ class IdentityService:
         *,
         approvals: Approvals,
         sealing_key: Secret,
+        party: RelyingParty,
         passwords: Passwords | None = None,
         evidence: Evidence | None = None,
     ) -> None:
-        """`sealing_key`: 32 bytes, for second factors and access-key secrets at rest. `passwords`: the default cost.
+        """`sealing_key`: 32 bytes, for second factors and access-key secrets at rest. `party`: where passkeys belong.
 
-        `evidence`: what other services know, for the analysis of decisions.
+        `passwords`: the default cost. `evidence`: what other services know, for the analysis of decisions.
         """
         self._db = db
         self._clock = clock
@@ -62,6 +67,9 @@ class IdentityService:
         self.enrolments = EnrolmentStories(db, clock, passwords=self._passwords, throttle=throttle, sealing=sealing)
         self.sessions = SessionStories(db, clock, passwords=self._passwords, throttle=throttle, sealing=sealing)
         self.notices = NoticeStories(db, clock)
+        challenges = Challenges(db, clock, sealing_key)
+        self.passkeys = PasskeyStories(db, clock, challenges=challenges, party=party)
+        self.step_ups = StepUps(db, clock, challenges=challenges, party=party, throttle=throttle, sealing=sealing)
         self.persons = PersonStories(db, clock, approvals)
         self.machines = MachineStories(db, clock)
         self.credentials = CredentialStories(db, clock, sealing)
@@ -84,6 +92,7 @@ class IdentityService:
         spent_since = Instant(now - SPENT_KEPT)
         await self._db.bookkeep(Bookkeeping.EXPIRY, lambda tx: credentials.sweep(tx, now, idle_since))
         await self._db.bookkeep(Bookkeeping.EXPIRY, lambda tx: issued.sweep(tx, now, spent_since))
+        await self._db.bookkeep(Bookkeeping.EXPIRY, lambda tx: passkeys.sweep(tx, now))
         await self.approvals.expire()
         await self.asking.expire()
 

@@ -1,30 +1,24 @@
 """Signing in with two factors, listing sessions, signing out."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from nexus.iam import throttle, tokens, totp
-from nexus.iam.model import PASSWORD_AND_CODE, SESSION_ABSOLUTE, IdentityState, NoticeKind, Session
+from nexus.iam.model import PASSWORD_AND_CODE, IdentityState, NoticeKind, Session
 from nexus.iam.notices import tell
+from nexus.iam.opening import Opener, Proved
 from nexus.iam.passwords import Passwords
 from nexus.iam.requests.forms import ById, OfIdentity
 from nexus.iam.requests.sessions import Sessions, SessionView, SignedIn, SignIn
 from nexus.iam.sealing import Sealing
-from nexus.iam.store import credentials, identities, notices
+from nexus.iam.store import credentials, identities
 from nexus.iam.store.identities import Factors
 from nexus.iam.throttle import Throttle
-from nexus.kernel.clock import DAY, Clock, Instant
+from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import NotFound, Unauthenticated
-from nexus.kernel.ids import new_id
-from nexus.kernel.operation import Actor, ActorKind, Operation, Resource
+from nexus.kernel.operation import Operation, Resource
 from nexus.kernel.secret import Secret
 
-MAX_SESSIONS = 20
-"""Open sessions of a person; signing in once more ends the oldest."""
-MAX_DEVICES = 20
-DEVICE_VALID = 90 * DAY
-"""How long a client is remembered as known without signing in."""
 MAX_LOGIN = 128
 """Characters of what is taken as a login."""
 _NOBODY = "nobody"
@@ -41,6 +35,7 @@ class SessionStories:
         self._passwords = passwords
         self._throttle = throttle
         self._sealing = sealing
+        self._opener = Opener(db, clock)
         self._no_factor = sealing.seal(totp.new_secret(), "totp", _NOBODY)
         """Opened and compared with where there is no person, so that it takes the same time."""
 
@@ -116,57 +111,14 @@ class SessionStories:
     async def _open(
         self, op: Operation, person: Factors, step: int, device: bytes | None, buckets: list[bytes]
     ) -> SignedIn:
-        now = self._clock.now()
-        token, new_device = tokens.new_token(tokens.SESSION_PREFIX), tokens.new_token(tokens.DEVICE_PREFIX)
-        ends = Instant(now + SESSION_ABSOLUTE)
-        session = Session(
-            new_id("ses"), person.person, op.origin, op.client, now, now, ends, PASSWORD_AND_CODE, proved_at=now
-        )
-        actor = Actor(
-            person.person,
-            ActorKind.PERSON,
-            person.name,
-            person=person.person,
-            session=session.id,
-            factors=session.factors,
-            proved_at=session.proved_at,
-        )
-        entry = replace(op, actor=actor).allowed(
-            "iam.session.create",
-            Resource("Identity", person.person),
-            session=session.id,
-            device="known" if device else "new",
-        )
-
-        def work(tx: Transaction) -> Recorded[int]:
+        def guard(tx: Transaction) -> None:
             still = identities.factors_of(tx, person.person)
             burnt = identities.use_totp_step(tx, person.person, step)
             if still is None or still.state is not IdentityState.ACTIVE or not burnt:
                 raise _refused()  # suspended, or the same code used, since we looked
-            credentials.add_session(tx, session, tokens.fingerprint(token), MAX_SESSIONS)
-            credentials.replace_device(
-                tx,
-                device,
-                tokens.fingerprint(new_device),
-                person.person,
-                now=now,
-                ends=Instant(now + DEVICE_VALID),
-                keep=MAX_DEVICES,
-            )
-            credentials.forgive(tx, buckets)
-            if device is None:
-                tell(tx, person.person, NoticeKind.NEW_DEVICE, now, op.origin)
-            return Recorded(notices.unseen(tx, person.person), entry)
 
-        unseen = await self._db.write(work)
-        return SignedIn(
-            token=token,
-            device=new_device,
-            session=session.id,
-            person=person.person,
-            expires_at=session.expires_at,
-            notices=unseen,
-        )
+        proved = Proved(person.person, person.name, PASSWORD_AND_CODE, device, buckets)
+        return await self._opener.open(op, proved, guard, _refused())
 
 
 def _refused() -> Unauthenticated:

@@ -52,6 +52,11 @@ def of_second_factor(login: str) -> Bucket:
     return Bucket(_key("factor", login), MAX_FACTOR_FAILURES, FACTOR_WINDOW)
 
 
+def of_session(session: str) -> Bucket:
+    """Wrong codes in one session that asks for a fresh factor: whoever stole it does not guess for long."""
+    return Bucket(_key("session", session), MAX_FAILURES, WINDOW)
+
+
 def network_of(origin: str) -> str:
     """The part of an address that one client controls."""
     try:

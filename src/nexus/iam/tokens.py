@@ -15,6 +15,7 @@ CODE_PREFIX = "nxc_"
 ACCESS_PREFIX = "nxa_"
 REFRESH_PREFIX = "nxr_"
 WAITING_PREFIX = "nxv_"
+PROOF_PREFIX = "nxp_"
 CODE_GROUPS = 4
 CODE_GROUP = 5
 """An enrolment code is four groups of five characters: 100 bits, to be read from paper."""

@@ -86,6 +86,7 @@ class Bookkeeping(StrEnum):
 
     CHECKPOINT = "a signed checkpoint over entries already in the log"
     SHIPPED = "entries received from another service's outbox, recorded as they are"
+    CHALLENGE = "challenges that were presented; what came of it is an entry"
     THROTTLE = "counters of failed sign-ins; the refusals are entries"
     SESSION_USE = "the last use of a session; each request is an entry"
     EXPIRY = "removal of what has ended by its own recorded date"

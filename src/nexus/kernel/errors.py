@@ -35,6 +35,16 @@ class Unauthenticated(NexusError):
     kind = "unauthenticated"
 
 
+class StepUpNeeded(Unauthenticated):
+    """Known, but this very request needs a fresh factor; `digest` names its content, which the factor is proved for."""
+
+    kind = "step-up-needed"
+
+    def __init__(self, message: str, *, digest: str = "", code: str | None = None, hint: str = "") -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.digest = digest
+
+
 class Denied(NexusError):
     """A known actor without the right, or a second person is missing.
 

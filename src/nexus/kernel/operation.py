@@ -29,7 +29,7 @@ class Actor:
     person: str | None = None
     session: str | None = None
     factors: frozenset[str] = frozenset()
-    """What was proved to open the session: names of `iam.model.Factor`. Empty without a session."""
+    """What was proved in the session, to open it and since: names of `iam.model.Factor`. Empty without a session."""
     proved_at: Instant | None = None
     """When the last factor was proved in the session."""
 
@@ -130,5 +130,7 @@ class OperationSpec:
     resource: Callable[[Any, Any], Resource] = lambda service, request: PLATFORM
     sensitive: bool = False
     """Needs a second person: the door stores an intent instead of running it."""
+    step_up: bool = False
+    """Asks for a factor that was proved for exactly this request. A sensitive operation always does."""
     secret_result: bool = False
     """The result carries a credential that is shown once; doors must not cache or log it."""

@@ -6,8 +6,9 @@
 4. The body is read only now, then decoded into the typed request.
 5. The request names its resource.
 6. The gate allows actor, action and resource, or nothing happens.
-7. A sensitive operation becomes an intent (202); any other runs.
-8. The result is encoded.
+7. An operation that asks for it is done only with a fresh factor that was proved for exactly this content.
+8. A sensitive operation becomes an intent (202); any other runs.
+9. The result is encoded.
 
 Whatever raises on the way becomes one audit entry and one problem; without the entry the answer is 503.
 """
@@ -33,7 +34,8 @@ from nexus.kernel.ids import new_id
 from nexus.kernel.operation import ANONYMOUS, PLATFORM, Entry, Operation, OperationSpec, Resource
 from nexus.web import codec
 from nexus.web.binding import path_fields, request_of
-from nexus.web.ports import Approvals, AuditWriter, Authenticator, Gate, KeyProof, Lease
+from nexus.web.content import content_digest
+from nexus.web.ports import Approvals, AuditWriter, Authenticator, Gate, KeyProof, Lease, StepUp
 from nexus.web.problem import MEDIA_TYPE, headers_of, problem_of
 
 DOOR: Final = "api"
@@ -44,6 +46,8 @@ EXECUTE: Final = "iam.approval.execute"
 """The one operation that the dispatcher performs itself: it runs the spec that was approved."""
 EXECUTED_HEADER: Final = "Nexus-Executed"
 """Names the operation whose result an execution answers with."""
+STEP_UP_HEADER: Final = "Nexus-Step-Up"
+"""Carries the proof of a fresh factor."""
 OPERATION_TIMEOUT_S: Final = 120
 """The longest that one operation may take, its body included."""
 
@@ -63,6 +67,8 @@ class Call:
     purpose: str = ""
     proof: KeyProof | None = None
     """Of the key that `token` is bound to; None for bearer tokens."""
+    step_up: str = ""
+    """The proof of a fresh factor, if one was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,7 @@ class Dispatcher:
         authenticator: Authenticator,
         gate: Gate,
         approvals: Approvals,
+        step_up: StepUp,
         audit: AuditWriter,
         clock: Clock,
         purposes: Collection[str],
@@ -111,6 +118,7 @@ class Dispatcher:
         self._authenticator = authenticator
         self._gate = gate
         self._approvals = approvals
+        self._step_up = step_up
         self._audit = audit
         self._clock = clock
         self._purposes = frozenset(purposes)
@@ -153,10 +161,13 @@ class Dispatcher:
         attempt.resource = self._resource(spec, request)
         if spec.action:
             self._gate.check(attempt.op, spec.action, attempt.resource)
+        if spec.name == EXECUTE:
+            return await self._execute(spec, request, attempt, call)
+        if spec.sensitive or spec.step_up:
+            exact = codec.encode(request, spec.request).decode()
+            await self._require_factor(attempt, call, spec.name, str(attempt.resource), exact)
         if spec.sensitive:
             return await self._propose(spec, request, attempt)
-        if spec.name == EXECUTE:
-            return await self._execute(spec, request, attempt)
         return await self._run(spec, request, attempt.op)
 
     async def _actor(self, call: Call) -> Any:
@@ -189,15 +200,21 @@ class Dispatcher:
         intent = await self._approvals.propose(attempt.op, spec, exact, attempt.resource)
         return Answer(202, codec.encode(intent, type(intent)), attempt.op.id)
 
-    async def _execute(self, spec: OperationSpec, request: Any, attempt: _Attempt) -> Answer:
+    async def _require_factor(self, attempt: _Attempt, call: Call, *content: str) -> None:
+        await self._step_up.require(attempt.op, content_digest(*content), call.step_up)
+
+    async def _execute(self, spec: OperationSpec, request: Any, attempt: _Attempt, call: Call) -> Answer:
         """Run what was approved, as the executing actor, who needs the right to it as well."""
         intent_id: str = getattr(request, path_fields(spec)[0])
+        itself = str(attempt.resource)
         content = await self._approvals.content(intent_id)
         target = self.specs[content.spec_name]
         approved = codec.decode(content.request_json, target.request)
         attempt.op = replace(attempt.op, approval=intent_id)
         attempt.action, attempt.resource = target.action, self._resource(target, approved)
         self._gate.check(attempt.op, target.action, attempt.resource)
+        approved_text = content.request_json.decode()
+        await self._require_factor(attempt, call, spec.name, itself, content.spec_name, approved_text)
         claimed = await self._approvals.claim(attempt.op, intent_id)
         if (claimed.spec_name, claimed.request_json) != (content.spec_name, content.request_json):
             raise Denied("the approved content is not the stored content", code="web.approval-mismatch")

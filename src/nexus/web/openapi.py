@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from nexus.kernel.errors import Damaged, NexusError, Sealed, Throttled
+from nexus.kernel.errors import Damaged, NexusError, Sealed, StepUpNeeded, Throttled
 from nexus.kernel.operation import OperationSpec
 from nexus.web import codec
 from nexus.web.binding import has_body, path_fields
@@ -19,7 +19,9 @@ from nexus.web.schemas import Json, Schemas, references
 _ABOUT: Final = (
     "Every operation of Nexus but object traffic, which speaks S3. Sign in for a bearer token; name a purpose in"
     " `Nexus-Purpose`; quote `Nexus-Operation` from the answer when you ask about a call. Operations marked"
-    " `x-nexus-sensitive` answer 202 with an intent that a second person approves. Errors are `application/problem+json`."
+    " `x-nexus-sensitive` answer 202 with an intent that a second person approves. Those marked"
+    " `x-nexus-step-up` want a fresh factor, proved for their exact content: the first answer is a problem"
+    " `iam.step-up-needed` with a `digest`, `iam.step-up.prove` turns a factor into a proof, and the same request goes through with the proof in `Nexus-Step-Up`. Errors are `application/problem+json`."
     " `/healthz` and `/readyz` tell whether the door lives and whether it would serve; they hold no data."
 )
 
@@ -82,6 +84,9 @@ def _operation(spec: OperationSpec, schemas: Schemas, purposes: Collection[str],
         operation["security"] = []
     if spec.sensitive:
         operation["x-nexus-sensitive"] = True
+    if spec.sensitive or spec.step_up:
+        operation["x-nexus-step-up"] = True
+        operation["parameters"].append(_STEP_UP)
     if has_body(spec) and (body := _body(spec, schemas)):
         operation["requestBody"] = body
     return operation
@@ -108,6 +113,14 @@ def _purpose_parameter(purposes: Collection[str]) -> Json:
         "description": "What the call is for; it is written in the audit log and weighed by the policy.",
         "schema": {"type": "string", "enum": sorted(purposes), "default": DEFAULT_PURPOSE},
     }
+
+
+_STEP_UP: Final = {
+    "name": "Nexus-Step-Up",
+    "in": "header",
+    "description": "The proof of a fresh factor, made for exactly this content; without it the answer says the digest.",
+    "schema": {"type": "string", "format": "password"},
+}
 
 
 def _body(spec: OperationSpec, schemas: Schemas) -> Json | None:
@@ -138,7 +151,7 @@ def _responses(spec: OperationSpec, schemas: Schemas, intent: type[Any]) -> Json
     bad = {
         str(status): {"$ref": f"#/components/responses/{kind.__name__}"}
         for kind, status, _ in KINDS
-        if kind not in (Sealed, Damaged) and (spec.action or status not in (401, 403))
+        if kind not in (Sealed, Damaged, StepUpNeeded) and (spec.action or status not in (401, 403))
     }
     return {**good, **bad}
 

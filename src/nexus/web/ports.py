@@ -1,4 +1,4 @@
-"""What the REST door needs from the services, as five small promises. `app/wiring/` decides who keeps them.
+"""What the REST door needs from the services, as six small promises. `app/wiring/` decides who keeps them.
 
 The door knows no service: identities, rights, approvals and the audit log reach it only through these protocols.
 """
@@ -80,6 +80,16 @@ class Approvals(Protocol):
         """Mark an approved intent executed, at most once ever, and return its content.
 
         Raises NotFound, Denied (approvals missing) or Conflict (executed, rejected or expired).
+        """
+
+
+class StepUp(Protocol):
+    """A fresh factor, proved for exactly one content."""
+
+    async def require(self, op: Operation, digest: str, proof: str) -> None:
+        """Return if `proof` was made for this content in the session of `op.actor`; it is used up in any case.
+
+        `proof` is empty where none was sent. Raises StepUpNeeded with the digest, or Denied for whoever has no session.
         """
 
 

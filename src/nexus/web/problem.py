@@ -12,6 +12,7 @@ from nexus.kernel.errors import (
     NexusError,
     NotFound,
     Sealed,
+    StepUpNeeded,
     Throttled,
     Unauthenticated,
     Unavailable,
@@ -22,6 +23,7 @@ TYPE_BASE: Final = "/docs/reference/errors"
 
 KINDS: Final[tuple[tuple[type[NexusError], int, str], ...]] = (
     (Invalid, 400, "The request is malformed"),
+    (StepUpNeeded, 401, "A fresh factor is needed"),
     (Unauthenticated, 401, "Nobody, or nobody who could prove who they are"),
     (Denied, 403, "Not allowed"),
     (NotFound, 404, "Not found"),
@@ -57,6 +59,8 @@ class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     hint: str = ""
     operation: str = ""
+    digest: str = ""
+    """Where a fresh factor is needed: the content that it is to be proved for."""
 
 
 def problem_of(error: NexusError, operation: str = "") -> ProblemDetails:
@@ -71,11 +75,14 @@ def problem_of(error: NexusError, operation: str = "") -> ProblemDetails:
         kind=error.kind,
         hint=error.hint,
         operation=operation,
+        digest=error.digest if isinstance(error, StepUpNeeded) else "",
     )
 
 
 def headers_of(error: NexusError) -> dict[str, str]:
     """The headers that HTTP wants beside some refusals."""
+    if isinstance(error, StepUpNeeded):  # RFC 9470
+        return {"WWW-Authenticate": 'Bearer realm="nexus", error="insufficient_user_authentication"'}
     if isinstance(error, Unauthenticated):
         return {"WWW-Authenticate": 'Bearer realm="nexus"'}
     if isinstance(error, Throttled):
@@ -88,4 +95,6 @@ def error_of(problem: ProblemDetails) -> NexusError:
     kind = next((kind for kind, _, _ in KINDS if kind.kind == problem.kind), NexusError)
     if kind is Throttled:
         return Throttled(problem.detail, retry_after_s=0, code=problem.code, hint=problem.hint)
+    if kind is StepUpNeeded:
+        return StepUpNeeded(problem.detail, digest=problem.digest, code=problem.code, hint=problem.hint)
     return kind(problem.detail, code=problem.code, hint=problem.hint)

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from nexus.kernel.errors import Invalid, NexusError, NotFound, Unavailable
 from nexus.kernel.operation import OperationSpec
 from nexus.web.body import read_json_body
-from nexus.web.dispatch import Answer, Call, Dispatcher
+from nexus.web.dispatch import STEP_UP_HEADER, Answer, Call, Dispatcher
 from nexus.web.ports import KeyProof
 from nexus.web.problem import MEDIA_TYPE, headers_of, problem_of
 
@@ -92,6 +92,7 @@ def _call(request: Request) -> Call:
         query=request.query_params.multi_items(),
         body=lambda: read_json_body(request),
         purpose=request.headers.get("nexus-purpose", ""),
+        step_up=request.headers.get(STEP_UP_HEADER, "")[:MAX_TOKEN_LENGTH],
     )
 
 

@@ -4,8 +4,10 @@ from typing import Any
 
 import click
 
+from nexus.app.cli import stepping
 from nexus.app.cli.options import CONNECTION, Caller, connection_options, json_option, terminal
 from nexus.app.cli.render import indented, rendered
+from nexus.app.cli.stepping import given_code, step_up_options
 from nexus.app.operations import operation
 
 
@@ -18,7 +20,8 @@ def _approve(intent: str, *, yes: bool, **common: Any) -> None:
         if not yes:
             screen.err.print(indented(rendered(read.result, held)))
             click.confirm(screen.say("approve.ask"), abort=True, err=True)
-        agreed = client.call(agree, {"id": intent, "digest": held["digest"]})
+        content = {"id": intent, "digest": held["digest"]}
+        agreed = stepping.call(screen, client, agree, content, code=given_code(common))
     if screen.json:
         screen.document(agreed.document)
         return
@@ -34,6 +37,7 @@ approve = click.Command(
     params=[
         click.Argument(["intent"]),
         click.Option(["--yes"], is_flag=True, help="Do not ask: you have read it elsewhere."),
+        *step_up_options(),
         *connection_options(),
         json_option(),
     ],

@@ -6,11 +6,13 @@ from typing import Any
 import click
 from rich.console import RenderableType
 
+from nexus.app.cli import stepping
 from nexus.app.cli.exits import ExitCode
 from nexus.app.cli.options import CONNECTION, Caller, connection_options, json_option, terminal
 from nexus.app.cli.parameters import document_of, missing_secrets, parameters
 from nexus.app.cli.render import grid, holds_secret, indented, rendered, row_count
 from nexus.app.cli.rest_client import Reply
+from nexus.app.cli.stepping import given_code, step_up_options
 from nexus.app.cli.terminal import Terminal
 from nexus.app.operations import operation
 from nexus.kernel.operation import OperationSpec
@@ -26,7 +28,13 @@ def operation_command(spec: OperationSpec, purposes: Sequence[str]) -> click.Com
     return click.Command(
         spec.name.rpartition(".")[2],
         callback=run,
-        params=[*parameters(spec), _purpose_option(purposes), *connection_options(), json_option()],
+        params=[
+            *parameters(spec),
+            _purpose_option(purposes),
+            *(step_up_options() if spec.sensitive or spec.step_up else ()),
+            *connection_options(),
+            json_option(),
+        ],
         help=_help(spec),
         short_help=spec.summary,
     )
@@ -42,6 +50,8 @@ def _help(spec: OperationSpec) -> str:
     parts = [f"{spec.summary}.", class_doc(spec.request).replace("`", "")]
     if spec.sensitive:
         parts.append("Needs a second person: it is held as an intent, and exits with 8.")
+    if spec.sensitive or spec.step_up:
+        parts.append("Asks for a fresh factor, proved for exactly this.")
     if spec.secret_result:
         parts.append("Prints a credential once; it is shown never again.")
     return "\n\n".join(part for part in parts if part)
@@ -55,7 +65,8 @@ def perform(spec: OperationSpec, typed: Mapping[str, Any]) -> int:
     with caller.client() if spec.action else caller.anonymous() as client:
         for name in missing_secrets(spec, document):
             document[name] = screen.ask_secret(f"ask.{name}").reveal().decode()
-        reply = client.call(spec, document, purpose=typed["purpose_of_call"] or "")
+        purpose, code = typed["purpose_of_call"] or "", given_code(typed)
+        reply = stepping.call(screen, client, spec, document, purpose=purpose, code=code)
     return show(screen, operation(reply.executed) if reply.executed else spec, reply)
 
 

@@ -12,7 +12,7 @@ from nexus.app.cli.connection import Place
 from nexus.kernel.errors import NexusError, Unavailable
 from nexus.kernel.operation import OperationSpec
 from nexus.web.binding import has_body, path_fields
-from nexus.web.dispatch import EXECUTED_HEADER, OPERATION_TIMEOUT_S
+from nexus.web.dispatch import EXECUTED_HEADER, OPERATION_TIMEOUT_S, STEP_UP_HEADER
 from nexus.web.problem import MEDIA_TYPE, ProblemDetails, error_of
 
 CLIENT: Final = "nexus-cli"
@@ -74,9 +74,10 @@ class RestClient:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def call(self, spec: OperationSpec, document: Mapping[str, Any], *, purpose: str = "") -> Reply:
+    def call(self, spec: OperationSpec, document: Mapping[str, Any], *, purpose: str = "", step_up: str = "") -> Reply:
         """Perform an operation. Raises Refused with the platform's error, Unavailable if it cannot be reached."""
-        response = self._send(spec, document, {"Nexus-Purpose": purpose} if purpose else {})
+        headers = {"Nexus-Purpose": purpose, STEP_UP_HEADER: step_up}
+        response = self._send(spec, document, {name: value for name, value in headers.items() if value})
         operation = response.headers.get("nexus-operation", "")
         if response.headers.get("content-type") == MEDIA_TYPE:
             problem = msgspec.json.decode(response.content, type=ProblemDetails)

@@ -51,6 +51,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "operation": ("operation", "opération"),
     "saved": ("Written to", "Écrit dans"),
+    "step-up.why": (
+        "This needs a fresh factor, for exactly this and nothing else.",
+        "Ceci demande un facteur tout juste prouvé, pour exactement ceci et rien d'autre.",
+    ),
     "stopped": ("Stopped.", "Interrompu."),
     "unexpected": (
         "This is a fault of Nexus, not yours. Please report it with the lines below.",

@@ -34,6 +34,7 @@ def destroy_key(story: Story) -> None:
         bruno.call("iam.approval.approve", id=held.document["id"], digest=held.document["digest"])
         alice.call("iam.approval.execute", id=held.document["id"])
         stage.fact("bruno", "approves exactly these bytes; alice executes, once")
+        stage.fact("both", "prove a passkey (here in software) for each step, bound to exactly that content")
         with stage.waiting("waiting: seven to thirty days in earnest, two seconds here"):
             destroyed = story.until(lambda: _destroyed(story, key))
         stage.did(f"destroyed at {destroyed['destroyed_at'][11:19]}Z, with a signed certificate in the log")

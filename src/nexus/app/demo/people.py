@@ -9,9 +9,11 @@ from urllib.parse import parse_qs, urlparse
 import pyotp
 
 from nexus.app.cli.connection import Place
-from nexus.app.cli.rest_client import Reply, RestClient
+from nexus.app.cli.rest_client import Refused, Reply, RestClient
+from nexus.app.demo.passkey import SoftwarePasskey
 from nexus.app.operations import operation
 from nexus.kernel.clock import DAY, SystemClock, rfc3339
+from nexus.kernel.errors import StepUpNeeded
 
 TOTP_STEP_S: Final = 30
 WORDS: Final = (
@@ -38,6 +40,9 @@ class Person:
         self.id = ""
         self.token = ""
         self.otpauth = ""
+        self.passkey: SoftwarePasskey | None = None
+        """Registered when the platform first asks for a fresh factor: a code serves once in half a minute."""
+        self._used_step = 0
         self._place = place
         self._client: RestClient | None = None
 
@@ -56,28 +61,59 @@ class Person:
         place = self._place()
         if self._client is None or self._client.place != place:
             self._client = RestClient(place, self.token)
-        return self._client.call(operation(_name), request, purpose=for_purpose)
+        spec = operation(_name)
+        try:
+            return self._client.call(spec, request, purpose=for_purpose)
+        except Refused as refused:
+            if not isinstance(refused.error, StepUpNeeded):
+                raise
+            proof = self._fresh_factor(refused.error.digest, registering=_name == "iam.passkey.begin")
+        return self._client.call(spec, request, purpose=for_purpose, step_up=proof)
 
     def call(self, _name: str, *, for_purpose: str = "", **request: Any) -> Any:
         """Perform an operation; the document that it answers."""
         return self.reply(_name, for_purpose=for_purpose, **request).document
 
     def enrol(self, code: str) -> "Person":
-        """Choose the password, take the second factor, sign in.
-
-        A code serves once, and the next one comes in half a minute: enrolment uses that of the step before.
-        """
+        """Choose the password, take the second factor, sign in."""
         begun = self.call("iam.enrolment.start", login=self.login, code=code, password=self.password)
         self.otpauth = begun["otpauth_uri"]
-        totp = self.authenticator.at(time.time() - TOTP_STEP_S)
-        self.call("iam.enrolment.confirm", login=self.login, code=code, totp=totp)
+        self.call("iam.enrolment.confirm", login=self.login, code=code, totp=self.next_code())
         return self.sign_in()
 
     def sign_in(self) -> "Person":
-        totp = self.authenticator.now()
-        signed_in = self.call("iam.session.create", login=self.login, password=self.password, totp=totp)
+        if self.passkey is None:
+            typed = {"login": self.login, "password": self.password, "totp": self.next_code()}
+            signed_in = self.call("iam.session.create", **typed)
+        else:
+            signed_in = self.call("iam.passkey.sign-in", **self.passkey.get(self.call("iam.passkey.challenge")))
         self.id, self.token, self._client = signed_in["person"], signed_in["token"], None
         return self
+
+    def next_code(self) -> str:
+        """A code that was not used before. The platform takes that of one step before and after too; else we wait."""
+        step = max(self._used_step + 1, int(time.time()) // TOTP_STEP_S - 1)
+        if (early := (step - 1) * TOTP_STEP_S - time.time()) > 0:
+            time.sleep(early)
+        self._used_step = step
+        return self.authenticator.at(step * TOTP_STEP_S)
+
+    def _fresh_factor(self, digest: str, *, registering: bool) -> str:
+        """A proof for exactly this content: by passkey, or by a code where it is the passkey that is registered."""
+        if registering:
+            proved: dict[str, Any] = {"totp": self.next_code()}
+        else:
+            passkey = self.passkey or self._register_passkey()
+            proved = {"assertion": passkey.get(self.call("iam.step-up.begin", digest=digest))}
+        proof: str = self.call("iam.step-up.prove", digest=digest, **proved)["proof"]
+        return proof
+
+    def _register_passkey(self) -> SoftwarePasskey:
+        mine = {"identity": self.id, "name": "key in software"}
+        made = SoftwarePasskey()
+        self.call("iam.passkey.register", **mine, **made.create(self.call("iam.passkey.begin", **mine)))
+        self.passkey = made
+        return made
 
     def access_key(self, purpose: str, days: int = 1) -> dict[str, str]:
         """An S3 access key of one's own; its secret is shown this once."""

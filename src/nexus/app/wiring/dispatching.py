@@ -20,6 +20,7 @@ from nexus.iam.authenticator import Authenticator
 from nexus.iam.breached import BreachedPasswords
 from nexus.iam.gate import Gate
 from nexus.iam.passwords import Passwords
+from nexus.iam.relying_party import RelyingParty
 from nexus.iam.service import IdentityService
 from nexus.objects.administration import BucketAdministration
 from nexus.objects.service import ObjectService
@@ -53,6 +54,7 @@ def dispatcher(
         ground.clock,
         approvals=approvals,
         sealing_key=sealing_key,
+        party=RelyingParty.at(ground.console_url),
         passwords=Passwords(breached=breached_passwords(ground.settings)),
         evidence=Evidence(objects.buckets, audit_reader(ground)),
     )
@@ -79,6 +81,7 @@ def dispatcher(
         authenticator=known,
         gate=gate,
         approvals=approvals,
+        step_up=identities.step_ups,
         audit=ground.database,
         clock=ground.clock,
         purposes=PURPOSES,

@@ -19,6 +19,7 @@ from nexus.audit.checkpointer import Checkpointer
 from nexus.audit.witnesses import WitnessClient
 from nexus.iam.approvals import Approvals
 from nexus.iam.gate import Gate
+from nexus.iam.relying_party import RelyingParty
 from nexus.iam.service import IdentityService
 from nexus.kernel.secret import Secret
 from nexus.objects.service import ObjectService
@@ -69,5 +70,11 @@ def sweeper(ground: Ground, objects: ObjectService) -> Sweeping:
         ground.database, Gate(ground.database, ground.clock, ground.settings.conditions()), ground.clock
     )
     no_key = Secret(secrets.token_bytes(KEY_BYTES))
-    identities = IdentityService(ground.database, ground.clock, approvals=approvals, sealing_key=no_key)
+    identities = IdentityService(
+        ground.database,
+        ground.clock,
+        approvals=approvals,
+        sealing_key=no_key,
+        party=RelyingParty.at(ground.console_url),
+    )
     return Sweeping(identities, objects.upkeep, ground.operation)

@@ -32,6 +32,7 @@ class Texts:
     enrolled: str
     first_time: str
     enrol: str
+    passkey: str
 
 
 TEXTS: Final = Bilingual(
@@ -49,6 +50,7 @@ TEXTS: Final = Bilingual(
         enrolled="You are enrolled. Sign in with the next code of your authenticator.",
         first_time="New here?",
         enrol="Enrol with your one-time code",
+        passkey="Use a passkey instead",
     ),
     Texts(
         title="Connexion",
@@ -64,6 +66,7 @@ TEXTS: Final = Bilingual(
         enrolled="Vous êtes enrôlé. Connectez-vous avec le code suivant de votre application.",
         first_time="Première visite ?",
         enrol="S'enrôler avec le code à usage unique",
+        passkey="Utiliser plutôt une passkey",
     ),
 )
 

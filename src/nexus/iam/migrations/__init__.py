@@ -88,6 +88,19 @@ _NOTICES = (
     "CREATE INDEX iam_notice_person ON iam_notice (person)",
 )
 
+_PASSKEYS = (
+    "CREATE TABLE iam_passkey (id TEXT PRIMARY KEY, person TEXT NOT NULL REFERENCES iam_identity (id),"
+    " credential_id BLOB NOT NULL UNIQUE, public_key BLOB NOT NULL, sign_count INTEGER NOT NULL, name TEXT NOT NULL,"
+    " model TEXT NOT NULL, synced INTEGER NOT NULL, created_at INTEGER NOT NULL, last_used_at INTEGER,"
+    " suspended_at INTEGER) STRICT",
+    "CREATE INDEX iam_passkey_person ON iam_passkey (person)",
+    "CREATE TABLE iam_challenge (nonce BLOB PRIMARY KEY, ends_at INTEGER NOT NULL) STRICT",
+    "CREATE TABLE iam_step_up (proof_hash BLOB PRIMARY KEY, session TEXT NOT NULL, digest TEXT NOT NULL,"
+    " factor TEXT NOT NULL, expires_at INTEGER NOT NULL) STRICT",
+)
+"""Passkeys hold public keys and names only, which are personal data but no secrets: the encryption of the whole database
+is enough for them. Challenges are those that were presented; proofs are kept by their hash."""
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration("iam", 1, (*_IDENTITIES, *_CREDENTIALS, *_FOUR_EYES, *_VERSION)),
     Migration("iam", 2, _SESSION_FACTORS),
@@ -98,4 +111,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("iam", 7, issuer.GOODBYES),
     Migration("iam", 8, issuer.DEVICES),
     Migration("iam", 9, USAGE),
+    Migration("iam", 10, _PASSKEYS),
 )

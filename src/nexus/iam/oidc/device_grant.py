@@ -10,7 +10,7 @@ from nexus.iam.model import SESSION_ABSOLUTE, Factor, IdentityState, Session
 from nexus.iam.oidc.grants import store_tokens
 from nexus.iam.oidc.model import Authorization, Proof, Scope
 from nexus.iam.oidc.server import AUTHENTICATION_METHODS, IssuerServer
-from nexus.iam.sessions import MAX_SESSIONS
+from nexus.iam.opening import MAX_SESSIONS
 from nexus.iam.store import credentials, devices, identities, issued
 from nexus.iam.store.devices import Waiting
 from nexus.kernel.clock import SECOND, Instant

@@ -36,6 +36,7 @@ OPERATIONS: tuple[OperationSpec, ...] = (
         Intent,
         lambda service, op, request: service.approvals.approve(op, request.id, request.digest),
         lambda service, request: service.resources.intent(request.id),
+        step_up=True,
     ),
     spec(
         "iam.approval.reject",
@@ -54,5 +55,6 @@ OPERATIONS: tuple[OperationSpec, ...] = (
         None,
         lambda service, op, request: service.approvals.execute(op, request.id),
         lambda service, request: service.resources.intent(request.id),
+        step_up=True,
     ),
 )

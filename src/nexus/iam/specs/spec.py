@@ -3,9 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from nexus.iam.requests.forms import ById, OfIdentity
-from nexus.iam.requests.humans import RecordSamePerson
-from nexus.iam.requests.machines import CreateAccessKey, CreateToken
+from nexus.iam.requests.forms import ById
 from nexus.iam.service import IdentityService
 from nexus.kernel.operation import PLATFORM, OperationSpec, Resource
 
@@ -23,9 +21,7 @@ def by_id(service: IdentityService, request: ById) -> Resource:
     return service.resources.identity(request.id)
 
 
-def of_identity(
-    service: IdentityService, request: OfIdentity | CreateAccessKey | CreateToken | RecordSamePerson
-) -> Resource:
+def of_identity(service: IdentityService, request: Any) -> Resource:
     """The identity that `identity` names."""
     return service.resources.identity(request.identity)
 
@@ -41,11 +37,12 @@ def spec(  # noqa: PLR0917 - a table reads best without keywords
     *,
     action: str | None = None,
     sensitive: bool = False,
+    step_up: bool = False,
     secret_result: bool = False,
 ) -> OperationSpec:
     """`route` is `METHOD /path`. The action has the name of the operation unless said otherwise."""
     method, path = route.split(" ")
     needs = name if action is None else action
     return OperationSpec(
-        name, "iam", method, path, summary, request, result, needs, run, resource, sensitive, secret_result
+        name, "iam", method, path, summary, request, result, needs, run, resource, sensitive, step_up, secret_result
     )

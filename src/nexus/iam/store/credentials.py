@@ -192,6 +192,15 @@ def end_session(tx: Transaction, session_id: str) -> bool:
     return tx.execute("DELETE FROM iam_session WHERE id = ?", (session_id,)) == 1
 
 
+def prove_in_session(tx: Transaction, session_id: str, factor: Factor, now: Instant) -> bool:
+    """Remember that a factor was proved in a session; False if it has ended."""
+    found = session(tx, session_id)
+    if found is None:
+        return False
+    proved = " ".join(sorted({*found.factors, factor}))
+    return tx.execute("UPDATE iam_session SET factors = ?, proved_at = ? WHERE id = ?", (proved, now, session_id)) == 1
+
+
 def end_sessions_of(tx: Transaction, person: str, *, but: str | None = None) -> None:
     """Remove the sessions of a person, but one."""
     tx.execute("DELETE FROM iam_session WHERE person = ? AND id <> ?", (person, but or ""))

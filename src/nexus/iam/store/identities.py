@@ -161,6 +161,11 @@ def set_password(tx: Transaction, person_id: str, password_hash: str) -> None:
     tx.execute("UPDATE iam_person SET password_hash = ? WHERE id = ?", (password_hash, person_id))
 
 
+def forget_password(tx: Transaction, person_id: str) -> None:
+    """Forget password and second factor of somebody who signs in with passkeys."""
+    tx.execute("UPDATE iam_person SET password_hash = NULL, totp_sealed = NULL WHERE id = ?", (person_id,))
+
+
 def use_totp_step(tx: Transaction, person_id: str, step: int) -> bool:
     """Burn a time step; False if it, or a later one, was burnt before."""
     return (

@@ -1,0 +1,12 @@
+"""Actions on a person's factors."""
+
+from nexus.iam.tables.action import IDENTITY, PLATFORM, Action
+
+ACTIONS: tuple[Action, ...] = (
+    Action("iam.passkey.register", "register a passkey", "enregistrer une passkey", (IDENTITY,)),
+    Action("iam.passkey.list", "list the passkeys of a person", "lister les passkeys d'une personne", (IDENTITY,)),
+    Action("iam.passkey.rename", "rename a passkey", "renommer une passkey", (IDENTITY,)),
+    Action("iam.passkey.remove", "remove a passkey", "retirer une passkey", (IDENTITY,)),
+    Action("iam.password.remove", "go without a password", "se passer de mot de passe", (IDENTITY,)),
+    Action("iam.step-up.prove", "prove a fresh factor", "prouver de nouveau un facteur", (PLATFORM,)),
+)
