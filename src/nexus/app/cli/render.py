@@ -85,7 +85,7 @@ STYLES: Final[Mapping[str, str]] = {
     "unsealed": "green",
 }
 """Words of states and outcomes, and their colours. The word says it all without."""
-DAYS: Final = frozenset({"created_at", "until", "granted_at", "last_used", "starts_at", "ends_at", "next_rotation_at"})
+DAYS: Final = frozenset({"created_at", "granted_at", "last_used", "starts_at", "ends_at", "next_rotation_at"})
 """Times of which tables show the day only."""
 MIN_FOLDED: Final = 14
 """Characters that a folded cell keeps on each line."""
