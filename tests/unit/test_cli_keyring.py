@@ -4,6 +4,7 @@ import pytest
 
 from nexus.app.cli import keyring
 from nexus.app.cli.keyring import Locker, nobody_to_ask
+from nexus.app.cli.sessions import SessionFile, StoredSession
 from nexus.kernel.errors import Unauthenticated, Unavailable
 from nexus.kernel.secret import Secret
 
@@ -53,3 +54,18 @@ def test_the_kernel_keeps_the_key_where_it_can():
 def test_without_keyring_and_without_anybody_to_ask_nothing_is_stored():
     with pytest.raises(Unavailable):
         Locker(nobody_to_ask, kernel=False).seal(b"key and tokens", HERE)
+
+
+def test_a_sign_in_by_password_lies_sealed_too_and_is_gone_with_the_key(tmp_path):
+    """A restart of the machine forgets the key: then one signs in again. Where the kernel keeps none, the file is all."""
+    session = StoredSession(login="ada", device="nxd_secret", token="nxs_secret", session="ses_1")
+    sealed = SessionFile(tmp_path / "a", by_passphrase("the kernel's part"))
+    sealed.put(HERE, session)
+    text = (tmp_path / "a" / "sessions.json").read_text()
+    assert "nxs_" not in text and "nxd_" not in text
+    assert sealed.get(HERE) == session
+    anew = SessionFile(tmp_path / "a", by_passphrase("another key")).get(HERE)
+    assert anew is not None and not anew.open and anew.device == ""
+    clear = SessionFile(tmp_path / "b", Locker(nobody_to_ask, kernel=False))
+    clear.put(HERE, session)
+    assert clear.get(HERE) == session
