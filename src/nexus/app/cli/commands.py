@@ -65,6 +65,23 @@ LOCAL: Final[Mapping[str, Local]] = {
 """Commands of the first level."""
 
 BESIDE_OPERATIONS: Final[Mapping[str, Mapping[str, Local]]] = {
+    "bastion": {
+        "connect": Local(
+            "nexus.app.cli.bastion:connect",
+            "Open a recorded session on the machine",
+            "Ouvrir une session enregistrée sur la machine",
+        ),
+        "watch": Local(
+            "nexus.app.cli.bastion:watch",
+            "See what happens in an open session",
+            "Regarder ce qui se passe dans une session ouverte",
+        ),
+        "replay": Local(
+            "nexus.app.cli.bastion:replay",
+            "Write the recording of a session to a file",
+            "Écrire l'enregistrement d'une session dans un fichier",
+        ),
+    },
     "audit": {
         "receipt": Local(
             "nexus.app.cli.auditing:receipt",
@@ -86,6 +103,6 @@ BESIDE_OPERATIONS: Final[Mapping[str, Mapping[str, Local]]] = {
             "Verify a receipt or an exported log, offline",
             "Vérifier un récépissé ou un journal exporté, hors ligne",
         ),
-    }
+    },
 }
 """Local commands that stand in the group of a service."""

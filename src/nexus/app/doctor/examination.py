@@ -69,6 +69,7 @@ def _examine(
         machine.clock(),
         machine.swap(),
         machine.user(),
+        machine.other_shells(status.bastion if status else ""),
         machine.open_files(),
     )
 

@@ -82,6 +82,27 @@ def swap(proc: Path = _PROC) -> Finding:
     return real("swap", "none in clear")
 
 
+def other_shells(bastion: str, proc: Path = _PROC) -> Finding:
+    """Whether an sshd listens beside the bastion. `bastion`: its address, empty where it is closed."""
+    mend = "close it, or let it listen where nobody administers: docs/how-to/administer-the-machine.md shows how"
+    try:
+        names = [folder for folder in proc.iterdir() if folder.name.isdigit()]
+    except OSError:
+        return unknown("ways in", "the processes of this machine cannot be listed")
+    if any(_name(folder) == "sshd" for folder in names):
+        return degraded("ways in", "an sshd runs beside the bastion: what happens there is not in the log", mend)
+    if not bastion:
+        return real("ways in", "no sshd and no bastion: the machine's own console is the only way in")
+    return real("ways in", f"the bastion ({bastion}) and the machine's own console")
+
+
+def _name(folder: Path) -> str:
+    try:
+        return (folder / "comm").read_text("utf-8", "replace").strip()
+    except OSError:  # it has just ended
+        return ""
+
+
 def user() -> Finding:
     """Who the platform runs as."""
     if os.geteuid() == 0:
