@@ -14,7 +14,9 @@ from nexus.kernel.clock import HOUR, Instant, SystemClock
 from simulators.bastion import have_ssh
 from simulators.installation import Installation, Person
 
-pytestmark = pytest.mark.skipif(not have_ssh, reason="OpenSSH's client is not installed (Debian package openssh-client)")
+pytestmark = pytest.mark.skipif(
+    not have_ssh, reason="OpenSSH's client is not installed (Debian package openssh-client)"
+)
 
 
 @pytest.fixture(scope="module")
