@@ -76,7 +76,8 @@ def test_machines_administer_nobody(policy):
 
 def test_nobody_obtains_credentials_of_somebody_else(policy):
     somebody_else = facts_of(Resource("Identity", "y", {"person": "per_other", "created_by": "per_me", "project": "p"}))
-    for roles, action in product(EVERY_SET, ("iam.access-key.create", "iam.token.create", "iam.password.change")):
+    own = ("iam.access-key.create", "iam.access-key.rotate", "iam.token.create", "iam.password.change")
+    for roles, action in product(EVERY_SET, own):
         assert not allowed(policy, holder(roles), action, somebody_else)
     oneself = facts_of(Resource("Identity", "x", {"person": "per_me", "created_by": "per_other"}))
     assert allowed(policy, holder(()), "iam.access-key.create", oneself)

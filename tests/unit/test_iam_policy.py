@@ -139,6 +139,7 @@ def test_nobody_may_anything_without_a_role_but_with_what_is_his_own(policy):
         "iam.machine.read",
         "iam.access-key.create",
         "iam.access-key.list",
+        "iam.access-key.rotate",
         "iam.access-key.revoke",
         "iam.token.create",
         "iam.token.list",

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from dataclasses import replace
 from hashlib import sha256
 
-from nexus.iam import tokens
+from nexus.iam import narrowing, tokens
 from nexus.iam.memory import remember
 from nexus.iam.model import SESSION_IDLE, AccessKey, IdentityKind, Session
 from nexus.iam.oidc import dpop
@@ -123,7 +123,8 @@ class Authenticator:
         if found.revoked or not bearer.in_force:
             raise _unknown_key()
         secret = self._sealing.open(found.secret_sealed, "access-key", found.id)
-        return AccessKey(found.id, secret, actor_of(bearer), found.purpose, found.expires_at)
+        actor = replace(actor_of(bearer), narrowed=narrowing.decode(found.narrowing))
+        return AccessKey(found.id, secret, actor, found.purpose, found.expires_at)
 
     def _service_token(self, token: str) -> Actor:
         row = self._db.peek(credentials.BEARER_OF_TOKEN, (tokens.fingerprint(token),))

@@ -1,6 +1,6 @@
 """Credentials that programs use: S3 access keys and service tokens. Each has an end date; its secret is shown once."""
 
-from nexus.iam import tokens
+from nexus.iam import narrowing, tokens
 from nexus.iam.model import IdentityState, Purpose
 from nexus.iam.requests.forms import ById, OfIdentity
 from nexus.iam.requests.machines import (
@@ -10,6 +10,7 @@ from nexus.iam.requests.machines import (
     CreateToken,
     NewAccessKey,
     NewToken,
+    RotateAccessKey,
     Tokens,
     TokenView,
 )
@@ -17,11 +18,12 @@ from nexus.iam.rules import check_credential_end, check_name
 from nexus.iam.sealing import Sealing
 from nexus.iam.store import credentials, identities
 from nexus.iam.store.credentials import AccessKeyRow, TokenRow
-from nexus.kernel.clock import Clock, Instant
+from nexus.kernel.clock import MINUTE, Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Conflict, NotFound
 from nexus.kernel.ids import new_id
-from nexus.kernel.operation import Operation, Resource
+from nexus.kernel.operation import Narrowing, Operation, Resource
+from nexus.kernel.secret import Secret
 
 MAX_CREDENTIALS = 20
 """Access keys in force of one identity, and as many service tokens."""
@@ -39,21 +41,63 @@ class CredentialStories:
         """A new access key. Raises Invalid (end date), NotFound, Conflict (too many, or the identity is not active)."""
         now = self._clock.now()
         check_credential_end(request.expires_at, now)
-        key_id, secret = tokens.new_access_key_id(), tokens.new_access_key_secret()
-        sealed = self._sealing.seal(secret, "access-key", key_id)
-        row = AccessKeyRow(key_id, request.identity, sealed, request.purpose.value, now, request.expires_at, False)
+        left = narrowing.encode(narrowing.checked(_narrowing_of(request)))
+        row, secret = self._new_key(request.identity, request.purpose, request.expires_at, left)
 
         def work(tx: Transaction) -> Recorded[None]:
             _require_active(tx, request.identity)
             _require_room([key.expires_at for key in credentials.access_keys(tx, row.identity) if not key.revoked], now)
             credentials.add_access_key(tx, row)
-            entry = op.allowed("iam.access-key.create", _resource(row.identity), access_key=row.id, purpose=row.purpose)
+            entry = op.allowed(
+                "iam.access-key.create",
+                _resource(row.identity),
+                access_key=row.id,
+                purpose=row.purpose,
+                narrowed=row.narrowing,
+            )
             return Recorded(None, entry)
 
         await self._db.write(work)
         return NewAccessKey(
             id=row.id, secret=secret, identity=row.identity, purpose=request.purpose, expires_at=row.expires_at
         )
+
+    async def rotate_access_key(self, op: Operation, request: RotateAccessKey) -> NewAccessKey:
+        """A new key in the place of one, which ends after the overlap. Raises Invalid (end date), NotFound, Conflict."""
+        now = self._clock.now()
+        check_credential_end(request.expires_at, now)
+        with self._db.read() as tx:
+            former = _key_in_force(tx, request.id, now)
+        purpose = Purpose(former.purpose)
+        row, secret = self._new_key(former.identity, purpose, request.expires_at, former.narrowing, follows=former.id)
+        ends_at = Instant(now + request.overlap_minutes * MINUTE)
+
+        def work(tx: Transaction) -> Recorded[None]:
+            _key_in_force(tx, former.id, now)
+            if any(key.follows == former.id for key in credentials.access_keys(tx, former.identity)):
+                raise Conflict("this access key has a successor already", code="iam.access-key-followed")
+            _require_active(tx, former.identity)
+            credentials.shorten_access_key(tx, former.id, ends_at)
+            credentials.add_access_key(tx, row)
+            entry = op.allowed(
+                "iam.access-key.rotate",
+                _resource(row.identity),
+                access_key=row.id,
+                former=former.id,
+                overlap_minutes=request.overlap_minutes,
+            )
+            return Recorded(None, entry)
+
+        await self._db.write(work)
+        return NewAccessKey(id=row.id, secret=secret, identity=row.identity, purpose=purpose, expires_at=row.expires_at)
+
+    def _new_key(
+        self, identity: str, purpose: Purpose, expires_at: Instant, left: str | None, *, follows: str | None = None
+    ) -> tuple[AccessKeyRow, Secret]:
+        key_id, secret = tokens.new_access_key_id(), tokens.new_access_key_secret()
+        sealed = self._sealing.seal(secret, "access-key", key_id)
+        now = self._clock.now()
+        return AccessKeyRow(key_id, identity, sealed, purpose.value, now, expires_at, False, left, follows), secret
 
     async def list_access_keys(self, op: Operation, request: OfIdentity) -> AccessKeys:
         """The access keys of an identity, without their secrets."""
@@ -109,6 +153,22 @@ class CredentialStories:
         await self._db.write(work)
 
 
+def _narrowing_of(request: CreateAccessKey) -> Narrowing:
+    return Narrowing(
+        actions=request.only_actions,
+        buckets=request.only_buckets,
+        networks=request.only_networks,
+        purposes=tuple(purpose.value for purpose in request.only_purposes),
+    )
+
+
+def _key_in_force(tx: Transaction, key_id: str, now: Instant) -> AccessKeyRow:
+    found = credentials.access_key(tx, key_id)
+    if found is None or found.revoked or found.expires_at <= now:
+        raise NotFound("no such access key in force", code="iam.no-access-key")
+    return found
+
+
 def _require_active(tx: Transaction, identity_id: str) -> None:
     found = identities.identity(tx, identity_id)
     if found is None:
@@ -129,7 +189,13 @@ def _resource(identity_id: str) -> Resource:
 
 
 def _access_key_view(row: AccessKeyRow) -> AccessKeyView:
+    left = narrowing.decode(row.narrowing) or Narrowing()
     return AccessKeyView(
+        only_actions=left.actions,
+        only_buckets=left.buckets,
+        only_networks=left.networks,
+        only_purposes=left.purposes,
+        follows=row.follows,
         id=row.id,
         identity=row.identity,
         purpose=Purpose(row.purpose),

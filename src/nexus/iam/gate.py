@@ -2,7 +2,8 @@
 
 A decision is made in numbered steps:
 
-1. An operation without an action is itself the authentication: there is nothing to decide.
+1. An operation without an action is itself the authentication: there is nothing to decide. What the credential takes away from
+   its identity (narrowing.py) is refused whatever the rights are.
 2. The version of all rights is read from the database. A remembered decision of that version and of the same facts,
    within its time, is the answer: no process can go on with rights that another process has taken away.
 3. Otherwise the identity and its grants are read in one snapshot. It must be active, and so must the person who answers
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from nexus.iam import narrowing
 from nexus.iam.actions import ACTIONS
 from nexus.iam.conditions import Conditions, refusal
 from nexus.iam.decisions import NO, Circumstances, Decision, Policy, Principal
@@ -40,6 +42,7 @@ CHECK_ONE_IN = 64
 ALWAYS = Instant(2**62)
 NEVER = Instant(0)
 logger = logging.getLogger(__name__)
+_NARROWED = Decision(False, (narrowing.RULE,))
 _PURPOSES = frozenset(purpose.value for purpose in Purpose)
 _TYPES = {ActorKind.PERSON: "Person", ActorKind.MACHINE: "Machine"}
 
@@ -134,6 +137,8 @@ class Gate:
     def decide(self, question: Question) -> Decision:
         """The decision that `check` obeys, with the rules that spoke against it."""
         actor, action, resource, purpose, _, _ = question
+        if _taken_away(question):
+            return _NARROWED
         now = self._clock.now()
         try:
             looks = self.policy.facts(action)
@@ -209,6 +214,8 @@ class Gate:
         return [grant for grant, role, scope in claim.granted if role in asking and scope in scopes]
 
     def _decide_in(self, tx: Transaction, question: Question, judge: Callable[..., Decision]) -> Decision:
+        if _taken_away(question):
+            return _NARROWED
         try:
             now = self._clock.now()
             row = tx.one(identities.READ_STANDING, (now, question.actor.id))
@@ -237,6 +244,12 @@ class Gate:
         return known
 
 
+def _taken_away(question: Question) -> bool:
+    """Whether the credential itself takes away what is asked for, whatever its identity may."""
+    actor, action, resource, purpose, origin, _ = question
+    return actor.narrowed is not None and not narrowing.leaves(actor.narrowed, action, resource, purpose, origin)
+
+
 def _answer(judge: Callable[..., Decision], claim: _Claim, question: Question, facts: Circumstances) -> Decision:
     """What `Policy.decide`, or another judge like it, says; no for what is odd."""
     _, action, resource, purpose, _, _ = question
@@ -253,6 +266,13 @@ def _denied(question: Question, decision: Decision) -> Denied:
     - the rules about identities and approvals. There they speak of what he did himself; elsewhere they could tell a
       stranger what he asked for.
     """
+    if decision is _NARROWED:
+        return Denied(
+            "this access key is narrowed, and does not do that",
+            code="iam.narrowed",
+            hint="`nexus iam access-key list` shows what is left of it",
+            rules=decision.forbidden_by,
+        )
     known = ACTIONS.get(question.action)
     sentence = f"{known.sentence if known else 'do that'} ({question.resource.type})"
     if decision.conditions:

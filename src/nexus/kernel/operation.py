@@ -20,6 +20,17 @@ class ActorKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Narrowing:
+    """What a credential leaves of the rights of its identity. A list that is empty takes nothing away."""
+
+    actions: tuple[str, ...] = ()
+    buckets: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    """Where its requests may come from, such as `10.1.0.0/16`."""
+    purposes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
     """An authenticated identity. `person` is who answers for it: a person's access key has that person's id."""
 
@@ -32,6 +43,8 @@ class Actor:
     """What was proved in the session, to open it and since: names of `iam.model.Factor`. Empty without a session."""
     proved_at: Instant | None = None
     """When the last factor was proved in the session."""
+    narrowed: Narrowing | None = None
+    """What the credential takes away from what the identity may; None: nothing."""
 
 
 ANONYMOUS = Actor("anonymous", ActorKind.ANONYMOUS)

@@ -6,6 +6,7 @@
 from nexus.iam.migrations import issuer
 from nexus.iam.migrations.asking import ASKING
 from nexus.iam.migrations.elevations import ELEVATIONS
+from nexus.iam.migrations.narrowing import NARROWING
 from nexus.iam.migrations.usage import USAGE
 from nexus.kernel.database import Migration
 
@@ -112,4 +113,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("iam", 8, issuer.DEVICES),
     Migration("iam", 9, USAGE),
     Migration("iam", 10, _PASSKEYS),
+    Migration("iam", 11, NARROWING),
 )

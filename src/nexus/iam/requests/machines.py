@@ -1,5 +1,9 @@
 """Machines and credentials: what their operations take and return."""
 
+from typing import Annotated
+
+from msgspec import Meta
+
 from nexus.iam.model import Purpose
 from nexus.iam.requests.forms import Request, Result
 from nexus.kernel.clock import Instant
@@ -31,11 +35,31 @@ class Machines(Result, frozen=True, kw_only=True):
 
 
 class CreateAccessKey(Request, frozen=True, kw_only=True):
-    """An S3 access key for oneself or for a machine that one owns. `purpose` is that of every request made with it."""
+    """An S3 access key for oneself or for a machine that one owns. `purpose` is that of every request made with it.
+
+    The lists narrow it: what is not named is refused, whatever its identity may. An empty list takes nothing away.
+    `only_actions` are actions on buckets, `only_networks` such as 10.1.0.0/16; without `only_purposes`, a request may name
+    another purpose than the key's.
+    """
 
     identity: str
     purpose: Purpose
     expires_at: Instant
+    only_actions: tuple[str, ...] = ()
+    only_buckets: tuple[str, ...] = ()
+    only_networks: tuple[str, ...] = ()
+    only_purposes: tuple[Purpose, ...] = ()
+
+
+class RotateAccessKey(Request, frozen=True, kw_only=True):
+    """A new access key in the place of one: for the same identity and purpose, narrowed alike.
+
+    The former one ends after `overlap_minutes`: a day at most, and at once with 0.
+    """
+
+    id: str
+    expires_at: Instant
+    overlap_minutes: Annotated[int, Meta(ge=0, le=1_440)] = 60
 
 
 class NewAccessKey(Result, frozen=True, kw_only=True):
@@ -49,7 +73,7 @@ class NewAccessKey(Result, frozen=True, kw_only=True):
 
 
 class AccessKeyView(Result, frozen=True, kw_only=True):
-    """An access key, without its secret."""
+    """An access key, without its secret, and what is left of its identity's rights. `follows`: the key before it."""
 
     id: str
     identity: str
@@ -57,6 +81,11 @@ class AccessKeyView(Result, frozen=True, kw_only=True):
     created_at: Instant
     expires_at: Instant
     revoked: bool
+    only_actions: tuple[str, ...] = ()
+    only_buckets: tuple[str, ...] = ()
+    only_networks: tuple[str, ...] = ()
+    only_purposes: tuple[str, ...] = ()
+    follows: str | None = None
 
 
 class AccessKeys(Result, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from nexus.iam.requests.machines import (
     MachineView,
     NewAccessKey,
     NewToken,
+    RotateAccessKey,
     Tokens,
 )
 from nexus.iam.specs.spec import by_id, of_identity, spec
@@ -76,6 +77,16 @@ OPERATIONS: tuple[OperationSpec, ...] = (
         NewAccessKey,
         lambda service, op, request: service.credentials.create_access_key(op, request),
         of_identity,
+        secret_result=True,
+    ),
+    spec(
+        "iam.access-key.rotate",
+        "POST /v1/access-keys/{id}/rotate",
+        "Replace an access key: the former one ends after an overlap",
+        RotateAccessKey,
+        NewAccessKey,
+        lambda service, op, request: service.credentials.rotate_access_key(op, request),
+        lambda service, request: service.resources.access_key(request.id),
         secret_result=True,
     ),
     spec(

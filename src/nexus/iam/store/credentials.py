@@ -31,6 +31,10 @@ class AccessKeyRow:
     created_at: Instant
     expires_at: Instant
     revoked: bool
+    narrowing: str | None = None
+    """JSON (iam/narrowing.py); None takes nothing away."""
+    follows: str | None = None
+    """The key that this one took over from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,10 @@ _BEARER_JOIN = "JOIN iam_identity i ON i.id = c.{column} JOIN iam_identity o ON 
 
 # Access keys
 
-_ACCESS_KEY = "c.id, c.identity, c.secret_sealed, c.purpose, c.created_at, c.expires_at, c.revoked_at IS NOT NULL"
+_ACCESS_KEY = (
+    "c.id, c.identity, c.secret_sealed, c.purpose, c.created_at, c.expires_at, c.revoked_at IS NOT NULL,"
+    " c.narrowing, c.follows"
+)
 BEARER_OF_ACCESS_KEY = (
     f"SELECT {_ACCESS_KEY}, {_BEARER} FROM iam_access_key c {_BEARER_JOIN.format(column='identity')} WHERE c.id = ?"
 )
@@ -70,10 +77,24 @@ BEARER_OF_ACCESS_KEY = (
 def add_access_key(tx: Transaction, new: AccessKeyRow) -> None:
     """Store a new access key."""
     tx.execute(
-        "INSERT INTO iam_access_key (id, identity, secret_sealed, purpose, created_at, expires_at)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        (new.id, new.identity, new.secret_sealed, new.purpose, new.created_at, new.expires_at),
+        "INSERT INTO iam_access_key (id, identity, secret_sealed, purpose, created_at, expires_at, narrowing, follows)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            new.id,
+            new.identity,
+            new.secret_sealed,
+            new.purpose,
+            new.created_at,
+            new.expires_at,
+            new.narrowing,
+            new.follows,
+        ),
     )
+
+
+def shorten_access_key(tx: Transaction, key_id: str, ends_at: Instant) -> None:
+    """Let an access key end then, if it would not end sooner."""
+    tx.execute("UPDATE iam_access_key SET expires_at = min(expires_at, ?) WHERE id = ?", (ends_at, key_id))
 
 
 def access_key(tx: Transaction, key_id: str) -> AccessKeyRow | None:
@@ -306,7 +327,7 @@ def sweep(tx: Transaction, now: Instant, idle_since: Instant) -> None:
 
 def access_key_of(row: Row) -> AccessKeyRow:
     """The access key in the first columns of a row."""
-    return AccessKeyRow(row[0], row[1], row[2], row[3], Instant(row[4]), Instant(row[5]), bool(row[6]))
+    return AccessKeyRow(row[0], row[1], row[2], row[3], Instant(row[4]), Instant(row[5]), bool(row[6]), row[7], row[8])
 
 
 def token_of(row: Row) -> TokenRow:

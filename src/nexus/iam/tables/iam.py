@@ -33,6 +33,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("iam.machine.resume", "end the suspension of a machine", "lever la suspension d'une machine", (IDENTITY,)),
     Action("iam.machine.delete", "delete a machine", "supprimer une machine", (IDENTITY,)),
     Action("iam.access-key.create", "create an access key", "créer une clé d'accès", (IDENTITY,)),
+    Action("iam.access-key.rotate", "replace an access key", "remplacer une clé d'accès", (IDENTITY,)),
     Action("iam.access-key.list", "list the access keys of an identity", "lister les clés d'accès", (IDENTITY,)),
     Action("iam.access-key.revoke", "revoke an access key", "révoquer une clé d'accès", (IDENTITY,)),
     Action("iam.token.create", "create a service token", "créer un jeton de service", (IDENTITY,)),
