@@ -16,6 +16,7 @@ from nexus.bastion.model import End
 from nexus.bastion.requests import ById, CutSession, ListSessions, ReadRecording
 from nexus.iam.requests.forms import ById as IamById
 from nexus.kernel.clock import HOUR
+from nexus.kernel.database import Bookkeeping
 from nexus.kernel.errors import Conflict, Damaged, Denied
 from simulators.bastion import OpenSsh, ended, have_ssh, open_bastion, until
 
@@ -323,3 +324,16 @@ async def test_sessions_that_a_dead_bastion_left_open_are_closed_when_it_starts_
     assert ended(own)[-1] is End.LOST
     await asyncio.wait_for(process.communicate(), 10)
     assert re.match("bas_", session.id)
+
+
+async def test_what_a_dying_bastion_wrote_and_did_not_log_is_no_false_alarm(own):
+    await own.ssh(own.olga, "echo hello")
+    session = await latest(own)
+    reopen = "UPDATE bastion_session SET ended_at = NULL, end = NULL WHERE id = ?"
+    await own.database.bookkeep(Bookkeeping.PROGRESS, lambda tx: tx.execute(reopen, (session.id,)))
+    file = chunks.path_of(own.recordings, session.id)
+    file.write_bytes(file.read_bytes() + b"\0\0\0\x99half a chunk")
+    assert await own.gateway.opening.close_lost() == 1
+    checked = await own.call("bastion.session.verify", own.bruno, ById(id=session.id))
+    assert checked.sound, checked
+    assert (await latest(own)).end is End.LOST

@@ -20,7 +20,7 @@ from nexus.bastion.model import (
     session_resource,
 )
 from nexus.bastion.reaping import MARK
-from nexus.bastion.recording import Recording
+from nexus.bastion.recording import Recording, trim
 from nexus.bastion.rules import Claim
 from nexus.bastion.terminal import Program, Window
 from nexus.bastion.transcript import Transcript
@@ -110,6 +110,7 @@ class Opening:
             lost = store.open_sessions(tx)
         for session in lost:
             self._keepers.reaper.end_marked(session.id)
+            trim(self._house.recordings, session)
             await self._close_lost(session)
         return len(lost)
 

@@ -8,10 +8,11 @@ written, `write` raises and the session must end.
 import asyncio
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from nexus.bastion import chunks, store
-from nexus.bastion.model import CHUNK_BYTES, MAX_RECORDING_BYTES, RECORD, session_resource
+from nexus.bastion.model import CHUNK_BYTES, MAX_RECORDING_BYTES, RECORD, ShellSession, session_resource
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import NexusError, Unavailable
 from nexus.kernel.operation import Operation
@@ -131,6 +132,15 @@ class Recording:
         while rest:
             rest = rest[os.write(self._descriptor, rest) :]
         os.fdatasync(self._descriptor)
+
+
+def trim(folder: Path, session: ShellSession) -> None:
+    """Take away what a bastion that died wrote beyond the last chunk in the log: it was never acknowledged."""
+    path = chunks.path_of(folder, session.id)
+    length = len(chunks.MAGIC) + session.size + session.chunks * chunks.FRAME_BYTES
+    with suppress(FileNotFoundError):
+        if path.stat().st_size > length:
+            os.truncate(path, length)
 
 
 def _disk(error: OSError) -> Unavailable:
