@@ -135,7 +135,7 @@ class Decision:
     """`forbidden_by`: the ids of the rules that spoke against it.
 
     `conditions`: those of them that are conditions, where they alone stand between the right and the deed.
-    `permitted_by`: the ids of the policies that permit it, where it is allowed.
+    `permitted_by`: the ids of the policies that permit it, also where another one forbids.
     """
 
     allowed: bool
@@ -201,7 +201,7 @@ class Policy:
         permits, forbids = _spoken(rules, request)
         if forbids:
             unmet = self._conditions.issuperset(forbids) and self._entitled(about, request)
-            return Decision(False, forbids, forbids if unmet else ())
+            return Decision(False, forbids, forbids if unmet else (), permits)
         return Decision(True, permitted_by=permits) if permits else NO
 
     def entitles(

@@ -263,7 +263,7 @@ def _denied(question: Question, decision: Decision) -> Denied:
     """The refusal in words. The entry in the log names every rule that spoke against it; the actor hears of
 
     - the condition that is not met, if that alone is in his way;
-    - the rules about identities and approvals. There they speak of what he did himself; elsewhere they could tell a
+    - the rules about identities and approvals, if he has a right that they take away. There they speak of what he did himself; elsewhere they could tell a
       stranger what he asked for.
     """
     if decision is _NARROWED:
@@ -277,7 +277,7 @@ def _denied(question: Question, decision: Decision) -> Denied:
     sentence = f"{known.sentence if known else 'do that'} ({question.resource.type})"
     if decision.conditions:
         return refusal(decision.conditions[0], sentence, decision.forbidden_by)
-    told = decision.forbidden_by if question.action.startswith("iam.") else ()
+    told = decision.forbidden_by if question.action.startswith("iam.") and decision.permitted_by else ()
     return Denied(
         f"you may not {sentence} for the purpose {question.purpose}",
         code="iam.denied",

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from nexus.kernel.errors import NotFound
 from nexus.kernel.operation import OperationSpec, Resource
 from nexus.objects.administration import (
     BucketAdministration,
@@ -14,7 +15,7 @@ from nexus.objects.administration import (
     NamedBucket,
     SetVersioning,
 )
-from nexus.objects.model import bucket_resource
+from nexus.objects.model import BucketKind, bucket_resource
 from nexus.objects.usage import BucketUsage
 
 
@@ -23,7 +24,11 @@ def _new(service: BucketAdministration, request: CreateBucket) -> Resource:
 
 
 def _named(service: BucketAdministration, request: NamedBucket | SetVersioning | LiftLock) -> Resource:
-    return service.buckets.find(request.name).resource
+    """A bucket that does not exist is one of nobody's: whoever could not have it is refused as if it were others'."""
+    try:
+        return service.buckets.find(request.name).resource
+    except NotFound:
+        return bucket_resource(request.name, "", "", BucketKind.STANDARD)
 
 
 OPERATIONS: Final[tuple[OperationSpec, ...]] = (
