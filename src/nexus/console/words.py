@@ -47,6 +47,19 @@ WORDS: Final[Mapping[str, Bilingual[str]]] = {
     "allowed": Bilingual("allowed", "autorisé"),
     "denied": Bilingual("denied", "refusé"),
     "failed": Bilingual("failed", "échoué"),
+    # how a right is held
+    "own": Bilingual("because it is one's own", "parce que c'est à soi"),
+    "eligible": Bilingual("can be taken up", "peut être pris"),
+    "elevated": Bilingual("taken up for a while", "pris pour un temps"),
+    # how a shell ended
+    "disconnected": Bilingual("left", "déconnecté"),
+    "finished": Bilingual("finished", "fini"),
+    "cut": Bilingual("cut by somebody", "coupé par quelqu'un"),
+    "full": Bilingual("recording full", "enregistrement plein"),
+    "idle": Bilingual("idle for too long", "trop longtemps inactif"),
+    "lost": Bilingual("connection lost", "connexion perdue"),
+    "right-ended": Bilingual("the right ended", "le droit a pris fin"),
+    "unrecorded": Bilingual("could not be recorded", "n'a pas pu être enregistré"),
     # what is held for a while, and reviews
     "elevation": Bilingual("for a while", "pour un temps"),
     "emergency": Bilingual("emergency", "urgence"),
