@@ -1,6 +1,10 @@
 """Runs ceph/s3-tests, the public conformance suite, against a real server of ours. Not part of `make test`.
 
     python tests/conformance/ceph.py --python /path/to/its/python /path/to/s3-tests [pytest arguments]
+    python tests/conformance/ceph.py --python /path/to/its/python --page docs/reference/s3-conformance.md /path/to/s3-tests
+
+The first runs the tests that both AWS and Ceph pass (or those of other `--marks`); the second also those that AWS fails, and
+writes the page of the results. Minutes; `-n 4` among the arguments of pytest helps where pytest-xdist is there.
 
 The checkout and an interpreter with its requirements are the caller's; nothing of them is kept here.
 """
@@ -18,6 +22,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from conformance import ceph_page
+
 from nexus.iam.model import AccessKey
 from nexus.kernel.clock import SECOND, SystemClock
 from nexus.kernel.ids import new_id
@@ -27,11 +33,16 @@ from simulators.s3_door import KEY_ID, OTHER_KEY_ID, OneSite, OpenSharing, S3Doo
 from simulators.tls_door import Listening, listening
 
 REGION = "us-east-1"
+FILES = ("s3tests/functional/test_s3.py", "s3tests/functional/test_headers.py")
 DEBUG_DAY_S = 10
 """Seconds that the suite and the life cycles take for a day."""
 BOTH_AWS_AND_CEPH_PASS = (
     "not fails_on_aws and not fails_on_rgw and not auth_aws2 and not cloud_transition and not cloud_restore"
     " and not target_by_bucket and not lifecycle_transition"
+)
+WITH_WHAT_AWS_FAILS = (
+    BOTH_AWS_AND_CEPH_PASS.removeprefix("not fails_on_aws and ")
+    + " and not fails_without_logging_rollover and not bucket_logging_cleanup"
 )
 IDENTITIES = ("s3 main", "s3 alt", "s3 tenant", "iam", "iam root", "iam alt root")
 SITE_OF = {name: name.replace(" ", "-") for name in IDENTITIES}
@@ -99,9 +110,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkout", type=Path)
     parser.add_argument("--python", default=sys.executable, help="interpreter with the suite's requirements")
-    parser.add_argument("--marks", default=BOTH_AWS_AND_CEPH_PASS)
+    parser.add_argument("--marks", default="", help="which tests, in the words of pytest's -m")
+    parser.add_argument("--page", type=Path, help="write the page of the results here")
+    parser.add_argument(
+        "--report", type=Path, action="append", default=[], help="write it of JUnit reports; run nothing"
+    )
     parser.add_argument("pytest", nargs=argparse.REMAINDER, help="more arguments for pytest")
     given = parser.parse_args()
+    given.marks = given.marks or (WITH_WHAT_AWS_FAILS if given.page else BOTH_AWS_AND_CEPH_PASS)
+    if given.report:
+        with tempfile.TemporaryDirectory() as folder:
+            conf = Path(folder) / "s3tests.conf"
+            conf.write_text((given.checkout / "s3tests.conf.SAMPLE").read_text("utf-8"), "utf-8")
+            _write(given, {**os.environ, "S3TEST_CONF": str(conf)}, given.report)
+        return 0
     with tempfile.TemporaryDirectory() as folder:
         sharing = OpenSharing()
         door = open_s3_door(
@@ -125,13 +147,36 @@ def main() -> int:
 
 def _run(given: argparse.Namespace, conf: Path, ca: Path) -> int:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    files = [f"s3tests/functional/{name}.py" for name in ("test_s3", "test_headers")]
-    command = [given.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", given.marks, *given.pytest]
-    if not any("::" in argument for argument in given.pytest):
-        command += files
     environment |= {"S3TEST_CONF": str(conf), "SSL_CERT_FILE": str(ca), "REQUESTS_CA_BUNDLE": str(ca)}
+    report = conf.parent / "report.xml"
+    command = [*_pytest(given, given.marks), f"--junitxml={report}", *given.pytest]
+    if any("::" in argument for argument in given.pytest):
+        command = [argument for argument in command if argument not in FILES]
     done = subprocess.run(command, cwd=given.checkout, env=environment, check=False)
+    if given.page:
+        _write(given, environment, [report])
     return done.returncode
+
+
+def _pytest(given: argparse.Namespace, marks: str) -> list[str]:
+    return [given.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", marks, *FILES]
+
+
+def _write(given: argparse.Namespace, environment: dict[str, str], reports: list[Path]) -> None:
+    """The page of reports; of a test in several, the last counts. What is in none is told as not run."""
+
+    def named(marks: str) -> frozenset[str]:
+        listing = [*_pytest(given, marks), "--collect-only"]
+        told = subprocess.run(listing, cwd=given.checkout, env=environment, check=True, capture_output=True, text=True)
+        return frozenset(line.partition("::")[2] for line in told.stdout.splitlines() if "::" in line)
+
+    wanted = ["git", "-C", str(given.checkout), "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(wanted, check=False, capture_output=True, text=True).stdout.strip()
+    found = dict.fromkeys(named(WITH_WHAT_AWS_FAILS), ceph_page.NOT_RUN)
+    for report in reports:
+        found |= {name: state for name, state in ceph_page.results(report).items() if name in found}
+    both = named(BOTH_AWS_AND_CEPH_PASS)
+    given.page.write_text(ceph_page.page(found, both, commit or "unknown"), "utf-8")
 
 
 if __name__ == "__main__":

@@ -173,6 +173,9 @@ async def test_parts_are_sealed_with_the_key_that_the_upload_began_with(client):
     answer = await client("PUT", target, b"x" * 100, MINE)
     assert answer.headers["x-amz-server-side-encryption-customer-algorithm"] == "AES256"
     part = f"<Part><PartNumber>1</PartNumber><ETag>{answer.headers['etag']}</ETag></Part>"
+    for headers in ({}, WRONG):
+        listed = f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>".encode()
+        assert (await client("POST", f"/records/k?uploadId={upload}", listed, headers)).status == 400
     done = await client(
         "POST",
         f"/records/k?uploadId={upload}",

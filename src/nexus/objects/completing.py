@@ -21,6 +21,7 @@ from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Operation
 from nexus.objects import rules
 from nexus.objects.blobs import Blobs
+from nexus.objects.client_keys import ClientKey
 from nexus.objects.committing import Draft, Placed, draft, take_place, written
 from nexus.objects.errors import (
     INVALID_PART,
@@ -42,7 +43,7 @@ from nexus.objects.model import (
     WriteConditions,
     Written,
 )
-from nexus.objects.part_writing import WRITE, upload_key
+from nexus.objects.part_writing import WRITE, content_key, upload_key
 from nexus.objects.reading import Reading
 from nexus.objects.sealing import Facts, Piece, Place, open_metadata, seal_manifest
 from nexus.objects.store import blobs as blob_rows
@@ -81,6 +82,7 @@ class Completing:
         *,
         conditions: WriteConditions,
         combine: Combine | None,
+        client_key: ClientKey | None = None,
     ) -> Written:
         """Steps 1 to 6."""
         rules.check_key(key)
@@ -91,7 +93,7 @@ class Completing:
             return await self._again(op, bucket, key, upload_id)
         chosen = _Chosen(upload, choose(parts, stored))
         checksums = combine(upload.shown, [row.shown for row in chosen.parts]) if combine is not None else {}
-        new = await self._seal(op, bucket, chosen, checksums)
+        new = await self._seal(op, bucket, chosen, checksums, client_key)
         try:
             placed = await self._commit(op, new, chosen, conditions)
         except NotFound as error:
@@ -121,11 +123,21 @@ class Completing:
             key_id=row.key_id or "",
         )
 
-    async def _seal(self, op: Operation, bucket: Bucket, chosen: _Chosen, checksums: Mapping[str, str]) -> Draft:
+    async def _seal(
+        self,
+        op: Operation,
+        bucket: Bucket,
+        chosen: _Chosen,
+        checksums: Mapping[str, str],
+        client_key: ClientKey | None,
+    ) -> Draft:
         upload, version_id = chosen.upload, new_id("ver")
         bucket = self._reading.under_key_of(op, bucket, upload.key_id)
         bucket_key = await self._keys.of(op, bucket)
         object_key = upload_key(bucket_key, bucket, upload)
+        content_key(
+            bucket_key, bucket, upload, client_key
+        )  # whoever completes brings the key that the parts were sent with
         metadata = open_metadata(object_key, Place(bucket.id, upload.key, upload.id), upload.sealed_facts)
         lock, metadata = metadata.lock, msgspec.structs.replace(metadata, lock=msgspec.UNSET)
         facts = Facts(

@@ -167,6 +167,7 @@ class Uploads:
         *,
         conditions: WriteConditions = ALWAYS_WRITE,
         combine: Combine | None = None,
+        client_key: ClientKey | None = None,
     ) -> Written:
         """Make the object from the named parts. Completing again gives the same answer.
 
@@ -174,7 +175,7 @@ class Uploads:
         `objects.part-too-small`, PreconditionFailed.
         """
         return await self._completing.complete(
-            op, bucket, key, upload_id, parts, conditions=conditions, combine=combine
+            op, bucket, key, upload_id, parts, conditions=conditions, combine=combine, client_key=client_key
         )
 
     async def abort(self, op: Operation, bucket: Bucket, key: str, upload_id: str) -> None:

@@ -61,6 +61,7 @@ async def complete_multipart_upload(call: Call) -> Response:
         _parts(document),
         conditions=conditions.of_write(call),
         combine=_combiner(call),
+        client_key=encryption.client_key(call.request.headers),
     )
     nodes: list[Node] = [
         ("Location", f"/{call.bucket_name}/{call.key}"),
