@@ -50,7 +50,7 @@ def typed(
 
 
 REFUSED = "iam.sign-in-refused"
-OF_EVERYBODY = {"iam.me.read", "iam.approval.list", "iam.step-up.prove", "iam.access-request.list"}
+OF_EVERYBODY = {"iam.me.read", "iam.approval.list", "iam.step-up.prove", "iam.access-request.list", "iam.explain"}
 """Actions that whoever is signed in may do, without any role."""
 
 
