@@ -7,12 +7,13 @@ from msgspec import Struct
 
 from nexus.app.control import Ask, Request
 from nexus.app.datadir import DataDirectory
-from nexus.app.doctor import trust
+from nexus.app.doctor import rights, trust
 from nexus.app.doctor.examination import examine, worst
 from nexus.app.doctor.finding import Finding, State
 from nexus.app.settings import Settings
 from nexus.app.status import PlatformStatus
 from nexus.iam.model import Role
+from nexus.iam.service import RightsDue
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database
 from nexus.kernel.operation import PLATFORM, Operation, OperationSpec
@@ -40,18 +41,21 @@ class PlatformService:
         clock: Clock,
         *,
         lacking_approvers: Callable[[], Mapping[Role, int]],
+        rights_due: Callable[[], RightsDue],
         conflicting_duties: Callable[[], int],
         ask: Ask,
     ) -> None:
         """`ask`: how to reach the supervisor. `lacking_approvers`: roles with fewer active holders than four eyes need.
 
-        `conflicting_duties`: how many active persons hold roles that conflict.
+        `conflicting_duties`: how many active persons hold roles that conflict. `rights_due`: what waits
+        for people.
         """
         self._directory = directory
         self._settings = settings
         self._database = database
         self._clock = clock
         self._lacking_approvers = lacking_approvers
+        self._rights_due = rights_due
         self._ask = ask
         self._conflicting_duties = conflicting_duties
 
@@ -65,7 +69,7 @@ class PlatformService:
         """The doctor's table."""
         machine = await examine(self._directory, self._settings, self._clock, self._ask)
         duties = trust.duties(self._conflicting_duties(), separate=self._settings.separate_duties)
-        findings = (*machine, trust.four_eyes(self._lacking_approvers()), duties)
+        findings = (*machine, trust.four_eyes(self._lacking_approvers()), duties, *rights.due(self._rights_due()))
         await self._database.record(op.allowed("platform.doctor", PLATFORM, worst=worst(findings).value))
         return Examination(worst=worst(findings), findings=findings)
 

@@ -161,6 +161,18 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "File with the certificate authority of the witnesses' TLS. Empty: the authorities that this machine trusts."
         ),
     ] = ""
+    alarm_webhook: Annotated[
+        str,
+        _doc(
+            "Address (https) that takes each alarm, such as a use of break-glass, as a JSON document of ids. Empty: alarms"
+            " are told in the journal of the worker only.",
+            pattern="^(https://.+)?$",
+        ),
+    ] = ""
+    alarm_authority: Annotated[
+        str,
+        _doc("File with the certificate authority of that address. Empty: the authorities that this machine trusts."),
+    ] = ""
     stop_grace_s: Annotated[
         int, _doc("Time that running requests get to finish when the platform stops.", "seconds", ge=1, le=600)
     ] = 10

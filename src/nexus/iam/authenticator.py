@@ -15,9 +15,9 @@ from nexus.iam.oidc import dpop
 from nexus.iam.oidc.assertions import BadToken
 from nexus.iam.oidc.commandline import CLIENT_ID
 from nexus.iam.sealing import Sealing
-from nexus.iam.store import credentials, identities, issued
+from nexus.iam.store import credentials, identities, issued, use
 from nexus.iam.store.credentials import Bearer
-from nexus.kernel.clock import MINUTE, Clock, Instant
+from nexus.kernel.clock import HOUR, MINUTE, Clock, Instant
 from nexus.kernel.database import Bookkeeping, Database, Recorded, Transaction
 from nexus.kernel.errors import Unauthenticated, Unavailable
 from nexus.kernel.ids import new_id
@@ -27,6 +27,10 @@ from nexus.web.ports import KeyProof
 
 SESSION_TOUCH = MINUTE
 """The last use of a session is written at most this often; the idle limit is that exact."""
+USE_NOTED = HOUR
+"""The last use of a credential is written at most this often: reviews need no more."""
+MAX_NOTED = 16_384
+"""Uses remembered in a process."""
 MAX_KNOWN_KEYS = 4_096
 """Opened access keys remembered in a process."""
 DOOR = "authentication"
@@ -42,6 +46,7 @@ class Authenticator:
         self._sealing = Sealing(sealing_key)
         self._keys: OrderedDict[str, tuple[int, AccessKey]] = OrderedDict()
         self._seen = dpop.Seen(clock)
+        self._noted: OrderedDict[tuple[str, str], Instant] = OrderedDict()
 
     async def session(self, token: str, origin: str, client: str) -> Actor:
         """The actor behind a session token or a service token. Raises Unauthenticated, the same for every reason.
@@ -60,6 +65,7 @@ class Authenticator:
             await self._stolen(session, origin, client, now)
             raise _refused()
         await self._touch(session, now)
+        self._note("identity", bearer.identity, now)
         return actor_of(bearer, session)
 
     async def bound(self, token: str, proof: KeyProof) -> Actor:
@@ -83,6 +89,7 @@ class Authenticator:
         if not bearer.in_force or now >= session.expires_at or now >= session.last_used_at + SESSION_IDLE:
             raise _refused()
         await self._touch(session, now)
+        self._note("identity", bearer.identity, now)
         return actor_of(bearer, session)
 
     def access_key(self, access_key_id: str) -> AccessKey:
@@ -95,8 +102,11 @@ class Authenticator:
         if known is None or known[0] != version:
             known = (version, self._open_access_key(access_key_id))
             remember(self._keys, access_key_id, known, MAX_KNOWN_KEYS)
-        if self._clock.now() >= known[1].expires_at:
+        now = self._clock.now()
+        if now >= known[1].expires_at:
             raise _unknown_key()
+        self._note("access-key", access_key_id, now)
+        self._note("identity", known[1].actor.id, now)
         return known[1]
 
     def forget(self) -> None:
@@ -133,7 +143,16 @@ class Authenticator:
         found, bearer = credentials.token_of(row), credentials.bearer_of(row)
         if found.revoked or not bearer.in_force or self._clock.now() >= found.expires_at:
             raise _refused()
+        self._note("token", found.id, self._clock.now())
+        self._note("identity", bearer.identity, self._clock.now())
         return actor_of(bearer)
+
+    def _note(self, kind: str, subject: str, now: Instant) -> None:
+        """Remember a use, for reviews; nobody waits for it."""
+        if now < self._noted.get((kind, subject), Instant(0)) + USE_NOTED:
+            return
+        remember(self._noted, (kind, subject), now, MAX_NOTED)
+        self._db.bookkeep_later(Bookkeeping.SESSION_USE, lambda tx: use.note(tx, kind, subject, now))
 
     async def _stolen(self, session: Session, origin: str, client: str, now: Instant) -> None:
         op = Operation(new_id("op"), ANONYMOUS, "security", now, origin, DOOR, client=client)
@@ -155,7 +174,8 @@ class Authenticator:
 def actor_of(bearer: Bearer, session: Session | None = None) -> Actor:
     """The actor behind a credential; `session` only where two factors were proved."""
     kind = ActorKind.PERSON if bearer.kind is IdentityKind.PERSON else ActorKind.MACHINE
-    actor = Actor(bearer.identity, kind, bearer.name, person=bearer.person)
+    access, until = bearer.break_glass or (None, None)
+    actor = Actor(bearer.identity, kind, bearer.name, person=bearer.person, break_glass=access, break_glass_until=until)
     if session is None:
         return actor
     return replace(actor, session=session.id, factors=session.factors, proved_at=session.proved_at)

@@ -108,10 +108,10 @@ class ElevationStories:
         return Recorded(view(new), _entry(op, action, new))
 
 
-def elevation_of(  # noqa: PLR0917 - one value, made of six
-    op: Operation, eligible: Eligibility, reason: str, lasts: int, longest: int, now: Instant
+def elevation_of(  # noqa: PLR0917 - one value, made of seven
+    op: Operation, eligible: Eligibility, reason: str, lasts: int, longest: int, now: Instant, purpose: str = ""
 ) -> Elevation:
-    """An elevation as it begins; nothing is stored yet. Raises Invalid (reason, length)."""
+    """An elevation as it begins, for the purpose of the operation unless said otherwise; nothing is stored yet. Raises Invalid (reason, length)."""
     if not MINUTE <= lasts <= longest:
         raise Invalid(
             "that is no length of time for this", code="iam.elevation-length", hint=f"1 to {longest // MINUTE} minutes"
@@ -124,7 +124,7 @@ def elevation_of(  # noqa: PLR0917 - one value, made of six
         scope=eligible.scope,
         kind=eligible.kind,
         reason=check_reason(reason),
-        purpose=op.purpose,
+        purpose=purpose or op.purpose,
         session=op.actor.session or "",
         starts_at=now,
         ends_at=Instant(min(now + lasts, eligible.ends_at)),

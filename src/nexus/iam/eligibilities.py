@@ -14,7 +14,7 @@ from nexus.iam.model import (
 )
 from nexus.iam.requests.elevations import Eligibilities, EligibilityView, GrantEligibility, ListEligibilities
 from nexus.iam.requests.forms import ById
-from nexus.iam.rules import check_grant, page_size
+from nexus.iam.rules import check_emergency, check_grant, page_size
 from nexus.iam.store import elevations, identities
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database, Recorded, Transaction
@@ -87,12 +87,14 @@ class EligibilityStories:
         require_other_human(tx, op, person.person, person.created_by)
         starts_at = request.starts_at if request.starts_at is not None else now
         check_grant(request.role, request.scope, person.kind, starts_at=starts_at, ends_at=request.ends_at, now=now)
+        if request.kind is EligibilityKind.EMERGENCY:
+            check_emergency(request.role, request.scope)
         new = Eligibility(
             id=new_id("elg"),
             person=person.id,
             role=request.role,
             scope=request.scope,
-            kind=EligibilityKind.ELEVATION,
+            kind=request.kind,
             approval=request.approval,
             starts_at=starts_at,
             ends_at=request.ends_at,
@@ -106,6 +108,7 @@ class EligibilityStories:
 def _details(eligible: Eligibility) -> dict[str, str | int]:
     return {
         "eligibility": eligible.id,
+        "kind": eligible.kind.value,
         "role": eligible.role.value,
         "scope": eligible.scope,
         "approval": eligible.approval.value,

@@ -57,7 +57,9 @@ def _buckets(action: Action) -> list[Case]:
 def _identities(action: Action) -> list[Case]:
     owners = (("somebody else", OTHER, OTHER), ("oneself", ME, OTHER), ("created by oneself", OTHER, ME))
     roles = (
-        ("", Role.RESEARCHER, Role.AUDITOR) if action.name.startswith(("iam.role.", "iam.access-request.")) else ("",)
+        ("", Role.RESEARCHER, Role.AUDITOR)
+        if action.name.startswith(("iam.role.", "iam.access-request.", "iam.review."))
+        else ("",)
     )
     return [
         Case(

@@ -5,7 +5,7 @@ everybody else is denied as if it were there.
 """
 
 from nexus.iam.model import Role
-from nexus.iam.store import asking, credentials, elevations, identities, intents, passkeys
+from nexus.iam.store import asking, credentials, elevations, identities, intents, passkeys, reviews
 from nexus.kernel.database import Database
 from nexus.kernel.operation import PLATFORM, Resource
 
@@ -62,6 +62,15 @@ class Resources:
             return Resource("Eligibility", eligibility_id)
         facts = {"person": found.person, "role": found.role.value, "kind": found.kind.value}
         return Resource("Eligibility", eligibility_id, {**facts, "approval": found.approval.value})
+
+    def review_item(self, item_id: str) -> Resource:
+        """Who holds what an item of a review is about, with its role and scope if it is a right."""
+        with self._db.read() as tx:
+            found = reviews.item(tx, item_id)
+        if found is None:
+            return self.identity(UNKNOWN)
+        more = {"role": found.role, "scope": found.scope} if found.role else {}
+        return self.identity(found.identity, **more)
 
     def elevation(self, elevation_id: str) -> Resource:
         """Whose elevation it is."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nexus.iam.model import (
+    EMERGENCY_ROLES,
     FRESH_FACTOR,
     MACHINE_ROLES,
     MAX_CREDENTIAL,
@@ -105,6 +106,15 @@ def check_grant(role: Role, scope: str, kind: IdentityKind, *, starts_at: int, e
         held = ", ".join(sorted(MACHINE_ROLES))
         raise Denied(f"a machine may not be {role}", code="iam.machine-role", hint=f"machines may hold: {held}")
     check_period(starts_at, ends_at, now, longest=MAX_GRANT)
+
+
+def check_emergency(role: Role, scope: str) -> None:
+    """Refuse what break-glass may never open. Raises Denied or Invalid."""
+    if role not in EMERGENCY_ROLES:
+        held = ", ".join(sorted(EMERGENCY_ROLES))
+        raise Denied(f"break-glass never opens {role.value}", code="iam.emergency-role", hint=f"it may open: {held}")
+    if not scope.startswith(("site:", "project:")):
+        raise Invalid("break-glass opens a site or a project", code="iam.emergency-scope")
 
 
 def check_period(starts_at: int, ends_at: int, now: Instant, *, longest: int) -> None:

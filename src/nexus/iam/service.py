@@ -1,9 +1,13 @@
 """The use cases of identity and authorisation, by subject. One method = one story = one transaction = one audit entry."""
 
+from dataclasses import dataclass
+
 from nexus.iam.actions import SENSITIVE
+from nexus.iam.alarms import Alarms
 from nexus.iam.analysis import AnalysisStories, Things
 from nexus.iam.approvals import Approvals
 from nexus.iam.asking import AskingStories
+from nexus.iam.break_glass import BreakGlassStories
 from nexus.iam.challenges import Challenges
 from nexus.iam.credentials import CredentialStories
 from nexus.iam.duties import conflicts_among
@@ -15,7 +19,7 @@ from nexus.iam.founding import Founding
 from nexus.iam.grants import GrantStories
 from nexus.iam.humans import HumanStories
 from nexus.iam.machines import MachineStories
-from nexus.iam.model import SESSION_IDLE, Role
+from nexus.iam.model import MIN_OFFICERS, SESSION_IDLE, Role
 from nexus.iam.notices import NoticeStories
 from nexus.iam.oidc.clients import ClientStories
 from nexus.iam.oidc.model import SPENT_KEPT
@@ -25,18 +29,32 @@ from nexus.iam.persons import PersonStories
 from nexus.iam.ports import Evidence, NoEvidence
 from nexus.iam.relying_party import RelyingParty
 from nexus.iam.resources import Resources
+from nexus.iam.reviews import ReviewStories
 from nexus.iam.sealing import Sealing
 from nexus.iam.sessions import SessionStories
 from nexus.iam.step_up import StepUps
-from nexus.iam.store import credentials, duties, identities, issued, passkeys
+from nexus.iam.store import alarms, break_glass, credentials, duties, identities, issued, passkeys, reviews
 from nexus.iam.throttle import Throttle
 from nexus.iam.usage import UsageStories
 from nexus.kernel.clock import Clock, Instant
 from nexus.kernel.database import Bookkeeping, Database
 from nexus.kernel.secret import Secret
 
-MIN_OFFICERS = 2
-"""Active persons in an approving role without whom nothing sensitive can be done."""
+
+@dataclass(frozen=True, slots=True)
+class RightsDue:
+    """Emergency accesses open now; uses of break-glass that wait for review, and those too late; alarms not told yet."""
+
+    break_glass_open: int = 0
+    reviews_waiting: int = 0
+    reviews_overdue: int = 0
+    alarms_untold: int = 0
+    review_deadline: Instant | None = None
+    """Of the campaign that is open."""
+    items_waiting: int = 0
+    """Rights and credentials that nobody has judged in it yet."""
+    items_kept: int = 0
+    """Rights that were due in a closed campaign, and were kept because an approving role would be left without holders."""
 
 
 class IdentityService:
@@ -62,6 +80,7 @@ class IdentityService:
         self._passwords = passwords or Passwords()
         sealing, throttle = Sealing(sealing_key), Throttle(db, clock)
         self.approvals = approvals
+        self.alarms = Alarms(db, clock)
         self.resources = Resources(db)
         self.founding = Founding(db, clock)
         self.enrolments = EnrolmentStories(db, clock, passwords=self._passwords, throttle=throttle, sealing=sealing)
@@ -74,6 +93,8 @@ class IdentityService:
         self.machines = MachineStories(db, clock)
         self.credentials = CredentialStories(db, clock, sealing)
         self.grants = GrantStories(db, clock, approvals)
+        self.break_glass = BreakGlassStories(db, clock)
+        self.reviews = ReviewStories(db, clock, approvals=approvals, resources=self.resources)
         self.humans = HumanStories(db, clock, approvals)
         self.asking = AskingStories(db, clock, approvals=approvals, grants=self.grants, resources=self.resources)
         self.eligibilities = EligibilityStories(db, clock, approvals)
@@ -110,6 +131,21 @@ class IdentityService:
         with self._db.read() as tx:
             several = duties.holders_of_several(tx, now)
             return sum(bool(conflicts_among(duties.held_by(tx, person, now))) for person in several)
+
+    def due(self) -> RightsDue:
+        """What waits for people, or for the world outside: for `nexus doctor`."""
+        with self._db.read() as tx:
+            opened, waiting, overdue = break_glass.counts(tx, self._clock.now())
+            review = reviews.current(tx)
+            return RightsDue(
+                break_glass_open=opened,
+                reviews_waiting=waiting,
+                reviews_overdue=overdue,
+                alarms_untold=alarms.waiting(tx),
+                review_deadline=review.deadline if review else None,
+                items_waiting=reviews.waiting(tx, review.id) if review else 0,
+                items_kept=reviews.kept(tx),
+            )
 
     def close(self) -> None:
         """End the threads that hash passwords."""

@@ -202,6 +202,11 @@ class Database:
         assert isinstance(reason, Bookkeeping)
         return await self._enqueue(lambda tx: (work(tx), None))
 
+    def bookkeep_later(self, reason: Bookkeeping, work: Callable[[Transaction], T]) -> "Future[T]":
+        """`bookkeep` for callers that wait for nothing: the write joins the next commit."""
+        assert isinstance(reason, Bookkeeping)
+        return self._enqueue_from_thread(lambda tx: (work(tx), None))
+
     def migrate(self, migrations: Sequence[Migration]) -> list[Migration]:
         """Bring every schema forward; returns the steps taken. Raises Conflict on a file of a newer version."""
         return self._enqueue_from_thread(lambda tx: (_migrate(tx, migrations), None)).result()

@@ -45,6 +45,10 @@ class Actor:
     """When the last factor was proved in the session."""
     narrowed: Narrowing | None = None
     """What the credential takes away from what the identity may; None: nothing."""
+    break_glass: str | None = None
+    """The emergency access that the person had open when she was recognised."""
+    break_glass_until: Instant | None = None
+    """The end of that access."""
 
 
 ANONYMOUS = Actor("anonymous", ActorKind.ANONYMOUS)
@@ -99,13 +103,20 @@ class Operation:
     """Name in the certificate by which the client's device proved itself; empty if it did not."""
 
     def allowed(self, action: str, resource: Resource, **details: Detail) -> "Entry":
-        return Entry(self, action, resource, Outcome.ALLOWED, details)
+        return Entry(self, action, resource, Outcome.ALLOWED, self._marked(details))
 
     def denied(self, action: str, resource: Resource, **details: Detail) -> "Entry":
-        return Entry(self, action, resource, Outcome.DENIED, details)
+        return Entry(self, action, resource, Outcome.DENIED, self._marked(details))
 
     def failed(self, action: str, resource: Resource, **details: Detail) -> "Entry":
-        return Entry(self, action, resource, Outcome.FAILED, details)
+        return Entry(self, action, resource, Outcome.FAILED, self._marked(details))
+
+    def _marked(self, details: Mapping[str, Detail]) -> Mapping[str, Detail]:
+        """While an emergency access is open, whatever its holder does says so."""
+        until = self.actor.break_glass_until
+        if self.actor.break_glass is None or until is None or self.at >= until:
+            return details
+        return {**details, "break_glass": self.actor.break_glass}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from nexus import __version__
 from nexus.app.backup.restoring import drop_note, read_note
+from nexus.app.chores.alarming import alarm_client
 from nexus.app.chores.schedule import run_all
 from nexus.app.ground import Ground, stand
 from nexus.app.handoff import Handoff
@@ -17,14 +18,18 @@ from nexus.kernel.operation import PLATFORM
 
 async def main(given: Handoff, life: Life) -> None:
     """Do chores until told to stop; leave the log published."""
-    async with stand(given, worker.KEYS, life.identity) as ground, witness_client(given.settings) as witnesses:
+    async with (
+        stand(given, worker.KEYS, life.identity) as ground,
+        witness_client(given.settings) as witnesses,
+        alarm_client(given.settings) as alarm_http,
+    ):
         objects = object_service(ground)
         checkpointer = worker.checkpointer(ground, witnesses)
         try:
             await checkpointer.start()
             await _record_start(ground)
             life.ready()
-            await run_all(worker.chores(ground, objects, checkpointer, witnesses), life.stop)
+            await run_all(worker.chores(ground, objects, checkpointer, witnesses, alarm_http), life.stop)
             await _leave_published(ground, checkpointer)
         finally:
             checkpointer.close()

@@ -11,5 +11,6 @@ Who handles which event, in one table:
 | entries of the key service      | outbox in kms.db            | `chores.shipping`: into the audit log                    |
 | entries recorded                | head of the log             | `chores.publishing`: checkpoint, tiles, witnesses        |
 | key rotated, rewrap asked for   | jobs of the key service     | `chores.rewrapping`: bucket keys, the platform's own keys |
+| alarm raised                    | outbox of identity          | `chores.alarming`: into the journal, to the webhook      |
 | rights changed                  | version of all rights       | `Gate`, `Authenticator`: ask it at each request          |
 """

@@ -71,6 +71,7 @@ def dispatcher(
             ground.clock,
             lacking_approvers=identities.lacking_approvers,
             conflicting_duties=identities.conflicting_duties,
+            rights_due=identities.due,
             ask=partial(control.ask, ground.directory.supervisor_socket, identity=ground.identity),
         ),
     }

@@ -3,9 +3,13 @@
 import secrets
 from typing import Final
 
+import httpx
+
 from nexus.app import signing
+from nexus.app.chores.alarming import Alarming
 from nexus.app.chores.expiring import LifeCycles
 from nexus.app.chores.indexing import Indexing
+from nexus.app.chores.minding import Minding
 from nexus.app.chores.publishing import Publishing
 from nexus.app.chores.rewrapping import Rewrapping
 from nexus.app.chores.schedule import Chore
@@ -32,6 +36,8 @@ INDEX_EVERY_S = 5.0
 VERIFY_CHECK_EVERY_S = 60.0
 SWEEP_EVERY_S = 300.0
 EXPIRE_EVERY_S = 3_600.0
+MIND_EVERY_S = 60.0
+ALARM_EVERY_S = 1.0
 
 
 def checkpointer(ground: Ground, witnesses: WitnessClient) -> Checkpointer:
@@ -40,7 +46,13 @@ def checkpointer(ground: Ground, witnesses: WitnessClient) -> Checkpointer:
     return Checkpointer(ground.database, signers, ground.directory.log, witnesses, clock=ground.clock)
 
 
-def chores(ground: Ground, objects: ObjectService, publisher: Checkpointer, witnesses: WitnessClient) -> list[Chore]:
+def chores(
+    ground: Ground,
+    objects: ObjectService,
+    publisher: Checkpointer,
+    witnesses: WitnessClient,
+    alarm_http: httpx.AsyncClient,
+) -> list[Chore]:
     """The table of chores: what, how often."""
     publishing = Publishing(publisher, ground.directory.log_report, ground.clock)
     rewrapping = Rewrapping(ground.kms, objects.upkeep, ground.directory, ground.index, ground.operation)
@@ -53,6 +65,8 @@ def chores(ground: Ground, objects: ObjectService, publisher: Checkpointer, witn
         ground.clock,
         ground.operation,
     )
+    people = identities(ground)
+    alarming = Alarming(people.alarms, ground.settings.alarm_webhook, alarm_http)
     return [
         Chore("ship entries of the key service", SHIP_EVERY_S, shipping.ship),
         Chore("publish the audit log", ground.settings.checkpoint_interval_ms / 1_000, publishing.publish),
@@ -60,21 +74,22 @@ def chores(ground: Ground, objects: ObjectService, publisher: Checkpointer, witn
         Chore("index the audit log", INDEX_EVERY_S, indexing.index),
         Chore("verify the audit log", VERIFY_CHECK_EVERY_S, verifying.verify),
         Chore("end what life cycle rules end", EXPIRE_EVERY_S, LifeCycles(objects.expiring, ground.operation).expire),
-        Chore("sweep", SWEEP_EVERY_S, sweeper(ground, objects).sweep),
+        Chore("sweep", SWEEP_EVERY_S, Sweeping(people, objects.upkeep, ground.operation).sweep),
+        Chore("mind the life of rights", MIND_EVERY_S, Minding(people, ground.operation).mind),
+        Chore("tell alarms", ALARM_EVERY_S, alarming.tell),
     ]
 
 
-def sweeper(ground: Ground, objects: ObjectService) -> Sweeping:
-    """What the worker sweeps. It opens no credential, so it is given a key that opens none."""
+def identities(ground: Ground) -> IdentityService:
+    """The worker's. It opens no credential, so it is given a key that opens none."""
     approvals = Approvals(
         ground.database, Gate(ground.database, ground.clock, ground.settings.conditions()), ground.clock
     )
     no_key = Secret(secrets.token_bytes(KEY_BYTES))
-    identities = IdentityService(
+    return IdentityService(
         ground.database,
         ground.clock,
         approvals=approvals,
         sealing_key=no_key,
         party=RelyingParty.at(ground.console_url),
     )
-    return Sweeping(identities, objects.upkeep, ground.operation)

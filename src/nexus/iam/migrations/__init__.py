@@ -5,8 +5,10 @@
 
 from nexus.iam.migrations import issuer
 from nexus.iam.migrations.asking import ASKING
+from nexus.iam.migrations.break_glass import BREAK_GLASS
 from nexus.iam.migrations.elevations import ELEVATIONS
 from nexus.iam.migrations.narrowing import NARROWING
+from nexus.iam.migrations.reviews import REVIEWS
 from nexus.iam.migrations.usage import USAGE
 from nexus.kernel.database import Migration
 
@@ -114,4 +116,6 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("iam", 9, USAGE),
     Migration("iam", 10, _PASSKEYS),
     Migration("iam", 11, NARROWING),
+    Migration("iam", 12, BREAK_GLASS),
+    Migration("iam", 13, REVIEWS),
 )

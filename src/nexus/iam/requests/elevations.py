@@ -6,7 +6,7 @@ from nexus.kernel.clock import Instant
 
 
 class GrantEligibility(Request, frozen=True, kw_only=True):
-    """A role that a person may elevate. It gives nothing by itself.
+    """A role that a person may elevate, or open in an emergency (`kind`). It gives nothing by itself.
 
     `approval`: who agrees to each elevation of a privileged role, a second person or nobody but its holder.
     """
@@ -16,6 +16,7 @@ class GrantEligibility(Request, frozen=True, kw_only=True):
     scope: str
     ends_at: Instant
     starts_at: Instant | None = None
+    kind: EligibilityKind = EligibilityKind.ELEVATION
     approval: ElevationApproval = ElevationApproval.SECOND_PERSON
 
 

@@ -18,6 +18,8 @@ class Bearer:
     name: str
     person: str
     in_force: bool
+    break_glass: tuple[str, Instant] | None = None
+    """The emergency access that the person has open, and its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,11 @@ class EnrolmentRow:
     totp_sealed: bytes | None
 
 
-_BEARER = "i.id, i.kind, i.name, i.person, i.state, o.state"
+BEARER = (
+    "i.id, i.kind, i.name, i.person, i.state, o.state, (SELECT e.id || ' ' || e.ends_at FROM iam_elevation e"
+    " WHERE e.person = i.person AND e.kind = 'emergency' AND e.ended_at IS NULL ORDER BY e.ends_at DESC LIMIT 1)"
+)
+"""Who stands behind a credential: `i` is the identity, `o` the person who answers for it. `bearer_of` reads it."""
 _BEARER_JOIN = "JOIN iam_identity i ON i.id = c.{column} JOIN iam_identity o ON o.id = i.person"
 
 # Access keys
@@ -70,7 +76,7 @@ _ACCESS_KEY = (
     " c.narrowing, c.follows"
 )
 BEARER_OF_ACCESS_KEY = (
-    f"SELECT {_ACCESS_KEY}, {_BEARER} FROM iam_access_key c {_BEARER_JOIN.format(column='identity')} WHERE c.id = ?"
+    f"SELECT {_ACCESS_KEY}, {BEARER} FROM iam_access_key c {_BEARER_JOIN.format(column='identity')} WHERE c.id = ?"
 )
 
 
@@ -121,7 +127,7 @@ def revoke_access_key(tx: Transaction, key_id: str, now: Instant) -> bool:
 # Service tokens
 
 _SERVICE_TOKEN = "c.id, c.identity, c.label, c.created_at, c.expires_at, c.revoked_at IS NOT NULL"  # noqa: S105 - columns
-BEARER_OF_TOKEN = f"SELECT {_SERVICE_TOKEN}, {_BEARER} FROM iam_token c {_BEARER_JOIN.format(column='identity')} WHERE c.token_hash = ?"
+BEARER_OF_TOKEN = f"SELECT {_SERVICE_TOKEN}, {BEARER} FROM iam_token c {_BEARER_JOIN.format(column='identity')} WHERE c.token_hash = ?"
 
 
 def add_token(tx: Transaction, new: TokenRow, token_hash: bytes) -> None:
@@ -162,7 +168,7 @@ def revoke_all_of(tx: Transaction, identity_ids: list[str], now: Instant) -> Non
 
 _SESSION = "c.id, c.person, c.origin, c.client, c.created_at, c.last_used_at, c.expires_at, c.factors, c.proved_at"
 BEARER_OF_SESSION = (
-    f"SELECT {_SESSION}, {_BEARER} FROM iam_session c {_BEARER_JOIN.format(column='person')} WHERE c.token_hash = ?"
+    f"SELECT {_SESSION}, {BEARER} FROM iam_session c {_BEARER_JOIN.format(column='person')} WHERE c.token_hash = ?"
 )
 
 
@@ -343,7 +349,9 @@ def session_of(row: Row) -> Session:
 
 
 def bearer_of(row: Row) -> Bearer:
-    """The last six columns of a row read through one of the `BEARER_OF_…` statements."""
-    identity, kind, name, person, state, person_state = row[-6:]
+    """The last seven columns of a row read through one of the `BEARER_OF_…` statements."""
+    identity, kind, name, person, state, person_state, emergency = row[-7:]
     in_force = state == IdentityState.ACTIVE and person_state == IdentityState.ACTIVE
-    return Bearer(identity, IdentityKind(kind), name, person, in_force)
+    access = None if emergency is None else emergency.split(" ")
+    opened = None if access is None else (access[0], Instant(int(access[1])))
+    return Bearer(identity, IdentityKind(kind), name, person, in_force, opened)

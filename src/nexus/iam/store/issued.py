@@ -4,6 +4,7 @@ import msgspec
 
 from nexus.iam.model import IdentityState
 from nexus.iam.oidc.model import Authorization, Code, IssuedToken, Proof, TokenKind
+from nexus.iam.store.credentials import BEARER
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Row, Transaction
 
@@ -103,7 +104,7 @@ BY_HASH = (
 
 BOUND = (
     "SELECT t.expires_at, a.client, a.jkt, a.ended_at, c.id, c.person, c.origin, c.client, c.created_at, c.last_used_at,"
-    " c.expires_at, c.factors, c.proved_at, i.id, i.kind, i.name, i.person, i.state, o.state FROM iam_oidc_token t"
+    f" c.expires_at, c.factors, c.proved_at, {BEARER} FROM iam_oidc_token t"
     " JOIN iam_oidc_authorization a ON a.id = t.authorization JOIN iam_session c ON c.id = a.session"
     " JOIN iam_identity i ON i.id = c.person JOIN iam_identity o ON o.id = i.person"
     " WHERE t.token_hash = ? AND t.kind = 'access'"
