@@ -51,7 +51,12 @@ class Doors:
 def doors() -> Doors:
     document = openapi(OPERATIONS, version="0", purposes=PURPOSES, intent=Intent, services=SERVICES)
     api, cli = ((ROOT / "docs" / "reference" / name).read_text() for name in ("api.md", "cli.md"))
-    beside = {f"{service}.{name}" for service, local in BESIDE_OPERATIONS.items() for name in local}
+    beside = {
+        f"{service}.{name}{below}"
+        for service, local in BESIDE_OPERATIONS.items()
+        for name, one in local.items()
+        for below in beneath(one.load())
+    }
     return Doors(
         rest=routed(),
         openapi={operation["operationId"] for path in document["paths"].values() for operation in path.values()},
@@ -60,6 +65,11 @@ def doors() -> Doors:
         api_page=set(re.findall(r"^### ([a-z.-]+)$", api, re.MULTILINE)),
         command_page={name for name in headed(cli) if name.partition(".")[0] in GROUPS and "." in name} - beside,
     )
+
+
+def beneath(command: click.Command) -> list[str]:
+    """What a local command adds to its own name: nothing, or the commands of a group."""
+    return [f".{name}" for name in command.commands] if isinstance(command, click.Group) else [""]
 
 
 def headed(page: str) -> set[str]:

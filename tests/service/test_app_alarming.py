@@ -10,9 +10,9 @@ from nexus.app.chores.alarming import Alarming
 from nexus.app.doctor import rights
 from nexus.app.doctor.finding import State
 from nexus.iam.alarms import Alarms
-from nexus.iam.model import AlarmKind
 from nexus.iam.service import RightsDue
 from nexus.iam.store import alarms
+from nexus.iam.supervision import AlarmKind
 from nexus.kernel.clock import DAY, Instant
 from nexus.kernel.database import Bookkeeping
 from nexus.kernel.errors import Unavailable

@@ -3,20 +3,13 @@
 import pytest
 
 from nexus.iam.gate import Question
-from nexus.iam.model import (
-    FRESH_FACTOR,
-    REVIEW_BREAK_GLASS,
-    AlarmKind,
-    EligibilityKind,
-    Purpose,
-    Role,
-    Verdict,
-)
+from nexus.iam.model import FRESH_FACTOR, EligibilityKind, Purpose, Role
 from nexus.iam.requests.break_glass import BreakGlass, ListBreakGlass, ReviewBreakGlass
 from nexus.iam.requests.elevations import GrantEligibility, OpenElevation
 from nexus.iam.requests.forms import ById
 from nexus.iam.requests.humans import RecordSamePerson
 from nexus.iam.requests.machines import CreateAccessKey
+from nexus.iam.supervision import REVIEW_BREAK_GLASS, AlarmKind, Verdict
 from nexus.kernel.clock import DAY, HOUR, MINUTE, Instant
 from nexus.kernel.errors import Conflict, Denied, Invalid, NotFound
 from nexus.kernel.operation import PLATFORM, Resource, system_actor

@@ -5,20 +5,17 @@ import time
 import pytest
 
 from nexus.iam.gate import Question
-from nexus.iam.model import (
-    REVIEW_EVERY,
-    SUSPENSION_KEPT,
-    ItemKind,
-    ItemVerdict,
-    Purpose,
-    Role,
-)
+from nexus.iam.model import Purpose, Role
 from nexus.iam.requests.elevations import GrantEligibility, OpenElevation
 from nexus.iam.requests.forms import ById, Page
 from nexus.iam.requests.humans import RecordSamePerson
 from nexus.iam.requests.machines import CreateAccessKey, CreateMachine, CreateToken
 from nexus.iam.requests.reviews import ListItems, OpenReview
+from nexus.iam.requests.rights import ListGrants
+from nexus.iam.store import usage
+from nexus.iam.supervision import REVIEW_EVERY, SUSPENSION_KEPT, ItemKind, ItemVerdict
 from nexus.kernel.clock import DAY, Instant
+from nexus.kernel.database import Bookkeeping
 from nexus.kernel.errors import Conflict, Denied, Invalid, Unauthenticated
 from nexus.kernel.operation import Resource, system_actor
 from simulators.people import BROWSER, HOME, Human, Platform, open_platform
@@ -100,7 +97,23 @@ async def test_the_last_use_of_a_credential_is_shown(platform, people):
     review = await open_review(platform, ada)
     seen = await items(platform, ada, review)
     assert seen[(rita.id, ItemKind.ACCESS_KEY, "")].last_used_at == used_at
-    assert seen[(rita.id, ItemKind.GRANT, "researcher")].last_used_at == used_at
+    assert seen[(rita.id, ItemKind.GRANT, "researcher")].last_used_at is None  # it never allowed anything
+
+
+async def test_the_day_on_which_a_right_was_last_used_and_the_last_elevation_are_shown(platform, people):
+    ada, ben, rita, _ = people
+    [granted] = (await platform.call("iam.role.list", platform.op(ada), ListGrants(identity=rita.id))).grants
+    today = platform.clock.now() // DAY
+    await platform.db.bookkeep(Bookkeeping.SESSION_USE, lambda tx: usage.note(tx, {granted.id: today}))
+    request = GrantEligibility(
+        identity=rita.id, role=Role.DATA_PROVIDER, scope="project:p", ends_at=Instant(platform.clock.now() + DAY)
+    )
+    eligible = await platform.call("iam.eligibility.grant", platform.op(ben), request)
+    opening = OpenElevation(eligibility=eligible.id, reason="results wait for their check")
+    opened = await platform.call("iam.elevation.open", platform.op(rita), opening)
+    seen = await items(platform, ada, await open_review(platform, ada))
+    assert seen[(rita.id, ItemKind.GRANT, "researcher")].last_used_at == today * DAY
+    assert seen[(rita.id, ItemKind.ELIGIBILITY, "data_provider")].last_used_at == opened.starts_at
 
 
 def _written(platform: Platform, subject: str) -> None:
@@ -227,14 +240,14 @@ async def test_eligible_grants_and_tokens_of_machines_are_reviewed_with_what_the
     eligible = await platform.call(
         "iam.eligibility.grant",
         platform.op(ben),
-        GrantEligibility(identity=rita.id, role=Role.OUTPUT_CHECKER, scope="project:p", ends_at=ends_at),
+        GrantEligibility(identity=rita.id, role=Role.DATA_PROVIDER, scope="project:p", ends_at=ends_at),
     )
     opened = OpenElevation(eligibility=eligible.id, reason="results wait for their check")
     await platform.call("iam.elevation.open", platform.op(rita), opened)
     review = await open_review(platform, ada)
     seen = await items(platform, ada, review)
-    await judge(platform, ada, "end", seen[(rita.id, ItemKind.ELIGIBILITY, "output_checker")])
-    export = Resource("Bucket", "e", {"project": "p", "kind": "export"})
+    await judge(platform, ada, "end", seen[(rita.id, ItemKind.ELIGIBILITY, "data_provider")])
+    export = Resource("Bucket", "e", {"project": "p", "kind": "ingress"})
     assert not platform.gate.permits(Question(rita.actor, "objects.object.read", export, "research"))
     await judge(platform, ada, "end", seen[(machine.id, ItemKind.TOKEN, "")])
     with pytest.raises(Unauthenticated):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nexus.iam.actions import ACTIONS, ROLES, SENSITIVE
 from nexus.iam.conditions import NO_CONDITIONS, Conditions
 from nexus.iam.decisions import POLICY_FILES, SCHEMA_FILE, Circumstances, Policy, PolicyError, Principal, declare
-from nexus.iam.matrix import SCOPE, cases, holder
+from nexus.iam.matrix import SCOPE, cases, directory, holder
 from nexus.iam.model import PLATFORM_SCOPE, PRIVILEGED_ROLES, Purpose, Role
 from nexus.iam.rules import facts_of
 from nexus.iam.tables.action import RESOURCE_TYPES, Action
@@ -87,7 +87,7 @@ def test_every_action_is_somebodys_and_has_its_sentences(policy):
         assert action.sentence
         assert action.phrase
         assert set(action.resource_types) <= set(RESOURCE_TYPES)
-        principals = [holder([role], elevated=through) for role in Role for through in (False, True)]
+        principals = [*(holder([role], elevated=through) for role in Role for through in (False, True)), directory()]
         decided = [
             policy.decide(who, action.name, facts_of(case.resource), Circumstances(case.purpose.value, True)).allowed
             for who in principals
@@ -194,6 +194,8 @@ def questions(draw):
         "approval": draw(st.sampled_from(["second-person", "alone", ""])),
     }
     if draw(st.booleans()):
+        attributes["privileged"] = draw(st.sampled_from(["yes", "no", ""]))
+    if draw(st.booleans()):
         attributes["role"] = draw(st.sampled_from([role.value for role in Role]))
     resource = Resource(draw(st.sampled_from(action.resource_types)), draw(st.sampled_from(["b", "c"])), attributes)
     kind = draw(st.sampled_from(["Person", "Machine"]))
@@ -209,7 +211,8 @@ def questions(draw):
     )
     rights = draw(RIGHTS)
     elevated = frozenset(role.value for role in rights if draw(st.booleans()))
-    return Principal("per_me", kind, "per_me", rights, elevated), action, facts_of(resource), circumstances
+    principal = Principal("per_me", kind, "per_me", rights, elevated, kind == "Machine" and draw(st.booleans()))
+    return principal, action, facts_of(resource), circumstances
 
 
 @given(questions(), st.sampled_from([NO_CONDITIONS, ALL_CONDITIONS]))

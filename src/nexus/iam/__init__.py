@@ -8,5 +8,7 @@ Promises:
 - a change of rights is obeyed by every process from the next decision on.
 
 Its words: an *identity* is a person or a machine; a *grant* gives an identity a *role* within a *scope* for a time; an
-*action* is what a role allows; an *intent* is a sensitive operation that waits for its *approvals*.
+*action* is what a role allows; an *intent* is a sensitive operation that waits for its *approvals*. A person who is
+*eligible* for a role *elevates* it for a while; a *review* looks at everything once a year; a *directory* is a machine that
+brings people in and takes them out; what ends with a person stands in one list (`leaving`).
 """

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nexus.iam.model import Role
-from nexus.iam.tables import analysis, audit, bastion, clients, factors, iam, kms, objects, platform, rights
+from nexus.iam.tables import analysis, audit, bastion, clients, directory, factors, iam, kms, objects, platform, rights
 from nexus.iam.tables.action import Action
 
 
@@ -60,6 +60,7 @@ ACTIONS: Mapping[str, Action] = {
         *rights.ACTIONS,
         *clients.ACTIONS,
         *analysis.ACTIONS,
+        *directory.ACTIONS,
         *audit.ACTIONS,
         *platform.ACTIONS,
         *bastion.ACTIONS,

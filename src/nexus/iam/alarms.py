@@ -1,7 +1,7 @@
 """Alarms that wait to be told: the outbox that whoever assembles the platform empties."""
 
-from nexus.iam.model import Alarm
 from nexus.iam.store import alarms
+from nexus.iam.supervision import Alarm
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Bookkeeping, Database
 

@@ -65,7 +65,6 @@ class Authenticator:
             await self._stolen(session, origin, client, now)
             raise _refused()
         await self._touch(session, now)
-        self._note("identity", bearer.identity, now)
         return actor_of(bearer, session)
 
     async def bound(self, token: str, proof: KeyProof) -> Actor:
@@ -89,7 +88,6 @@ class Authenticator:
         if not bearer.in_force or now >= session.expires_at or now >= session.last_used_at + SESSION_IDLE:
             raise _refused()
         await self._touch(session, now)
-        self._note("identity", bearer.identity, now)
         return actor_of(bearer, session)
 
     def access_key(self, access_key_id: str) -> AccessKey:
@@ -106,7 +104,6 @@ class Authenticator:
         if now >= known[1].expires_at:
             raise _unknown_key()
         self._note("access-key", access_key_id, now)
-        self._note("identity", known[1].actor.id, now)
         return known[1]
 
     def forget(self) -> None:
@@ -144,7 +141,6 @@ class Authenticator:
         if found.revoked or not bearer.in_force or self._clock.now() >= found.expires_at:
             raise _refused()
         self._note("token", found.id, self._clock.now())
-        self._note("identity", bearer.identity, self._clock.now())
         return actor_of(bearer)
 
     def _note(self, kind: str, subject: str, now: Instant) -> None:

@@ -15,16 +15,7 @@ from functools import partial
 
 from nexus.iam.elevations import elevation_of
 from nexus.iam.humans import require_other_human
-from nexus.iam.model import (
-    EMERGENCY_ROLES,
-    MAX_BREAK_GLASS,
-    REVIEW_BREAK_GLASS,
-    AlarmKind,
-    Eligibility,
-    EligibilityKind,
-    Purpose,
-    Verdict,
-)
+from nexus.iam.model import Eligibility, EligibilityKind, Purpose
 from nexus.iam.requests.break_glass import (
     BreakGlass,
     BreakGlassUses,
@@ -36,6 +27,7 @@ from nexus.iam.requests.forms import ById
 from nexus.iam.rules import check_reason, page_size, require_fresh_factor
 from nexus.iam.store import alarms, break_glass, elevations
 from nexus.iam.store.break_glass import BreakGlassRow
+from nexus.iam.supervision import EMERGENCY_ROLES, MAX_BREAK_GLASS, REVIEW_BREAK_GLASS, AlarmKind, Verdict
 from nexus.kernel.clock import MINUTE, Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Conflict, Denied, Invalid, NotFound

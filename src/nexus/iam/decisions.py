@@ -36,6 +36,7 @@ POLICY_FILES = (
     "conditions.cedar",
     "analysis.cedar",
     "clients.cedar",
+    "directory.cedar",
     "never.cedar",
     "duties.cedar",
 )
@@ -44,6 +45,8 @@ SENSITIVE_GROUP = "sensitive"
 """The group of actions, in Cedar, that need a second person."""
 ELEVATED = "elevated"
 """The attribute of a principal that names the roles held through an elevation."""
+DIRECTORY = "directory"
+"""The attribute of a machine that brings people in and takes them out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,31 +61,39 @@ class Principal:
     person: str
     rights: Mapping[Role, frozenset[str]] = field(default_factory=dict)
     elevated: frozenset[str] = frozenset()
+    directory: bool = False
+    """Whether it is a machine that brings people in and takes them out."""
     roles: frozenset[str] = field(init=False)
-    """Names of the optional attributes that it has: the roles held, and `elevated`."""
+    """Names of the optional attributes that it has: the roles held, `elevated`, `directory`."""
     projects: frozenset[str] = field(init=False)
     """Names of the projects that a right is held within."""
 
     def __post_init__(self) -> None:
         held = {role.value for role, scopes in self.rights.items() if scopes}
-        object.__setattr__(self, "roles", frozenset(held | {ELEVATED} if self.elevated else held))
+        held |= {ELEVATED} if self.elevated else set()
+        held |= {DIRECTORY} if self.directory else set()
+        object.__setattr__(self, "roles", frozenset(held))
         scopes = frozenset().union(*self.rights.values())
         inside = frozenset(scope.removeprefix("project:") for scope in scopes if scope.startswith("project:"))
         object.__setattr__(self, "projects", inside)
 
     def attributes(self) -> dict[str, Any]:
         """What policies look at."""
-        held = {role.value: scopes for role, scopes in self.rights.items() if scopes}
+        held: dict[str, Any] = {role.value: scopes for role, scopes in self.rights.items() if scopes}
         if self.elevated:
             held[ELEVATED] = self.elevated
+        if self.directory:
+            held[DIRECTORY] = True
         return {"person": self.person, "projects": self.projects, **held}
 
     def entity(self) -> dict[str, Any]:
         """The principal in Cedar's JSON form."""
-        scopes = {role.value: sorted(held) for role, held in self.rights.items() if held}
+        attributes: dict[str, Any] = {role.value: sorted(held) for role, held in self.rights.items() if held}
         if self.elevated:
-            scopes[ELEVATED] = sorted(self.elevated)
-        attributes = {"person": self.person, "projects": sorted(self.projects), **scopes}
+            attributes[ELEVATED] = sorted(self.elevated)
+        if self.directory:
+            attributes[DIRECTORY] = True
+        attributes |= {"person": self.person, "projects": sorted(self.projects)}
         return {"uid": {"type": self.type, "id": self.id}, "attrs": attributes, "parents": []}
 
 
@@ -168,8 +179,8 @@ class Policy:
         self._groups = {action.name: _groups(action) for action in declared}
         self.cedar = Cedar(in_force, text, self._groups, conditions)
         names = {action.name: frozenset({SENSITIVE_GROUP} if action.sensitive else ()) for action in declared}
-        self._in_force = Slices(in_force, names, (*Role, ELEVATED), _rules)
-        self._rights = Slices(_without(parsed, _conditional(parsed)), names, (*Role, ELEVATED), _rules)
+        self._in_force = Slices(in_force, names, (*Role, ELEVATED, DIRECTORY), _rules)
+        self._rights = Slices(_without(parsed, _conditional(parsed)), names, (*Role, ELEVATED, DIRECTORY), _rules)
         """The same without any condition: what somebody may, whatever the moment."""
         self._asking = {each["annotations"]["id"]: _roles_of(each) for each in parsed["staticPolicies"].values()}
         _rules(parsed)  # a form that the evaluator does not know stops the program here, whichever rules are in force

@@ -296,11 +296,14 @@ def _claim(row: Row | None, actor: Actor, now: Instant) -> _Claim:
         return _Claim(standing.version, NEVER, ALWAYS, None)
     elevations = counting(standing.elevations, signed_in=actor.session is not None)
     held = [*standing.grants, *elevations]
+    until_directory = standing.directory_until
     edges = [edge for _, _, starts_at, ends_at in held for edge in (starts_at, ends_at)]
+    edges += [] if until_directory is None else [until_directory]
     since = max((edge for edge in edges if edge <= now), default=NEVER)
     until = min((edge for edge in edges if edge > now), default=ALWAYS)
     elevated = frozenset(role.value for role in rights_at(elevations, now))
-    principal = Principal(actor.id, _TYPES[actor.kind], standing.person, rights_at(held, now), elevated)
+    directory = until_directory is not None and now < until_directory
+    principal = Principal(actor.id, _TYPES[actor.kind], standing.person, rights_at(held, now), elevated, directory)
     granted = [
         (grant, role, scope)
         for grant, (role, scope, starts_at, ends_at) in zip(standing.grant_ids, standing.grants, strict=True)

@@ -102,13 +102,19 @@ class GrantStories:
 
     def add(self, tx: Transaction, op: Operation, request: GrantRole) -> Grant:
         """Store a right, in the caller's transaction, which records it. Raises Invalid, Denied, NotFound, Conflict."""
+        identity = identities.identity(tx, request.identity)
+        if identity is not None:
+            require_other_human(tx, op, identity.person, identity.created_by)
+        return self.add_by_rule(tx, op, request)
+
+    def add_by_rule(self, tx: Transaction, op: Operation, request: GrantRole) -> Grant:
+        """The same for a right that a rule gives which two people agreed to: whoever applies it may have created her."""
         now = self._clock.now()
         identity = identities.identity(tx, request.identity)
         if identity is None:
             raise NotFound("no such identity", code="iam.no-identity")
         if identity.state is IdentityState.DELETED:
             raise Conflict("the identity is deleted", code="iam.identity-deleted")
-        require_other_human(tx, op, identity.person, identity.created_by)
         starts_at = request.starts_at if request.starts_at is not None else now
         check_grant(request.role, request.scope, identity.kind, starts_at=starts_at, ends_at=request.ends_at, now=now)
         require_no_conflict(request.role, request.scope, duties.held_by(tx, identity.id, now))

@@ -9,7 +9,7 @@ are refused besides, at each request.
 
 from collections.abc import Callable
 
-from nexus.iam.store import asking, credentials, elevations, identities, notices, passkeys
+from nexus.iam.store import asking, credentials, directory, elevations, identities, notices, passkeys
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Transaction
 
@@ -41,6 +41,10 @@ def _requests(tx: Transaction, person: str, now: Instant) -> None:
     asking.withdraw_all_of(tx, person, now)
 
 
+def _memberships(tx: Transaction, person: str, now: Instant) -> None:
+    directory.leave_groups(tx, person)
+
+
 def _notices(tx: Transaction, person: str, now: Instant) -> None:
     notices.forget(tx, person)
 
@@ -70,6 +74,7 @@ WHEN_GONE: tuple[Ending, ...] = (
     _enrolment,
     _notices,
     _requests,
+    _memberships,
     _eligibilities,
     _grants,
     _keys_and_tokens,

@@ -21,6 +21,7 @@ REFERENCE_FILE = Path("docs/reference/roles-and-actions.md")
 SCOPE = "project:p"
 """Roles of data work are held for this project, privileged roles for the platform; every resource lies in the project."""
 ME, OTHER = "per_me", "per_other"
+_OF_DIRECTORIES = frozenset(f"iam.directory.{verb}" for verb in ("change", "remove", "assign", "unassign"))
 YES, TWO, NO = "yes", "2nd", "·"
 
 
@@ -56,6 +57,8 @@ def _buckets(action: Action) -> list[Case]:
 
 def _identities(action: Action) -> list[Case]:
     owners = (("somebody else", OTHER, OTHER), ("oneself", ME, OTHER), ("created by oneself", OTHER, ME))
+    if action.name in _OF_DIRECTORIES:
+        return _directory_persons(owners)
     roles = (
         ("", Role.RESEARCHER, Role.AUDITOR)
         if action.name.startswith(("iam.role.", "iam.access-request.", "iam.review."))
@@ -71,6 +74,29 @@ def _identities(action: Action) -> list[Case]:
             ),
         )
         for role in roles
+        for owner, person, creator in owners
+    ]
+
+
+def _directory_persons(owners: Iterable[tuple[str, str, str]]) -> list[Case]:
+    """Persons as a directory acts on them: privileged or not, in a group that gives one role or another."""
+    kinds = ((Role.RESEARCHER, "no"), (Role.RESEARCHER, "yes"), (Role.DATA_STEWARD, "no"))
+    return [
+        Case(
+            f"Identity, {owner}, {'privileged' if privileged == 'yes' else 'unprivileged'}, as {role}",
+            Resource(
+                "Identity",
+                person,
+                {
+                    "person": person,
+                    "created_by": creator,
+                    "project": "p",
+                    "role": role.value,
+                    "privileged": privileged,
+                },
+            ),
+        )
+        for role, privileged in kinds
         for owner, person, creator in owners
     ]
 
@@ -122,6 +148,11 @@ def holder(roles: Iterable[Role], *, kind: str = "Person", elevated: bool = Fals
     return Principal(ME if kind == "Person" else "mac_mine", kind, ME, rights, through)
 
 
+def directory() -> Principal:
+    """A machine that two officers registered as a directory of people; it holds no role."""
+    return Principal("mac_mine", "Machine", ME, directory=True)
+
+
 def cell(policy: Policy, principal: Principal, action: Action, case: Case) -> str:
     """`yes`, `2nd` (may propose it, a second person approves) or `·` (may not)."""
     signed_in = Circumstances(case.purpose.value, signed_in=principal.type == "Person")
@@ -133,7 +164,7 @@ def cell(policy: Policy, principal: Principal, action: Action, case: Case) -> st
 def matrix(policy: Policy) -> str:
     """The whole matrix, role x action x resource, as a page."""
     people = [holder([role]) for role in Role]
-    machines = [holder([role], kind="Machine") for role in sorted(MACHINE_ROLES)]
+    machines = [*(holder([role], kind="Machine") for role in sorted(MACHINE_ROLES)), directory()]
     return "\n".join(
         [
             "# Authorisation matrix",
@@ -152,7 +183,7 @@ def matrix(policy: Policy) -> str:
             "",
             "## Machines (access keys and service tokens)",
             "",
-            *_table(policy, machines, [role.value for role in sorted(MACHINE_ROLES)]),
+            *_table(policy, machines, [*(role.value for role in sorted(MACHINE_ROLES)), "directory of people"]),
             "",
             "## Conflicting duties",
             "",

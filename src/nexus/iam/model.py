@@ -26,16 +26,6 @@ MAX_ELEVATION = 4 * HOUR
 """An elevation lasts this long at most; it is never extended, only opened anew."""
 FRESH_FACTOR = 10 * MINUTE
 """A factor proved this long ago at most counts as fresh."""
-MAX_BREAK_GLASS = HOUR
-"""An emergency access lasts this long at most."""
-REVIEW_BREAK_GLASS = 3 * DAY
-"""A use of break-glass is reviewed within this time, or the emergency grants of its user are suspended."""
-REVIEW_EVERY = 365 * DAY
-"""A review of every right and credential is opened this long after the last one."""
-REVIEW_DAYS = 30
-"""Days that the yearly review takes."""
-SUSPENSION_KEPT = 30 * DAY
-"""What a review suspended may be given back for this time; then it is deleted."""
 MIN_OFFICERS = 2
 """Active persons in an approving role without whom nothing sensitive can be done."""
 REQUEST_VALID = 14 * DAY
@@ -67,9 +57,6 @@ PRIVILEGED_ROLES = frozenset(
     }
 )
 """Granted by four eyes only, and for the whole platform."""
-
-EMERGENCY_ROLES = frozenset({Role.DATA_PROVIDER, Role.RESEARCHER, Role.OUTPUT_CHECKER})
-"""What break-glass may open: roles that read or bring data. None that gives rights (data stewards do) or rules keys."""
 
 MACHINE_ROLES = frozenset({Role.PLATFORM_OPERATOR, Role.AUDITOR, Role.DATA_PROVIDER, Role.RESEARCHER})
 """What a machine may hold: monitoring, log export, data in, computation. Nothing that gives rights or approves."""
@@ -227,86 +214,6 @@ class Elevation:
     starts_at: Instant
     ends_at: Instant
     ended_at: Instant | None = None
-
-
-class Verdict(StrEnum):
-    """What a reviewer says of a use of break-glass."""
-
-    NONE = "none"
-    """Nobody has reviewed it yet."""
-    JUSTIFIED = "justified"
-    UNJUSTIFIED = "unjustified"
-
-
-class ItemKind(StrEnum):
-    """What an item of a review is about."""
-
-    GRANT = "grant"
-    ELIGIBILITY = "eligibility"
-    ACCESS_KEY = "access-key"
-    TOKEN = "token"  # noqa: S105 - a name
-
-
-class ItemVerdict(StrEnum):
-    """What became of an item of a review."""
-
-    NONE = "none"
-    RENEWED = "renewed"
-    ENDED = "ended"
-    SUSPENDED = "suspended"
-    """Nobody judged it in time."""
-    DELETED = "deleted"
-    """Nobody restored it either."""
-
-
-@dataclass(frozen=True, slots=True)
-class Review:
-    """A campaign over every right and credential."""
-
-    id: str
-    opened_by: str
-    opened_at: Instant
-    deadline: Instant
-    closed_at: Instant | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewItem:
-    """A right or credential under review; `role` and `scope` are empty for credentials."""
-
-    id: str
-    review: str
-    kind: ItemKind
-    subject: str
-    identity: str
-    person: str
-    role: str
-    scope: str
-    last_used_at: Instant | None
-    verdict: ItemVerdict
-    decided_by: str | None
-    decided_at: Instant | None
-
-
-class AlarmKind(StrEnum):
-    """What an alarm tells of."""
-
-    BREAK_GLASS = "break-glass"
-    """Somebody opened an emergency access."""
-    BREAK_GLASS_OVERDUE = "break-glass-overdue"
-    """Nobody reviewed it in time: the emergency grants of its user are suspended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """Something that people must hear of now. It holds ids and names nobody; `position` orders alarms."""
-
-    position: int
-    id: str
-    kind: AlarmKind
-    person: str
-    about: str
-    at: Instant
 
 
 class AccessRequestState(StrEnum):

@@ -150,6 +150,12 @@ def new_person(login: str, name: str, email: str, now: Instant, *, by: str) -> P
 
 def add_person(tx: Transaction, new: Person, code_hash: bytes, code_ends: Instant) -> None:
     """Store a person with her enrolment code. Raises Conflict if login or e-mail address are taken."""
+    add_person_without_code(tx, new)
+    credentials.invite(tx, new.id, code_hash, code_ends)
+
+
+def add_person_without_code(tx: Transaction, new: Person) -> None:
+    """Store a person who cannot enrol yet: two others give her a code. Raises Conflict if login or address are taken."""
     if identities.taken(tx, new.login, new.email):
         raise Conflict(
             "login or e-mail address is taken", code="iam.person-exists", hint="one account a person: find hers"
@@ -158,7 +164,6 @@ def add_person(tx: Transaction, new: Person, code_hash: bytes, code_ends: Instan
         tx, Identity(new.id, IdentityKind.PERSON, new.name, new.state, new.id, new.created_by, new.created_at)
     )
     identities.add_person(tx, new.id, new.login, new.email)
-    credentials.invite(tx, new.id, code_hash, code_ends)
 
 
 def change_state(tx: Transaction, identity_id: str, before: IdentityState, after: IdentityState) -> None:

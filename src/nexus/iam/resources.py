@@ -5,7 +5,8 @@ everybody else is denied as if it were there.
 """
 
 from nexus.iam.model import Role
-from nexus.iam.store import asking, credentials, elevations, identities, intents, passkeys, reviews
+from nexus.iam.store import asking, credentials, directory, elevations, identities, intents, passkeys, reviews
+from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database
 from nexus.kernel.operation import PLATFORM, Resource
 
@@ -16,8 +17,9 @@ UNKNOWN = "unknown"
 class Resources:
     """Names resources for the doors: reads only."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
+        self._clock = clock
 
     def identity(self, identity_id: str, **more: str) -> Resource:
         """A person or a machine; `more` are further facts for the decision."""
@@ -71,6 +73,19 @@ class Resources:
             return self.identity(UNKNOWN)
         more = {"role": found.role, "scope": found.scope} if found.role else {}
         return self.identity(found.identity, **more)
+
+    def directory_person(self, person_id: str, **more: str) -> Resource:
+        """A person as a directory acts on her, with whether she is privileged."""
+        with self._db.read() as tx:
+            privileged = directory.privileged(tx, person_id, self._clock.now())
+        return self.identity(person_id, privileged="yes" if privileged else "no", **more)
+
+    def directory_member(self, group_id: str, person_id: str) -> Resource:
+        """The same, with what membership in a group gives."""
+        with self._db.read() as tx:
+            found = directory.group(tx, group_id)
+        more = {"role": found.role.value, "scope": found.scope} if found else {}
+        return self.directory_person(person_id, **more)
 
     def elevation(self, elevation_id: str) -> Resource:
         """Whose elevation it is."""

@@ -14,23 +14,13 @@ from nexus.iam.actions import SENSITIVE
 from nexus.iam.approvals import Approvals
 from nexus.iam.gate import Question
 from nexus.iam.humans import require_other_human
-from nexus.iam.model import (
-    MIN_OFFICERS,
-    REVIEW_DAYS,
-    REVIEW_EVERY,
-    SUSPENSION_KEPT,
-    IdentityState,
-    ItemKind,
-    ItemVerdict,
-    Review,
-    ReviewItem,
-    Role,
-)
+from nexus.iam.model import MIN_OFFICERS, IdentityState, Role
 from nexus.iam.requests.forms import ById, Page
 from nexus.iam.requests.reviews import ListItems, OpenReview, ReviewItems, ReviewItemView, Reviews, ReviewView
 from nexus.iam.resources import Resources
 from nexus.iam.rules import page_size
 from nexus.iam.store import identities, reviews
+from nexus.iam.supervision import REVIEW_DAYS, REVIEW_EVERY, SUSPENSION_KEPT, ItemKind, ItemVerdict, Review, ReviewItem
 from nexus.kernel.clock import DAY, Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Conflict, Invalid, NotFound

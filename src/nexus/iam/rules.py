@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from nexus.iam.model import (
-    EMERGENCY_ROLES,
     FRESH_FACTOR,
     MACHINE_ROLES,
     MAX_CREDENTIAL,
@@ -16,6 +15,7 @@ from nexus.iam.model import (
     IdentityKind,
     Role,
 )
+from nexus.iam.supervision import EMERGENCY_ROLES
 from nexus.kernel.clock import DAY, MINUTE, Instant
 from nexus.kernel.errors import Denied, Invalid
 from nexus.kernel.operation import Operation, Resource
@@ -42,7 +42,7 @@ FACTS: Mapping[str, tuple[str, ...]] = {
     "Approval": ("requester", "approver_role"),
 }
 """What a decision looks at besides the scopes, by resource type: these attributes and no others."""
-OPTIONAL_FACTS: Mapping[str, tuple[str, ...]] = {"Identity": ("role",), "Bucket": ("project",)}
+OPTIONAL_FACTS: Mapping[str, tuple[str, ...]] = {"Identity": ("role", "privileged"), "Bucket": ("project",)}
 """The same, for those that have them."""
 
 

@@ -10,6 +10,9 @@ from nexus.iam.asking import AskingStories
 from nexus.iam.break_glass import BreakGlassStories
 from nexus.iam.challenges import Challenges
 from nexus.iam.credentials import CredentialStories
+from nexus.iam.departures import DepartureStories
+from nexus.iam.directory import DirectoryStories
+from nexus.iam.directory_people import DirectoryPeople
 from nexus.iam.duties import conflicts_among
 from nexus.iam.elevations import ElevationStories
 from nexus.iam.eligibilities import EligibilityStories
@@ -81,7 +84,7 @@ class IdentityService:
         sealing, throttle = Sealing(sealing_key), Throttle(db, clock)
         self.approvals = approvals
         self.alarms = Alarms(db, clock)
-        self.resources = Resources(db)
+        self.resources = Resources(db, clock)
         self.founding = Founding(db, clock)
         self.enrolments = EnrolmentStories(db, clock, passwords=self._passwords, throttle=throttle, sealing=sealing)
         self.sessions = SessionStories(db, clock, passwords=self._passwords, throttle=throttle, sealing=sealing)
@@ -95,6 +98,9 @@ class IdentityService:
         self.grants = GrantStories(db, clock, approvals)
         self.break_glass = BreakGlassStories(db, clock)
         self.reviews = ReviewStories(db, clock, approvals=approvals, resources=self.resources)
+        self.departures = DepartureStories(db, clock)
+        self.directories = DirectoryStories(db, clock, approvals)
+        self.directory_people = DirectoryPeople(db, clock, self.grants)
         self.humans = HumanStories(db, clock, approvals)
         self.asking = AskingStories(db, clock, approvals=approvals, grants=self.grants, resources=self.resources)
         self.eligibilities = EligibilityStories(db, clock, approvals)

@@ -6,7 +6,7 @@ There are no cookies: a bearer token is the only way to be somebody, so that no 
 """
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -15,7 +15,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nexus.kernel.errors import Invalid, NexusError, NotFound, Unavailable
@@ -45,9 +45,14 @@ SECURITY_HEADERS: Final = {
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def rest_app(dispatcher: Dispatcher, openapi: bytes, issuer: Callable[[], str] = lambda: "") -> ASGIApp:
+def rest_app(
+    dispatcher: Dispatcher,
+    openapi: bytes,
+    issuer: Callable[[], str] = lambda: "",
+    more: Sequence[BaseRoute] = (),
+) -> ASGIApp:
     """The door over a dispatcher. `openapi` is the JSON document that describes the same specs; `issuer` says whose
-    access tokens open it (RFC 9728), empty while that is not known."""
+    access tokens open it (RFC 9728), empty while that is not known; `more`: further routes."""
     app = Starlette(
         routes=[
             Route("/healthz", _constant({"status": "alive"})),
@@ -55,6 +60,7 @@ def rest_app(dispatcher: Dispatcher, openapi: bytes, issuer: Callable[[], str] =
             Route("/v1/openapi.json", _document(openapi)),
             Route(PROTECTED_RESOURCE, _resource(issuer)),
             *operation_routes(dispatcher),
+            *more,
         ],
         exception_handlers={HTTPException: _no_route, Exception: _unexpected},
     )
@@ -76,12 +82,13 @@ def _operation(dispatcher: Dispatcher, specs: dict[str, OperationSpec]) -> Endpo
         spec = specs.get(request.method)
         if spec is None:  # HEAD, which Starlette adds to GET: a read without its bytes would still be a read
             raise HTTPException(405)
-        return _response(await dispatcher.dispatch(spec, _call(request)))
+        return _response(await dispatcher.dispatch(spec, call_of(request)))
 
     return endpoint
 
 
-def _call(request: Request) -> Call:
+def call_of(request: Request) -> Call:
+    """An HTTP request as a call."""
     token, proof = _credentials(request)
     return Call(
         token=token,

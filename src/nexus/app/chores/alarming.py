@@ -12,7 +12,7 @@ import httpx
 
 from nexus.app.settings import Settings
 from nexus.iam.alarms import Alarms
-from nexus.iam.model import Alarm
+from nexus.iam.supervision import Alarm
 from nexus.kernel.clock import rfc3339
 from nexus.kernel.errors import Unavailable
 

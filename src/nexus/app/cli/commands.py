@@ -82,6 +82,13 @@ BESIDE_OPERATIONS: Final[Mapping[str, Mapping[str, Local]]] = {
             "Écrire l'enregistrement d'une session dans un fichier",
         ),
     },
+    "iam": {
+        "people": Local(
+            "nexus.app.cli.people:people",
+            "Bring people in agreement with a file",
+            "Mettre les personnes en accord avec un fichier",
+        ),
+    },
     "audit": {
         "receipt": Local(
             "nexus.app.cli.auditing:receipt",

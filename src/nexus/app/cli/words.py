@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 
 WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "people.ask": ("Do all of this?", "Faire tout cela ?"),
+    "people.nothing": ("accounts and file agree", "les comptes et le fichier concordent"),
     "approve.ask": ("Do you approve exactly this?", "Validez-vous exactement ceci ?"),
     "approve.left": ("approvals so far", "validations obtenues"),
     "ask.keyring": (

@@ -10,6 +10,7 @@ from nexus.app.serving import Asgi
 from nexus.app.wiring import dispatching
 from nexus.audit.witnesses import WitnessClient
 from nexus.iam.model import Intent
+from nexus.iam.scim.app import scim_routes
 from nexus.objects.service import ObjectService
 from nexus.web.openapi import openapi
 from nexus.web.rest import rest_app
@@ -22,7 +23,7 @@ def rest_door(ground: Ground, objects: ObjectService, witnesses: WitnessClient) 
     known = dispatching.authenticator(ground)
     dispatcher = dispatching.dispatcher(ground, objects, witnesses, known, parts.API)
     document = openapi(OPERATIONS, version=__version__, purposes=PURPOSES, intent=Intent, services=SERVICES)
-    return rest_app(dispatcher, msgspec.json.encode(document), lambda: _issuer(ground))
+    return rest_app(dispatcher, msgspec.json.encode(document), lambda: _issuer(ground), scim_routes(dispatcher))
 
 
 def _issuer(ground: Ground) -> str:

@@ -6,6 +6,7 @@
 from nexus.iam.migrations import issuer
 from nexus.iam.migrations.asking import ASKING
 from nexus.iam.migrations.break_glass import BREAK_GLASS
+from nexus.iam.migrations.directory import DIRECTORY
 from nexus.iam.migrations.elevations import ELEVATIONS
 from nexus.iam.migrations.narrowing import NARROWING
 from nexus.iam.migrations.reviews import REVIEWS
@@ -118,4 +119,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("iam", 11, NARROWING),
     Migration("iam", 12, BREAK_GLASS),
     Migration("iam", 13, REVIEWS),
+    Migration("iam", 14, DIRECTORY),
 )

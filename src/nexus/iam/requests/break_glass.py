@@ -1,7 +1,8 @@
 """Break-glass: what its operations take and return."""
 
-from nexus.iam.model import Purpose, Role, Verdict
+from nexus.iam.model import Purpose, Role
 from nexus.iam.requests.forms import Request, Result
+from nexus.iam.supervision import Verdict
 from nexus.kernel.clock import Instant
 
 

@@ -1,7 +1,7 @@
 """Access reviews: what their operations take and return."""
 
-from nexus.iam.model import ItemKind, ItemVerdict
 from nexus.iam.requests.forms import Request, Result
+from nexus.iam.supervision import ItemKind, ItemVerdict
 from nexus.kernel.clock import Instant
 
 
@@ -40,7 +40,8 @@ class ListItems(Request, frozen=True, kw_only=True):
 class ReviewItemView(Result, frozen=True, kw_only=True):
     """A right or a credential under review: `subject` is its id, `identity` holds it.
 
-    `last_used_at`: of a credential its last use; of a right the last time its holder was seen; to the hour.
+    `last_used_at`: of a credential its last use, to the hour; of a right the day on which it last allowed something; of an
+    eligible grant when it was last elevated.
     """
 
     id: str

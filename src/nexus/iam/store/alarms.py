@@ -1,6 +1,6 @@
 """Alarms: written in the commit of what they tell of, told by the worker, kept."""
 
-from nexus.iam.model import Alarm, AlarmKind
+from nexus.iam.supervision import Alarm, AlarmKind
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Transaction
 from nexus.kernel.ids import new_id

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from nexus.iam.model import Elevation, EligibilityKind, Role, Verdict
+from nexus.iam.model import Elevation, EligibilityKind, Role
+from nexus.iam.supervision import Verdict
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Row, Transaction
 

@@ -42,6 +42,16 @@ def set_state(tx: Transaction, identity_id: str, state: IdentityState) -> None:
     tx.execute("UPDATE iam_identity SET state = ? WHERE id = ?", (state.value, identity_id))
 
 
+def set_owner(tx: Transaction, machine_id: str, person: str) -> None:
+    """Somebody else answers for a machine from now on."""
+    tx.execute("UPDATE iam_identity SET person = ? WHERE id = ? AND kind = 'machine'", (person, machine_id))
+
+
+def rename(tx: Transaction, identity_id: str, name: str) -> None:
+    """Change a name."""
+    tx.execute("UPDATE iam_identity SET name = ? WHERE id = ?", (name, identity_id))
+
+
 def machines_of(tx: Transaction, person: str) -> list[str]:
     """Ids of the machines that a person answers for, but deleted ones."""
     rows = tx.all("SELECT id FROM iam_identity WHERE person = ? AND kind = 'machine' AND state <> 'deleted'", (person,))
@@ -65,6 +75,8 @@ class Standing:
     """The id of each of them, in the same order."""
     elevations: Sequence[tuple[str, str, int, int]]
     """The same of each elevation that is open."""
+    directory_until: int | None = None
+    """Until when it is a directory of people, if it is one."""
 
 
 _GRANTED = msgspec.json.Decoder(list[tuple[str, str, int, int, str]])
@@ -75,7 +87,8 @@ READ_STANDING = (
     " (SELECT json_group_array(json_array(g.role, g.scope, g.starts_at, g.ends_at, g.id)) FROM iam_grant g"
     " WHERE g.identity = i.id AND g.revoked_at IS NULL AND g.ends_at > ?1),"
     " (SELECT json_group_array(json_array(e.role, e.scope, e.starts_at, e.ends_at)) FROM iam_elevation e"
-    " WHERE e.person = i.id AND e.ended_at IS NULL AND e.ends_at > ?1)"
+    " WHERE e.person = i.id AND e.ended_at IS NULL AND e.ends_at > ?1),"
+    " (SELECT d.ends_at FROM iam_directory d WHERE d.machine = i.id AND d.revoked_at IS NULL)"
     " FROM iam_version v LEFT JOIN iam_identity i ON i.id = ?2 LEFT JOIN iam_identity o ON o.id = i.person"
 )
 """Parameters: now, id of the identity."""
@@ -83,7 +96,7 @@ READ_STANDING = (
 
 def standing_of(row: Row) -> Standing:
     """The row of `READ_STANDING`."""
-    version_, kind, answering, state, person_state, grants_, elevations = row
+    version_, kind, answering, state, person_state, grants_, elevations, directory = row
     active = state == IdentityState.ACTIVE and person_state == IdentityState.ACTIVE
     granted = _GRANTED.decode(grants_)
     return Standing(
@@ -94,6 +107,7 @@ def standing_of(row: Row) -> Standing:
         grants=[grant[:4] for grant in granted],
         grant_ids=[grant[4] for grant in granted],
         elevations=_ELEVATED.decode(elevations),
+        directory_until=directory,
     )
 
 
@@ -171,6 +185,11 @@ def use_totp_step(tx: Transaction, person_id: str, step: int) -> bool:
     return (
         tx.execute("UPDATE iam_person SET totp_step = ? WHERE id = ? AND totp_step < ?", (step, person_id, step)) == 1
     )
+
+
+def forget_factors(tx: Transaction, person_id: str) -> None:
+    """Erase what a person proves herself with: she has to enrol again."""
+    tx.execute("UPDATE iam_person SET password_hash = NULL, totp_sealed = NULL WHERE id = ?", (person_id,))
 
 
 def forget_person(tx: Transaction, person_id: str) -> None:

@@ -5,8 +5,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nexus.iam.model import ItemKind, ItemVerdict, Review, ReviewItem
-from nexus.kernel.clock import Instant
+from nexus.iam.supervision import ItemKind, ItemVerdict, Review, ReviewItem
+from nexus.kernel.clock import DAY, Instant
 from nexus.kernel.database import Row, Transaction
 
 _ITEM = "id, review, kind, subject, identity, person, role, scope, last_used_at, verdict, decided_by, decided_at"
@@ -22,13 +22,17 @@ class _Source:
     scope: str
     ends: str
     used: str
+    """What tells when `s` was last used."""
 
 
+_NOTED = "(SELECT u.last_used_at FROM iam_use u WHERE u.kind = '{}' AND u.subject = s.id)"
+_USED_DAY = f"(SELECT u.day * {DAY} FROM iam_grant_use u WHERE u.grant_id = s.id)"
+_ELEVATED_AT = "(SELECT max(e.starts_at) FROM iam_elevation e WHERE e.eligibility = s.id)"
 _SOURCES: Mapping[ItemKind, _Source] = {
-    ItemKind.GRANT: _Source("iam_grant", "identity", "s.role", "s.scope", "ends_at", "identity"),
-    ItemKind.ELIGIBILITY: _Source("iam_eligibility", "person", "s.role", "s.scope", "ends_at", "identity"),
-    ItemKind.ACCESS_KEY: _Source("iam_access_key", "identity", "''", "''", "expires_at", "access-key"),
-    ItemKind.TOKEN: _Source("iam_token", "identity", "''", "''", "expires_at", "token"),
+    ItemKind.GRANT: _Source("iam_grant", "identity", "s.role", "s.scope", "ends_at", _USED_DAY),
+    ItemKind.ELIGIBILITY: _Source("iam_eligibility", "person", "s.role", "s.scope", "ends_at", _ELEVATED_AT),
+    ItemKind.ACCESS_KEY: _Source("iam_access_key", "identity", "''", "''", "expires_at", _NOTED.format("access-key")),
+    ItemKind.TOKEN: _Source("iam_token", "identity", "''", "''", "expires_at", _NOTED.format("token")),
 }
 
 
@@ -43,14 +47,13 @@ def add(tx: Transaction, new: Review) -> None:
 def fill(tx: Transaction, review_id: str, now: Instant) -> int:
     """Add an item for every right and credential that holds now or will hold; returns how many."""
     for kind, source in _SOURCES.items():
-        used = "s.id" if source.used == kind.value else f"s.{source.holder}"
         tx.execute(
             "INSERT INTO iam_review_item (id, review, kind, subject, identity, person, role, scope, last_used_at)"
             f" SELECT 'rvi_' || lower(hex(randomblob(16))), ?, ?, s.id, i.id, i.person, {source.role}, {source.scope},"
-            f" (SELECT u.last_used_at FROM iam_use u WHERE u.kind = ? AND u.subject = {used})"
+            f" {source.used}"
             f" FROM {source.table} s JOIN iam_identity i ON i.id = s.{source.holder}"
             f" WHERE s.revoked_at IS NULL AND s.{source.ends} > ?",
-            (review_id, kind.value, source.used, now),
+            (review_id, kind.value, now),
         )
     row = tx.one("SELECT count(*) FROM iam_review_item WHERE review = ?", (review_id,))
     assert row is not None

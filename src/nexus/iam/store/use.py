@@ -1,11 +1,11 @@
-"""When credentials and identities were last used, to the hour: for reviews, never for a decision."""
+"""When credentials were last used, to the hour: for reviews, never for a decision."""
 
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Transaction
 
 
 def note(tx: Transaction, kind: str, subject: str, at: Instant) -> None:
-    """Remember a use. `kind`: access-key, token or identity."""
+    """Remember a use. `kind`: access-key or token."""
     tx.execute(
         "INSERT INTO iam_use VALUES (?, ?, ?) ON CONFLICT (kind, subject)"
         " DO UPDATE SET last_used_at = max(last_used_at, excluded.last_used_at)",
