@@ -8,7 +8,7 @@
    him in, within what the public access block leaves.
 4. Everybody else is denied.
 
-Why: docs/decisions/0016-sharing-within-roles.md.
+Why: docs/decisions/0014-sharing-within-roles.md.
 """
 
 from collections.abc import Mapping, Sequence
