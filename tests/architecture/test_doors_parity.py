@@ -27,6 +27,9 @@ NAMES = {spec.name for spec in OPERATIONS}
 AUTHENTICATION_ITSELF = {"iam.enrolment.start", "iam.enrolment.confirm", "iam.session.create"} | {
     "iam.passkey.challenge",
     "iam.passkey.sign-in",
+    "iam.federation.issuers",
+    "iam.federation.begin",
+    "iam.federation.complete",
 }
 """The only operations without an action: each proves who somebody is. A new one is a decision, not an oversight."""
 

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlparse
 
 from nexus.iam import totp
 from nexus.iam.approvals import Approvals
 from nexus.iam.authenticator import Authenticator
 from nexus.iam.conditions import NO_CONDITIONS, Conditions
+from nexus.iam.federation.issuer import OutsideIssuer
 from nexus.iam.gate import Gate
 from nexus.iam.migrations import MIGRATIONS
 from nexus.iam.model import Founder, Role
@@ -90,14 +92,21 @@ class Platform:
         self.gate = Gate(db, clock, conditions)
         self.approvals = Approvals(db, self.gate, clock)
         self.authenticator = Authenticator(db, clock, SEALING_KEY)
+        self.evidence = evidence
+        self.federate()
+
+    def federate(self, *issuers: OutsideIssuer, **more: Any) -> None:
+        """Start the services (again), with these outside issuers; `transport` leads to them."""
         self.service = IdentityService(
-            db,
-            clock,
+            self.db,
+            self.clock,
             approvals=self.approvals,
             sealing_key=SEALING_KEY,
             party=PARTY,
             passwords=Passwords(CHEAP),
-            evidence=evidence,
+            evidence=self.evidence,
+            issuers=issuers,
+            **more,
         )
 
     def entries(self, action: str) -> list[Entry]:

@@ -30,7 +30,7 @@ def listening(door: Door, folder: Path) -> Iterator[Listening]:
     authority = pki.found_authority("nx_test", now)
     leaf = pki.issue(authority, (), 1, now)
     (folder / "ca.pem").write_bytes(authority.certificate)
-    port, ready = _free_port(), threading.Event()
+    port, ready = free_port(), threading.Event()
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
 
     def run() -> None:
@@ -48,7 +48,8 @@ def listening(door: Door, folder: Path) -> Iterator[Listening]:
         thread.join(START_WAIT_S)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on now."""
     from nexus.app.serving import reserve_port
 
     with reserve_port("127.0.0.1", 0) as holder:

@@ -146,6 +146,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         _doc("Whoever holds conflicting duties of the platform exercises none of them. Needs more than two founders."),
     ] = False
 
+    federation_file: Annotated[
+        str,
+        _doc(
+            "File (absolute path, TOML) that names outside OpenID Connect issuers that people may sign in with. Empty: none.",
+            pattern="^(/.*)?$",
+        ),
+    ] = ""
     certificate_hours: Annotated[
         int, _doc("Life of the doors' certificates; they are renewed after two thirds of it.", "hours", ge=1, le=2_160)
     ] = 168

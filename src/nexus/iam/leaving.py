@@ -9,7 +9,16 @@ are refused besides, at each request.
 
 from collections.abc import Callable
 
-from nexus.iam.store import asking, credentials, directory, elevations, identities, notices, passkeys
+from nexus.iam.store import (
+    asking,
+    credentials,
+    directory,
+    elevations,
+    federation,
+    identities,
+    notices,
+    passkeys,
+)
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Transaction
 
@@ -65,8 +74,12 @@ def _factors(tx: Transaction, person: str, now: Instant) -> None:
     identities.forget_password(tx, person)
 
 
+def _outside_accounts(tx: Transaction, person: str, now: Instant) -> None:
+    federation.remove_of(tx, person)
+
+
 WHEN_STOPPED: tuple[Ending, ...] = (_sessions, _elevations)
-WHEN_RECOVERED: tuple[Ending, ...] = (*WHEN_STOPPED, _devices, _factors, _passkeys, _keys_and_tokens)
+WHEN_RECOVERED: tuple[Ending, ...] = (*WHEN_STOPPED, _devices, _factors, _passkeys, _keys_and_tokens, _outside_accounts)
 WHEN_GONE: tuple[Ending, ...] = (
     *WHEN_STOPPED,
     _devices,
@@ -78,6 +91,7 @@ WHEN_GONE: tuple[Ending, ...] = (
     _eligibilities,
     _grants,
     _keys_and_tokens,
+    _outside_accounts,
 )
 
 

@@ -287,6 +287,9 @@ class NoticeKind(StrEnum):
     NEW_PASSKEY = "new_passkey"
     PASSKEY_REMOVED = "passkey_removed"
     PASSKEY_CLONED = "passkey_cloned"
+    LINKED = "linked"
+    """An outside account was linked: whoever signs in there signs in here."""
+    UNLINKED = "unlinked"
     """A passkey was suspended: its counter says that there is a copy of it."""
     PASSWORD_REMOVED = "password_removed"  # noqa: S105 - a name, no password
     RECOVERY = "recovery"

@@ -28,6 +28,8 @@ TEXTS: Mapping[NoticeKind, tuple[str, str]] = {
     ),
     NoticeKind.NEW_PASSKEY: ("a passkey was registered", "une passkey a été enregistrée"),
     NoticeKind.PASSKEY_REMOVED: ("a passkey was removed", "une passkey a été retirée"),
+    NoticeKind.LINKED: ("an outside account was linked", "un compte extérieur a été lié"),
+    NoticeKind.UNLINKED: ("an outside account was unlinked", "un compte extérieur a été délié"),
     NoticeKind.PASSKEY_CLONED: (
         "a copy of a passkey was used: the passkey is suspended",
         "une copie d'une passkey a été utilisée : la passkey est suspendue",

@@ -5,7 +5,17 @@ everybody else is denied as if it were there.
 """
 
 from nexus.iam.model import Role
-from nexus.iam.store import asking, credentials, directory, elevations, identities, intents, passkeys, reviews
+from nexus.iam.store import (
+    asking,
+    credentials,
+    directory,
+    elevations,
+    federation,
+    identities,
+    intents,
+    passkeys,
+    reviews,
+)
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database
 from nexus.kernel.operation import PLATFORM, Resource
@@ -115,6 +125,12 @@ class Resources:
         """Whose passkey it is."""
         with self._db.read() as tx:
             found = passkeys.find(tx, passkey_id)
+        return self.identity(found.person if found else UNKNOWN)
+
+    def federation_link(self, link_id: str) -> Resource:
+        """Whose outside account it is."""
+        with self._db.read() as tx:
+            found = federation.find(tx, link_id)
         return self.identity(found.person if found else UNKNOWN)
 
     def credential(self, credential_id: bytes) -> Resource:

@@ -1,5 +1,6 @@
 """The use cases of identity and authorisation, by subject. One method = one story = one transaction = one audit entry."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nexus.iam.actions import SENSITIVE
@@ -18,6 +19,9 @@ from nexus.iam.elevations import ElevationStories
 from nexus.iam.eligibilities import EligibilityStories
 from nexus.iam.enrolments import EnrolmentStories
 from nexus.iam.explaining import ExplainingStories
+from nexus.iam.federation.fetching import Transport, over_the_network
+from nexus.iam.federation.issuer import OutsideIssuer
+from nexus.iam.federation.stories import CALLBACK_PATH, FederationStories
 from nexus.iam.founding import Founding
 from nexus.iam.grants import GrantStories
 from nexus.iam.humans import HumanStories
@@ -72,11 +76,14 @@ class IdentityService:
         sealing_key: Secret,
         party: RelyingParty,
         passwords: Passwords | None = None,
+        issuers: Sequence[OutsideIssuer] = (),
+        transport: Transport = over_the_network,
         evidence: Evidence | None = None,
     ) -> None:
         """`sealing_key`: 32 bytes, for second factors and access-key secrets at rest. `party`: where passkeys belong.
 
-        `passwords`: the default cost. `evidence`: what other services know, for the analysis of decisions.
+        `passwords`: the default cost. `issuers`: outside ones that people may sign in with, reached by `transport`.
+        `evidence`: what other services know, for the analysis of decisions.
         """
         self._db = db
         self._clock = clock
@@ -101,6 +108,15 @@ class IdentityService:
         self.departures = DepartureStories(db, clock)
         self.directories = DirectoryStories(db, clock, approvals)
         self.directory_people = DirectoryPeople(db, clock, self.grants)
+        self.federation = FederationStories(
+            db,
+            clock,
+            issuers=issuers,
+            back=f"{party.origin}{CALLBACK_PATH}",
+            sealing=sealing,
+            grants=self.grants,
+            transport=transport,
+        )
         self.humans = HumanStories(db, clock, approvals)
         self.asking = AskingStories(db, clock, approvals=approvals, grants=self.grants, resources=self.resources)
         self.eligibilities = EligibilityStories(db, clock, approvals)

@@ -18,6 +18,7 @@ from nexus.audit.witnesses import WitnessClient
 from nexus.iam.approvals import Approvals
 from nexus.iam.authenticator import Authenticator
 from nexus.iam.breached import BreachedPasswords
+from nexus.iam.federation import issuer
 from nexus.iam.gate import Gate
 from nexus.iam.passwords import Passwords
 from nexus.iam.relying_party import RelyingParty
@@ -56,6 +57,7 @@ def dispatcher(
         sealing_key=sealing_key,
         party=RelyingParty.at(ground.console_url),
         passwords=Passwords(breached=breached_passwords(ground.settings)),
+        issuers=issuer.load(Path(ground.settings.federation_file)) if ground.settings.federation_file else (),
         evidence=Evidence(objects.buckets, audit_reader(ground)),
     )
     services = {

@@ -9,6 +9,7 @@ from nexus.console import cookies, paths
 from nexus.console.language import Bilingual
 from nexus.console.operations import Refused
 from nexus.console.page import Page
+from nexus.console.pages import federation
 from nexus.console.visit import SEE_OTHER, Visit
 from nexus.kernel.errors import Invalid, Throttled, Unauthenticated
 
@@ -31,6 +32,7 @@ class Texts:
     signed_out: str
     enrolled: str
     first_time: str
+    outside: str
     enrol: str
     passkey: str
 
@@ -49,6 +51,7 @@ TEXTS: Final = Bilingual(
         signed_out="You are signed out.",
         enrolled="You are enrolled. Sign in with the next code of your authenticator.",
         first_time="New here?",
+        outside="Sign in with {name}",
         enrol="Enrol with your one-time code",
         passkey="Use a passkey instead",
     ),
@@ -65,6 +68,7 @@ TEXTS: Final = Bilingual(
         signed_out="Vous êtes déconnecté.",
         enrolled="Vous êtes enrôlé. Connectez-vous avec le code suivant de votre application.",
         first_time="Première visite ?",
+        outside="Se connecter avec {name}",
         enrol="S'enrôler avec le code à usage unique",
         passkey="Utiliser plutôt une passkey",
     ),
@@ -78,7 +82,7 @@ async def show(visit: Visit) -> Response:
         return visit.redirect(wanted)
     texts = TEXTS.of(visit.language)
     said = texts.signed_out if visit.query("left") else texts.enrolled if visit.query("enrolled") else ""
-    return _form(visit, wanted, said=said)
+    return await _form(visit, wanted, said=said)
 
 
 async def submit(visit: Visit) -> Response:
@@ -92,9 +96,9 @@ async def submit(visit: Visit) -> Response:
     except Refused as refused:
         if isinstance(refused.error, Throttled):
             seconds = refused.error.retry_after_s
-            return _form(visit, wanted, trouble=texts.throttled.format(seconds=seconds), status=429)
+            return await _form(visit, wanted, trouble=texts.throttled.format(seconds=seconds), status=429)
         if isinstance(refused.error, Unauthenticated | Invalid):
-            return _form(visit, wanted, trouble=texts.refused, status=401)
+            return await _form(visit, wanted, trouble=texts.refused, status=401)
         raise
     if former is not None:
         visit.actor = former
@@ -117,7 +121,7 @@ async def _end(visit: Visit) -> None:
     await visit.do("iam.session.end", id=visit.actor.session)
 
 
-def _form(visit: Visit, wanted: str, *, trouble: str = "", said: str = "", status: int = 200) -> Response:
+async def _form(visit: Visit, wanted: str, *, trouble: str = "", said: str = "", status: int = 200) -> Response:
     return visit.render(
         "sign_in.html",
         t=TEXTS,
@@ -125,6 +129,7 @@ def _form(visit: Visit, wanted: str, *, trouble: str = "", said: str = "", statu
         login=visit.form.text("login"),
         trouble=trouble,
         said=said,
+        issuers=await federation.offered(visit),
         status=status,
     )
 
@@ -135,6 +140,12 @@ def _digits(visit: Visit) -> str:
 
 
 PAGES: Final = (
-    Page(paths.SIGN_IN, frozenset({"iam.session.create", "iam.session.end"}), show, submit, open=True),
+    Page(
+        paths.SIGN_IN,
+        frozenset({"iam.session.create", "iam.session.end", "iam.federation.issuers"}),
+        show,
+        submit,
+        open=True,
+    ),
     Page(SIGN_OUT, frozenset({"iam.session.end"}), submit=sign_out),
 )

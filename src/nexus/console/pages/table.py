@@ -9,6 +9,7 @@ from nexus.console.pages import (
     audit,
     buckets,
     enrol,
+    federation,
     health,
     home,
     keys,
@@ -40,6 +41,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *shells.PAGES,
     *sign_in.PAGES,
     *passkey_sign_in.PAGES,
+    *federation.PAGES,
     *enrol.PAGES,
     *language.PAGES,
 )
@@ -48,4 +50,4 @@ PAGES: Final[tuple[Page, ...]] = (
 def pages(specs: Sequence[OperationSpec], purposes: Sequence[str]) -> list[Page]:
     """Every page over these operations. Those by which people sign in have their place on the sign-in page alone."""
     entrances = frozenset(name for page in PAGES if page.open for name in page.operations)
-    return [*PAGES, *operation_pages(specs, purposes, entrances - {"iam.session.end"})]
+    return [*PAGES, *operation_pages(specs, purposes, entrances - {"iam.session.end", "iam.federation.link"})]

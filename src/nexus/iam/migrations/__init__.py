@@ -8,6 +8,7 @@ from nexus.iam.migrations.asking import ASKING
 from nexus.iam.migrations.break_glass import BREAK_GLASS
 from nexus.iam.migrations.directory import DIRECTORY
 from nexus.iam.migrations.elevations import ELEVATIONS
+from nexus.iam.migrations.federation import FEDERATION
 from nexus.iam.migrations.narrowing import NARROWING
 from nexus.iam.migrations.reviews import REVIEWS
 from nexus.iam.migrations.usage import USAGE
@@ -120,4 +121,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("iam", 12, BREAK_GLASS),
     Migration("iam", 13, REVIEWS),
     Migration("iam", 14, DIRECTORY),
+    Migration("iam", 15, FEDERATION),
 )

@@ -8,5 +8,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("iam.passkey.rename", "rename a passkey", "renommer une passkey", (IDENTITY,)),
     Action("iam.passkey.remove", "remove a passkey", "retirer une passkey", (IDENTITY,)),
     Action("iam.password.remove", "go without a password", "se passer de mot de passe", (IDENTITY,)),
+    Action("iam.federation.link", "link an outside account", "lier un compte extérieur", (IDENTITY,)),
+    Action(
+        "iam.federation.list",
+        "list the outside accounts of a person",
+        "lister les comptes extérieurs d'une personne",
+        (IDENTITY,),
+    ),
+    Action("iam.federation.unlink", "end the link to an outside account", "délier un compte extérieur", (IDENTITY,)),
     Action("iam.step-up.prove", "prove a fresh factor", "prouver de nouveau un facteur", (PLATFORM,)),
 )
