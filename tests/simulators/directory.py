@@ -43,6 +43,7 @@ class Directory:
             authenticator=platform.authenticator,
             gate=platform.gate,
             approvals=platform.approvals,
+            step_up=platform.service.step_ups,
             audit=platform.db,
             clock=platform.clock,
             purposes=[purpose.value for purpose in Purpose],
