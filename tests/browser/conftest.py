@@ -13,8 +13,9 @@ def pytest_addoption(parser):
     parser.addoption("--pictures", action="store_true", help="write the pictures of docs/images/console again")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
+    """For one file only: while it is there, its event loop runs, and tests of coroutines elsewhere could not."""
     with chromium() as browser:
         yield browser
 

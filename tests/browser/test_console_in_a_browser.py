@@ -138,7 +138,7 @@ def test_a_person_is_invited_enrols_in_the_browser_gets_a_right_and_sees_it(
     expect(emma.get_by_role("heading", level=1)).to_have_text("lyon-ingress")
     emma.get_by_role("link", name="My keys and sessions").click()
     emma.get_by_role("link", name="Create an access key").click()
-    emma.get_by_label("Purpose").select_option("quality")
+    emma.get_by_label("Purpose", exact=True).select_option("quality")
     emma.locator("[name=expires_at]").fill(in_days(30)[:16])
     emma.get_by_role("button", name="Do it").click()
     expect(emma.get_by_text("This is shown once")).to_be_visible()
@@ -224,7 +224,9 @@ def test_every_operation_can_be_reached_from_the_list(signed_in, home):
     alice = signed_in("alice")
     alice.goto(home + "/operations")
     listed = alice.get_by_role("main").get_by_role("link").count()
-    assert listed >= len(OPERATIONS) - 3
+    assert listed >= len([spec for spec in OPERATIONS if spec.action]), (
+        "all but the ways in, which have pages of their own"
+    )
     alice.get_by_role("link", name="Show whether the key service is sealed, and what it runs on").click()
     expect(alice.get_by_role("main")).to_contain_text("unsealed")
     alice.goto(home + "/operations/kms.key.create")

@@ -50,7 +50,9 @@ def typed(
 
 
 REFUSED = "iam.sign-in-refused"
-OF_EVERYBODY = {"iam.me.read", "iam.approval.list", "iam.step-up.prove", "iam.access-request.list", "iam.explain"}
+OF_EVERYBODY = {"iam.me.read", "iam.approval.list", "iam.step-up.prove", "iam.access-request.list", "iam.explain"} | {
+    "iam.review.items"
+}
 """Actions that whoever is signed in may do, without any role."""
 
 
@@ -347,8 +349,16 @@ async def test_sessions_of_a_person_are_limited_and_the_oldest_gives_way(platfor
 async def test_only_signing_in_and_enrolling_ask_for_no_action():
     """NX-09: everything else goes through the gate."""
     open_doors = {spec.name for spec in OPERATIONS if not spec.action}
-    passkeys = {"iam.passkey.challenge", "iam.passkey.sign-in"}
-    assert open_doors == {"iam.enrolment.start", "iam.enrolment.confirm", "iam.session.create", *passkeys}
+    assert open_doors == {
+        "iam.enrolment.start",
+        "iam.enrolment.confirm",
+        "iam.session.create",
+        "iam.passkey.challenge",
+        "iam.passkey.sign-in",
+        "iam.federation.issuers",
+        "iam.federation.begin",
+        "iam.federation.complete",
+    }
 
 
 async def test_every_other_operation_refuses_strangers_and_people_without_roles(platform):
