@@ -81,3 +81,11 @@ def test_nobody_obtains_credentials_of_somebody_else(policy):
         assert not allowed(policy, holder(roles), action, somebody_else)
     oneself = facts_of(Resource("Identity", "x", {"person": "per_me", "created_by": "per_other"}))
     assert allowed(policy, holder(()), "iam.access-key.create", oneself)
+
+
+@pytest.mark.parametrize("purpose", [Purpose.OPERATION, Purpose.OPERATION.value], ids=["enumeration", "text"])
+def test_a_purpose_is_the_same_whether_it_comes_as_text_or_as_a_member_of_its_list(policy, purpose):
+    """R-052. The doors bring either; a forbid that compared types, and not words, once let the one pass."""
+    who, facts = holder({Role.DATA_STEWARD}), bucket("standard")
+    assert not policy.decide(who, READING[0], facts, Circumstances(purpose, signed_in=True)).allowed
+    assert policy.decide(who, READING[0], facts, Circumstances(Purpose.RESEARCH, signed_in=True)).allowed

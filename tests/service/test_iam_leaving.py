@@ -185,6 +185,7 @@ ENDED = {
     "iam_token",
     "iam_access_request",
     "iam_directory_member",
+    "iam_federation_link",
 }
 STAYS = {
     "iam_identity",  # the record itself: refused everywhere while it is suspended

@@ -137,12 +137,17 @@ def _not(operands: Mapping[str, Any]) -> Expression:
     return lambda request: not inner(request)
 
 
+def _kind(value: Any) -> type:
+    """What Cedar sees: an enumeration of texts is a text, whoever made it. True is no number."""
+    return next((kind for kind in (bool, str, int, frozenset) if isinstance(value, kind)), type(value))
+
+
 def _equal(operands: Mapping[str, Any]) -> Expression:
     left, right = _both(operands)
 
     def equal(request: Request) -> bool:
         one, other = left(request), right(request)
-        return type(one) is type(other) and bool(one == other)
+        return _kind(one) is _kind(other) and bool(one == other)
 
     return equal
 

@@ -106,7 +106,10 @@ def _follow_supervisor(loop: asyncio.AbstractEventLoop, life: Life, grace_s: flo
     """
     with suppress(EOFError, OSError, ValueError, RuntimeError):
         while True:
-            loop.call_soon_threadsafe(life.identity.renew, handoff.receive_credentials(_STDIN))
+            renewed = handoff.receive_credentials(
+                _STDIN
+            )  # first: a process without an identity waits for the end alone
+            loop.call_soon_threadsafe(life.identity.renew, renewed)
     try:
         loop.call_soon_threadsafe(life.stop.set)
     except RuntimeError:
