@@ -83,7 +83,7 @@ async def test_every_page_refuses_strangers(console, founders, page):
 async def test_a_form_from_elsewhere_is_refused_even_with_cookie_and_token(browser, page, forged):
     token = browser.page.split('name="csrf" value="')[1][:64]
     answer = await browser.send(example(page.path), {"csrf": token, "language": "fr"}, **forged)
-    assert answer.status_code == 403 and "console.forged" in answer.text
+    assert answer.status_code == 403 and "web.forged" in answer.text
     assert "set-cookie" not in answer.headers
 
 
@@ -94,7 +94,7 @@ async def test_a_form_without_the_token_of_this_very_session_is_refused(console,
     foreign = (await other.get("/")).text.split('name="csrf" value="')[1][:64]
     for token in ({}, {"csrf": ""}, {"csrf": "0" * 64}, {"csrf": foreign}, {"csrf": "é"}):
         answer = await browser.send(example(page.path), token)
-        assert answer.status_code == 403 and "console.forged" in answer.text
+        assert answer.status_code == 403 and "web.forged" in answer.text
     assert (await browser.get("/")).status_code == 200, "the session is untouched"
 
 

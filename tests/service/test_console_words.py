@@ -5,12 +5,12 @@ from typing import get_args
 
 from nexus.app.operations import OPERATIONS
 from nexus.console.labels import FRENCH, label
-from nexus.console.language import Language
 from nexus.console.titles import SERVICES, title_of
 from nexus.console.words import WORDS
 from nexus.iam.model import Intent
 from nexus.web import codec
 from nexus.web.binding import plain
+from nexus.web.browser.language import Language
 
 
 def within(type_, seen):

@@ -8,8 +8,9 @@ import httpx
 
 from nexus.app.operations import OPERATIONS, PURPOSES, WHILE_SEALED
 from nexus.console.app import console_app
-from nexus.console.cookies import CookieSession
+from nexus.console.cookies import COOKIES
 from nexus.console.pages.table import pages
+from nexus.web.browser.cookies import CookieSession
 from nexus.web.dispatch import Dispatcher
 from simulators.doorkeepers import Leash
 from simulators.people import HOME, Human, Platform
@@ -43,7 +44,7 @@ class Console:
             while_sealed=WHILE_SEALED,
             door="console",
         )
-        session = CookieSession(self.platform.authenticator)
+        session = CookieSession(self.platform.authenticator, COOKIES)
         self.app = console_app(
             self.dispatcher,
             session,

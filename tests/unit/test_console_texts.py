@@ -12,15 +12,16 @@ from starlette.requests import HTTPConnection
 import nexus.console
 from nexus.app.doctor.finding import State
 from nexus.app.status import Phase
-from nexus.console import paths
-from nexus.console.language import COOKIE, Bilingual, Language, chosen
-from nexus.console.moments import lasting, until, when
+from nexus.console.cookies import COOKIES
 from nexus.console.render import FOLDER
 from nexus.console.texts import TROUBLES
 from nexus.console.words import WORDS
 from nexus.iam.model import IdentityKind, IdentityState, Role
 from nexus.kernel import errors
 from nexus.kms.model import ServiceState
+from nexus.web.browser import paths
+from nexus.web.browser.language import Bilingual, Language, chosen
+from nexus.web.browser.moments import lasting, until, when
 
 SAME_IN_BOTH = {"Menu", "Version", "Code", "machine", "Machines", "Action", "Bastion", "Ed25519", "audit"}
 """Texts that are the same word in both languages."""
@@ -108,8 +109,8 @@ def test_roles_and_states_have_words():
     ],
 )
 def test_the_language_is_the_one_chosen_or_asked_for(cookie, header, language):
-    headers = [(b"accept-language", header.encode()), (b"cookie", f"{COOKIE}={cookie}".encode())]
-    assert chosen(HTTPConnection({"type": "http", "headers": headers})) == language
+    headers = [(b"accept-language", header.encode()), (b"cookie", f"{COOKIES.language}={cookie}".encode())]
+    assert chosen(HTTPConnection({"type": "http", "headers": headers}), COOKIES.language) == language
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,13 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 import msgspec
 
-from nexus.console.forms import Form
 from nexus.kernel.clock import Instant
 from nexus.kernel.errors import Invalid
 from nexus.kernel.operation import OperationSpec
 from nexus.kernel.secret import Secret
 from nexus.web import codec
 from nexus.web.binding import is_list, plain
+from nexus.web.browser.forms import Form
 from nexus.web.fielddocs import field_docs
 
 LONG_TEXTS: Final = frozenset({"reason", "justification", "description", "comment", "note", "text"})

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from nexus.console.language import Bilingual
+from nexus.web.browser.language import Bilingual
 
 MINE: Final = Bilingual("Me", "Moi")
 IDENTITIES: Final = Bilingual("Identities", "Identités")

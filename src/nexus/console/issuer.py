@@ -10,13 +10,14 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from nexus.console import cookies, forgery, language, paths
+from nexus.console.cookies import COOKIES
 from nexus.console.issuer_texts import CONSENT, DEVICE, GOODBYE, ONWARD, REFUSAL, SCOPES
-from nexus.console.ports import BrowserSession
 from nexus.console.render import Frame, Renderer
-from nexus.console.visit import SEE_OTHER
 from nexus.iam.oidc.ports import Visitor
 from nexus.kernel.operation import Actor
+from nexus.web.browser import forgery, language, paths
+from nexus.web.browser.ports import BrowserSession
+from nexus.web.browser.visit import SEE_OTHER
 
 EndSession = Callable[[Request, Actor], Awaitable[None]]
 
@@ -35,7 +36,7 @@ class IssuerVisitors:
 
     async def visitor(self, request: Request) -> Visitor | None:
         """Who is signed in, with the form token of the session."""
-        actor, token = await self._browser.signed_in(request), cookies.session_token(request)
+        actor, token = await self._browser.signed_in(request), COOKIES.session_token(request)
         return Visitor(actor, forgery.token_of(token)) if actor is not None and token else None
 
     def once_more(self, request: Request) -> Response | None:
@@ -54,12 +55,12 @@ class IssuerVisitors:
     def check_form(self, request: Request, visitor: Visitor, csrf: str) -> None:
         """The barriers of every form of the console."""
         forgery.require_own_origin(request.headers, self._origins)
-        forgery.require_token(cookies.session_token(request) or "", csrf)
+        forgery.require_token(COOKIES.session_token(request) or "", csrf)
 
     async def sign_out(self, request: Request, visitor: Visitor, response: Response) -> Response:
         """End the session, here and in the platform."""
         await self._end(request, visitor.actor)
-        cookies.sign_out(response)
+        COOKIES.sign_out(response)
         return response
 
 
@@ -71,7 +72,7 @@ class IssuerPages:
 
     def consent(self, request: Request, visitor: Visitor, page: Mapping[str, Any]) -> Response:
         """Whether to go on to a tool, where that is, and what it will learn."""
-        learns = tuple(SCOPES[scope].of(language.chosen(request)) for scope in page["scopes"])
+        learns = tuple(SCOPES[scope].of(language.chosen(request, COOKIES.language)) for scope in page["scopes"])
         return self._page("issuer_consent.html", frame_of(request, visitor), {"t": CONSENT, **page, "learns": learns})
 
     def device(self, request: Request, visitor: Visitor, page: Mapping[str, Any]) -> Response:
@@ -99,7 +100,7 @@ def frame_of(request: Request, visitor: Visitor | None) -> Frame:
     """What stands around a page of the issuer."""
     query = request.url.query
     return Frame(
-        language=language.chosen(request),
+        language=language.chosen(request, COOKIES.language),
         path=request.url.path,
         here=paths.own(request.url.path + (f"?{query}" if query else "")) if request.method == "GET" else paths.HOME,
         name=visitor.actor.name if visitor else "",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from nexus.console.language import Language
+from nexus.web.browser.language import Language
 
 ENGLISH: Final[Mapping[str, str]] = {
     "answer": "answer to the asker",

@@ -1,4 +1,4 @@
-"""A page: where it answers, what it shows, what it does, which operations it may use."""
+"""A page of the console: it may stand in the menu."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -6,23 +6,17 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from nexus.console.groups import MINE
-from nexus.console.language import Bilingual
 from nexus.console.visit import Visit
+from nexus.web.browser.language import Bilingual
+from nexus.web.browser.page import BrowserPage
 
 Handler = Callable[[Visit], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """One path. `show` answers GET, `submit` answers POST after the form was found genuine."""
+class Page(BrowserPage[Visit]):
+    """One path of the console."""
 
-    path: str
-    operations: frozenset[str] = frozenset()
-    """Names of the operations that its handlers call; any other is refused to them."""
-    show: Handler | None = None
-    submit: Handler | None = None
-    open: bool = False
-    """Whether strangers see it. Everything else needs a session."""
     menu: Bilingual[str] | None = None
     """Its name in the menu; None keeps it out."""
     group: Bilingual[str] = MINE

@@ -9,16 +9,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
-from nexus.console import moments
-from nexus.console.assets import Assets
 from nexus.console.labels import label
-from nexus.console.language import Bilingual, Language
 from nexus.console.links import link_of
 from nexus.console.texts import FRAME
 from nexus.console.words import word
 from nexus.kernel.clock import Clock, rfc3339
+from nexus.web.browser import moments
+from nexus.web.browser.assets import Assets
+from nexus.web.browser.language import Bilingual, Language
 
 FOLDER: Final = Path(__file__).parent / "templates"
+ASSETS: Final = Path(__file__).parent / "static"
 
 
 @dataclass(frozen=True, slots=True)

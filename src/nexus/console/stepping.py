@@ -14,10 +14,10 @@ from typing import Final
 
 from starlette.responses import Response
 
-from nexus.console import forgery
-from nexus.console.language import Bilingual
 from nexus.console.visit import Visit
 from nexus.kernel.errors import NexusError, StepUpNeeded
+from nexus.web.browser import forgery
+from nexus.web.browser.language import Bilingual
 
 PREFIX: Final = "step-up-"
 """What the fields of the fresh factor begin with; no page uses it for its own."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from nexus.console.language import Bilingual
+from nexus.web.browser.language import Bilingual
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-from nexus.console.language import Bilingual
 from nexus.iam.actions import ACTIONS
 from nexus.kernel.operation import OperationSpec
+from nexus.web.browser.language import Bilingual
 
 FRENCH: Final[Mapping[str, str]] = {
     "iam.access-request.grant": "Accorder le rôle demandé",

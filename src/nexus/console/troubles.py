@@ -2,10 +2,11 @@
 
 from starlette.responses import RedirectResponse, Response
 
-from nexus.console import paths
 from nexus.console.texts import TROUBLE_PAGE, TROUBLES
-from nexus.console.visit import SEE_OTHER, Visit
+from nexus.console.visit import Visit
 from nexus.kernel.errors import NexusError, Unauthenticated
+from nexus.web.browser import paths
+from nexus.web.browser.visit import SEE_OTHER
 from nexus.web.problem import headers_of, problem_of
 
 

@@ -6,8 +6,8 @@ A test compares them with the values that operations take and return.
 from collections.abc import Mapping
 from typing import Final
 
-from nexus.console.language import Bilingual, Language
 from nexus.iam.actions import ROLES
+from nexus.web.browser.language import Bilingual, Language
 
 _ROLES: Final[Mapping[str, Bilingual[str]]] = {
     role.value: Bilingual(text.name, text.nom) for role, text in ROLES.items()

@@ -1,4 +1,4 @@
-"""The REST door: from an HTTP request to one operation and back.
+"""The REST door: from an HTTP request to one operation and back; in `browser/` what the doors for browsers share.
 
 Promises: one path for every operation (`dispatch.py`); nobody passes without `Authenticator` and `Gate`; whatever is
 refused or fails leaves exactly one audit entry and one `application/problem+json` answer; the routes, the OpenAPI

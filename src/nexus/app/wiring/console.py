@@ -15,12 +15,13 @@ from nexus.app.wiring import dispatching
 from nexus.app.wiring.issuer import issuer_routes
 from nexus.audit.witnesses import WitnessClient
 from nexus.console.app import console_app
-from nexus.console.cookies import CookieSession
+from nexus.console.cookies import COOKIES
 from nexus.console.page import Page
 from nexus.console.pages.table import pages
-from nexus.console.ports import BrowserSession
 from nexus.iam.oidc.issuer import Issuer
 from nexus.objects.service import ObjectService
+from nexus.web.browser.cookies import CookieSession
+from nexus.web.browser.ports import BrowserSession
 
 KEYS = dispatching.KEYS
 """The console performs every operation, so it holds what the REST door holds, and no key of its own."""
@@ -29,7 +30,7 @@ KEYS = dispatching.KEYS
 def console_door(ground: Ground, objects: ObjectService, witnesses: WitnessClient, port: int, made: Issuer) -> Asgi:
     """The console over every service, and the issuer beside it."""
     known = dispatching.authenticator(ground)
-    browser = CookieSession(known)
+    browser = CookieSession(known, COOKIES)
     return console_app(
         dispatching.dispatcher(ground, objects, witnesses, known, parts.CONSOLE),
         browser,

@@ -10,11 +10,8 @@ from nexus.app.chores.schedule import Chore
 from nexus.app.ground import Ground
 from nexus.app.settings import console_url
 from nexus.app.token_signing import KmsTokenSigner
-from nexus.console import cookies
-from nexus.console.assets import Assets
 from nexus.console.issuer import IssuerPages, IssuerVisitors
-from nexus.console.ports import BrowserSession
-from nexus.console.render import Renderer
+from nexus.console.render import ASSETS, Renderer
 from nexus.iam.oidc.authorizing import Authorizing
 from nexus.iam.oidc.endpoints import Endpoints
 from nexus.iam.oidc.goodbyes import Goodbyes
@@ -26,6 +23,9 @@ from nexus.iam.oidc.ports import Messenger
 from nexus.iam.store import credentials
 from nexus.kernel.database import Recorded, Transaction
 from nexus.kernel.operation import Actor, Resource
+from nexus.web.browser import cookies
+from nexus.web.browser.assets import Assets
+from nexus.web.browser.ports import BrowserSession
 
 GOODBYE_EVERY_S = 1.0
 
@@ -38,7 +38,7 @@ def issuer(ground: Ground, port: int) -> Issuer:
 
 def issuer_routes(ground: Ground, made: Issuer, browser: BrowserSession, origins: Collection[str]) -> Sequence[Route]:
     """Its routes, with the console's pages."""
-    renderer = Renderer(Assets(), (), ground.clock)
+    renderer = Renderer(Assets(ASSETS), (), ground.clock)
 
     async def end(request: Request, actor: Actor) -> None:
         await _end_session(ground, request, actor)

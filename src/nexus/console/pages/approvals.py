@@ -7,11 +7,11 @@ import msgspec
 from starlette.responses import Response
 
 from nexus.console.groups import MINE
-from nexus.console.language import Bilingual
 from nexus.console.page import Page
 from nexus.console.shown import shown
 from nexus.console.titles import title_of
 from nexus.console.visit import Visit
+from nexus.web.browser.language import Bilingual
 
 MENU: Final = Bilingual("Approvals", "Validations")
 STATES: Final = ("proposed", "approved", "executed", "rejected", "expired")

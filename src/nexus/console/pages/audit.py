@@ -9,14 +9,14 @@ from starlette.responses import Response
 
 from nexus.audit.offline import verify_receipt
 from nexus.console.fields import Kind, document_of, fields_of, typed
-from nexus.console.forms import Form
 from nexus.console.groups import LOG
-from nexus.console.language import Bilingual
-from nexus.console.operations import Document
 from nexus.console.page import Page
 from nexus.console.shown import shown
 from nexus.console.visit import Visit
 from nexus.kernel.errors import Damaged, NotFound
+from nexus.web.browser.forms import Form
+from nexus.web.browser.language import Bilingual
+from nexus.web.browser.operations import Document
 
 MENU: Final = Bilingual("Search the log", "Rechercher")
 STATE_MENU: Final = Bilingual("State of the log", "État du journal")

@@ -8,12 +8,13 @@ import segno
 from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
-from nexus.console import paths
-from nexus.console.language import Bilingual
-from nexus.console.operations import Refused
 from nexus.console.page import Page
-from nexus.console.visit import SEE_OTHER, Visit
+from nexus.console.visit import Visit
 from nexus.kernel.errors import Invalid, Throttled, Unauthenticated
+from nexus.web.browser import paths
+from nexus.web.browser.language import Bilingual
+from nexus.web.browser.operations import Refused
+from nexus.web.browser.visit import SEE_OTHER
 
 PATH: Final = "/enrol"
 PICTURE_SCALE: Final = 5

@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
-from nexus.console import cookies, paths
 from nexus.console.groups import MINE
-from nexus.console.language import Bilingual
-from nexus.console.operations import Document, Refused
 from nexus.console.page import Page
 from nexus.console.visit import Visit
+from nexus.web.browser import paths
+from nexus.web.browser.language import Bilingual
+from nexus.web.browser.operations import Document, Refused
 
 CALLBACK: Final = "/federation/callback"
 MINE_PATH: Final = "/outside-accounts"
@@ -148,12 +148,12 @@ async def come_back(visit: Visit) -> Response:
 
 
 async def _sign_in(visit: Visit, answer: dict[str, str]) -> Response:
-    device = cookies.device_token(visit.request)
+    device = visit.cookies.device_token(visit.request)
     visit.actor = None
     signed_in = await visit.get("iam.federation.complete", **answer, **({"device": device} if device else {}))
     response = visit.redirect(paths.HOME)
     _forget(response)
-    cookies.sign_in(response, signed_in["token"], signed_in["device"])
+    visit.cookies.sign_in(response, signed_in["token"], signed_in["device"])
     return response
 
 

@@ -6,11 +6,11 @@ from typing import Final
 from starlette.responses import Response
 
 from nexus.console.groups import PLATFORM
-from nexus.console.language import Bilingual
-from nexus.console.operations import Document, Refused
 from nexus.console.page import Page
 from nexus.console.visit import Visit
 from nexus.kernel.errors import Denied, Sealed, Unavailable
+from nexus.web.browser.language import Bilingual
+from nexus.web.browser.operations import Document, Refused
 
 MENU: Final = Bilingual("Platform health", "État de la plateforme")
 BAD_FIRST: Final = ("broken", "degraded", "unknown", "emulated", "real")

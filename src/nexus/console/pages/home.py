@@ -5,12 +5,12 @@ from typing import Final
 
 from starlette.responses import Response
 
-from nexus.console import paths
 from nexus.console.groups import MINE
-from nexus.console.language import Bilingual, Language
 from nexus.console.page import Page
 from nexus.console.visit import Visit
 from nexus.iam.model import PRIVILEGED_ROLES
+from nexus.web.browser import paths
+from nexus.web.browser.language import Bilingual, Language
 
 MENU: Final = Bilingual("My rights", "Mes droits")
 

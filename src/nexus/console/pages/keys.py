@@ -6,10 +6,10 @@ from typing import Final
 from starlette.responses import Response
 
 from nexus.console.groups import KEYS
-from nexus.console.language import Bilingual
 from nexus.console.page import Page
 from nexus.console.shown import shown
 from nexus.console.visit import Visit
+from nexus.web.browser.language import Bilingual
 
 MENU: Final = Bilingual("Inventory", "Inventaire")
 SERVICE_MENU: Final = Bilingual("Key service", "Service de clés")

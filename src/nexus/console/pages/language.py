@@ -4,11 +4,10 @@ from typing import Final
 
 from starlette.responses import Response
 
-from nexus.console import cookies
-from nexus.console.language import COOKIE, Language
 from nexus.console.page import Page
 from nexus.console.visit import Visit
 from nexus.kernel.errors import Invalid
+from nexus.web.browser.language import Language
 
 
 async def submit(visit: Visit) -> Response:
@@ -17,7 +16,7 @@ async def submit(visit: Visit) -> Response:
     if wanted not in {language.value for language in Language}:
         raise Invalid("no such language", code="console.language")
     response = visit.redirect(visit.form.text("next"))
-    cookies.remember_language(response, COOKIE, wanted)
+    visit.cookies.remember_language(response, wanted)
     return response
 
 

@@ -6,10 +6,10 @@ from typing import Final
 from starlette.responses import Response
 
 from nexus.console.groups import IDENTITIES
-from nexus.console.language import Bilingual
 from nexus.console.page import Page
 from nexus.console.pages.people import PARTS, with_part
 from nexus.console.visit import Visit
+from nexus.web.browser.language import Bilingual
 
 MENU: Final = Bilingual("Machines", "Machines")
 PAGE: Final = 50

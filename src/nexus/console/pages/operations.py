@@ -11,18 +11,19 @@ from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 
-from nexus.console import paths
 from nexus.console.fields import Kind, document_of, fields_of, typed
-from nexus.console.forms import Form
 from nexus.console.groups import PLATFORM
-from nexus.console.language import Bilingual
-from nexus.console.operations import Document, Done, Refused
 from nexus.console.page import Handler, Page
 from nexus.console.shown import shown
 from nexus.console.titles import service_of, title_of
-from nexus.console.visit import SEE_OTHER, Visit
+from nexus.console.visit import Visit
 from nexus.kernel.errors import Invalid
 from nexus.kernel.operation import OperationSpec
+from nexus.web.browser import paths
+from nexus.web.browser.forms import Form
+from nexus.web.browser.language import Bilingual
+from nexus.web.browser.operations import Document, Done, Refused
+from nexus.web.browser.visit import SEE_OTHER
 from nexus.web.dispatch import EXECUTE
 
 ROOT: Final = "/operations"

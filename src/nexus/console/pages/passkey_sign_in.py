@@ -5,13 +5,13 @@ from typing import Final
 
 from starlette.responses import Response
 
-from nexus.console import cookies, paths
-from nexus.console.language import Bilingual
-from nexus.console.operations import Refused
 from nexus.console.page import Page
 from nexus.console.stepping import ANSWER
 from nexus.console.visit import Visit
 from nexus.kernel.errors import Invalid, Unauthenticated
+from nexus.web.browser import paths
+from nexus.web.browser.language import Bilingual
+from nexus.web.browser.operations import Refused
 
 PATH: Final = "/sign-in/passkey"
 
@@ -58,7 +58,7 @@ async def submit(visit: Visit) -> Response:
     """Open a session. It is always a new one: nothing that the browser brought becomes a session."""
     wanted = paths.own(visit.form.text("next"))
     visit.actor, former = None, visit.actor
-    device = cookies.device_token(visit.request)
+    device = visit.cookies.device_token(visit.request)
     answer = {name: visit.form.text(name) for name in ANSWER}
     try:
         signed_in = await visit.get("iam.passkey.sign-in", **answer, **({"device": device} if device else {}))
@@ -70,7 +70,7 @@ async def submit(visit: Visit) -> Response:
         visit.actor = former
         await visit.do("iam.session.end", id=former.session)
     response = visit.redirect(wanted)
-    cookies.sign_in(response, signed_in["token"], signed_in["device"])
+    visit.cookies.sign_in(response, signed_in["token"], signed_in["device"])
     return response
 
 

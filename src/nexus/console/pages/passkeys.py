@@ -6,9 +6,9 @@ from typing import Final
 from starlette.responses import Response
 
 from nexus.console.groups import MINE
-from nexus.console.language import Bilingual
 from nexus.console.page import Page
 from nexus.console.visit import Visit
+from nexus.web.browser.language import Bilingual
 
 PATH: Final = "/passkeys"
 MENU: Final = Bilingual("My passkeys", "Mes passkeys")

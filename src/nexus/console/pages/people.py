@@ -6,9 +6,9 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from nexus.console.groups import IDENTITIES, MINE
-from nexus.console.language import Bilingual
 from nexus.console.page import Page
 from nexus.console.visit import Visit
+from nexus.web.browser.language import Bilingual
 
 MENU: Final = Bilingual("People", "Personnes")
 OWN_MENU: Final = Bilingual("My keys and sessions", "Mes clés et sessions")

@@ -6,10 +6,10 @@ from typing import Final
 from starlette.responses import Response
 
 from nexus.console.groups import MINE
-from nexus.console.language import Bilingual
 from nexus.console.page import Page
 from nexus.console.visit import Visit
 from nexus.iam.model import PRIVILEGED_ROLES, Role
+from nexus.web.browser.language import Bilingual
 
 MENU: Final = Bilingual("Requests for rights", "Demandes de droits")
 STATES: Final = ("open", "granted", "refused", "withdrawn", "expired")

@@ -6,9 +6,9 @@ from typing import Final
 from starlette.responses import Response
 
 from nexus.console.groups import IDENTITIES
-from nexus.console.language import Bilingual
 from nexus.console.page import Page
 from nexus.console.visit import Visit
+from nexus.web.browser.language import Bilingual
 
 MENU: Final = Bilingual("Roles", "Rôles")
 PAGE: Final = 100

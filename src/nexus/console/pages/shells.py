@@ -6,11 +6,11 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from nexus.console.groups import PLATFORM
-from nexus.console.language import Bilingual
 from nexus.console.page import Page
 from nexus.console.recording import moments_of
 from nexus.console.visit import Visit
 from nexus.kernel.errors import NotFound
+from nexus.web.browser.language import Bilingual
 
 MENU: Final = Bilingual("Sessions on the machine", "Sessions sur la machine")
 PAGE: Final = 50

@@ -5,13 +5,14 @@ from typing import Final
 
 from starlette.responses import RedirectResponse, Response
 
-from nexus.console import cookies, paths
-from nexus.console.language import Bilingual
-from nexus.console.operations import Refused
 from nexus.console.page import Page
 from nexus.console.pages import federation
-from nexus.console.visit import SEE_OTHER, Visit
+from nexus.console.visit import Visit
 from nexus.kernel.errors import Invalid, Throttled, Unauthenticated
+from nexus.web.browser import paths
+from nexus.web.browser.language import Bilingual
+from nexus.web.browser.operations import Refused
+from nexus.web.browser.visit import SEE_OTHER
 
 SIGN_OUT: Final = "/sign-out"
 
@@ -90,7 +91,7 @@ async def submit(visit: Visit) -> Response:
     wanted, texts = paths.own(visit.form.text("next")), TEXTS.of(visit.language)
     visit.actor, former = None, visit.actor
     typed = {"login": visit.form.text("login"), "password": visit.form.text("password"), "totp": _digits(visit)}
-    device = cookies.device_token(visit.request)
+    device = visit.cookies.device_token(visit.request)
     try:
         signed_in = await visit.get("iam.session.create", **typed, **({"device": device} if device else {}))
     except Refused as refused:
@@ -104,7 +105,7 @@ async def submit(visit: Visit) -> Response:
         visit.actor = former
         await _end(visit)
     response = visit.redirect(wanted)
-    cookies.sign_in(response, signed_in["token"], signed_in["device"])
+    visit.cookies.sign_in(response, signed_in["token"], signed_in["device"])
     return response
 
 
@@ -112,7 +113,7 @@ async def sign_out(visit: Visit) -> Response:
     """End the session, here and in the platform."""
     await _end(visit)
     response = RedirectResponse(f"{paths.SIGN_IN}?left=1", SEE_OTHER)
-    cookies.sign_out(response)
+    visit.cookies.sign_out(response)
     return response
 
 

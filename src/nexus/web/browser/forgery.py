@@ -18,7 +18,7 @@ from nexus.kernel.errors import Denied
 
 FIELD: Final = "csrf"
 """Name of the form field that carries the token."""
-_LABEL: Final = b"nexus console form v1"
+_LABEL: Final = b"nexus browser form v1"
 _OURSELVES: Final = frozenset({"same-origin", "none"})
 
 
@@ -42,7 +42,7 @@ def require_token(session_token: str, given: str) -> None:
 
 def _forged() -> Denied:
     return Denied(
-        "this form was not sent from a page of this console",
-        code="console.forged",
+        "this form was not sent from a page of ours",
+        code="web.forged",
         hint="open the page again and send the form from there",
     )

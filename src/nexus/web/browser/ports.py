@@ -1,4 +1,4 @@
-"""What the console keeps for others that share its address, and what it needs from below."""
+"""What a door for browsers needs from below, and keeps for others that share its address."""
 
 from typing import Protocol
 

@@ -8,13 +8,12 @@ from starlette.requests import HTTPConnection
 
 T = TypeVar("T")
 
-COOKIE = "__Host-nexus-language"
 MAX_WISHES = 20
 """Languages of an `Accept-Language` that are looked at."""
 
 
 class Language(StrEnum):
-    """What the console speaks; the value is the language tag of the page."""
+    """What people are spoken to in; the value is the language tag of the page."""
 
     ENGLISH = "en"
     FRENCH = "fr"
@@ -32,12 +31,15 @@ class Bilingual(Generic[T]):
         return self.fr if language is Language.FRENCH else self.en
 
 
-def chosen(request: HTTPConnection) -> Language:
-    """The language of a request."""
-    remembered = request.cookies.get(COOKIE, "")
-    if remembered in {language.value for language in Language}:
-        return Language(remembered)
-    return _asked_for(request.headers.get("accept-language", ""))
+def chosen(request: HTTPConnection, cookie: str) -> Language:
+    """The language of a request. `cookie`: the name of the one that keeps a choice."""
+    return remembered(request, cookie) or _asked_for(request.headers.get("accept-language", ""))
+
+
+def remembered(request: HTTPConnection, cookie: str) -> Language | None:
+    """What the reader chose here before, if anything."""
+    kept = request.cookies.get(cookie, "")
+    return Language(kept) if kept in {language.value for language in Language} else None
 
 
 def _asked_for(header: str) -> Language:

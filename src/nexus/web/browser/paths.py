@@ -1,4 +1,4 @@
-"""Where a form or a sign-in may lead: a path of this console, and nothing else."""
+"""Where a form or a sign-in may lead: a path of this door, and nothing else."""
 
 from typing import Final
 from urllib.parse import quote, urlsplit

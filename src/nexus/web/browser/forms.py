@@ -23,7 +23,7 @@ class Form:
         """The one value of a field. Raises Invalid if it came twice."""
         values = self._fields.get(name, [])
         if len(values) > 1:
-            raise Invalid(f"`{name}` is given twice", code="console.form")
+            raise Invalid(f"`{name}` is given twice", code="web.form")
         return values[0] if values else ""
 
     def texts(self, name: str) -> list[str]:
@@ -44,7 +44,7 @@ async def read_form(request: Request) -> Form:
     try:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except (UnicodeDecodeError, ValueError) as error:
-        raise Invalid("the form cannot be read", code="console.form") from error
+        raise Invalid("the form cannot be read", code="web.form") from error
     fields: dict[str, list[str]] = {}
     for name, value in pairs:
         fields.setdefault(name, []).append(value)

@@ -7,7 +7,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-FOLDER: Final = Path(__file__).parent / "static"
 PREFIX: Final = "/static/"
 HASH_LENGTH: Final = 16
 """Hexadecimal digits of the SHA-256 in a name."""
@@ -26,9 +25,9 @@ class Asset:
 
 
 class Assets:
-    """Everything in `static/`, read once."""
+    """Everything in a folder, read once."""
 
-    def __init__(self, folder: Path = FOLDER) -> None:
+    def __init__(self, folder: Path) -> None:
         files = sorted(path for path in folder.iterdir() if path.suffix in MEDIA_TYPES)
         contents = {path: path.read_bytes() for path in files}
         self._public = {path.name: _public_name(path, body) for path, body in contents.items()}

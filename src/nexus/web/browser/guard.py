@@ -52,7 +52,7 @@ class Guard:
 
         hosts = [host.lower() for host in Headers(scope=scope).getlist("host")]
         if len(hosts) != 1 or hosts[0] not in self._hosts:
-            wrong = PlainTextResponse("This console has another address; `nexus status` shows it.\n", 421)
+            wrong = PlainTextResponse("This door has another address; `nexus status` shows it.\n", 421)
             await wrong(scope, receive, send_with_headers)
         elif len(scope.get("raw_path") or b"") + len(scope.get("query_string", b"")) > MAX_URL_BYTES:
             await PlainTextResponse("The URL is too long.\n", 414)(scope, receive, send_with_headers)

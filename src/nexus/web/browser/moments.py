@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Final
 
-from nexus.console.language import Language
+from nexus.web.browser.language import Language
 
 MONTHS: Final = {
     Language.ENGLISH: ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
