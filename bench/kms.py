@@ -130,7 +130,7 @@ def measure(rounds: int) -> Iterator[Figure]:
     for provider in ("keystore", "pkcs11"):
         if provider == "pkcs11" and not MODULE.exists():
             continue
-        folder = Path(tempfile.mkdtemp(dir=Path(__file__).parent, prefix="kms"))
+        folder = Path(tempfile.mkdtemp(dir=Path(__file__).parent, prefix=".bench-kms"))
         try:
             place = Place(folder, provider)
             yield from _raw(place, rounds)

@@ -60,6 +60,11 @@ LOCAL: Final[Mapping[str, Local]] = {
         "Sauvegarder une plateforme, et la rétablir",
     ),
     "demo": Local("nexus.app.demo.command:demo", "Show the main job end to end", "Montrer l'essentiel de bout en bout"),
+    "pseudonyms": Local(
+        "nexus.app.commands.pseudonyms:pseudonyms",
+        "Find pseudonyms in files",
+        "Trouver des pseudonymes dans des fichiers",
+    ),
     "witness": Local("nexus.app.commands.witness:witness", "Remember a log for others", "Se souvenir d'un journal"),
 }
 """Commands of the first level."""

@@ -52,6 +52,12 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Affiché une seule fois et conservé nulle part : mettez-le en lieu sûr maintenant.",
     ),
     "operation": ("operation", "opération"),
+    "pseudonyms.domain": ("domain", "domaine"),
+    "pseudonyms.file": ("file", "fichier"),
+    "pseudonyms.found": ("found", "trouvés"),
+    "pseudonyms.mistyped": ("mistyped", "mal saisis"),
+    "pseudonyms.none": ("No pseudonym; files searched:", "Aucun pseudonyme ; fichiers examinés :"),
+    "pseudonyms.patients": ("distinct", "distincts"),
     "saved": ("Written to", "Écrit dans"),
     "step-up.why": (
         "This needs a fresh factor, for exactly this and nothing else.",

@@ -1,0 +1,73 @@
+"""The ledger: which link each pseudonym stands for, in a database of its own. "No collision" is checked, not assumed.
+
+It is the only place where a pseudonym leads back to a link: transfers between domains, renewals and re-identification
+read it. It holds no identity.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from nexus.kernel.database import Migration, Transaction
+from nexus.kernel.errors import Conflict, NotFound
+from nexus.pseudonyms.function import Pseudonymising
+from nexus.pseudonyms.notation import Domain
+
+SCHEMA: Final = Migration(
+    "pseudonyms",
+    1,
+    (
+        "CREATE TABLE pseudonyms_ledger (domain TEXT NOT NULL, epoch INTEGER NOT NULL, body BLOB NOT NULL,"
+        " link BLOB NOT NULL, PRIMARY KEY (domain, epoch, body)) WITHOUT ROWID, STRICT",
+        "CREATE UNIQUE INDEX pseudonyms_by_link ON pseudonyms_ledger (domain, epoch, link)",
+    ),
+)
+PAGE: Final = 1_024
+"""Rows read at a time where a whole domain is walked."""
+
+_INSERT: Final = "INSERT INTO pseudonyms_ledger (domain, epoch, body, link) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_LINK: Final = "SELECT link FROM pseudonyms_ledger WHERE domain = ? AND epoch = ? AND body = ?"
+
+
+def enter(tx: Transaction, made: Pseudonymising, links: Sequence[bytes]) -> list[bytes]:
+    """The bodies of these links' pseudonyms, in order, every one of them in the ledger. Entering twice is one entry.
+
+    Raises Conflict `pseudonyms.collision` if two links share a pseudonym: nothing of the transaction may then stay.
+    """
+    return [_entered(tx, made.domain, made.body(link), link) for link in links]
+
+
+def link_of(tx: Transaction, domain: Domain, body: bytes) -> bytes:
+    """The link that a pseudonym stands for. Raises NotFound."""
+    found = tx.one(_LINK, (domain.name, domain.epoch, body))
+    if found is None:
+        raise NotFound("the ledger knows no such pseudonym", code="pseudonyms.unknown")
+    link: bytes = found[0]
+    return link
+
+
+def transfer(tx: Transaction, source: Domain, target: Pseudonymising, bodies: Sequence[bytes]) -> list[bytes]:
+    """The pseudonyms in another domain of those who have these in `source`. Raises NotFound, Conflict."""
+    return enter(tx, target, [link_of(tx, source, body) for body in bodies])
+
+
+def renewal(tx: Transaction, old: Domain, new: Pseudonymising, *, page: int = PAGE) -> Iterator[tuple[bytes, bytes]]:
+    """(old body, new body) of everybody in a domain, under its next secret. Raises Conflict."""
+    after = b""
+    while rows := tx.all(
+        "SELECT body, link FROM pseudonyms_ledger WHERE domain = ? AND epoch = ? AND body > ? ORDER BY body LIMIT ?",
+        (old.name, old.epoch, after, page),
+    ):
+        fresh = enter(tx, new, [link for _, link in rows])
+        yield from zip((body for body, _ in rows), fresh, strict=True)
+        after = rows[-1][0]
+
+
+def _entered(tx: Transaction, domain: Domain, body: bytes, link: bytes) -> bytes:
+    fresh = tx.execute(_INSERT, (domain.name, domain.epoch, body, link))
+    if not fresh and tx.one(_LINK, (domain.name, domain.epoch, body)) != (link,):
+        raise Conflict(
+            f"the ledger of {domain} contradicts a pseudonym: two links share it, or its secret is another one",
+            code="pseudonyms.collision",
+            hint="nothing was entered; renew the domain under a new epoch",
+        )
+    return body

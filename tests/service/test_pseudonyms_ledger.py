@@ -1,0 +1,91 @@
+"""The ledger holds every pseudonym once, and lets none stand for two. R-093, EMC-05."""
+
+import os
+
+import pytest
+
+from nexus.kernel.database import Database, Recorded
+from nexus.kernel.errors import Conflict, NotFound
+from nexus.kernel.operation import PLATFORM
+from nexus.kernel.secret import Secret
+from nexus.pseudonyms import ledger
+from nexus.pseudonyms.function import Pseudonymising, fresh_secret
+from nexus.pseudonyms.notation import Domain
+from simulators.operations import operation
+from simulators.recorder import MemoryRecorder
+
+ENTRY = operation().allowed("pseudonyms.enter", PLATFORM)
+HUB, PROJECT = Domain("EMC2", 1), Domain("PRJA", 1)
+
+
+@pytest.fixture
+def db(tmp_path):
+    database = Database(tmp_path / "linkage.db", key=Secret(b"k" * 32), recorder=MemoryRecorder())
+    database.migrate([ledger.SCHEMA])
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def hub():
+    return Pseudonymising(HUB, fresh_secret())
+
+
+def links(count):
+    return [os.urandom(32) for _ in range(count)]
+
+
+async def enter(db, made, some):
+    return await db.write(lambda tx: Recorded(ledger.enter(tx, made, some), ENTRY))
+
+
+async def test_entering_twice_is_one_entry_and_the_same_pseudonym(db, hub):
+    some = links(50)
+    first = await enter(db, hub, some)
+    assert await enter(db, hub, [*some, *some]) == [*first, *first]
+    with db.read() as tx:
+        assert tx.one("SELECT count(*) FROM pseudonyms_ledger") == (50,)
+
+
+class Colliding(Pseudonymising):
+    """A function that is broken in the way that the ledger is there to find."""
+
+    def body(self, link):
+        return b"\x01" * 20
+
+
+async def test_two_links_that_share_a_pseudonym_are_refused_and_nothing_stays(db):
+    with pytest.raises(Conflict) as refused:
+        await enter(db, Colliding(HUB, fresh_secret()), links(2))
+    assert refused.value.code == "pseudonyms.collision"
+    with db.read() as tx:
+        assert tx.one("SELECT count(*) FROM pseudonyms_ledger") == (0,)
+
+
+async def test_another_secret_under_the_same_epoch_is_found_out(db, hub):
+    some = links(3)
+    await enter(db, hub, some)
+    with pytest.raises(Conflict):
+        await enter(db, Pseudonymising(HUB, fresh_secret()), some[:1])
+
+
+async def test_a_transfer_gives_new_pseudonyms_and_only_to_known_ones(db, hub):
+    project = Pseudonymising(PROJECT, fresh_secret())
+    some = links(20)
+    bodies = await enter(db, hub, some)
+    moved = await db.write(lambda tx: Recorded(ledger.transfer(tx, HUB, project, bodies), ENTRY))
+    assert set(moved).isdisjoint(bodies)
+    assert moved == [project.body(link) for link in some]
+    with pytest.raises(NotFound):
+        await db.write(lambda tx: Recorded(ledger.transfer(tx, PROJECT, hub, bodies), ENTRY))
+
+
+async def test_a_renewal_reaches_everybody_and_needs_no_identity(db, hub):
+    """Renewal on compromise: every row of the domain, page by page, under the secret of the next epoch."""
+    fresh = Pseudonymising(Domain("EMC2", 2), fresh_secret())
+    some = links(50)
+    bodies = await enter(db, hub, some)
+    renewed = await db.write(lambda tx: Recorded(dict(ledger.renewal(tx, HUB, fresh, page=7)), ENTRY))
+    assert renewed == {old: fresh.body(link) for old, link in zip(bodies, some, strict=True)}
+    with db.read() as tx:
+        assert ledger.link_of(tx, fresh.domain, renewed[bodies[0]]) == some[0]
