@@ -25,6 +25,7 @@ from simulators.people import open_platform
 READ, WRITE, DELETE = "objects.object.read", "objects.object.write", "objects.object.delete"
 ON_BUCKETS = sorted(action.name for action in ACTIONS.values() if "Bucket" in action.resource_types)
 BUCKETS = ("scans", "reports")
+PARTS = ("", "a", "a/b", "ab/c")
 ORIGINS = ("10.1.2.3", "10.9.9.9", "192.0.2.10", "2001:db8::1", "::ffff:10.1.2.3", "local", "")
 
 
@@ -34,8 +35,8 @@ def platform(tmp_path):
         yield opened
 
 
-def bucket(name: str) -> Resource:
-    return Resource("Bucket", name, {"site": "lyon", "project": "p", "kind": "standard"})
+def bucket(name: str, part: str = "") -> Resource:
+    return Resource("Bucket", name, {"site": "lyon", "project": "p", "kind": "standard"}).within(part)
 
 
 async def people(platform):
@@ -196,6 +197,9 @@ lists = st.builds(
         tuple
     ),
     purposes=st.lists(st.sampled_from([purpose.value for purpose in Purpose]), max_size=2).map(tuple),
+    prefixes=st.lists(
+        st.builds("{}/{}".format, st.sampled_from([*BUCKETS, "scan"]), st.sampled_from(PARTS)), max_size=2
+    ).map(tuple),
 )
 
 
@@ -205,15 +209,27 @@ def test_whatever_is_written_in_it_a_narrowed_key_may_a_subset(platform):
     full = Actor(rita.id, ActorKind.PERSON, "Rita", person=rita.id)
 
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(lists, st.sampled_from(ORIGINS), st.sampled_from([purpose.value for purpose in Purpose]))
-    def holds(given_lists, origin, purpose):
+    @given(
+        lists,
+        st.sampled_from(ORIGINS),
+        st.sampled_from([purpose.value for purpose in Purpose]),
+        st.sampled_from(PARTS),
+    )
+    def holds(given_lists, origin, purpose, part):
         narrowed = Actor(rita.id, ActorKind.PERSON, "Rita", person=rita.id, narrowed=given_lists)
         for action, name in product(ON_BUCKETS, BUCKETS):
             where = {"purpose": purpose, "origin": origin}
-            before, after = (may(platform, who, action, bucket(name), **where) for who in (full, narrowed))
-            assert after == (before and named(given_lists, action, name, purpose, origin))
+            before, after = (may(platform, who, action, bucket(name, part), **where) for who in (full, narrowed))
+            left = named(given_lists, action, name, purpose, origin) and begins(given_lists, name, part)
+            assert after == (before and left)
 
     holds()
+
+
+def begins(lists: Narrowing, name: str, part: str) -> bool:
+    """This page's own reading: some prefix is of this bucket, and the part starts with the rest of it."""
+    splits = [prefix.split("/", 1) for prefix in lists.prefixes]
+    return not splits or any(of == name and part[: len(rest)] == rest for of, rest in splits)
 
 
 def named(lists: Narrowing, action: str, name: str, purpose: str, origin: str) -> bool:
@@ -242,6 +258,13 @@ def named(lists: Narrowing, action: str, name: str, purpose: str, origin: str) -
         {"only_buckets": ("",)},
         {"only_buckets": tuple(f"b{number}" for number in range(65))},
         {"only_buckets": ("x" * 257,)},
+        {"only_prefixes": ("",)},
+        {"only_prefixes": ("scans",)},
+        {"only_prefixes": ("/scans/",)},
+        {"only_prefixes": ("Scans/a",)},
+        {"only_prefixes": ("*/a",)},
+        {"only_prefixes": ("scans/" + "x" * 1_100,)},
+        {"only_prefixes": tuple(f"scans/{number}" for number in range(65))},
     ],
 )
 async def test_a_narrowing_that_cannot_be_understood_whole_makes_no_key(platform, only):
@@ -253,7 +276,8 @@ async def test_a_narrowing_that_cannot_be_understood_whole_makes_no_key(platform
 async def test_a_stored_narrowing_that_is_damaged_opens_no_key(platform):
     _, _, rita = await people(platform)
     new = await key_of(platform, rita, only_actions=(READ,))
-    for stored in ("{}x", "[]", '{"actions": "objects.object.read"}'):
+    later = '{"actions": [], "what-a-later-version-takes-away": []}'
+    for stored in ("{}x", "[]", '{"actions": "objects.object.read"}', later):
         with pytest.raises(Damaged):
             narrowing.decode(stored)
     assert platform.authenticator.access_key(new.id).actor.narrowed == Narrowing(actions=(READ,))

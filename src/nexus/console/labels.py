@@ -208,6 +208,7 @@ FRENCH: Final[Mapping[str, str]] = {
     "only_buckets": "compartiments seulement",
     "only_networks": "réseaux seulement",
     "only_purposes": "finalités seulement",
+    "only_prefixes": "débuts de noms d'objets seulement (compartiment/préfixe)",
     "open": "ouvertes",
     "opened": "ouvertes",
     "opened_at": "ouverture",

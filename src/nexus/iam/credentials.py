@@ -159,6 +159,7 @@ def _narrowing_of(request: CreateAccessKey) -> Narrowing:
         buckets=request.only_buckets,
         networks=request.only_networks,
         purposes=tuple(purpose.value for purpose in request.only_purposes),
+        prefixes=request.only_prefixes,
     )
 
 
@@ -195,6 +196,7 @@ def _access_key_view(row: AccessKeyRow) -> AccessKeyView:
         only_buckets=left.buckets,
         only_networks=left.networks,
         only_purposes=left.purposes,
+        only_prefixes=left.prefixes,
         follows=row.follows,
         id=row.id,
         identity=row.identity,

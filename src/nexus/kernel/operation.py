@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -28,6 +28,8 @@ class Narrowing:
     networks: tuple[str, ...] = ()
     """Where its requests may come from, such as `10.1.0.0/16`."""
     purposes: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    """Beginnings of object names, each `bucket/prefix`: nothing is left outside them, of any bucket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,12 @@ class Resource:
     type: str
     id: str
     attributes: Mapping[str, str | bool | int] = field(default_factory=dict)
+    part: str = ""
+    """What of a bucket it is about: the name of an object, or the prefix of a listing. Empty: the bucket as such."""
+
+    def within(self, part: str) -> "Resource":
+        """This resource, narrowed to a part of it."""
+        return replace(self, part=part) if part else self
 
     def __str__(self) -> str:
         return f"{self.type}:{self.id}"

@@ -39,7 +39,8 @@ class CreateAccessKey(Request, frozen=True, kw_only=True):
 
     The lists narrow it: what is not named is refused, whatever its identity may. An empty list takes nothing away.
     `only_actions` are actions on buckets, `only_networks` such as 10.1.0.0/16; without `only_purposes`, a request may name
-    another purpose than the key's.
+    another purpose than the key's. `only_prefixes` are `bucket/beginning`, such as scans/2026/: only objects whose names begin
+    so, and listings of nothing else.
     """
 
     identity: str
@@ -49,6 +50,7 @@ class CreateAccessKey(Request, frozen=True, kw_only=True):
     only_buckets: tuple[str, ...] = ()
     only_networks: tuple[str, ...] = ()
     only_purposes: tuple[Purpose, ...] = ()
+    only_prefixes: tuple[str, ...] = ()
 
 
 class RotateAccessKey(Request, frozen=True, kw_only=True):
@@ -85,6 +87,7 @@ class AccessKeyView(Result, frozen=True, kw_only=True):
     only_buckets: tuple[str, ...] = ()
     only_networks: tuple[str, ...] = ()
     only_purposes: tuple[str, ...] = ()
+    only_prefixes: tuple[str, ...] = ()
     follows: str | None = None
 
 

@@ -63,6 +63,9 @@ _LOCKS: Final = {
     "x-amz-object-lock-legal-hold": "s3:object-lock-legal-hold",
     "x-amz-object-lock-retain-until-date": "s3:object-lock-retain-until-date",
 }
+_LISTINGS: Final = frozenset({"s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"})
+NARROWED: Final = "iam.narrowed"
+"""The code of the refusal of a credential that is narrowed: nothing that is shared overrides it."""
 _BY_QUERY: Final = ("prefix", "delimiter", "max-keys", "versionId")
 
 
@@ -96,6 +99,12 @@ class Question:
         return f"{ARN}{self.bucket.name}/{self.key}" if self.key else f"{ARN}{self.bucket.name}"
 
     @property
+    def resource(self) -> Resource:
+        """For the gate: of the bucket, the object, or the names that a listing shows."""
+        part = self.query.get("prefix", "") if self.permission in _LISTINGS else self.key
+        return self.bucket.resource.within(part)
+
+    @property
     def ref(self) -> ObjectRef:
         return ObjectRef(self.bucket, self.key, self.query.get("versionId") or None)
 
@@ -110,6 +119,10 @@ class Access:
         self._gate = gate
         self._placements = placements
 
+    def asks_for_each_key(self, actor: Actor) -> bool:
+        """Whether a right to a bucket is not one to every key in it: then a verb on many keys asks for each."""
+        return self.sharing.possible or (actor.narrowed is not None and bool(actor.narrowed.prefixes))
+
     async def admit(self, question: Question) -> None:
         """Return if it may be done. Raises Denied, and NotFound where a listing would have told as much."""
         settings = self.settings.of(question.bucket)
@@ -117,9 +130,13 @@ class Access:
         if effect is Effect.DENY and question.permission not in _REPAIRS:
             raise Denied("the policy of the bucket denies it", code="objects.policy")
         try:
-            self._gate.check(question.op, question.action, question.bucket.resource)
-        except Denied:
-            if effect is Effect.DENY or not await self._is_shared(question, settings, effect):
+            self._gate.check(question.op, question.action, question.resource)
+        except Denied as denied:
+            if (
+                denied.code == NARROWED
+                or effect is Effect.DENY
+                or not await self._is_shared(question, settings, effect)
+            ):
                 raise
             return
         if self.sharing.possible and question.permission in _OBJECT_ACL:
@@ -142,7 +159,7 @@ class Access:
 
     async def _is_shared(self, question: Question, settings: BucketSettings, effect: Effect | None) -> bool:
         """Step 3."""
-        if not self.sharing.admits(question.op, question.action, question.bucket.resource):
+        if not self.sharing.admits(question.op, question.action, question.resource):
             return False
         if effect is Effect.ALLOW and not (
             settings.block.RestrictPublicBuckets and settings.policy is not None and settings.policy.public

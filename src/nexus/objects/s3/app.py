@@ -205,7 +205,7 @@ class S3App:
             return None, where
         found = self._door.bucket(op, attempt.action, name)
         attempt.resource = found.resource
-        if verb is not Verb.DELETE_OBJECTS or not self._door.access.sharing.possible:  # else each key is asked for
+        if verb is not Verb.DELETE_OBJECTS or not self._door.access.asks_for_each_key(op.actor):
             await self._door.access.admit(
                 Question(
                     op,

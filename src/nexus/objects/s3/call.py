@@ -98,7 +98,7 @@ class Call:
 
     def require(self, action: str) -> None:
         """Raise Denied unless the caller may do `action` too in this bucket: for what a header asks besides the verb."""
-        self.door.gate.check(self.op, action, self.bucket.resource)
+        self.door.gate.check(self.op, action, self.bucket.resource.within(self.key))
 
     def may(self, action: str) -> bool:
         """Whether `require` would let it pass."""

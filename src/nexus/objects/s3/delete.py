@@ -99,10 +99,10 @@ async def _delete(call: Call, targets: Sequence[DeleteTarget]) -> list[_Outcome]
 
 
 async def _refusal(call: Call, target: DeleteTarget) -> Denied | None:
-    """Why one target may not be deleted. Where no policy and no list can tell keys apart, the verb's right is enough."""
+    """Why one target may not be deleted. Where nothing tells the keys of a bucket apart, the verb's right is enough."""
     named = target.version_id is not None
-    shared = call.door.access.sharing.possible
-    if not named and not shared and call.settings.policy is None:
+    apart = call.door.access.asks_for_each_key(call.op.actor)
+    if not named and not apart and call.settings.policy is None:
         return None
     action, permission = (VERSION_ACTION, "s3:DeleteObjectVersion") if named else (ACTION, "s3:DeleteObject")
     try:

@@ -1,0 +1,87 @@
+"""The S3 door in front of the real identity services: people's own access keys, real rights, one database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nexus.iam.model import AccessKey, Purpose, Role
+from nexus.iam.requests.machines import CreateAccessKey
+from nexus.kernel.clock import DAY, Instant
+from nexus.objects.migrations import MIGRATIONS
+from nexus.objects.s3.app import create_app
+from nexus.objects.service import ObjectService
+from simulators.data_keys import SimulatedDataKeys
+from simulators.doorkeepers import Leash
+from simulators.people import Human, Platform, open_platform
+from simulators.s3_client import S3Client
+from simulators.s3_door import DOMAIN, KEY_ID, REGION, SITE, OneSite, SiteKeys, SiteRights
+
+
+@dataclass
+class PeopleAtS3:
+    """`steward` and `provider` work for the site; ada, an officer, touches no object."""
+
+    platform: Platform
+    app: Any
+    ada: Human
+    ben: Human
+    steward: Human
+
+    async def key(self, owner: Human, purpose: Purpose = Purpose.CARE, days: int = 30, **only: Any) -> AccessKey:
+        """A new access key of a person who is signed in, as the door sees it."""
+        request = CreateAccessKey(
+            identity=owner.id, purpose=purpose, expires_at=Instant(self.platform.clock.now() + days * DAY), **only
+        )
+        made = await self.platform.call("iam.access-key.create", self.platform.op(owner), request)
+        return self.platform.authenticator.access_key(made.id)
+
+    def client(self, key: AccessKey) -> S3Client:
+        """An S3 client with an access key."""
+        return S3Client(self.app, key.id, key.secret.reveal().decode(), self.platform.clock, REGION)
+
+    async def member(self, login: str, role: Role, scope: str = f"site:{SITE}") -> Human:
+        """Somebody else with a role."""
+        human = await self.platform.person(self.ben, login)
+        await self.platform.grant(self.ada, human.id, role, scope)
+        return human
+
+
+@contextmanager
+def objects_beside(platform: Platform, folder: Path) -> Iterator[ObjectService]:
+    """An object store in the database of a platform."""
+    data_keys = SimulatedDataKeys()
+    data_keys.add_key(KEY_ID)
+    platform.db.migrate(MIGRATIONS)
+    objects = ObjectService(platform.db, folder / "blobs", data_keys, platform.clock, key_rights=SiteKeys(SiteRights()))
+    try:
+        yield objects
+    finally:
+        objects.close()
+
+
+@contextmanager
+def open_with_people(folder: Path) -> Iterator[PeopleAtS3]:
+    """The door and the people; closed at the end. Call `settle` before anything else."""
+    with open_platform(folder) as platform, objects_beside(platform, folder) as objects:
+        app = create_app(
+            objects,
+            access_keys=platform.authenticator,
+            gate=platform.gate,
+            lease=Leash(),
+            audit=platform.db,
+            placements=OneSite(),
+            clock=platform.clock,
+            region=REGION,
+            domains=(DOMAIN,),
+        )
+        nobody = Human("", "")
+        yield PeopleAtS3(platform, app, nobody, nobody, nobody)
+
+
+async def settle(door: PeopleAtS3) -> PeopleAtS3:
+    """Found the platform, and bring in the steward of the site."""
+    door.ada, door.ben = await door.platform.found("ada", "ben")
+    door.steward = await door.member("rita", Role.DATA_STEWARD)
+    return door
