@@ -4,10 +4,12 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
+from msgspec import structs
 
 from nexus.app import custody, datadir
 from nexus.app.custody import Part
 from nexus.app.holding import HeldSecret, KeyHold
+from nexus.crypto.hpke import OpeningKey
 from nexus.kernel.errors import Damaged, Sealed, Unavailable
 from nexus.kernel.secret import Secret
 from nexus.kms.requests import KeyRef
@@ -118,3 +120,22 @@ def test_a_held_secret_takes_over_what_it_is_filled_with():
     assert secret.reveal() == b"x" * 32
     with pytest.raises(ValueError, match="wiped"):
         given.reveal()
+
+
+async def test_a_platform_of_an_earlier_nexus_gets_what_it_lacks_once_and_keeps_it(tmp_path):
+    async with founded(tmp_path) as (service, directory, index, _):
+        supervisor = await service.client("supervisor")
+        custody.write_index(directory, structs.replace(index, mail_public=b""))
+        (directory.keys / "mail.wrapped").unlink()
+        (directory.keys / "bastion-host.wrapped").unlink()
+        await custody.complete(supervisor, directory, operation())
+        made = custody.read_index(directory)
+        assert made == structs.replace(index, mail_public=made.mail_public) and made.mail_public != index.mail_public
+        before = {file.name: file.read_bytes() for file in directory.keys.iterdir()}
+        await custody.complete(supervisor, directory, operation())
+        assert {file.name: file.read_bytes() for file in directory.keys.iterdir()} == before
+        key = OpeningKey(await custody.open_part(supervisor, directory, Part.MAIL, operation()))
+        assert key.public.raw == made.mail_public
+        custody.write_index(directory, structs.replace(made, mail_public=b""))  # it died between the two files
+        await custody.complete(supervisor, directory, operation())
+        assert custody.read_index(directory) == made

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from nexus.app.datadir import DataDirectory, write_durably
 from nexus.crypto import hpke
@@ -40,6 +40,8 @@ class Part(StrEnum):
     """Seals second factors and the secrets of access keys."""
     AUDIT_READER = "audit-reader"
     """Private half of the key that audit entries are sealed to; only the REST door and the worker open it."""
+    MAIL = "mail"
+    """Private half of the key that waiting mail is sealed to; only the worker opens it."""
     BASTION_HOST = "bastion-host"
     """Private half (Ed25519) of the key by which the bastion is known; only the bastion's process opens it."""
 
@@ -64,6 +66,8 @@ class Index(Struct, frozen=True, kw_only=True):
     """C2SP verifier keys of the log, one for each of the two signing keys."""
     audit_public: bytes
     """Audit entries are sealed to this key."""
+    mail_public: bytes = b""
+    """Waiting mail is sealed to this key. Empty in a directory of an earlier Nexus, until its first start."""
 
 
 async def found(kms: KeyServiceClient, directory: DataDirectory, origin: str, op: Operation) -> Index:
@@ -75,12 +79,13 @@ async def found(kms: KeyServiceClient, directory: DataDirectory, origin: str, op
         kms, op, "signs the checkpoints of the audit log, against quantum computers", Algorithm.ML_DSA_44
     )
 
-    seed = hpke.generate_seed()
+    seed, mail_seed = hpke.generate_seed(), hpke.generate_seed()
     for part, secret in (
         (Part.BASTION_HOST, Secret(secrets.token_bytes(KEY_BYTES))),
         (Part.DATABASE, Secret(secrets.token_bytes(KEY_BYTES))),
         (Part.IDENTITY, Secret(secrets.token_bytes(KEY_BYTES))),
         (Part.AUDIT_READER, seed),
+        (Part.MAIL, mail_seed),
     ):
         wrapped = await kms.wrap(platform, secret, _context(directory, part), op)
         write_durably(_path(directory, part), wrapped)
@@ -98,15 +103,22 @@ async def found(kms: KeyServiceClient, directory: DataDirectory, origin: str, op
         log_mldsa44=mldsa44,
         log_keys=tuple(str(key) for key in keys),
         audit_public=hpke.OpeningKey(seed).public.raw,
+        mail_public=hpke.OpeningKey(mail_seed).public.raw,
     )
 
 
 async def complete(kms: KeyServiceClient, directory: DataDirectory, op: Operation) -> None:
     """Make the parts that a platform founded by an earlier version lacks, and that may be made at any time."""
-    if not _path(directory, Part.BASTION_HOST).exists():
-        secret, context = Secret(secrets.token_bytes(KEY_BYTES)), _context(directory, Part.BASTION_HOST)
-        wrapped = await kms.wrap(read_index(directory).platform_key, secret, context, op)
-        write_durably(_path(directory, Part.BASTION_HOST), wrapped)
+    index = read_index(directory)
+    for part in (Part.BASTION_HOST, Part.MAIL):
+        if not _path(directory, part).exists():
+            secret = Secret(secrets.token_bytes(KEY_BYTES))
+            write_durably(
+                _path(directory, part), await kms.wrap(index.platform_key, secret, _context(directory, part), op)
+            )
+    if not index.mail_public:
+        seed = await open_part(kms, directory, Part.MAIL, op)
+        write_index(directory, structs.replace(index, mail_public=hpke.OpeningKey(seed).public.raw))
 
 
 async def open_part(kms: KeyServiceClient, directory: DataDirectory, part: Part, op: Operation) -> Secret:

@@ -65,6 +65,11 @@ class DataDirectory:
         return self.root / "recordings"
 
     @property
+    def mail(self) -> Path:
+        """Only where `mail_delivery` is `folder`: what was "sent", in clear. Never in a platform that real people use."""
+        return self.root / "mail"
+
+    @property
     def log(self) -> Path:
         """The audit log as static files (C2SP tlog-tiles); a public web server may serve it as it is."""
         return self.root / "log"

@@ -11,11 +11,13 @@ from nexus.app.datadir import DataDirectory, open_directory
 from nexus.app.handoff import Handoff
 from nexus.app.holding import KeyHold
 from nexus.app.settings import Settings
+from nexus.crypto.hpke import SealingKey
 from nexus.kernel.clock import Clock, SystemClock
 from nexus.kernel.database import Database
 from nexus.kernel.mutual import ServiceIdentity
 from nexus.kernel.operation import Operation
 from nexus.kms.client import KeyServiceClient
+from nexus.mail.outbox import Outbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,11 @@ class Ground:
     def operation(self) -> Operation:
         """An operation that this process does by itself, now."""
         return parts.platform_operation(self.name, self.clock)
+
+    @property
+    def outbox(self) -> Outbox:
+        """Where this process posts mail, without being able to read what waits there."""
+        return Outbox(SealingKey(self.index.mail_public))
 
 
 @asynccontextmanager

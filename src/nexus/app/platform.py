@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from nexus.app.control import Ask, Request
 from nexus.app.datadir import DataDirectory
-from nexus.app.doctor import rights, trust
+from nexus.app.doctor import mail, rights, trust
 from nexus.app.doctor.examination import examine, worst
 from nexus.app.doctor.finding import Finding, State
 from nexus.app.settings import Settings
@@ -17,6 +17,7 @@ from nexus.iam.service import RightsDue
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database
 from nexus.kernel.operation import PLATFORM, Operation, OperationSpec
+from nexus.mail import outbox
 
 
 class Nothing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,7 +70,10 @@ class PlatformService:
         """The doctor's table."""
         machine = await examine(self._directory, self._settings, self._clock, self._ask)
         duties = trust.duties(self._conflicting_duties(), separate=self._settings.separate_duties)
-        findings = (*machine, trust.four_eyes(self._lacking_approvers()), duties, *rights.due(self._rights_due()))
+        with self._database.read() as tx:
+            oldest = outbox.oldest(tx)
+        sent = mail.delivery(self._settings, oldest, self._clock.now())
+        findings = (*machine, trust.four_eyes(self._lacking_approvers()), duties, sent, *rights.due(self._rights_due()))
         await self._database.record(op.allowed("platform.doctor", PLATFORM, worst=worst(findings).value))
         return Examination(worst=worst(findings), findings=findings)
 

@@ -15,9 +15,10 @@ from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database, Migration
 from nexus.kernel.secret import Secret
 from nexus.kms.client import KeyServiceClient
+from nexus.mail.migrations import MIGRATIONS as MAIL
 from nexus.objects.migrations import MIGRATIONS as OBJECTS
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (*AUDIT, *IAM, *OBJECTS, *BASTION, *APP)
+MIGRATIONS: Final[tuple[Migration, ...]] = (*AUDIT, *IAM, *OBJECTS, *BASTION, *MAIL, *APP)
 """Of everything in `nexus.db`. The key service has a database and migrations of its own."""
 
 

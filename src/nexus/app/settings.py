@@ -17,6 +17,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from nexus.app.mail_settings import MailSettings
+from nexus.app.setting import Folder, Port, doc
 from nexus.iam.conditions import Conditions
 from nexus.iam.zones import zones
 from nexus.kernel.errors import Invalid
@@ -27,66 +29,58 @@ DATA_VARIABLE = "NEXUS_DATA"
 FOREIGN_VARIABLES = frozenset({"NEXUS_SHARED_DATA"})
 """Variables with our prefix that are no settings: they tell demonstrations and tests where sample data lie."""
 
-Port = Annotated[int, Meta(ge=0, le=65_535)]
-Folder = Annotated[str, Meta(pattern="^/")]
-"""An absolute path: processes run in the root directory."""
 
-
-def _doc(text: str, unit: str = "", **limits: Any) -> Meta:
-    return Meta(description=text, extra={"unit": unit}, **limits)
-
-
-class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Settings(MailSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The settings of one platform. Immutable: a change needs a restart."""
 
-    host: Annotated[str, _doc("Address that the doors listen on. `0.0.0.0` opens them to the network.")] = "127.0.0.1"
+    host: Annotated[str, doc("Address that the doors listen on. `0.0.0.0` opens them to the network.")] = "127.0.0.1"
     names: Annotated[
         tuple[str, ...],
-        _doc("Further DNS names and IP addresses by which clients reach the doors; they go into the certificates."),
+        doc("Further DNS names and IP addresses by which clients reach the doors; they go into the certificates."),
     ] = ()
-    s3_port: Annotated[Port, _doc("TCP port of the S3 door; 0 takes a free one at each start.")] = 9000
-    api_port: Annotated[Port, _doc("TCP port of the REST door; 0 takes a free one at each start.")] = 9443
-    console_port: Annotated[Port, _doc("TCP port of the console; 0 takes a free one at each start.")] = 8443
+    s3_port: Annotated[Port, doc("TCP port of the S3 door; 0 takes a free one at each start.")] = 9000
+    api_port: Annotated[Port, doc("TCP port of the REST door; 0 takes a free one at each start.")] = 9443
+    console_port: Annotated[Port, doc("TCP port of the console; 0 takes a free one at each start.")] = 8443
     console_url: Annotated[
         str,
-        _doc(
+        doc(
             "Address that browsers reach the console at, without a path. Empty: `https://localhost:<console_port>`.",
             pattern="^(https://[a-z0-9.-]+(:[0-9]{1,5})?)?$",
         ),
     ] = ""
     bastion_port: Annotated[
         int,
-        _doc("TCP port of the bastion (SSH); 0 takes a free one at each start, -1 keeps it closed.", ge=-1, le=65_535),
+        doc("TCP port of the bastion (SSH); 0 takes a free one at each start, -1 keeps it closed.", ge=-1, le=65_535),
     ] = 2222
     bastion_command: Annotated[
         tuple[str, ...],
-        _doc(
+        doc(
             "Program and arguments of a shell behind the bastion; a command follows as `-c`. Empty: `/bin/bash -l`, as the"
             " account that runs Nexus. Better: `sudo,-n,-u,operator,/bin/bash,-l`, as an account without the platform's files."
         ),
     ] = ()
     bastion_idle_minutes: Annotated[
-        int, _doc("Time without a key stroke after which a shell behind the bastion ends.", "minutes", ge=1, le=240)
+        int, doc("Time without a key stroke after which a shell behind the bastion ends.", "minutes", ge=1, le=240)
     ] = 15
     s3_processes: Annotated[
         int,
-        _doc("Processes that serve the S3 door. One for each core that may be spent on it.", "processes", ge=1, le=64),
+        doc("Processes that serve the S3 door. One for each core that may be spent on it.", "processes", ge=1, le=64),
     ] = 1
-    region: Annotated[str, _doc("Region name that S3 clients sign their requests for.")] = "eu-west-3"
-    zone: Annotated[str, _doc("Name of the place where the data lie; bound into each key.")] = "zone-1"
+    region: Annotated[str, doc("Region name that S3 clients sign their requests for.")] = "eu-west-3"
+    zone: Annotated[str, doc("Name of the place where the data lie; bound into each key.")] = "zone-1"
 
     provider: Annotated[
         str,
-        _doc("Where keys live: `keystore` (sealed file) or `pkcs11` (a token).", pattern="^(keystore|pkcs11)$"),
+        doc("Where keys live: `keystore` (sealed file) or `pkcs11` (a token).", pattern="^(keystore|pkcs11)$"),
     ] = "keystore"
     pkcs11_module: Annotated[
-        str, _doc("Path of the token's PKCS#11 library. Empty: look for SoftHSM.", pattern="^(/.*)?$")
+        str, doc("Path of the token's PKCS#11 library. Empty: look for SoftHSM.", pattern="^(/.*)?$")
     ] = ""
-    pkcs11_label: Annotated[str, _doc("Label of the token.")] = "nexus"
+    pkcs11_label: Annotated[str, doc("Label of the token.")] = "nexus"
 
     anchors: Annotated[
         tuple[Folder, ...],
-        _doc(
+        doc(
             "Directories (absolute paths), outside the data directory and outside every backup, that each hold a copy of the register"
             " that keeps destroyed keys destroyed. Empty: one, beside the data directory (`<data>-anchors`)."
         ),
@@ -94,7 +88,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     breached_passwords: Annotated[
         str,
-        _doc(
+        doc(
             "File (absolute path) with SHA-1 digests of passwords known from breaches, sorted, one a line: new passwords are"
             " compared with it, on this machine. Empty: no such list.",
             pattern="^(/.*)?$",
@@ -103,27 +97,27 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     network_zones: Annotated[
         tuple[str, ...],
-        _doc(
+        doc(
             "Names for the networks that requests come from: `office=10.1.0.0/16`; a name may stand in several. `local` is"
             " this machine, `outside` what no zone holds."
         ),
     ] = ()
-    time_zone: Annotated[str, _doc("Time zone of working hours, such as `Europe/Paris`.", min_length=1)] = "UTC"
+    time_zone: Annotated[str, doc("Time zone of working hours, such as `Europe/Paris`.", min_length=1)] = "UTC"
     working_days: Annotated[
-        tuple[Annotated[int, Meta(ge=1, le=7)], ...], _doc("Working days; 1 is Monday, 7 is Sunday.")
+        tuple[Annotated[int, Meta(ge=1, le=7)], ...], doc("Working days; 1 is Monday, 7 is Sunday.")
     ] = (1, 2, 3, 4, 5)
-    working_from: Annotated[int, _doc("Hour at which working hours begin.", "o'clock", ge=0, le=23)] = 7
-    working_until: Annotated[int, _doc("Hour at which working hours end.", "o'clock", ge=1, le=24)] = 20
+    working_from: Annotated[int, doc("Hour at which working hours begin.", "o'clock", ge=0, le=23)] = 7
+    working_until: Annotated[int, doc("Hour at which working hours end.", "o'clock", ge=1, le=24)] = 20
     privileged_zones: Annotated[
         tuple[str, ...],
-        _doc("Network zones from which privileged roles act. Empty: from everywhere."),
+        doc("Network zones from which privileged roles act. Empty: from everywhere."),
     ] = ()
     privileged_device_certificate: Annotated[
-        bool, _doc("Privileged roles act only from devices that have proved themselves by a certificate.")
+        bool, doc("Privileged roles act only from devices that have proved themselves by a certificate.")
     ] = False
     fresh_factor_minutes: Annotated[
         int,
-        _doc(
+        doc(
             "Age of the last proved factor above which keys and rights cannot be administered. 0: no limit but the"
             " session's.",
             "minutes",
@@ -132,45 +126,45 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = 0
     research_zones: Annotated[
-        tuple[str, ...], _doc("Network zones from which researchers work. Empty: from everywhere.")
+        tuple[str, ...], doc("Network zones from which researchers work. Empty: from everywhere.")
     ] = ()
-    research_in_working_hours: Annotated[bool, _doc("Researchers work in working hours only.")] = False
+    research_in_working_hours: Annotated[bool, doc("Researchers work in working hours only.")] = False
     project_members_only: Annotated[
         bool,
-        _doc(
+        doc(
             "Researchers reach a project's data only with a right within that project, whatever wider right they hold."
         ),
     ] = False
     separate_duties: Annotated[
         bool,
-        _doc("Whoever holds conflicting duties of the platform exercises none of them. Needs more than two founders."),
+        doc("Whoever holds conflicting duties of the platform exercises none of them. Needs more than two founders."),
     ] = False
 
     federation_file: Annotated[
         str,
-        _doc(
+        doc(
             "File (absolute path, TOML) that names outside OpenID Connect issuers that people may sign in with. Empty: none.",
             pattern="^(/.*)?$",
         ),
     ] = ""
     certificate_hours: Annotated[
-        int, _doc("Life of the doors' certificates; they are renewed after two thirds of it.", "hours", ge=1, le=2_160)
+        int, doc("Life of the doors' certificates; they are renewed after two thirds of it.", "hours", ge=1, le=2_160)
     ] = 168
     checkpoint_interval_ms: Annotated[
-        int, _doc("Longest time before new entries are under a signed checkpoint.", "milliseconds", ge=50, le=60_000)
+        int, doc("Longest time before new entries are under a signed checkpoint.", "milliseconds", ge=50, le=60_000)
     ] = 1_000
     verify_every_hours: Annotated[
-        int, _doc("Time after which the worker verifies the whole audit log again.", "hours", ge=1, le=8_760)
+        int, doc("Time after which the worker verifies the whole audit log again.", "hours", ge=1, le=8_760)
     ] = 24
     witness_authority: Annotated[
         str,
-        _doc(
+        doc(
             "File with the certificate authority of the witnesses' TLS. Empty: the authorities that this machine trusts."
         ),
     ] = ""
     alarm_webhook: Annotated[
         str,
-        _doc(
+        doc(
             "Address (https) that takes each alarm, such as a use of break-glass, as a JSON document of ids. Empty: alarms"
             " are told in the journal of the worker only.",
             pattern="^(https://.+)?$",
@@ -178,20 +172,20 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = ""
     alarm_authority: Annotated[
         str,
-        _doc("File with the certificate authority of that address. Empty: the authorities that this machine trusts."),
+        doc("File with the certificate authority of that address. Empty: the authorities that this machine trusts."),
     ] = ""
     stop_grace_s: Annotated[
-        int, _doc("Time that running requests get to finish when the platform stops.", "seconds", ge=1, le=600)
+        int, doc("Time that running requests get to finish when the platform stops.", "seconds", ge=1, le=600)
     ] = 10
     backup_max_age_hours: Annotated[
-        int, _doc("Age of the last backup above which `nexus doctor` complains.", "hours", ge=1, le=8_760)
+        int, doc("Age of the last backup above which `nexus doctor` complains.", "hours", ge=1, le=8_760)
     ] = 26
-    free_space_min_mib: Annotated[int, _doc("Free disk space below which `nexus doctor` complains.", "MiB", ge=16)] = (
+    free_space_min_mib: Annotated[int, doc("Free disk space below which `nexus doctor` complains.", "MiB", ge=16)] = (
         2_048
     )
     demo_destruction_seconds: Annotated[
         int,
-        _doc(
+        doc(
             "Waiting period before a key is destroyed. Accepted only in a demonstration's data directory;"
             " 0 keeps the rule of 7 to 30 days.",
             "seconds",
@@ -200,7 +194,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = 0
     log_level: Annotated[
-        str, _doc("Least severe message that processes write.", pattern="^(debug|info|warning|error)$")
+        str, doc("Least severe message that processes write.", pattern="^(debug|info|warning|error)$")
     ] = "info"
 
     def conditions(self) -> Conditions:
@@ -309,6 +303,7 @@ def load(file: Path | None, environment: Mapping[str, str] | None = None, **give
         _check(part, source)
         values |= part
     settings = msgspec.convert(values, Settings, strict=False)
+    settings.require_mail()
     settings.conditions()  # what does not fit together is refused here, before anything starts
     return settings
 

@@ -1,9 +1,11 @@
 """Alarms that wait to be told: the outbox that whoever assembles the platform empties."""
 
+from collections.abc import Callable
+
 from nexus.iam.store import alarms
 from nexus.iam.supervision import Alarm
 from nexus.kernel.clock import Clock
-from nexus.kernel.database import Bookkeeping, Database
+from nexus.kernel.database import Bookkeeping, Database, Transaction
 
 MAX_ALARMS = 100
 """Alarms that are told in one round."""
@@ -21,7 +23,12 @@ class Alarms:
         with self._db.read() as tx:
             return alarms.untold(tx, MAX_ALARMS)
 
-    async def told(self, alarm: Alarm) -> None:
-        """Mark an alarm as told."""
+    async def told(self, alarm: Alarm, also: Callable[[Transaction], None] = lambda tx: None) -> None:
+        """Mark an alarm as told; `also` is done in the same commit, once."""
         now = self._clock.now()
-        await self._db.bookkeep(Bookkeeping.PROGRESS, lambda tx: alarms.told(tx, alarm.position, now))
+
+        def work(tx: Transaction) -> None:
+            if alarms.told(tx, alarm.position, now):
+                also(tx)
+
+        await self._db.bookkeep(Bookkeeping.PROGRESS, work)

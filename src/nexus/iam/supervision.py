@@ -38,6 +38,8 @@ class AlarmKind(StrEnum):
     """Somebody opened an emergency access."""
     BREAK_GLASS_OVERDUE = "break-glass-overdue"
     """Nobody reviewed it in time: the emergency grants of its user are suspended."""
+    MAIL_GIVEN_UP = "mail-given-up"
+    """A message to somebody could not be sent, and will not be."""
 
 
 @dataclass(frozen=True, slots=True)

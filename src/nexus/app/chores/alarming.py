@@ -1,20 +1,23 @@
-"""Tells alarms: in the journal always, and to the webhook that the settings name. Alarms hold ids, never names.
+"""Tells alarms: in the journal always, to the webhook and to the mailboxes that the settings name. They hold ids, never names.
 
 An alarm is told at least once: it counts as told when the webhook has taken it, and until then it is tried again.
 """
 
 import logging
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import httpx
 
 from nexus.app.settings import Settings
 from nexus.iam.alarms import Alarms
+from nexus.iam.letters import about_alarm
 from nexus.iam.supervision import Alarm
-from nexus.kernel.clock import rfc3339
+from nexus.kernel.clock import Instant, rfc3339
+from nexus.kernel.database import Transaction
 from nexus.kernel.errors import Unavailable
+from nexus.mail.outbox import Outbox
 
 _log = logging.getLogger("nexus.alarm")
 
@@ -27,14 +30,29 @@ async def alarm_client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
         yield http
 
 
+class Watch:
+    """The mailboxes of those who are on duty: each alarm is posted to them in the commit that marks it as told."""
+
+    def __init__(self, outbox: Outbox, addresses: Sequence[str], console: str) -> None:
+        self._outbox = outbox
+        self._addresses = addresses
+        self._console = console
+
+    def post(self, tx: Transaction, alarm: Alarm) -> None:
+        """Raises Invalid where a setting holds no address, and Throttled when the outbox is full."""
+        for address in self._addresses:
+            self._outbox.post(tx, about_alarm(address, alarm, self._console), Instant(alarm.at))
+
+
 class Alarming:
     """Takes alarms from the service that raises them and hands them on, in order."""
 
-    def __init__(self, alarms: Alarms, webhook: str, http: httpx.AsyncClient) -> None:
-        """`webhook`: https address that takes each alarm as JSON, or empty."""
+    def __init__(self, alarms: Alarms, webhook: str, http: httpx.AsyncClient, watch: Watch | None = None) -> None:
+        """`webhook`: https address that takes each alarm as JSON, or empty. `watch`: who is told by mail, or nobody."""
         self._alarms = alarms
         self._webhook = webhook
         self._http = http
+        self._watch = watch
         self._in_journal = 0
 
     async def tell(self) -> bool:
@@ -43,8 +61,15 @@ class Alarming:
             self._write(alarm)
             if self._webhook:
                 await self._post(alarm)
-            await self._alarms.told(alarm)
+            await self._told(alarm)
         return False
+
+    async def _told(self, alarm: Alarm) -> None:
+        watch = self._watch
+        if watch is None:
+            await self._alarms.told(alarm)
+        else:
+            await self._alarms.told(alarm, lambda tx: watch.post(tx, alarm))
 
     def _write(self, alarm: Alarm) -> None:
         if alarm.position > self._in_journal:

@@ -12,6 +12,7 @@ SETTINGS = {
     "demo_destruction_seconds": 2,
     "stop_grace_s": 3,
     "checkpoint_interval_ms": 500,
+    "mail_delivery": "folder",
 }
 """Free ports, and a waiting period that only a demonstration's directory accepts."""
 

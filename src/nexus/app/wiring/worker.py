@@ -5,10 +5,11 @@ from typing import Final
 
 import httpx
 
-from nexus.app import signing
-from nexus.app.chores.alarming import Alarming
+from nexus.app import mail, signing
+from nexus.app.chores.alarming import Alarming, Watch
 from nexus.app.chores.expiring import LifeCycles
 from nexus.app.chores.indexing import Indexing
+from nexus.app.chores.mailing import given_up
 from nexus.app.chores.minding import Minding
 from nexus.app.chores.publishing import Publishing
 from nexus.app.chores.rewrapping import Rewrapping
@@ -21,14 +22,17 @@ from nexus.app.ground import Ground
 from nexus.app.wiring.log import audit_reader, audit_service
 from nexus.audit.checkpointer import Checkpointer
 from nexus.audit.witnesses import WitnessClient
+from nexus.crypto.hpke import OpeningKey
 from nexus.iam.approvals import Approvals
 from nexus.iam.gate import Gate
 from nexus.iam.relying_party import RelyingParty
 from nexus.iam.service import IdentityService
+from nexus.iam.telling import Telling
 from nexus.kernel.secret import Secret
+from nexus.mail.postman import Postman
 from nexus.objects.service import ObjectService
 
-KEYS: Final = (Part.AUDIT_READER,)
+KEYS: Final = (Part.AUDIT_READER, Part.MAIL)
 """Which of the platform's keys this process holds, besides the database's, and no other."""
 SHIP_EVERY_S = 0.25
 REWRAP_EVERY_S = 1.0
@@ -38,6 +42,7 @@ SWEEP_EVERY_S = 300.0
 EXPIRE_EVERY_S = 3_600.0
 MIND_EVERY_S = 60.0
 ALARM_EVERY_S = 1.0
+MAIL_EVERY_S = 1.0
 
 
 def checkpointer(ground: Ground, witnesses: WitnessClient) -> Checkpointer:
@@ -66,7 +71,6 @@ def chores(
         ground.operation,
     )
     people = identities(ground)
-    alarming = Alarming(people.alarms, ground.settings.alarm_webhook, alarm_http)
     return [
         Chore("ship entries of the key service", SHIP_EVERY_S, shipping.ship),
         Chore("publish the audit log", ground.settings.checkpoint_interval_ms / 1_000, publishing.publish),
@@ -76,8 +80,33 @@ def chores(
         Chore("end what life cycle rules end", EXPIRE_EVERY_S, LifeCycles(objects.expiring, ground.operation).expire),
         Chore("sweep", SWEEP_EVERY_S, Sweeping(people, objects.upkeep, ground.operation).sweep),
         Chore("mind the life of rights", MIND_EVERY_S, Minding(people, ground.operation).mind),
-        Chore("tell alarms", ALARM_EVERY_S, alarming.tell),
+        Chore("tell alarms", ALARM_EVERY_S, _alarming(ground, people, alarm_http).tell),
+        *_mail(ground),
     ]
+
+
+def _alarming(ground: Ground, people: IdentityService, http: httpx.AsyncClient) -> Alarming:
+    settings = ground.settings
+    watch = Watch(ground.outbox, settings.alarm_mail, ground.console_url) if settings.alarm_mail else None
+    return Alarming(people.alarms, settings.alarm_webhook, http, watch)
+
+
+def _mail(ground: Ground) -> list[Chore]:
+    """Deliver what waits; where mail leaves at all, tell people of what happens to their accounts."""
+    mail.require_addresses(ground.settings, ground.outbox)
+    carrier = mail.carrier(ground.settings, ground.directory)
+    postman = Postman(
+        ground.database,
+        ground.clock,
+        key=lambda: OpeningKey(ground.hold.secrets[Part.MAIL]),
+        carrier=carrier,
+        operation=ground.operation,
+        alarm=given_up,
+    )
+    telling = Telling(ground.database, ground.clock, ground.outbox, ground.console_url)
+    told = Chore("mail notices of accounts", MAIL_EVERY_S, telling.tell)
+    delivered = Chore("deliver mail", MAIL_EVERY_S, postman.deliver)
+    return [delivered] if ground.settings.mail_delivery == "off" else [told, delivered]
 
 
 def identities(ground: Ground) -> IdentityService:

@@ -9,6 +9,7 @@ from nexus.iam.migrations.break_glass import BREAK_GLASS
 from nexus.iam.migrations.directory import DIRECTORY
 from nexus.iam.migrations.elevations import ELEVATIONS
 from nexus.iam.migrations.federation import FEDERATION
+from nexus.iam.migrations.mailing import MAILING
 from nexus.iam.migrations.narrowing import NARROWING
 from nexus.iam.migrations.reviews import REVIEWS
 from nexus.iam.migrations.usage import USAGE
@@ -122,4 +123,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("iam", 13, REVIEWS),
     Migration("iam", 14, DIRECTORY),
     Migration("iam", 15, FEDERATION),
+    Migration("iam", 16, MAILING),
 )

@@ -23,9 +23,9 @@ def untold(tx: Transaction, limit: int) -> list[Alarm]:
     return [Alarm(row[0], row[1], AlarmKind(row[2]), row[3], row[4], Instant(row[5])) for row in rows]
 
 
-def told(tx: Transaction, position: int, now: Instant) -> None:
-    """Mark an alarm as told."""
-    tx.execute("UPDATE iam_alarm SET told_at = ? WHERE position = ? AND told_at IS NULL", (now, position))
+def told(tx: Transaction, position: int, now: Instant) -> bool:
+    """Mark an alarm as told; whether it was not yet."""
+    return tx.execute("UPDATE iam_alarm SET told_at = ? WHERE position = ? AND told_at IS NULL", (now, position)) == 1
 
 
 def waiting(tx: Transaction) -> int:

@@ -49,6 +49,28 @@ def mark_seen(tx: Transaction, person: str, now: Instant) -> int:
     return tx.execute("UPDATE iam_notice SET seen_at = ? WHERE person = ? AND seen_at IS NULL", (now, person))
 
 
+def unmailed(tx: Transaction, limit: int) -> list[tuple[Notice, str]]:
+    """Notices whose mail was not arranged yet, the oldest first, each with the person's address."""
+    columns = ", ".join(f"n.{name}" for name in _COLUMNS.split(", "))
+    rows = tx.all(
+        f"SELECT {columns}, coalesce(p.email, '') FROM iam_notice n LEFT JOIN iam_person p ON p.id = n.person"  # noqa: S608
+        " WHERE n.mailed_at IS NULL ORDER BY n.first_at, n.id LIMIT ?",
+        (limit,),
+    )
+    return [(_notice(row), row[8]) for row in rows]
+
+
+def mark_mailed(tx: Transaction, notice: str, now: Instant) -> None:
+    """The mail of a notice is arranged, or there is none."""
+    tx.execute("UPDATE iam_notice SET mailed_at = ? WHERE id = ?", (now, notice))
+
+
+def mailed_since(tx: Transaction, person: str, since: Instant) -> int:
+    """How many notices a person was mailed since then."""
+    row = tx.one("SELECT count(*) FROM iam_notice WHERE person = ? AND mailed_at > ?", (person, since))
+    return 0 if row is None else int(row[0])
+
+
 def forget(tx: Transaction, person: str) -> None:
     """Remove what a deleted person was told."""
     tx.execute("DELETE FROM iam_notice WHERE person = ?", (person,))
