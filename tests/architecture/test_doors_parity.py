@@ -30,6 +30,10 @@ AUTHENTICATION_ITSELF = {"iam.enrolment.start", "iam.enrolment.confirm", "iam.se
     "iam.federation.issuers",
     "iam.federation.begin",
     "iam.federation.complete",
+    "iam.patient.begin",
+    "iam.patient.with-passkey",
+    "iam.patient.with-password",
+    "iam.patient.confirm",
 }
 """The only operations without an action: each proves who somebody is. A new one is a decision, not an oversight."""
 

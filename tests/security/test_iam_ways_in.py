@@ -32,6 +32,10 @@ async def test_only_signing_in_and_enrolling_ask_for_no_action():
         "iam.federation.issuers",
         "iam.federation.begin",
         "iam.federation.complete",
+        "iam.patient.begin",
+        "iam.patient.with-passkey",
+        "iam.patient.with-password",
+        "iam.patient.confirm",
     }
 
 

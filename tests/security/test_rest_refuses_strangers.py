@@ -105,6 +105,7 @@ async def test_what_is_open_is_this_and_holds_no_data(door):
     ways_in = {"iam.enrolment.start", "iam.enrolment.confirm", "iam.session.create"}
     ways_in |= {"iam.passkey.challenge", "iam.passkey.sign-in"}
     ways_in |= {"iam.federation.issuers", "iam.federation.begin", "iam.federation.complete"}
+    ways_in |= {"iam.patient.begin", "iam.patient.with-passkey", "iam.patient.with-password", "iam.patient.confirm"}
     assert ways_in == OPEN
     assert OPEN_PATHS == ("/healthz", "/readyz", "/v1/openapi.json", "/.well-known/oauth-protected-resource")
     async with door.client(None) as http:

@@ -186,6 +186,7 @@ ENDED = {
     "iam_access_request",
     "iam_directory_member",
     "iam_federation_link",
+    "iam_patient_code",
 }
 STAYS = {
     "iam_identity",  # the record itself: refused everywhere while it is suspended
@@ -194,5 +195,6 @@ STAYS = {
     "iam_alarm",
     "iam_review_item",  # what a review looked at
     "iam_same_person",  # two accounts of one human stay that
+    "iam_patient",  # a patient's account stays that
     "iam_directory_person",  # what a directory says of her; it gives nothing
 }

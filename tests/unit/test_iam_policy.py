@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nexus.iam.actions import ACTIONS, ROLES, SENSITIVE
 from nexus.iam.conditions import NO_CONDITIONS, Conditions
 from nexus.iam.decisions import POLICY_FILES, SCHEMA_FILE, Circumstances, Policy, PolicyError, Principal, declare
-from nexus.iam.matrix import SCOPE, cases, directory, holder
+from nexus.iam.matrix import SCOPE, cases, directory, holder, patient
 from nexus.iam.model import PLATFORM_SCOPE, PRIVILEGED_ROLES, Purpose, Role
 from nexus.iam.rules import facts_of
 from nexus.iam.tables.action import RESOURCE_TYPES, Action
@@ -87,7 +87,11 @@ def test_every_action_is_somebodys_and_has_its_sentences(policy):
         assert action.sentence
         assert action.phrase
         assert set(action.resource_types) <= set(RESOURCE_TYPES)
-        principals = [*(holder([role], elevated=through) for role in Role for through in (False, True)), directory()]
+        principals = [
+            *(holder([role], elevated=through) for role in Role for through in (False, True)),
+            directory(),
+            patient(),
+        ]
         decided = [
             policy.decide(who, action.name, facts_of(case.resource), Circumstances(case.purpose.value, True)).allowed
             for who in principals
@@ -214,7 +218,8 @@ def questions(draw):
     )
     rights = draw(RIGHTS)
     elevated = frozenset(role.value for role in rights if draw(st.booleans()))
-    principal = Principal("per_me", kind, "per_me", rights, elevated, kind == "Machine" and draw(st.booleans()))
+    lists_people, is_patient = (kind == which and draw(st.booleans()) for which in ("Machine", "Person"))
+    principal = Principal("per_me", kind, "per_me", rights, elevated, lists_people, is_patient)
     return principal, action, facts_of(resource), circumstances
 
 
@@ -271,3 +276,14 @@ def test_an_unknown_action_or_principal_is_no_yes(policy):
     assert not policy.decide(holder([Role.AUDITOR]), "audit.entry.invent", log, SIGNED_IN).allowed
     stranger = Principal("x", "Robot", "x", {Role.AUDITOR: frozenset({"platform"})})
     assert not policy.decide(stranger, "audit.entry.list", log, SIGNED_IN).allowed
+
+
+def test_a_patients_account_may_what_patients_do_and_nothing_else_whatever_it_is_granted(policy):
+    """Issue 4: a patient's account opens nothing of the platform; roles that it was given by mistake are worth nothing."""
+    everything = dict.fromkeys(Role, frozenset({"platform", SCOPE}))
+    mistaken = Principal("per_me", "Person", "per_me", everything, patient=True)
+    for action in ACTIONS.values():
+        for case in cases(action):
+            moment = Circumstances(case.purpose.value, True)
+            decided = policy.decide(mistaken, action.name, facts_of(case.resource), moment)
+            assert not decided.allowed or action.patient, action.name

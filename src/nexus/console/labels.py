@@ -61,6 +61,7 @@ FRENCH: Final[Mapping[str, str]] = {
     "backchannel_logout_uri": "adresse de déconnexion",
     "bastion": "bastion",
     "before": "avant",
+    "birth_date": "date de naissance",
     "bound_use": "usage réservé",
     "buckets": "compartiments",
     "by_key": "par clé",

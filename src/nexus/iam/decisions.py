@@ -37,6 +37,7 @@ POLICY_FILES = (
     "analysis.cedar",
     "clients.cedar",
     "directory.cedar",
+    "patients.cedar",
     "never.cedar",
     "duties.cedar",
 )
@@ -47,6 +48,12 @@ ELEVATED = "elevated"
 """The attribute of a principal that names the roles held through an elevation."""
 DIRECTORY = "directory"
 """The attribute of a machine that brings people in and takes them out."""
+PATIENT = "patient"
+"""The attribute of the account of a patient."""
+PATIENTS_GROUP = "patients"
+"""The group of actions, in Cedar, that are all that a patient's account may do."""
+OPTIONAL = (*Role, ELEVATED, DIRECTORY, PATIENT)
+"""Attributes that not every principal has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +70,10 @@ class Principal:
     elevated: frozenset[str] = frozenset()
     directory: bool = False
     """Whether it is a machine that brings people in and takes them out."""
+    patient: bool = False
+    """Whether it is the account of a patient."""
     roles: frozenset[str] = field(init=False)
-    """Names of the optional attributes that it has: the roles held, `elevated`, `directory`."""
+    """Names of the optional attributes that it has: the roles held, `elevated`, `directory`, `patient`."""
     projects: frozenset[str] = field(init=False)
     """Names of the projects that a right is held within."""
 
@@ -72,6 +81,7 @@ class Principal:
         held = {role.value for role, scopes in self.rights.items() if scopes}
         held |= {ELEVATED} if self.elevated else set()
         held |= {DIRECTORY} if self.directory else set()
+        held |= {PATIENT} if self.patient else set()
         object.__setattr__(self, "roles", frozenset(held))
         scopes = frozenset().union(*self.rights.values())
         inside = frozenset(scope.removeprefix("project:") for scope in scopes if scope.startswith("project:"))
@@ -84,6 +94,8 @@ class Principal:
             held[ELEVATED] = self.elevated
         if self.directory:
             held[DIRECTORY] = True
+        if self.patient:
+            held[PATIENT] = True
         return {"person": self.person, "projects": self.projects, **held}
 
     def entity(self) -> dict[str, Any]:
@@ -93,6 +105,8 @@ class Principal:
             attributes[ELEVATED] = sorted(self.elevated)
         if self.directory:
             attributes[DIRECTORY] = True
+        if self.patient:
+            attributes[PATIENT] = True
         attributes |= {"person": self.person, "projects": sorted(self.projects)}
         return {"uid": {"type": self.type, "id": self.id}, "attrs": attributes, "parents": []}
 
@@ -178,9 +192,9 @@ class Policy:
         self._parameters = {(ENTITY["type"], ENTITY["id"]): conditions.attributes()}
         self._groups = {action.name: _groups(action) for action in declared}
         self.cedar = Cedar(in_force, text, self._groups, conditions)
-        names = {action.name: frozenset({SENSITIVE_GROUP} if action.sensitive else ()) for action in declared}
-        self._in_force = Slices(in_force, names, (*Role, ELEVATED, DIRECTORY), _rules)
-        self._rights = Slices(_without(parsed, _conditional(parsed)), names, (*Role, ELEVATED, DIRECTORY), _rules)
+        names = {action.name: frozenset(_named_groups(action)) for action in declared}
+        self._in_force = Slices(in_force, names, OPTIONAL, _rules)
+        self._rights = Slices(_without(parsed, _conditional(parsed)), names, OPTIONAL, _rules)
         """The same without any condition: what somebody may, whatever the moment."""
         self._asking = {each["annotations"]["id"]: _roles_of(each) for each in parsed["staticPolicies"].values()}
         _rules(parsed)  # a form that the evaluator does not know stops the program here, whichever rules are in force
@@ -329,12 +343,17 @@ def _conditional(parsed: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _group(action: Action) -> str:
-    return f' in ["{SENSITIVE_GROUP}"]' if action.sensitive else ""
+    groups = ", ".join(f'"{name}"' for name in _named_groups(action))
+    return f" in [{groups}]" if groups else ""
 
 
 def _groups(action: Action) -> frozenset[tuple[str, str]]:
-    groups = {("Action", action.name)}
-    return frozenset(groups | {("Action", SENSITIVE_GROUP)} if action.sensitive else groups)
+    return frozenset(("Action", name) for name in (action.name, *_named_groups(action)))
+
+
+def _named_groups(action: Action) -> tuple[str, ...]:
+    """The groups of actions that it is in, besides itself."""
+    return (*((SENSITIVE_GROUP,) if action.sensitive else ()), *((PATIENTS_GROUP,) if action.patient else ()))
 
 
 def _roles_of(policy: Mapping[str, Any]) -> frozenset[str]:
@@ -349,9 +368,9 @@ def _without(parsed: Mapping[str, Any], ids: frozenset[str]) -> Mapping[str, Any
 
 
 def declare(actions: Iterable[Action]) -> str:
-    """The actions in Cedar's schema syntax. Sensitive ones are in the group of that name."""
+    """The actions in Cedar's schema syntax. Each is in the groups that it is marked for."""
     principals = ", ".join(PRINCIPAL_TYPES)
-    return f'action "{SENSITIVE_GROUP}";\n' + "\n".join(
+    return f'action "{SENSITIVE_GROUP}", "{PATIENTS_GROUP}";\n' + "\n".join(
         f'action "{action.name}"{_group(action)} appliesTo {{ principal: [{principals}],'
         f" resource: [{', '.join(action.resource_types)}], context: Circumstances }};"
         for action in actions

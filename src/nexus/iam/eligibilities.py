@@ -16,6 +16,7 @@ from nexus.iam.requests.elevations import Eligibilities, EligibilityView, GrantE
 from nexus.iam.requests.forms import ById
 from nexus.iam.rules import check_emergency, check_grant, page_size
 from nexus.iam.store import elevations, identities
+from nexus.iam.store.patients import require_staff
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Conflict, Denied, NotFound
@@ -84,6 +85,7 @@ class EligibilityStories:
             raise NotFound("no such person", code="iam.no-person", hint="only persons elevate: they prove factors")
         if person.state is IdentityState.DELETED:
             raise Conflict("the identity is deleted", code="iam.identity-deleted")
+        require_staff(tx, person.id)
         require_other_human(tx, op, person.person, person.created_by)
         starts_at = request.starts_at if request.starts_at is not None else now
         check_grant(request.role, request.scope, person.kind, starts_at=starts_at, ends_at=request.ends_at, now=now)

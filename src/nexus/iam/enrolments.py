@@ -15,7 +15,7 @@ from nexus.iam.passwords import Passwords
 from nexus.iam.requests.sessions import ChangePassword, ConfirmEnrolment, Enrolled, Enrolling, StartEnrolment
 from nexus.iam.sealing import Sealing
 from nexus.iam.sessions import MAX_LOGIN
-from nexus.iam.store import credentials, identities
+from nexus.iam.store import credentials, identities, patients
 from nexus.iam.store.credentials import EnrolmentRow
 from nexus.iam.throttle import Throttle
 from nexus.kernel.clock import Clock
@@ -122,6 +122,7 @@ class EnrolmentStories:
         await self._throttle.charge(bucket)
         with self._db.read() as tx:
             row = credentials.enrolment(tx, login)
+            row = None if row is not None and patients.is_patient(tx, row.person) else row
         typed = tokens.code_fingerprint(code)
         same = hmac.compare_digest(row.code_hash if row else bytes(len(typed)), typed)
         if row is None or not same or now >= row.expires_at:

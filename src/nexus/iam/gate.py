@@ -303,7 +303,15 @@ def _claim(row: Row | None, actor: Actor, now: Instant) -> _Claim:
     until = min((edge for edge in edges if edge > now), default=ALWAYS)
     elevated = frozenset(role.value for role in rights_at(elevations, now))
     directory = until_directory is not None and now < until_directory
-    principal = Principal(actor.id, _TYPES[actor.kind], standing.person, rights_at(held, now), elevated, directory)
+    principal = Principal(
+        actor.id,
+        _TYPES[actor.kind],
+        standing.person,
+        rights_at(held, now),
+        elevated,
+        directory,
+        standing.patient,
+    )
     granted = [
         (grant, role, scope)
         for grant, (role, scope, starts_at, ends_at) in zip(standing.grant_ids, standing.grants, strict=True)

@@ -9,6 +9,7 @@ from nexus.iam.requests.forms import ById, Nothing
 from nexus.iam.requests.rights import GrantRole, Grants, GrantView, ListGrants, Me
 from nexus.iam.rules import MAX_PAGE, check_grant, page_size
 from nexus.iam.store import duties, elevations, identities
+from nexus.iam.store.patients import require_staff
 from nexus.kernel.clock import DAY, Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Conflict, Denied, NotFound
@@ -115,6 +116,7 @@ class GrantStories:
             raise NotFound("no such identity", code="iam.no-identity")
         if identity.state is IdentityState.DELETED:
             raise Conflict("the identity is deleted", code="iam.identity-deleted")
+        require_staff(tx, identity.id)
         starts_at = request.starts_at if request.starts_at is not None else now
         check_grant(request.role, request.scope, identity.kind, starts_at=starts_at, ends_at=request.ends_at, now=now)
         require_no_conflict(request.role, request.scope, duties.held_by(tx, identity.id, now))

@@ -10,6 +10,7 @@ from nexus.iam.model import IdentityKind
 from nexus.iam.requests.forms import ById, Nothing
 from nexus.iam.requests.humans import RecordSamePerson, SamePersons, SamePersonsView
 from nexus.iam.store import humans, identities
+from nexus.iam.store.patients import require_staff
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Denied, Invalid, NotFound
@@ -33,6 +34,7 @@ class HumanStories:
         def work(tx: Transaction) -> Recorded[None]:
             for person in (request.identity, request.other):
                 _require_person(tx, person)
+                require_staff(tx, person)
                 if humans.same(tx, op.actor.person or op.actor.id, person):
                     raise Denied("somebody else records this of you", code="iam.same-person")
             humans.join(tx, request.identity, request.other, op.actor.id, self._clock.now())

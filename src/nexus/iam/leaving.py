@@ -18,6 +18,7 @@ from nexus.iam.store import (
     identities,
     notices,
     passkeys,
+    patients,
 )
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Transaction
@@ -36,6 +37,7 @@ def _devices(tx: Transaction, person: str, now: Instant) -> None:
 
 def _enrolment(tx: Transaction, person: str, now: Instant) -> None:
     credentials.end_enrolment(tx, person)
+    patients.end_code(tx, person)
 
 
 def _elevations(tx: Transaction, person: str, now: Instant) -> None:

@@ -6,6 +6,7 @@ from nexus.iam.requests.forms import ById, Page
 from nexus.iam.requests.machines import CreateMachine, Machines, MachineView
 from nexus.iam.rules import check_name, page_size
 from nexus.iam.store import credentials, identities
+from nexus.iam.store.patients import require_staff
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import NotFound
@@ -35,6 +36,7 @@ class MachineStories:
             owner = identities.identity(tx, new.owner)
             if owner is None or owner.kind is not IdentityKind.PERSON or owner.state is not IdentityState.ACTIVE:
                 raise NotFound("the owner is no active person", code="iam.no-person")
+            require_staff(tx, owner.id)
             identities.add_identity(
                 tx,
                 Identity(new.id, IdentityKind.MACHINE, new.name, new.state, new.owner, new.created_by, new.created_at),

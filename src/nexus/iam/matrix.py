@@ -153,6 +153,11 @@ def directory() -> Principal:
     return Principal("mac_mine", "Machine", ME, directory=True)
 
 
+def patient() -> Principal:
+    """The account of a patient; it holds no role."""
+    return Principal(ME, "Person", ME, patient=True)
+
+
 def cell(policy: Policy, principal: Principal, action: Action, case: Case) -> str:
     """`yes`, `2nd` (may propose it, a second person approves) or `·` (may not)."""
     signed_in = Circumstances(case.purpose.value, signed_in=principal.type == "Person")
@@ -163,7 +168,7 @@ def cell(policy: Policy, principal: Principal, action: Action, case: Case) -> st
 
 def matrix(policy: Policy) -> str:
     """The whole matrix, role x action x resource, as a page."""
-    people = [holder([role]) for role in Role]
+    people = [*(holder([role]) for role in Role), patient()]
     machines = [*(holder([role], kind="Machine") for role in sorted(MACHINE_ROLES)), directory()]
     return "\n".join(
         [
@@ -175,7 +180,7 @@ def matrix(policy: Policy) -> str:
             "",
             "## Persons",
             "",
-            *_table(policy, people, [role.value for role in Role]),
+            *_table(policy, people, [*(role.value for role in Role), "patient"]),
             "",
             "## What a person may only while the role is held through an elevation",
             "",

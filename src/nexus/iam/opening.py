@@ -7,7 +7,7 @@ from nexus.iam import tokens
 from nexus.iam.model import SESSION_ABSOLUTE, Factor, NoticeKind, Session
 from nexus.iam.notices import tell
 from nexus.iam.requests.sessions import SignedIn
-from nexus.iam.store import credentials, notices
+from nexus.iam.store import credentials, notices, patients
 from nexus.kernel.clock import DAY, Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import NexusError
@@ -17,6 +17,8 @@ from nexus.kernel.operation import Actor, ActorKind, Entry, Operation, Resource
 MAX_SESSIONS = 20
 """Open sessions of a person; signing in once more ends the oldest."""
 MAX_DEVICES = 20
+PATIENTS_DOOR = "portal"
+"""The one door at which patients sign in, and at which nobody else does."""
 DEVICE_VALID = 90 * DAY
 """How long a client is remembered as known without signing in."""
 
@@ -45,6 +47,7 @@ class Opener:
     ) -> SignedIn:
         """A session, recorded under `iam.session.create`.
 
+        A patient at another door than the portal, and anybody else there, gets the same `refused` as for a wrong factor.
         `guard` looks once more, inside the transaction: it raises, or returns an entry that is recorded instead of a
         session; then `refused` is raised.
         """
@@ -54,6 +57,8 @@ class Opener:
         entry = _entry(op, proved, session)
 
         def work(tx: Transaction) -> Recorded[int | None]:
+            if patients.is_patient(tx, proved.person) != (op.door == PATIENTS_DOOR):
+                raise refused
             if (instead := guard(tx)) is not None:
                 return Recorded(None, instead)
             credentials.add_session(tx, session, tokens.fingerprint(token), MAX_SESSIONS)

@@ -13,6 +13,7 @@ from nexus.iam.specs import (
     machines,
     notices,
     passkeys,
+    patients,
     persons,
     reviews,
     rights,
@@ -24,6 +25,7 @@ from nexus.kernel.operation import OperationSpec
 OPERATIONS: tuple[OperationSpec, ...] = (
     *sessions.OPERATIONS,
     *passkeys.OPERATIONS,
+    *patients.OPERATIONS,
     *step_up.OPERATIONS,
     *federation.OPERATIONS,
     *persons.OPERATIONS,

@@ -18,6 +18,7 @@ from nexus.iam.requests.persons import CreatePerson, Invitation, Persons, Person
 from nexus.iam.rules import check_email, check_login, check_name, page_size
 from nexus.iam.store import credentials, humans, identities, intents, passkeys
 from nexus.iam.store.identities import Factors
+from nexus.iam.store.patients import require_staff
 from nexus.kernel.clock import Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Conflict, Denied, NotFound
@@ -117,6 +118,7 @@ class PersonStories:
         def work(tx: Transaction) -> Recorded[Invitation]:
             self._approvals.require(tx, op, "iam.person.re-enrol", codec.encode(request, ById))
             person, now = _person(tx, request.id), self._clock.now()
+            require_staff(tx, person.person)
             self._require_others(tx, op, person.person)
             if person.state is IdentityState.SUSPENDED:
                 raise _wrong_state(person.state)

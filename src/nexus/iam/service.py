@@ -32,6 +32,7 @@ from nexus.iam.oidc.clients import ClientStories
 from nexus.iam.oidc.model import SPENT_KEPT
 from nexus.iam.passkeys import PasskeyStories
 from nexus.iam.passwords import Passwords
+from nexus.iam.patients import PatientAccounts, PatientEnrolments, SecondFact
 from nexus.iam.persons import PersonStories
 from nexus.iam.ports import Evidence, NoEvidence
 from nexus.iam.relying_party import RelyingParty
@@ -40,7 +41,7 @@ from nexus.iam.reviews import ReviewStories
 from nexus.iam.sealing import Sealing
 from nexus.iam.sessions import SessionStories
 from nexus.iam.step_up import StepUps
-from nexus.iam.store import alarms, break_glass, credentials, duties, identities, issued, passkeys, reviews
+from nexus.iam.store import alarms, break_glass, credentials, duties, identities, issued, passkeys, patients, reviews
 from nexus.iam.throttle import Throttle
 from nexus.iam.usage import UsageStories
 from nexus.kernel.clock import Clock, Instant
@@ -99,6 +100,18 @@ class IdentityService:
         challenges = Challenges(db, clock, sealing_key)
         self.passkeys = PasskeyStories(db, clock, challenges=challenges, party=party)
         self.step_ups = StepUps(db, clock, challenges=challenges, party=party, throttle=throttle, sealing=sealing)
+        fact = SecondFact(sealing_key)
+        self.patient_accounts = PatientAccounts(fact)
+        self.patients = PatientEnrolments(
+            db,
+            clock,
+            fact=fact,
+            challenges=challenges,
+            party=party,
+            passwords=self._passwords,
+            throttle=throttle,
+            sealing=sealing,
+        )
         self.persons = PersonStories(db, clock, approvals)
         self.machines = MachineStories(db, clock)
         self.credentials = CredentialStories(db, clock, sealing)
@@ -136,6 +149,7 @@ class IdentityService:
         await self._db.bookkeep(Bookkeeping.EXPIRY, lambda tx: credentials.sweep(tx, now, idle_since))
         await self._db.bookkeep(Bookkeeping.EXPIRY, lambda tx: issued.sweep(tx, now, spent_since))
         await self._db.bookkeep(Bookkeeping.EXPIRY, lambda tx: passkeys.sweep(tx, now))
+        await self._db.bookkeep(Bookkeeping.EXPIRY, lambda tx: patients.sweep(tx, now))
         await self.approvals.expire()
         await self.asking.expire()
 

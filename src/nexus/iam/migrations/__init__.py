@@ -11,6 +11,7 @@ from nexus.iam.migrations.elevations import ELEVATIONS
 from nexus.iam.migrations.federation import FEDERATION
 from nexus.iam.migrations.mailing import MAILING
 from nexus.iam.migrations.narrowing import NARROWING
+from nexus.iam.migrations.patients import PATIENTS
 from nexus.iam.migrations.reviews import REVIEWS
 from nexus.iam.migrations.usage import USAGE
 from nexus.kernel.database import Migration
@@ -124,4 +125,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("iam", 14, DIRECTORY),
     Migration("iam", 15, FEDERATION),
     Migration("iam", 16, MAILING),
+    Migration("iam", 17, PATIENTS),
 )

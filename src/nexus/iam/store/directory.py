@@ -18,6 +18,7 @@ _PERSON = (
     " d.stopped_at IS NOT NULL FROM iam_identity i JOIN iam_person p USING (id)"
     " LEFT JOIN iam_directory_person d ON d.person = i.id"
     f" WHERE i.state <> 'deleted' AND d.left_at IS NULL AND NOT {_IS_PRIVILEGED}"
+    " AND i.id NOT IN (SELECT person FROM iam_patient)"
 )
 
 

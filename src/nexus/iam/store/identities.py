@@ -77,6 +77,8 @@ class Standing:
     """The same of each elevation that is open."""
     directory_until: int | None = None
     """Until when it is a directory of people, if it is one."""
+    patient: bool = False
+    """Whether it is the account of a patient."""
 
 
 _GRANTED = msgspec.json.Decoder(list[tuple[str, str, int, int, str]])
@@ -88,7 +90,8 @@ READ_STANDING = (
     " WHERE g.identity = i.id AND g.revoked_at IS NULL AND g.ends_at > ?1),"
     " (SELECT json_group_array(json_array(e.role, e.scope, e.starts_at, e.ends_at)) FROM iam_elevation e"
     " WHERE e.person = i.id AND e.ended_at IS NULL AND e.ends_at > ?1),"
-    " (SELECT d.ends_at FROM iam_directory d WHERE d.machine = i.id AND d.revoked_at IS NULL)"
+    " (SELECT d.ends_at FROM iam_directory d WHERE d.machine = i.id AND d.revoked_at IS NULL),"
+    " (SELECT 1 FROM iam_patient t WHERE t.person = i.id)"
     " FROM iam_version v LEFT JOIN iam_identity i ON i.id = ?2 LEFT JOIN iam_identity o ON o.id = i.person"
 )
 """Parameters: now, id of the identity."""
@@ -96,7 +99,7 @@ READ_STANDING = (
 
 def standing_of(row: Row) -> Standing:
     """The row of `READ_STANDING`."""
-    version_, kind, answering, state, person_state, grants_, elevations, directory = row
+    version_, kind, answering, state, person_state, grants_, elevations, directory, patient = row
     active = state == IdentityState.ACTIVE and person_state == IdentityState.ACTIVE
     granted = _GRANTED.decode(grants_)
     return Standing(
@@ -108,6 +111,7 @@ def standing_of(row: Row) -> Standing:
         grant_ids=[grant[4] for grant in granted],
         elevations=_ELEVATED.decode(elevations),
         directory_until=directory,
+        patient=patient is not None,
     )
 
 
@@ -143,10 +147,11 @@ def person(tx: Transaction, person_id: str) -> Person | None:
 
 
 def persons(tx: Transaction, after: str, limit: int) -> list[Person]:
-    """Persons that are not deleted, after an id."""
+    """Persons of staff that are not deleted, after an id: patients are in no list of people."""
     rows = tx.all(
         f"SELECT {_PERSON} FROM iam_person p JOIN iam_identity i USING (id)"
-        " WHERE i.id > ? AND i.state <> 'deleted' ORDER BY i.id LIMIT ?",
+        " WHERE i.id > ? AND i.state <> 'deleted' AND i.id NOT IN (SELECT person FROM iam_patient)"
+        " ORDER BY i.id LIMIT ?",
         (after, limit),
     )
     return [_person(row) for row in rows]

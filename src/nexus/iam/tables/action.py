@@ -22,6 +22,8 @@ class Action:
     """Role that approves a sensitive action; always a privileged one."""
     approvals: int = 1
     """Approvals needed, each by another person, none by the requester."""
+    patient: bool = False
+    """Whether the account of a patient may do it at all; everything else is forbidden to it."""
 
 
 def four_eyes(name: str, sentence: str, phrase: str, resource: str, approver: Role) -> Action:

@@ -3,11 +3,17 @@
 from nexus.iam.tables.action import IDENTITY, PLATFORM, Action
 
 ACTIONS: tuple[Action, ...] = (
-    Action("iam.passkey.register", "register a passkey", "enregistrer une passkey", (IDENTITY,)),
-    Action("iam.passkey.list", "list the passkeys of a person", "lister les passkeys d'une personne", (IDENTITY,)),
-    Action("iam.passkey.rename", "rename a passkey", "renommer une passkey", (IDENTITY,)),
-    Action("iam.passkey.remove", "remove a passkey", "retirer une passkey", (IDENTITY,)),
-    Action("iam.password.remove", "go without a password", "se passer de mot de passe", (IDENTITY,)),
+    Action("iam.passkey.register", "register a passkey", "enregistrer une passkey", (IDENTITY,), patient=True),
+    Action(
+        "iam.passkey.list",
+        "list the passkeys of a person",
+        "lister les passkeys d'une personne",
+        (IDENTITY,),
+        patient=True,
+    ),
+    Action("iam.passkey.rename", "rename a passkey", "renommer une passkey", (IDENTITY,), patient=True),
+    Action("iam.passkey.remove", "remove a passkey", "retirer une passkey", (IDENTITY,), patient=True),
+    Action("iam.password.remove", "go without a password", "se passer de mot de passe", (IDENTITY,), patient=True),
     Action("iam.federation.link", "link an outside account", "lier un compte extérieur", (IDENTITY,)),
     Action(
         "iam.federation.list",
@@ -16,5 +22,5 @@ ACTIONS: tuple[Action, ...] = (
         (IDENTITY,),
     ),
     Action("iam.federation.unlink", "end the link to an outside account", "délier un compte extérieur", (IDENTITY,)),
-    Action("iam.step-up.prove", "prove a fresh factor", "prouver de nouveau un facteur", (PLATFORM,)),
+    Action("iam.step-up.prove", "prove a fresh factor", "prouver de nouveau un facteur", (PLATFORM,), patient=True),
 )

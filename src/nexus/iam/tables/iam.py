@@ -6,7 +6,9 @@ from nexus.iam.tables.action import APPROVAL, IDENTITY, PLATFORM, Action, four_e
 ACTIONS: tuple[Action, ...] = (
     Action("iam.person.create", "create a person", "créer une personne", (PLATFORM,)),
     Action("iam.person.list", "list persons", "lister les personnes", (PLATFORM,)),
-    Action("iam.person.read", "read the record of a person", "consulter la fiche d'une personne", (IDENTITY,)),
+    Action(
+        "iam.person.read", "read the record of a person", "consulter la fiche d'une personne", (IDENTITY,), patient=True
+    ),
     Action("iam.person.suspend", "suspend a person", "suspendre une personne", (IDENTITY,)),
     Action("iam.person.resume", "end the suspension of a person", "lever la suspension d'une personne", (IDENTITY,)),
     four_eyes("iam.person.delete", "delete a person", "supprimer une personne", IDENTITY, Role.SECURITY_OFFICER),
@@ -17,15 +19,24 @@ ACTIONS: tuple[Action, ...] = (
         IDENTITY,
         Role.SECURITY_OFFICER,
     ),
-    Action("iam.me.read", "see who one is and what one may", "voir qui l'on est et ses droits", (PLATFORM,)),
-    Action("iam.notice.list", "see what happened to one's account", "voir ce qui est arrivé à son compte", (IDENTITY,)),
+    Action(
+        "iam.me.read", "see who one is and what one may", "voir qui l'on est et ses droits", (PLATFORM,), patient=True
+    ),
+    Action(
+        "iam.notice.list",
+        "see what happened to one's account",
+        "voir ce qui est arrivé à son compte",
+        (IDENTITY,),
+        patient=True,
+    ),
     Action(
         "iam.notice.acknowledge",
         "say that one has seen it",
         "indiquer que l'on en a pris connaissance",
         (IDENTITY,),
+        patient=True,
     ),
-    Action("iam.password.change", "change one's password", "changer son mot de passe", (IDENTITY,)),
+    Action("iam.password.change", "change one's password", "changer son mot de passe", (IDENTITY,), patient=True),
     Action("iam.machine.create", "create a machine", "créer une machine", (PLATFORM,)),
     Action("iam.machine.list", "list machines", "lister les machines", (PLATFORM,)),
     Action("iam.machine.read", "read the record of a machine", "consulter la fiche d'une machine", (IDENTITY,)),
@@ -49,8 +60,14 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("iam.role.revoke", "take a role away", "retirer un rôle", (IDENTITY,)),
     Action("iam.role.list", "list the rights of identities", "lister les droits des identités", (PLATFORM, IDENTITY)),
-    Action("iam.session.list", "list the sessions of a person", "lister les sessions d'une personne", (IDENTITY,)),
-    Action("iam.session.end", "end a session", "fermer une session", (IDENTITY,)),
+    Action(
+        "iam.session.list",
+        "list the sessions of a person",
+        "lister les sessions d'une personne",
+        (IDENTITY,),
+        patient=True,
+    ),
+    Action("iam.session.end", "end a session", "fermer une session", (IDENTITY,), patient=True),
     Action("iam.approval.list", "list what waits for approval", "lister les demandes de validation", (PLATFORM,)),
     Action("iam.approval.read", "read what waits for approval", "consulter une demande de validation", (APPROVAL,)),
     Action("iam.approval.approve", "approve as second person", "valider en seconde personne", (APPROVAL,)),
