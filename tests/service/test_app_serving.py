@@ -14,6 +14,7 @@ from nexus.app.doctor import tls
 from nexus.app.doctor.finding import State
 from nexus.kernel.clock import SystemClock
 from nexus.kernel.errors import Unavailable
+from nexus.web.proxies import NO_PROXIES, Proxies, proxies
 
 NOW = SystemClock().now()
 
@@ -33,18 +34,31 @@ async def app(scope, receive, send) -> None:
         await asyncio.sleep(0.5)
     if scope["path"] == "/never":
         await asyncio.sleep(3_600)
+    if scope["path"] == "/who":
+        names = b" ".join(sorted(name for name, _ in scope["headers"] if b"cert" in name))
+        await answer(send, scope["client"][0].encode() + b" " + names)
+        return
     await answer(send)
 
 
 @asynccontextmanager
-async def door(authority, *, grace_s: float = 5.0):
+async def door(authority, *, grace_s: float = 5.0, trusted: Proxies = NO_PROXIES):
     """A running door: its port, and the event that stops it."""
     with serving.reserve_port("127.0.0.1", 0) as held:
         port = held.getsockname()[1]
         stop, ready = asyncio.Event(), asyncio.Event()
         leaf = pki.issue(authority, [], 1, NOW)
         task = asyncio.create_task(
-            serving.serve(app, host="127.0.0.1", port=port, leaf=leaf, stop=stop, grace_s=grace_s, ready=ready.set)
+            serving.serve(
+                app,
+                host="127.0.0.1",
+                port=port,
+                leaf=leaf,
+                stop=stop,
+                grace_s=grace_s,
+                ready=ready.set,
+                trusted=trusted,
+            )
         )
         await asyncio.wait({task, asyncio.ensure_future(ready.wait())}, return_when=asyncio.FIRST_COMPLETED)
         try:
@@ -61,6 +75,13 @@ def client(authority) -> httpx.AsyncClient:
 async def test_a_client_that_trusts_the_authority_is_served(authority):
     async with door(authority) as (port, _, _), client(authority) as http:
         assert (await http.get(f"https://localhost:{port}/")).text == "ok"
+
+
+@pytest.mark.parametrize(("trusted", "seen"), [(NO_PROXIES, "127.0.0.1 "), (proxies(["127.0.0.1"]), "192.0.2.7 ")])
+async def test_only_a_trusted_proxy_says_where_a_request_comes_from(authority, trusted, seen):
+    said = {"X-Forwarded-For": "127.0.0.1, 192.0.2.7", "Forwarded": "for=198.51.100.1", "Client-Cert": ":MIIB:"}
+    async with door(authority, trusted=trusted) as (port, _, _), client(authority) as http:
+        assert (await http.get(f"https://localhost:{port}/who", headers=said)).text == seen
 
 
 async def test_tls_1_2_is_refused_and_the_doctor_sees_it(authority):

@@ -1,14 +1,13 @@
-"""Settings of mail. Together they name one carrier, or none."""
+"""Settings of mail. Together they name one carrier, or none. (One chain of parts: records of msgspec have one parent.)"""
 
 from typing import Annotated
 
-from msgspec import Struct
-
+from nexus.app.door_settings import DoorSettings
 from nexus.app.setting import OPTIONAL_FILE, Port, doc
 from nexus.kernel.errors import Invalid
 
 
-class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MailSettings(DoorSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How mail leaves the platform."""
 
     mail_delivery: Annotated[

@@ -18,6 +18,7 @@ from granian.server.embed import Server
 
 from nexus.app.pki import Leaf
 from nexus.kernel.errors import Unavailable
+from nexus.web.proxies import NO_PROXIES, BehindProxies, Proxies
 
 Scope = MutableMapping[str, Any]
 Asgi = Callable[
@@ -46,16 +47,18 @@ async def serve(
     stop: asyncio.Event,
     grace_s: float,
     ready: Callable[[], None],
+    trusted: Proxies = NO_PROXIES,
 ) -> None:
     """Serve `app` until `stop`; call `ready` once connections are accepted; let running requests finish for `grace_s`.
 
+    `trusted`: the reverse proxies whose word about a client is believed; without them, nobody's is.
     Without `leaf` it speaks plain HTTP (a witness behind a tunnel; never a door of the platform). Several processes
     may serve one port: each binds it with SO_REUSEPORT and the kernel deals out connections.
     Raises Unavailable if the port cannot be had.
     """
     with closing(_reserve(host, port)):  # granian reports a failed bind by aborting the process: find out first
         pass
-    server = _Server(app, host, port, leaf)
+    server = _Server(BehindProxies(app, trusted), host, port, leaf)
     serving = asyncio.ensure_future(server.serve())
     stopping = asyncio.ensure_future(stop.wait())
     try:

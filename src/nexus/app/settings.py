@@ -304,6 +304,7 @@ def load(file: Path | None, environment: Mapping[str, str] | None = None, **give
         values |= part
     settings = msgspec.convert(values, Settings, strict=False)
     settings.require_mail()
+    settings.proxies()
     settings.conditions()  # what does not fit together is refused here, before anything starts
     return settings
 

@@ -22,6 +22,7 @@ async def main(given: Handoff, life: Life) -> None:
                 stop=life.stop,
                 grace_s=given.settings.stop_grace_s,
                 ready=life.ready,
+                trusted=given.settings.proxies(),
             )
         finally:
             objects.close()
