@@ -11,8 +11,9 @@ from nexus.iam.operations import OPERATIONS as IAM
 from nexus.kernel.operation import OperationSpec
 from nexus.kms.operations import OPERATIONS as KMS
 from nexus.objects.operations import OPERATIONS as OBJECTS
+from nexus.projects.operations import OPERATIONS as PROJECTS
 
-OPERATIONS: Final[tuple[OperationSpec, ...]] = (*IAM, *KMS, *OBJECTS, *AUDIT, *BASTION, *PLATFORM)
+OPERATIONS: Final[tuple[OperationSpec, ...]] = (*IAM, *KMS, *OBJECTS, *AUDIT, *BASTION, *PROJECTS, *PLATFORM)
 PURPOSES: Final = tuple(purpose.value for purpose in Purpose)
 """What an operation may be for."""
 WHILE_SEALED: Final = frozenset({"kms.service.status", "kms.service.unseal", "platform.status"})
@@ -24,6 +25,7 @@ SERVICES: Final[Mapping[str, str]] = {
     "kms": "Who holds the keys: keys and their life, sealing.",
     "objects": "Buckets. Objects travel over S3.",
     "platform": "The platform as a whole.",
+    "projects": "Who wants data for what, who agreed, and until when.",
 }
 """Each service in a sentence."""
 

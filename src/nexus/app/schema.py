@@ -17,8 +17,9 @@ from nexus.kernel.secret import Secret
 from nexus.kms.client import KeyServiceClient
 from nexus.mail.migrations import MIGRATIONS as MAIL
 from nexus.objects.migrations import MIGRATIONS as OBJECTS
+from nexus.projects.migrations import MIGRATIONS as PROJECTS
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (*AUDIT, *IAM, *OBJECTS, *BASTION, *MAIL, *APP)
+MIGRATIONS: Final[tuple[Migration, ...]] = (*AUDIT, *IAM, *OBJECTS, *BASTION, *MAIL, *PROJECTS, *APP)
 """Of everything in `nexus.db`. The key service has a database and migrations of its own."""
 
 

@@ -6,6 +6,7 @@ A test compares them with the values that operations take and return.
 from collections.abc import Mapping
 from typing import Final
 
+from nexus.console.lexicon import projects
 from nexus.iam.actions import ROLES
 from nexus.web.browser.language import Bilingual, Language
 
@@ -15,6 +16,7 @@ _ROLES: Final[Mapping[str, Bilingual[str]]] = {
 
 WORDS: Final[Mapping[str, Bilingual[str]]] = {
     **_ROLES,
+    **projects.VALUES,
     # identities and factors
     "person": Bilingual("person", "personne"),
     "machine": Bilingual("machine", "machine"),

@@ -7,7 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nexus.iam.model import Role
-from nexus.iam.tables import analysis, audit, bastion, clients, directory, factors, iam, kms, objects, platform, rights
+from nexus.iam.tables import (
+    analysis,
+    audit,
+    bastion,
+    clients,
+    directory,
+    factors,
+    iam,
+    kms,
+    objects,
+    platform,
+    projects,
+    rights,
+)
 from nexus.iam.tables.action import Action
 
 
@@ -64,6 +77,7 @@ ACTIONS: Mapping[str, Action] = {
         *audit.ACTIONS,
         *platform.ACTIONS,
         *bastion.ACTIONS,
+        *projects.ACTIONS,
     )
 }
 SENSITIVE: tuple[Action, ...] = tuple(action for action in ACTIONS.values() if action.sensitive)

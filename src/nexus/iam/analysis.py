@@ -63,6 +63,8 @@ class Things:
                 return self._resources.intent(id_)
             case "Eligibility":
                 return self._resources.eligibility(id_)
+            case "Project":
+                return Resource(type_, id_, {"project": id_})
             case _:
                 return Resource(type_, id_)
 

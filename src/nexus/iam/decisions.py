@@ -38,6 +38,7 @@ POLICY_FILES = (
     "clients.cedar",
     "directory.cedar",
     "patients.cedar",
+    "projects.cedar",
     "never.cedar",
     "duties.cedar",
 )

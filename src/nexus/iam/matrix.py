@@ -134,6 +134,7 @@ _CASES = {
     "Platform": lambda action: _plain("Platform"),
     "Key": lambda action: _plain("Key"),
     "Log": lambda action: _plain("Log"),
+    "Project": lambda action: _plain("Project"),
     "Bucket": _buckets,
     "Identity": _identities,
     "Approval": _approvals,

@@ -38,6 +38,7 @@ FACTS: Mapping[str, tuple[str, ...]] = {
     "Bucket": ("kind",),
     "Identity": ("person", "created_by"),
     "Log": (),
+    "Project": (),
     "Eligibility": ("person", "role", "kind", "approval"),
     "Approval": ("requester", "approver_role"),
 }

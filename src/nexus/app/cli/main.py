@@ -26,6 +26,7 @@ SERVICES: Mapping[str, tuple[str, str]] = {
     "kms": ("Keys and their life", "Les clés et leur vie"),
     "objects": ("Buckets", "Les compartiments"),
     "platform": ("The platform as a whole", "La plateforme dans son ensemble"),
+    "projects": ("Projects, their decisions and permits", "Les projets, leurs décisions et autorisations"),
 }
 """Groups of operations: the services, in English and in French."""
 

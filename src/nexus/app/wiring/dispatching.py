@@ -25,6 +25,7 @@ from nexus.iam.relying_party import RelyingParty
 from nexus.iam.service import IdentityService
 from nexus.objects.administration import BucketAdministration
 from nexus.objects.service import ObjectService
+from nexus.projects.service import ProjectService
 from nexus.web.dispatch import Dispatcher
 
 KEYS: Final = (Part.IDENTITY, Part.AUDIT_READER)
@@ -66,6 +67,7 @@ def dispatcher(
         "audit": audit_service(ground, witnesses),
         "bastion": bastion_service(ground),
         "objects": BucketAdministration(objects.buckets, objects.locking, gate, placements(ground)),
+        "projects": ProjectService(ground.database, gate, ground.clock),
         "platform": PlatformService(
             ground.directory,
             ground.settings,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from nexus.iam.model import Role
 
 PLATFORM, KEY, BUCKET, IDENTITY, LOG, APPROVAL = "Platform", "Key", "Bucket", "Identity", "Log", "Approval"
-ELIGIBILITY = "Eligibility"
-RESOURCE_TYPES = (PLATFORM, KEY, BUCKET, IDENTITY, LOG, APPROVAL, ELIGIBILITY)
+ELIGIBILITY, PROJECT = "Eligibility", "Project"
+RESOURCE_TYPES = (PLATFORM, KEY, BUCKET, IDENTITY, LOG, APPROVAL, ELIGIBILITY, PROJECT)
 
 
 @dataclass(frozen=True, slots=True)
