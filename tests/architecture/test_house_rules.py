@@ -9,7 +9,7 @@ from project_tree import NEXUS, TESTS, project_files, room, shown, source_files,
 
 MAX_LINES = 400
 VAGUE_NAMES = {"utils", "util", "common", "helper", "helpers", "manager", "managers", "misc", "shared", "base"}
-SERVICES = {"audit", "bastion", "iam", "kms", "mail", "objects"}
+SERVICES = {"audit", "bastion", "consent", "iam", "kms", "mail", "objects"}
 SPEAKING_ROOMS = {"app"}
 """The command line prints; nothing else does."""
 

@@ -9,6 +9,7 @@ from nexus.app.datadir import DataDirectory
 from nexus.audit.log import AuditLog
 from nexus.audit.migrations import MIGRATIONS as AUDIT
 from nexus.bastion.migrations import MIGRATIONS as BASTION
+from nexus.consent.migrations import MIGRATIONS as CONSENT
 from nexus.crypto.hpke import SealingKey
 from nexus.iam.migrations import MIGRATIONS as IAM
 from nexus.kernel.clock import Clock
@@ -19,7 +20,7 @@ from nexus.mail.migrations import MIGRATIONS as MAIL
 from nexus.objects.migrations import MIGRATIONS as OBJECTS
 from nexus.projects.migrations import MIGRATIONS as PROJECTS
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (*AUDIT, *IAM, *OBJECTS, *BASTION, *MAIL, *PROJECTS, *APP)
+MIGRATIONS: Final[tuple[Migration, ...]] = (*AUDIT, *IAM, *OBJECTS, *BASTION, *CONSENT, *MAIL, *PROJECTS, *APP)
 """Of everything in `nexus.db`. The key service has a database and migrations of its own."""
 
 

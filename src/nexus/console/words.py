@@ -31,7 +31,12 @@ WORDS: Final[Mapping[str, Bilingual[str]]] = {
     # purposes
     "operation": Bilingual("running the platform", "exploitation de la plateforme"),
     "care": Bilingual("care", "soins"),
+    "public-health": Bilingual("public health", "santé publique"),
+    "policy-making": Bilingual("policy making", "politiques de santé"),
+    "statistics": Bilingual("statistics", "statistiques"),
+    "education": Bilingual("education", "enseignement"),
     "research": Bilingual("research", "recherche"),
+    "care-improvement": Bilingual("improvement of care", "amélioration des soins"),
     "quality": Bilingual("quality", "qualité"),
     "security": Bilingual("security", "sécurité"),
     "audit": Bilingual("audit", "contrôle"),

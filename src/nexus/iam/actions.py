@@ -61,6 +61,14 @@ ROLES: Mapping[Role, RoleText] = {
     Role.OUTPUT_CHECKER: RoleText(
         "output checker", "vérificateur de sorties", "reads results before they leave, and nothing else"
     ),
+    Role.CONSENT_DESK: RoleText(
+        "consent desk",
+        "guichet des consentements",
+        "registers the patients of its site and records what they decided on paper; reads no data",
+    ),
+    Role.PATIENT: RoleText(
+        "patient", "patient", "decides about the data of the subjects that the account stands for, and of nobody else"
+    ),
 }
 
 ACTIONS: Mapping[str, Action] = {

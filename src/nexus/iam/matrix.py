@@ -1,4 +1,4 @@
-"""The rights of the nine roles, computed from the policies: the matrix kept as a golden file, and the reference page.
+"""The rights of the roles, computed from the policies: the matrix kept as a golden file, and the reference page.
 
 `python -m nexus.iam.matrix FOLDER` writes both under the project's root folder; tests fail while they are stale.
 """

@@ -34,7 +34,7 @@ PLATFORM_SCOPE = "platform"
 
 
 class Role(StrEnum):
-    """The nine roles. What each may do stands in `policy/*.cedar`; a patient is not a role."""
+    """What each may do stands in `policy/*.cedar`. A patient's account holds no other role than `patient`."""
 
     PLATFORM_OPERATOR = "platform_operator"
     SECURITY_OFFICER = "security_officer"
@@ -45,6 +45,8 @@ class Role(StrEnum):
     DATA_STEWARD = "data_steward"
     RESEARCHER = "researcher"
     OUTPUT_CHECKER = "output_checker"
+    CONSENT_DESK = "consent_desk"
+    PATIENT = "patient"
 
 
 PRIVILEGED_ROLES = frozenset(
@@ -67,11 +69,30 @@ class Purpose(StrEnum):
 
     OPERATION = "operation"
     CARE = "care"
+    PUBLIC_HEALTH = "public-health"
+    POLICY_MAKING = "policy-making"
+    STATISTICS = "statistics"
+    EDUCATION = "education"
     RESEARCH = "research"
+    CARE_IMPROVEMENT = "care-improvement"
     QUALITY = "quality"
     SECURITY = "security"
     AUDIT = "audit"
     COMPLIANCE = "compliance"
+
+
+SECONDARY_USE = frozenset(
+    {
+        Purpose.PUBLIC_HEALTH,
+        Purpose.POLICY_MAKING,
+        Purpose.STATISTICS,
+        Purpose.EDUCATION,
+        Purpose.RESEARCH,
+        Purpose.CARE_IMPROVEMENT,
+        Purpose.QUALITY,
+    }
+)
+"""The six purposes of EHDS article 53, and quality: every use of patients' data that is not their care."""
 
 
 class Factor(StrEnum):

@@ -1,0 +1,41 @@
+"""The answer to a question, out of the store: what every door that reads data of subjects asks inside its own transaction."""
+
+from collections.abc import Mapping
+
+from nexus.consent import store
+from nexus.consent.model import COVERED, MAX_SUBJECTS, Question, Reason, Ruling
+from nexus.consent.rules import CONSENT_ONLY, Bases, decide
+from nexus.iam.model import SECONDARY_USE
+from nexus.kernel.database import Transaction
+from nexus.kernel.errors import Invalid
+
+
+class Rulings:
+    """Rules by the decisions as of a transaction. Stateless: nothing is remembered between questions."""
+
+    def __init__(self, bases: Bases = CONSENT_ONLY) -> None:
+        """`bases`: the installation's legal bases; what is not in them rests on consent."""
+        self._bases = bases
+
+    def of(self, tx: Transaction, question: Question) -> Mapping[str, Ruling]:
+        """The ruling for each subject of a question. Raises Invalid on more than MAX_SUBJECTS of them.
+
+        Who asks and then reads must do both in one transaction, or compare `version` before each use of the answer.
+        """
+        if len(question.subjects) > MAX_SUBJECTS:
+            raise Invalid(f"a question names {MAX_SUBJECTS} subjects at most", code="consent.subjects")
+        if question.purpose not in COVERED:
+            return dict.fromkeys(question.subjects, Ruling(False, Reason.PURPOSE))
+        found = store.histories(tx, question.subjects)
+        silent = [subject for subject in question.subjects if subject not in found]
+        known = store.known(tx, silent) if silent and question.purpose in SECONDARY_USE else frozenset(silent)
+        return {
+            subject: decide(question, found.get(subject, ()), self._bases)
+            if subject in found or subject in known
+            else Ruling(False, Reason.UNKNOWN_SUBJECT)
+            for subject in question.subjects
+        }
+
+    def version(self, tx: Transaction) -> int:
+        """Rises in the commit of each decision. A ruling holds for one version, and for the moment of its question."""
+        return store.version(tx)

@@ -1,0 +1,127 @@
+"""Consent over a real database in a temporary directory: patients, guardians, professionals, and questions of readers."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+from nexus.consent.ages import Ages
+from nexus.consent.holders import Hold
+from nexus.consent.migrations import MIGRATIONS
+from nexus.consent.model import Capacity, Effect, Provision, Question, Recipient, Ruling
+from nexus.consent.requests import Decide, DecisionView, LiftObjection, Object, RegisterSubject, Withdraw
+from nexus.consent.rules import CONSENT_ONLY, Bases
+from nexus.consent.rulings import Rulings
+from nexus.consent.sealing import SubjectSealing
+from nexus.consent.service import ConsentService
+from nexus.iam.model import Purpose
+from nexus.kernel.clock import Instant
+from nexus.kernel.database import Database
+from nexus.kernel.ids import new_id
+from nexus.kernel.operation import Actor, ActorKind, Operation
+from nexus.kernel.secret import Secret
+from simulators.clock import ManualClock
+from simulators.recorder import MemoryRecorder
+
+KEY = Secret(b"c" * 32)
+
+
+def permit(*purposes: str, **sides) -> Provision:
+    """A permission, for research unless said otherwise."""
+    return Provision(effect=Effect.PERMIT, purposes=_purposes(purposes), **sides)
+
+
+def deny(*purposes: str, **sides) -> Provision:
+    """A denial, of research unless said otherwise."""
+    return Provision(effect=Effect.DENY, purposes=_purposes(purposes), **sides)
+
+
+def _purposes(names: Sequence[str]) -> tuple[Purpose, ...]:
+    return tuple(map(Purpose, names)) or (Purpose.RESEARCH,)
+
+
+class Clinic:
+    """A site, its patients, and whoever asks for their data."""
+
+    def __init__(self, database: Database, recorder: MemoryRecorder, bases: Bases) -> None:
+        self.database = database
+        self.recorder = recorder
+        self.clock = ManualClock()
+        self.service = ConsentService(
+            database, self.clock, sealing=SubjectSealing(KEY), ages=Ages(), rulings=Rulings(bases)
+        )
+        self.desk = self.op(new_id("per"))
+
+    def op(self, person: str, purpose: str = "operation") -> Operation:
+        """An operation of a person who is signed in."""
+        actor = Actor(person, ActorKind.PERSON, person=person, session="ses_test")
+        return Operation(new_id("op"), actor, purpose, self.clock.now(), "192.0.2.7", "test")
+
+    async def subject(self, reference: str = "", site: str = "chu", born: date | None = None) -> str:
+        """A registered patient."""
+        asked = RegisterSubject(site=site, reference=reference or new_id("ipp"), born=born)
+        return (await self.service.subjects.register(self.desk, asked)).subject
+
+    async def holder(self, subject: str, capacity: Capacity = Capacity.SELF, until: Instant | None = None) -> str:
+        """An account that decides for a subject."""
+        account = new_id("per")
+        proof = "" if capacity is Capacity.SELF else "act of 2026-11-02"
+        await self.service.holders.hold(self.desk, Hold(account, subject, capacity, until, proof))
+        return account
+
+    async def patient(self, **known) -> tuple[str, str]:
+        """A subject and the account of the patient himself."""
+        subject = await self.subject(**known)
+        return subject, await self.holder(subject)
+
+    def version(self, subject: str) -> int:
+        """How many decisions a subject has; none if there is no such subject."""
+        with self.database.read() as tx:
+            found = tx.one("SELECT version FROM consent_subject WHERE id = ?", (subject,))
+        return int(found[0]) if found else 0
+
+    async def decide(self, account: str, subject: str, *provisions: Provision, **more) -> DecisionView:
+        """Decide on the state as it is."""
+        asked = {"version": self.version(subject), **more}
+        return await self.service.deciding.decide(
+            self.op(account), Decide(subject=subject, provisions=provisions, **asked)
+        )
+
+    async def withdraw(self, account: str, subject: str, decision: str, **more) -> DecisionView:
+        """Take a decision's permissions back."""
+        return await self.service.deciding.withdraw(
+            self.op(account), Withdraw(subject=subject, decision=decision, **more)
+        )
+
+    async def object(self, account: str, subject: str) -> DecisionView:
+        """Object to every secondary use."""
+        return await self.service.deciding.object(self.op(account), Object(subject=subject))
+
+    async def lift(self, account: str, subject: str) -> DecisionView:
+        """Take the objection back."""
+        asked = LiftObjection(subject=subject, version=self.version(subject))
+        return await self.service.deciding.lift_objection(self.op(account), asked)
+
+    def ask(self, subject: str, purpose: str = "research", **more) -> Ruling:
+        """What a reader of project `p` of another site is told."""
+        recipient = more.pop("recipient", Recipient("other", "p", "per_reader"))
+        question = Question((subject,), purpose, recipient, more.pop("at", self.clock.now()), **more)
+        with self.database.read() as tx:
+            return self.service.rulings.of(tx, question)[subject]
+
+    def rulings_version(self) -> int:
+        """The version of all rulings."""
+        with self.database.read() as tx:
+            return self.service.rulings.version(tx)
+
+
+@contextmanager
+def open_clinic(folder: Path, bases: Bases = CONSENT_ONLY) -> Iterator[Clinic]:
+    """A fresh clinic whose database lies in `folder`; closed at the end."""
+    recorder = MemoryRecorder()
+    database = Database(folder / "nexus.db", key=Secret(b"k" * 32), recorder=recorder)
+    database.migrate(MIGRATIONS)
+    try:
+        yield Clinic(database, recorder, bases)
+    finally:
+        database.close()
