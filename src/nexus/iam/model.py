@@ -81,16 +81,8 @@ class Purpose(StrEnum):
     COMPLIANCE = "compliance"
 
 
-SECONDARY_USE = frozenset(
-    {
-        Purpose.PUBLIC_HEALTH,
-        Purpose.POLICY_MAKING,
-        Purpose.STATISTICS,
-        Purpose.EDUCATION,
-        Purpose.RESEARCH,
-        Purpose.CARE_IMPROVEMENT,
-        Purpose.QUALITY,
-    }
+SECONDARY_USE = frozenset(Purpose) - frozenset(
+    {Purpose.OPERATION, Purpose.CARE, Purpose.SECURITY, Purpose.AUDIT, Purpose.COMPLIANCE}
 )
 """The six purposes of EHDS article 53, and quality: every use of patients' data that is not their care."""
 

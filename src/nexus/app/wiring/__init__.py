@@ -12,6 +12,6 @@ Who handles which event, in one table:
 | entries recorded                | head of the log             | `chores.publishing`: checkpoint, tiles, witnesses        |
 | key rotated, rewrap asked for   | jobs of the key service     | `chores.rewrapping`: bucket keys, the platform's own keys |
 | alarm raised                    | outbox of identity          | `chores.alarming`: into the journal, to the webhook      |
-| decided, withdrawn              | outbox in nexus.db          | `chores.telling`: to those whom `wiring/consent.py` names |
+| decided, withdrawn              | outbox in nexus.db          | `chores.announcing`: to those whom `wiring/consent.py` names |
 | rights changed                  | version of all rights       | `Gate`, `Authenticator`: ask it at each request          |
 """

@@ -8,7 +8,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from nexus.app.chores.telling import Receiver
+from nexus.app.chores.announcing import Receiver
 from nexus.app.ground import Ground
 from nexus.consent.events import DECIDED, WITHDRAWN
 

@@ -16,7 +16,6 @@ from nexus.app.chores.rewrapping import Rewrapping
 from nexus.app.chores.schedule import Chore
 from nexus.app.chores.shipping import Shipping
 from nexus.app.chores.sweeping import Sweeping
-from nexus.app.chores.telling import Telling
 from nexus.app.chores.verifying import Verifying
 from nexus.app.custody import KEY_BYTES, Part
 from nexus.app.ground import Ground
@@ -45,7 +44,7 @@ EXPIRE_EVERY_S = 3_600.0
 MIND_EVERY_S = 60.0
 ALARM_EVERY_S = 1.0
 MAIL_EVERY_S = 1.0
-TELL_EVERY_S = 0.5
+ANNOUNCE_EVERY_S = 0.5
 
 
 def checkpointer(ground: Ground, witnesses: WitnessClient) -> Checkpointer:
@@ -84,7 +83,7 @@ def chores(
         Chore("sweep", SWEEP_EVERY_S, Sweeping(people, objects.upkeep, ground.operation).sweep),
         Chore("mind the life of rights", MIND_EVERY_S, Minding(people, ground.operation).mind),
         Chore("tell alarms", ALARM_EVERY_S, _alarming(ground, people, alarm_http).tell),
-        Chore("tell decisions of patients", TELL_EVERY_S, Telling(ground.database, receivers(ground)).tell),
+        Chore("tell decisions of patients", ANNOUNCE_EVERY_S, Announcing(ground.database, receivers(ground)).announce),
         *_mail(ground),
     ]
 

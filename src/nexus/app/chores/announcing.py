@@ -17,7 +17,7 @@ BATCH: Final = 128
 Receiver = Callable[[Message], Awaitable[None]]
 
 
-class Telling:
+class Announcing:
     """There must be one for each platform: the worker."""
 
     def __init__(self, database: Database, receivers: Mapping[str, Sequence[Receiver]]) -> None:
@@ -25,7 +25,7 @@ class Telling:
         self._database = database
         self._receivers = receivers
 
-    async def tell(self) -> bool:
+    async def announce(self) -> bool:
         """Tell a batch; returns whether there may be more. Raises what a receiver raises; what came before it is told."""
         with self._database.read() as tx:
             waiting = outbox.pending(tx, limit=BATCH)
