@@ -66,9 +66,6 @@ ROLES: Mapping[Role, RoleText] = {
         "guichet des consentements",
         "registers the patients of its site and records what they decided on paper; reads no data",
     ),
-    Role.PATIENT: RoleText(
-        "patient", "patient", "decides about the data of the subjects that the account stands for, and of nobody else"
-    ),
 }
 
 ACTIONS: Mapping[str, Action] = {

@@ -64,13 +64,6 @@ def conflict_with(role: Role, scope: str, held: Iterable[tuple[Role, str]]) -> D
 
 def require_no_conflict(role: Role, scope: str, held: Iterable[tuple[Role, str]]) -> None:
     """Raise Conflict if a role must not be held beside these rights."""
-    held = list(held)
-    if any((role is Role.PATIENT) is not (other is Role.PATIENT) for other, _ in held):
-        raise Conflict(
-            "the account of a patient holds no other role",
-            code="iam.patient-alone",
-            hint="who works here and is a patient too has two accounts",
-        )
     if found := conflict_with(role, scope, held):
         other = found.other if found.one is role else found.one
         raise Conflict(

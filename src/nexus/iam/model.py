@@ -34,7 +34,7 @@ PLATFORM_SCOPE = "platform"
 
 
 class Role(StrEnum):
-    """What each may do stands in `policy/*.cedar`. A patient's account holds no other role than `patient`."""
+    """The ten roles. What each may do stands in `policy/*.cedar`; a patient is not a role."""
 
     PLATFORM_OPERATOR = "platform_operator"
     SECURITY_OFFICER = "security_officer"
@@ -46,7 +46,6 @@ class Role(StrEnum):
     RESEARCHER = "researcher"
     OUTPUT_CHECKER = "output_checker"
     CONSENT_DESK = "consent_desk"
-    PATIENT = "patient"
 
 
 PRIVILEGED_ROLES = frozenset(

@@ -7,6 +7,7 @@ import httpx
 
 from nexus.app import mail, signing
 from nexus.app.chores.alarming import Alarming, Watch
+from nexus.app.chores.announcing import Announcing
 from nexus.app.chores.expiring import LifeCycles
 from nexus.app.chores.indexing import Indexing
 from nexus.app.chores.mailing import given_up
