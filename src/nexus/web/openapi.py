@@ -151,7 +151,7 @@ def _responses(spec: OperationSpec, schemas: Schemas, intent: type[Any]) -> Json
     bad = {
         str(status): {"$ref": f"#/components/responses/{kind.__name__}"}
         for kind, status, _ in KINDS
-        if kind not in (Sealed, Damaged, StepUpNeeded) and (spec.action or status not in (401, 403))
+        if kind not in (Sealed, Damaged, StepUpNeeded)  # their statuses are described by their siblings
     }
     return {**good, **bad}
 
