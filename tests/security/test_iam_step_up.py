@@ -63,6 +63,7 @@ def test_every_sensitive_operation_and_both_halves_of_four_eyes_ask_for_a_fresh_
         "iam.approval.execute",
         "iam.passkey.begin",
         "iam.federation.begin-link",
+        "iam.device.enrol",
         "iam.passkey.remove",
         "iam.password.remove",
     }

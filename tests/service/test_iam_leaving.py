@@ -176,6 +176,7 @@ ENDED = {
     "iam_passkey",
     "iam_session",
     "iam_device",
+    "iam_device_certificate",
     "iam_enrolment",
     "iam_notice",
     "iam_grant",

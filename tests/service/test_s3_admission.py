@@ -134,6 +134,15 @@ async def test_every_verb_leaves_exactly_one_entry_when_it_succeeds_or_fails(doo
     assert {e.operation.id for e in entries} == {answer.headers["x-amz-request-id"]}
 
 
+async def test_the_device_that_a_proxy_showed_is_known_to_the_gate_and_to_the_log(door, client):
+    door.devices.holder = door.owner.id
+    assert (await client("GET", "/records/k", headers={"client-cert": "dev_1"})).status == 200
+    assert door.audit.entries[-1].operation.device == "dev_1"
+    door.devices.holder = "mac_other"
+    assert (await client("GET", "/records/k", headers={"client-cert": "dev_1"})).status == 200
+    assert door.audit.entries[-1].operation.device == ""
+
+
 @pytest.mark.parametrize("verb", REQUESTS)
 async def test_sealed_means_nothing_happens_and_it_is_recorded(door, client, verb):
     door.lease.held = False

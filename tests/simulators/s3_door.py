@@ -101,6 +101,16 @@ class OpenSharing:
         return actor_id in self.known
 
 
+class OwnDevices:
+    """Every certificate is of the device that it names, for one actor."""
+
+    def __init__(self) -> None:
+        self.holder = ""
+
+    def named(self, header: str, actor: Actor) -> str:
+        return header if actor.id == self.holder else ""
+
+
 class OneSite:
     """Every actor works for the same site, unless told otherwise."""
 
@@ -129,6 +139,7 @@ class S3Door:
     rights: SiteRights = field(default_factory=SiteRights)
     placements: OneSite = field(default_factory=OneSite)
     sharing: OpenSharing | None = None
+    devices: OwnDevices = field(default_factory=OwnDevices)
 
     def __post_init__(self) -> None:
         self.ring = KeyRing(self.clock)
@@ -145,6 +156,7 @@ class S3Door:
             body_idle_s=self.body_idle_s,
             sharing=self.sharing,
             legacy_forms=self.sharing is not None,
+            devices=self.devices,
         )
         self.owner = machine("owner")
         self.rights.give(self.owner, "*", site="*")

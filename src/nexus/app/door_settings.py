@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from nexus.app.setting import doc
+from nexus.app.setting import OPTIONAL_FILE, doc
 from nexus.web.proxies import Proxies, proxies
 
 
@@ -27,6 +27,21 @@ class DoorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         ),
     ] = "x-forwarded-for"
 
+    trusted_proxy_certificates: Annotated[
+        bool,
+        doc(
+            "These proxies verify certificates of clients (mutual TLS), and set or remove `Client-Cert` (RFC 9440) in every"
+            " request. Without it that header is dropped."
+        ),
+    ] = False
+    device_authority: Annotated[
+        str,
+        doc(
+            "File (absolute path, PEM) with the certificate authorities of devices. Empty: no device proves itself.",
+            pattern=OPTIONAL_FILE,
+        ),
+    ] = ""
+
     def proxies(self) -> Proxies:
         """The trusted proxies. Raises Invalid."""
-        return proxies(self.trusted_proxies, self.trusted_proxy_header)
+        return proxies(self.trusted_proxies, self.trusted_proxy_header, certificates=self.trusted_proxy_certificates)

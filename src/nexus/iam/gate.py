@@ -65,7 +65,7 @@ class _Claim:
 class Question(NamedTuple):
     """May this actor do this action on this resource for this purpose, from here?
 
-    `origin`: the client's network address. `device`: the name in the certificate of its device; empty if it has none.
+    `origin`: the client's network address. `device`: the enrolled device that it proved to be; empty if it did not.
     """
 
     actor: Actor

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from nexus.iam.store import (
     asking,
     credentials,
+    device_certificates,
     directory,
     elevations,
     federation,
@@ -76,12 +77,24 @@ def _factors(tx: Transaction, person: str, now: Instant) -> None:
     identities.forget_password(tx, person)
 
 
+def _device_certificates(tx: Transaction, person: str, now: Instant) -> None:
+    device_certificates.revoke_all_of(tx, person, now)
+
+
 def _outside_accounts(tx: Transaction, person: str, now: Instant) -> None:
     federation.remove_of(tx, person)
 
 
 WHEN_STOPPED: tuple[Ending, ...] = (_sessions, _elevations)
-WHEN_RECOVERED: tuple[Ending, ...] = (*WHEN_STOPPED, _devices, _factors, _passkeys, _keys_and_tokens, _outside_accounts)
+WHEN_RECOVERED: tuple[Ending, ...] = (
+    *WHEN_STOPPED,
+    _devices,
+    _factors,
+    _passkeys,
+    _keys_and_tokens,
+    _outside_accounts,
+    _device_certificates,
+)
 WHEN_GONE: tuple[Ending, ...] = (
     *WHEN_STOPPED,
     _devices,
@@ -94,6 +107,7 @@ WHEN_GONE: tuple[Ending, ...] = (
     _grants,
     _keys_and_tokens,
     _outside_accounts,
+    _device_certificates,
 )
 
 

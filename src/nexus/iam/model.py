@@ -291,6 +291,8 @@ class NoticeKind(StrEnum):
 
     NEW_DEVICE = "new_device"
     """Somebody signed in from a client that was not known."""
+    NEW_DEVICE_CERTIFICATE = "new_device_certificate"
+    """An officer let a device's certificate count for her."""
     REFUSED_CODE = "refused_code"
     """Somebody gave the right password and a wrong code."""
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a name, no password

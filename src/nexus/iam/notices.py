@@ -17,6 +17,7 @@ from nexus.kernel.operation import Operation, Resource
 
 TEXTS: Mapping[NoticeKind, tuple[str, str]] = {
     NoticeKind.NEW_DEVICE: ("sign-in from a new device", "connexion depuis un nouvel appareil"),
+    NoticeKind.NEW_DEVICE_CERTIFICATE: ("a device was enrolled for it", "un appareil y a été rattaché"),
     NoticeKind.REFUSED_CODE: (
         "right password, wrong code: change the password if it was not you",
         "mot de passe correct, code refusé : changez le mot de passe si ce n'était pas vous",

@@ -8,6 +8,7 @@ from nexus.iam.model import Role
 from nexus.iam.store import (
     asking,
     credentials,
+    device_certificates,
     directory,
     elevations,
     federation,
@@ -126,6 +127,12 @@ class Resources:
         with self._db.read() as tx:
             found = passkeys.find(tx, passkey_id)
         return self.identity(found.person if found else UNKNOWN)
+
+    def device(self, device_id: str) -> Resource:
+        """Whose device it is."""
+        with self._db.read() as tx:
+            found = device_certificates.find(tx, device_id)
+        return self.identity(found.identity if found else UNKNOWN)
 
     def federation_link(self, link_id: str) -> Resource:
         """Whose outside account it is."""

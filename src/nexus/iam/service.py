@@ -12,6 +12,8 @@ from nexus.iam.break_glass import BreakGlassStories
 from nexus.iam.challenges import Challenges
 from nexus.iam.credentials import CredentialStories
 from nexus.iam.departures import DepartureStories
+from nexus.iam.device_proof import DeviceAuthorities
+from nexus.iam.devices import DeviceStories, KnownDevices
 from nexus.iam.directory import DirectoryStories
 from nexus.iam.directory_people import DirectoryPeople
 from nexus.iam.duties import conflicts_among
@@ -80,11 +82,13 @@ class IdentityService:
         issuers: Sequence[OutsideIssuer] = (),
         transport: Transport = over_the_network,
         evidence: Evidence | None = None,
+        device_authorities: DeviceAuthorities | None = None,
     ) -> None:
         """`sealing_key`: 32 bytes, for second factors and access-key secrets at rest. `party`: where passkeys belong.
 
         `passwords`: the default cost. `issuers`: outside ones that people may sign in with, reached by `transport`.
-        `evidence`: what other services know, for the analysis of decisions.
+        `evidence`: what other services know, for the analysis of decisions. `device_authorities`: whose certificates of
+        devices count; none.
         """
         self._db = db
         self._clock = clock
@@ -130,6 +134,9 @@ class IdentityService:
             grants=self.grants,
             transport=transport,
         )
+        authorities = device_authorities or DeviceAuthorities()
+        self.devices = DeviceStories(db, clock, authorities)
+        self.known_devices = KnownDevices(db, clock, authorities)
         self.humans = HumanStories(db, clock, approvals)
         self.asking = AskingStories(db, clock, approvals=approvals, grants=self.grants, resources=self.resources)
         self.eligibilities = EligibilityStories(db, clock, approvals)

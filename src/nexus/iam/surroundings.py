@@ -22,7 +22,7 @@ OF_THE_HOUR = frozenset({"hour", "weekday"})
 
 
 class Client(NamedTuple):
-    """Who asks, from where. `device`: the name in the certificate of the client's device; empty if it has none."""
+    """Who asks, from where. `device`: the enrolled device that the client proved to be; empty if it did not."""
 
     actor: Actor
     origin: str

@@ -108,7 +108,7 @@ class Operation:
     client: str = ""
     """What the client calls itself (User-Agent); a session is bound to it."""
     device: str = ""
-    """Name in the certificate by which the client's device proved itself; empty if it did not."""
+    """Id of the enrolled device whose certificate the client showed; empty if it showed none that counts."""
 
     def allowed(self, action: str, resource: Resource, **details: Detail) -> "Entry":
         return Entry(self, action, resource, Outcome.ALLOWED, self._marked(details))

@@ -35,7 +35,17 @@ from nexus.kernel.operation import ANONYMOUS, PLATFORM, Entry, Operation, Operat
 from nexus.web import codec
 from nexus.web.binding import path_fields, request_of
 from nexus.web.content import content_digest
-from nexus.web.ports import Approvals, AuditWriter, Authenticator, Gate, KeyProof, Lease, StepUp
+from nexus.web.ports import (
+    Approvals,
+    AuditWriter,
+    Authenticator,
+    Devices,
+    Gate,
+    KeyProof,
+    Lease,
+    NoDevices,
+    StepUp,
+)
 from nexus.web.problem import MEDIA_TYPE, headers_of, problem_of
 
 DOOR: Final = "api"
@@ -69,6 +79,8 @@ class Call:
     """Of the key that `token` is bound to; None for bearer tokens."""
     step_up: str = ""
     """The proof of a fresh factor, if one was sent."""
+    certificate: str = ""
+    """Of the client's device, as a trusted proxy showed it (`web.proxies`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +122,7 @@ class Dispatcher:
         while_sealed: Collection[str] = (),
         timeout_s: float = OPERATION_TIMEOUT_S,
         door: str = DOOR,
+        devices: Devices = NoDevices(),  # noqa: B008 - it holds nothing
     ) -> None:
         """`door` is what entries say of where an operation came from."""
         self.specs = {spec.name: spec for spec in specs}
@@ -125,6 +138,7 @@ class Dispatcher:
         self._while_sealed = frozenset(while_sealed)
         self._timeout_s = timeout_s
         self._door = door
+        self._devices = devices
 
     def require_lease(self) -> None:
         """Raise Sealed or Unavailable while no operation would be performed."""
@@ -155,7 +169,8 @@ class Dispatcher:
         if spec.name not in self._while_sealed:
             self._lease.require()
         if spec.action:
-            attempt.op = replace(attempt.op, actor=await self._actor(call))
+            actor = await self._actor(call)
+            attempt.op = replace(attempt.op, actor=actor, device=self._devices.named(call.certificate, actor))
         attempt.op = replace(attempt.op, purpose=self._purpose(call))
         request = request_of(spec, call.path, call.query, await call.body())
         attempt.resource = self._resource(spec, request)

@@ -39,6 +39,24 @@ class Authenticator(Protocol):
         """The actor behind an access token that is bound to a key, for whoever proves that key at this request."""
 
 
+class Devices(Protocol):
+    """Which enrolled device sent a request."""
+
+    def named(self, header: str, actor: Actor) -> str:
+        """The name by which the log knows it, or empty. `header`: the certificate that a trusted proxy showed, or empty.
+
+        Never raises: a certificate that does not count is none, and the gate decides what follows from that.
+        """
+
+
+class NoDevices:
+    """Where no device proves itself."""
+
+    def named(self, header: str, actor: Actor) -> str:
+        """None did."""
+        return ""
+
+
 class Gate(Protocol):
     """The one place where a request of any door is allowed or refused."""
 

@@ -111,6 +111,12 @@ def proxies(networks: Iterable[str], header: str = "x-forwarded-for", *, certifi
     return Proxies(tuple(found), ForwardedBy(header), certificates)
 
 
+def certificate(headers: Headers) -> str:
+    """The certificate that a trusted proxy showed, or empty; two of them are none, for nobody knows whose they are."""
+    found = [value for name, value in headers if name.lower() == CERTIFICATE]
+    return found[0].decode("latin-1").strip() if len(found) == 1 else ""
+
+
 class BehindProxies:
     """The door behind the proxies: what it sees of the client is what may be believed."""
 

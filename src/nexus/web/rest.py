@@ -24,6 +24,7 @@ from nexus.web.body import read_json_body
 from nexus.web.dispatch import STEP_UP_HEADER, Answer, Call, Dispatcher
 from nexus.web.ports import KeyProof
 from nexus.web.problem import MEDIA_TYPE, headers_of, problem_of
+from nexus.web.proxies import certificate
 
 MAX_URL_BYTES: Final = 8 * 1024
 """Path and query of a request."""
@@ -100,6 +101,7 @@ def call_of(request: Request) -> Call:
         body=lambda: read_json_body(request),
         purpose=request.headers.get("nexus-purpose", ""),
         step_up=request.headers.get(STEP_UP_HEADER, "")[:MAX_TOKEN_LENGTH],
+        certificate=certificate(request.headers.raw),
     )
 
 

@@ -18,6 +18,7 @@ from nexus.audit.witnesses import WitnessClient
 from nexus.iam.approvals import Approvals
 from nexus.iam.authenticator import Authenticator
 from nexus.iam.breached import BreachedPasswords
+from nexus.iam.device_proof import DeviceAuthorities
 from nexus.iam.federation import issuer
 from nexus.iam.gate import Gate
 from nexus.iam.passwords import Passwords
@@ -59,6 +60,7 @@ def dispatcher(
         party=RelyingParty.at(ground.console_url),
         passwords=Passwords(breached=breached_passwords(ground.settings)),
         issuers=issuer.load(Path(ground.settings.federation_file)) if ground.settings.federation_file else (),
+        device_authorities=DeviceAuthorities.read(ground.settings.device_authority),
         evidence=Evidence(objects.buckets, audit_reader(ground)),
     )
     services = {
@@ -92,4 +94,5 @@ def dispatcher(
         purposes=PURPOSES,
         while_sealed=WHILE_SEALED,
         door=door,
+        devices=identities.known_devices,
     )

@@ -7,6 +7,8 @@ from nexus.app.ground import Ground
 from nexus.app.serving import Asgi
 from nexus.app.wiring.storage import placements
 from nexus.iam.authenticator import Authenticator
+from nexus.iam.device_proof import DeviceAuthorities
+from nexus.iam.devices import KnownDevices
 from nexus.iam.gate import Gate
 from nexus.objects.s3.app import create_app
 from nexus.objects.service import ObjectService
@@ -28,6 +30,7 @@ def s3_door(ground: Ground, objects: ObjectService) -> Asgi:
         clock=ground.clock,
         region=ground.settings.region,
         domains=ground.settings.names,
+        devices=KnownDevices(ground.database, ground.clock, DeviceAuthorities.read(ground.settings.device_authority)),
     )
     ground.hold.on_wipe(app.wipe)
     ground.hold.on_wipe(authenticator.forget)

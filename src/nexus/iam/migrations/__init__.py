@@ -6,6 +6,7 @@
 from nexus.iam.migrations import issuer
 from nexus.iam.migrations.asking import ASKING
 from nexus.iam.migrations.break_glass import BREAK_GLASS
+from nexus.iam.migrations.devices import DEVICES
 from nexus.iam.migrations.directory import DIRECTORY
 from nexus.iam.migrations.elevations import ELEVATIONS
 from nexus.iam.migrations.federation import FEDERATION
@@ -126,4 +127,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("iam", 15, FEDERATION),
     Migration("iam", 16, MAILING),
     Migration("iam", 17, PATIENTS),
+    Migration("iam", 18, DEVICES),
 )

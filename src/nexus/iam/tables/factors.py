@@ -22,5 +22,13 @@ ACTIONS: tuple[Action, ...] = (
         (IDENTITY,),
     ),
     Action("iam.federation.unlink", "end the link to an outside account", "délier un compte extérieur", (IDENTITY,)),
+    Action(
+        "iam.device.enrol",
+        "let a device's certificate count for an identity",
+        "admettre le certificat d'un appareil pour une identité",
+        (IDENTITY,),
+    ),
+    Action("iam.device.list", "list the devices of an identity", "lister les appareils d'une identité", (IDENTITY,)),
+    Action("iam.device.revoke", "revoke a device's certificate", "révoquer le certificat d'un appareil", (IDENTITY,)),
     Action("iam.step-up.prove", "prove a fresh factor", "prouver de nouveau un facteur", (PLATFORM,), patient=True),
 )

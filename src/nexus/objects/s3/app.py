@@ -49,6 +49,8 @@ from nexus.objects.s3.posted import Posted
 from nexus.objects.s3.stream import IDLE_TIMEOUT_S, BodyStream
 from nexus.objects.s3.verbs import HANDLERS
 from nexus.objects.service import ObjectService
+from nexus.web.ports import Devices, NoDevices
+from nexus.web.proxies import certificate
 
 DOOR = "s3"
 UNREADABLE = "objects.request"
@@ -76,10 +78,13 @@ class _Attempt:
     purpose: str = Purpose.OPERATION
     action: str = UNREADABLE
     resource: Resource = PLATFORM
+    device: str = ""
     details: dict[str, Detail] = field(default_factory=dict)
 
     def operation(self) -> Operation:
-        return Operation(self.id, self.actor, self.purpose, self.at, self.origin, DOOR, client=self.client)
+        return Operation(
+            self.id, self.actor, self.purpose, self.at, self.origin, DOOR, client=self.client, device=self.device
+        )
 
 
 class BrokenAnswerError(Exception):
@@ -98,8 +103,10 @@ class S3App:
         clock: Clock,
         domains: Sequence[str],
         body_idle_s: float,
+        devices: Devices,
     ) -> None:
         self._door = door
+        self._devices = devices
         self._lease = lease
         self._authenticator = authenticator
         self._clock = clock
@@ -156,6 +163,7 @@ class S3App:
         else:
             caller = self._authenticator.authenticate(request)
         attempt.actor = caller.actor
+        attempt.device = self._devices.named(certificate(scope["headers"]), caller.actor)
         attempt.purpose = _purpose(request.headers, caller)
         unsupported.refuse_unsupported(request.headers, lists=self._door.access.sharing.possible)
         op, name = attempt.operation(), address.bucket or ""
@@ -249,6 +257,7 @@ def create_app(
     body_idle_s: float = IDLE_TIMEOUT_S,
     sharing: Sharing | None = None,
     legacy_forms: bool = False,
+    devices: Devices = NoDevices(),  # noqa: B008 - it holds nothing
 ) -> S3App:
     """The S3 door as an ASGI application.
 
@@ -268,6 +277,7 @@ def create_app(
         clock=clock,
         domains=domains,
         body_idle_s=body_idle_s,
+        devices=devices,
     )
 
 

@@ -37,6 +37,8 @@ class Sender:
     client: str
     step_up: str = ""
     """The proof of a fresh factor that the visit's form brought, if it did."""
+    certificate: str = ""
+    """Of the browser's device, as a trusted proxy showed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Operations:
             body=_body(rest if has_body(spec) else None),
             purpose=purpose,
             step_up=sender.step_up,
+            certificate=sender.certificate,
         )
         answer = await self._dispatcher.dispatch(spec, call)
         document = msgspec.json.decode(answer.body) if answer.body else {}

@@ -15,6 +15,7 @@ from nexus.web.browser.cookies import Cookies
 from nexus.web.browser.forms import NO_FORM, Form
 from nexus.web.browser.language import Language
 from nexus.web.browser.operations import Document, Done, Operations, Refused, Sender
+from nexus.web.proxies import certificate
 
 SEE_OTHER: Final = 303
 """After a form was acted on, the browser gets the next page with a request of its own: a reload repeats nothing."""
@@ -53,7 +54,10 @@ class BrowserVisit:
     def sender(self) -> Sender:
         """Who asks, for the operations of this visit."""
         token = self.cookies.session_token(self.request) if self.actor else None
-        return Sender(token, browser_cookies.origin(self.request), browser_cookies.client(self.request), self.step_up)
+        request = self.request
+        shown = certificate(request.headers.raw)
+        origin, client = browser_cookies.origin(request), browser_cookies.client(request)
+        return Sender(token, origin, client, self.step_up, shown)
 
     async def get(self, name: str, /, *, for_purpose: str = "", **fields: Any) -> Document:
         """The same, for the result alone."""
