@@ -116,7 +116,7 @@ async def test_a_page_does_not_read_what_it_does_not_show(store):
 
     def insert(tx):
         tx.execute_many(
-            "INSERT INTO objects_version VALUES (?, ?, ?, ?, 1, ?, 0, 1, 'e', 0, NULL, NULL, NULL, x'', x'', NULL)",
+            "INSERT INTO objects_version VALUES (?, ?, ?, ?, 1, ?, 0, 1, 'e', 0, NULL, NULL, NULL, x'', x'', NULL, NULL)",
             [(number, key, ordinal, id_, marker) for number, key, ordinal, id_, _, marker in rows],
         )
 

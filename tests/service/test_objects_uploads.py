@@ -152,7 +152,7 @@ async def test_what_combine_refuses_is_not_completed(store):
 
     with pytest.raises(Invalid, match="another"):
         await complete(store, bucket, upload, parts, combine=refuse)
-    assert (await store.objects.uploads.find(bucket, "scan", upload.id)) == upload
+    assert (await store.objects.uploads.find(store.op, bucket, "scan", upload.id)) == upload
 
 
 async def test_conditions_are_decided_when_it_is_completed(store):

@@ -122,7 +122,7 @@ async def test_nobody_lifts_a_lock_alone(door, steward):
 
 async def test_two_persons_lift_a_governance_lock_and_not_a_compliance_lock(door, steward):
     """What they run once the second has approved; that one alone cannot is the gate's test (test_four_eyes_proof)."""
-    administration = BucketAdministration(door.objects.buckets, door.objects.locking, door.rights, door.placements)
+    administration = BucketAdministration(door.objects, door.rights, door.placements)
     version = await locked(door, steward)
     await steward("PUT", "/vault/scan?legal-hold", hold("ON"))
     lift = LiftLock(name="vault", key="scan", version=version)

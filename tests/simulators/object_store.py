@@ -8,6 +8,7 @@ from nexus.kernel.operation import Operation
 from nexus.kernel.secret import Secret
 from nexus.objects.migrations import MIGRATIONS
 from nexus.objects.model import Bucket, BucketKind, ObjectRead
+from nexus.objects.ports import Subjects
 from nexus.objects.service import ObjectService
 from simulators.clock import ManualClock
 from simulators.data_keys import SimulatedDataKeys
@@ -26,8 +27,9 @@ class Store:
         keys: SimulatedDataKeys | None = None,
         migrations: Sequence[Migration] = (),
         blobs: Path | None = None,
+        subjects: Subjects | None = None,
     ) -> None:
-        """`migrations`: of the recorder, if it keeps tables. `blobs`: elsewhere than in `root`."""
+        """`migrations`: of the recorder, if it keeps tables. `blobs`: elsewhere than in `root`. `subjects`: patients."""
         self.root = root
         self.blobs = blobs or root / "blobs"
         self.recorder = recorder or MemoryRecorder()
@@ -37,7 +39,7 @@ class Store:
         self.clock = ManualClock()
         self.database = Database(root / "nexus.db", key=Secret(b"d" * 32), recorder=self.recorder)
         self.database.migrate([*MIGRATIONS, *migrations])
-        self.objects = ObjectService(self.database, self.blobs, self.keys, self.clock)
+        self.objects = ObjectService(self.database, self.blobs, self.keys, self.clock, subjects=subjects)
         self.op = operation()
 
     @property

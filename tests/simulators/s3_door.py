@@ -11,6 +11,7 @@ from nexus.kernel.errors import Denied, Unauthenticated
 from nexus.kernel.operation import Actor, ActorKind, Operation, Resource
 from nexus.kernel.secret import Secret
 from nexus.objects.migrations import MIGRATIONS
+from nexus.objects.ports import Subjects
 from nexus.objects.s3.app import create_app
 from nexus.objects.service import ObjectService
 from nexus.objects.store.named_keys import key_resource
@@ -184,6 +185,7 @@ def open_s3_door(
     region: str = REGION,
     placements: OneSite | None = None,
     sharing: OpenSharing | None = None,
+    subjects: Subjects | None = None,
 ) -> S3Door:
     """A door over a fresh store in `folder`; the caller closes it."""
     audit, data_keys, clock = MemoryRecorder(), SimulatedDataKeys(), clock or ManualClock()
@@ -192,7 +194,7 @@ def open_s3_door(
     db = Database(folder / "nexus.db", key=Secret(b"k" * 32), recorder=audit)
     db.migrate(MIGRATIONS)
     rights = SiteRights()
-    objects = ObjectService(db, folder / "blobs", data_keys, clock, key_rights=SiteKeys(rights))
+    objects = ObjectService(db, folder / "blobs", data_keys, clock, key_rights=SiteKeys(rights), subjects=subjects)
     placed = placements or OneSite()
     return S3Door(
         db,

@@ -24,6 +24,7 @@ from nexus.objects.sealing import (
     ObjectKey,
     Piece,
     Place,
+    SubjectKey,
 )
 
 PLACE = Place("bkt_1", "scan/é", "ver_1")
@@ -41,6 +42,11 @@ PIECES = (Piece(1, "blb_1", 5, {}), Piece(3, "blb_2", 7, {"crc32": "AAAAAA=="}))
 SEALED_KEY = bytes.fromhex(
     "0154d3bc9f424d832921575bb1f1c91565185243ebfc8e28d05512dbc71a57a9a4b2936418f6957f016317b07c5b7962cf8d9fa83df6f9"
     "75e0d18767121943e288e27d8d1592011c4128e6176490d8232cfb1dff0eb043c39562e4551bcaeb3c00774861b134a4d7fa"
+)
+SEALED_KEY_OF_SUBJECT = bytes.fromhex(
+    "02fd0d6c3c3e66bfe4ff4e76514abfe079fd0dc157c3f813562e45dff0413cbc139465ed01469da8588521d09d8c1c3caffea7bf90d7e8"
+    "16fce220064320fa57085cb5f0cf1facd789209ef48dfec11eab1672836562f6750d5cb5bc717b956d232919d0e84f56746f24fa1ef6412d"
+    "e3e1a18c69b885b2debc8396f1ba6d7c0b7e3a716fb5"
 )
 SEALED_FACTS = bytes.fromhex(
     "016a8258566e5f336c1974e4cf01e9f747baf25b81c038e14a0c61fe2cd077394fe5b88e2ab114663918a532d585ecc24694cfc0e78368"
@@ -71,6 +77,22 @@ def test_what_was_stored_by_the_first_version_opens():
     assert sealing.open_facts(key, PLACE, SEALED_FACTS) == FACTS_VALUE
     assert floe.open_all(key.content, PLACE.bind(BODY), SEALED_BODY, SEGMENTS) == b"hello"
     assert sealing.open_manifest(key, PLACE, SEALED_MANIFEST) == PIECES
+
+
+def subject_key(letter: bytes = b"s") -> SubjectKey:
+    return SubjectKey(Secret(letter * 32))
+
+
+def test_the_key_of_an_object_of_a_subject_takes_both_keys():
+    aad = PLACE.bind(KEY)
+    assert bucket_key().unwrap(SEALED_KEY_OF_SUBJECT, aad, subject_key()).content == bytes(range(32))
+    assert len(SEALED_KEY_OF_SUBJECT) == len(bucket_key().wrap(object_key(), aad, subject_key())) == 133
+    wrong = [(SEALED_KEY_OF_SUBJECT, None), (SEALED_KEY_OF_SUBJECT, subject_key(b"t")), (SEALED_KEY, subject_key())]
+    wrong += [(b"\x01" + SEALED_KEY_OF_SUBJECT[1:], key) for key in (None, subject_key())]
+    for sealed, key in wrong:
+        with pytest.raises(Damaged):
+            found = bucket_key().unwrap(sealed, aad, key)
+            sealing.open_facts(found, PLACE, SEALED_FACTS)
 
 
 def test_associated_data_are_spelled_as_documented():

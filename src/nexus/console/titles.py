@@ -38,6 +38,7 @@ FRENCH: Final[Mapping[str, str]] = {
     "kms.rewrap.list": "Suivre le ré-enveloppement des clés de données",
     "kms.service.unseal": "Desceller le service de clés",
     "objects.bucket.set-versioning": "Activer ou suspendre la gestion des versions d'un compartiment",
+    "objects.manifest.put": "Nommer les patients d'objets qui contiennent les données de plusieurs",
     "objects.bucket.usage": "Voir combien contient un compartiment",
 }
 """Where several operations share an action, or the phrase does not say what this one does."""

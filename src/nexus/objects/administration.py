@@ -7,10 +7,11 @@ from msgspec import Meta, Struct
 from nexus.kernel.clock import Instant
 from nexus.kernel.errors import Denied
 from nexus.kernel.operation import Operation
-from nexus.objects.buckets import Buckets
-from nexus.objects.locking import Locking
+from nexus.objects.consenting import refuse_secondary_writes
+from nexus.objects.declaration import Declaration
 from nexus.objects.model import Bucket, BucketKind, ObjectRef, Versioning
 from nexus.objects.s3.ports import Gate, Placements
+from nexus.objects.service import ObjectService
 from nexus.objects.usage import BucketUsage
 
 Name = Annotated[str, Meta(min_length=3, max_length=63)]
@@ -42,6 +43,63 @@ class SetVersioning(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     versioning: Versioning
 
 
+Subject = Annotated[str, Meta(min_length=5, max_length=64)]
+Word = Annotated[str, Meta(min_length=1, max_length=64)]
+MAX_MANIFEST_SUBJECTS = 10_000
+MAX_REASON_CHARS = 500
+
+
+class DeclareSubjects(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What data of patients a bucket holds. Once declared, it takes no object without a subject, for good."""
+
+    name: Name
+    categories: Annotated[tuple[Word, ...], Meta(min_length=1, max_length=16)]
+    """Categories of data, as patients decide about them."""
+    source: Annotated[str, Meta(max_length=64)] = ""
+    """Where they come from, as patients decide about it."""
+    sensitivity: Word = "normal"
+
+
+class PutManifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The subjects of objects that hold data of many. An object names the manifest in place of a subject."""
+
+    name: Name
+    subjects: Annotated[tuple[Subject, ...], Meta(min_length=2, max_length=MAX_MANIFEST_SUBJECTS)]
+
+
+class ManifestView(Struct, frozen=True, kw_only=True):
+    """A manifest that is kept; it never changes."""
+
+    manifest: str
+    """What objects name: the value of the tag `nexus:subject`."""
+    subjects: int
+
+
+class ChangeSubject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose data an object is, with all of its versions."""
+
+    name: Name
+    key: Annotated[str, Meta(min_length=1, max_length=1_024)]
+    """The object's."""
+    subject: Subject
+    """A subject, or a manifest of many."""
+    reason: Annotated[str, Meta(min_length=1, max_length=MAX_REASON_CHARS)]
+
+
+class ChangedSubject(Struct, frozen=True, kw_only=True):
+    """How much changed its subject."""
+
+    versions: int
+
+
+class DeclaredSubjects(Struct, frozen=True, kw_only=True):
+    """What a bucket says of the patients whose data it holds."""
+
+    categories: tuple[str, ...]
+    source: str
+    sensitivity: str
+
+
 class ListBuckets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All buckets that one may list."""
 
@@ -58,6 +116,8 @@ class BucketView(Struct, frozen=True, kw_only=True):
     """The key of the key service that wraps the bucket's own key."""
     owner: str
     created_at: Instant
+    subjects: DeclaredSubjects | None = None
+    """What it says of the patients whose data it holds; nothing if it holds none by name."""
 
 
 class BucketPage(Struct, frozen=True, kw_only=True):
@@ -88,9 +148,10 @@ class LiftedLock(Struct, frozen=True, kw_only=True):
 class BucketAdministration:
     """The use cases. `placements` names the key that a new bucket's own key is wrapped under."""
 
-    def __init__(self, buckets: Buckets, locking: Locking, gate: Gate, placements: Placements) -> None:
-        self.buckets = buckets
-        self._locking = locking
+    def __init__(self, objects: ObjectService, gate: Gate, placements: Placements) -> None:
+        self._objects = objects
+        self.buckets = objects.buckets
+        self._locking = objects.locking
         self._gate = gate
         self._placements = placements
 
@@ -126,6 +187,25 @@ class BucketAdministration:
         await self.buckets.set_versioning(op, self.buckets.find(request.name), request.versioning)
         return _view(self.buckets.find(request.name))
 
+    async def declare_subjects(self, op: Operation, request: DeclareSubjects) -> BucketView:
+        """Say what data of patients a bucket holds. Raises NotFound, Invalid."""
+        declared = Declaration(categories=request.categories, source=request.source, sensitivity=request.sensitivity)
+        await self.buckets.declare_subjects(op, self.buckets.find(request.name), declared)
+        return _view(self.buckets.find(request.name))
+
+    async def put_manifest(self, op: Operation, request: PutManifest) -> ManifestView:
+        """Keep a manifest of subjects, for objects that hold data of all of them. Raises NotFound, Invalid, Conflict."""
+        bucket = self.buckets.find(request.name)
+        refuse_secondary_writes(op, bucket)
+        named = await self._objects.vaults.put_manifest(op, bucket, request.subjects)
+        return ManifestView(manifest=named.id, subjects=len(set(request.subjects)))
+
+    async def change_subject(self, op: Operation, request: ChangeSubject) -> ChangedSubject:
+        """Say whose data an object is. Raises NotFound, Invalid, Conflict, Denied."""
+        bucket = self.buckets.find(request.name)
+        changed = await self._objects.subject_changing.change(op, bucket, request.key, request.subject, request.reason)
+        return ChangedSubject(versions=changed)
+
     async def lift_lock(self, op: Operation, request: LiftLock) -> LiftedLock:
         """End the retention (governance) and the legal hold of a version. Raises NotFound, Denied, Invalid."""
         ref = ObjectRef(self.buckets.find(request.name), request.key, request.version)
@@ -150,4 +230,11 @@ def _view(bucket: Bucket) -> BucketView:
         key_id=bucket.key_id,
         owner=bucket.owner,
         created_at=bucket.created_at,
+        subjects=None
+        if bucket.subjects is None
+        else DeclaredSubjects(
+            categories=bucket.subjects.categories,
+            source=bucket.subjects.source,
+            sensitivity=bucket.subjects.sensitivity,
+        ),
     )

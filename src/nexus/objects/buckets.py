@@ -12,9 +12,11 @@ from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Conflict, Invalid, NotFound
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import PLATFORM, Operation
-from nexus.objects import rules
+from nexus.objects import declaration, rules
 from nexus.objects.blobs import Blobs
 from nexus.objects.committing import bucket_state, state_of
+from nexus.objects.consenting import Consenting, refuse_secondary_writes
+from nexus.objects.declaration import Declaration
 from nexus.objects.errors import (
     BUCKET_EXISTS,
     BUCKET_IS_YOURS,
@@ -55,7 +57,10 @@ class DocumentName(StrEnum):
 class Buckets:
     """Stories about buckets."""
 
-    def __init__(self, database: Database, blobs: Blobs, keys: BucketKeys, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, blobs: Blobs, keys: BucketKeys, clock: Clock, consenting: Consenting
+    ) -> None:
+        self._consenting = consenting
         self._database = database
         self._blobs = blobs
         self._keys = keys
@@ -71,7 +76,7 @@ class Buckets:
 
     async def usage(self, op: Operation, bucket: Bucket) -> BucketUsage:
         """How much it holds now."""
-        return await usage(self._database, op, bucket)
+        return await usage(self._database, self._consenting, op, bucket)
 
     async def create(
         self,
@@ -132,7 +137,8 @@ class Buckets:
         return found
 
     async def delete(self, op: Operation, bucket: Bucket) -> None:
-        """Remove an empty bucket, unfinished uploads included. Raises Conflict `objects.bucket-not-empty`."""
+        """Remove an empty bucket, unfinished uploads included. Raises Conflict `objects.bucket-not-empty`, or Denied."""
+        refuse_secondary_writes(op, bucket)
         entry = op.allowed("objects.bucket.delete", bucket.resource, bucket=bucket.id)
 
         def work(tx: Transaction) -> Recorded[list[str]]:
@@ -173,6 +179,28 @@ class Buckets:
             if state_of(tx, bucket) is not Versioning.ENABLED:
                 raise Conflict("object lock needs versioning to be on", code=BUCKET_STATE)
             rows.set_lock(tx, bucket, lock)
+            return Recorded(None, entry)
+
+        await self._database.write(work)
+
+    async def declare_subjects(self, op: Operation, bucket: Bucket, declared: Declaration) -> None:
+        """Say what data of patients a bucket holds. From then on it takes no object without a subject, for good.
+
+        Raises Invalid for words that patients do not decide in.
+        """
+        declaration.check(declared)
+        self._consenting.subjects.check(declared)
+        entry = op.allowed(
+            "objects.bucket.declare-subjects",
+            bucket.resource,
+            categories=" ".join(declared.categories),
+            source=declared.source,
+            sensitivity=declared.sensitivity,
+        )
+
+        def work(tx: Transaction) -> Recorded[None]:
+            state_of(tx, bucket)
+            rows.set_subjects(tx, bucket, declared)
             return Recorded(None, entry)
 
         await self._database.write(work)

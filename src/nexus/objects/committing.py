@@ -14,17 +14,19 @@ import msgspec
 
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Database, Recorded, Transaction
+from nexus.kernel.errors import Conflict, Invalid
 from nexus.kernel.operation import Entry
 from nexus.objects import rules
 from nexus.objects.blobs import Blobs
-from nexus.objects.errors import no_such_bucket, not_lockable
+from nexus.objects.errors import OTHER_SUBJECT, SUBJECT_ERASED, SUBJECT_NEEDED, no_such_bucket, not_lockable
 from nexus.objects.model import Bucket, Metadata, Versioning, WriteConditions, Written
 from nexus.objects.retention import Lock, default_of
 from nexus.objects.sealing import KEY, BucketKey, Facts, ObjectKey, Place, seal_facts
 from nexus.objects.store import blobs as blob_rows
-from nexus.objects.store import buckets, locks, versions
+from nexus.objects.store import buckets, locks, subjects, versions
 from nexus.objects.store.blobs import BlobRow
 from nexus.objects.store.versions import VersionRow
+from nexus.objects.vaults import Named
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +49,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     metadata: Metadata = Metadata()
     key_id: str | None = None
     """The key that `sealed_key` is under, where not the bucket's own."""
+    subject: int | None = None
+    """Whose data: as in `VersionRow`."""
     lock: Lock | None = None
     """The lock that its writer asked for; without one, the bucket's default retention counts."""
 
@@ -70,8 +74,9 @@ def draft(
     key: str,
     version_id: str,
     lock: Lock | None = None,
+    subject: Named | None = None,
 ) -> Draft:
-    """Seal the facts and wrap the object key, both bound to the place of the version."""
+    """Seal the facts and wrap the object key, both bound to the place of the version; under its subject's key first."""
     place = Place(bucket.id, key, version_id)
     kind, _, name = facts.content.partition(":")
     return Draft(
@@ -83,12 +88,13 @@ def draft(
         modified_at=facts.modified_at,
         blob=name if kind == "blob" else None,
         upload=name if kind == "parts" else None,
-        sealed_key=bucket_key.wrap(object_key, place.bind(KEY)),
+        sealed_key=bucket_key.wrap(object_key, place.bind(KEY), subject.key if subject else None),
         sealed_facts=seal_facts(object_key, place, facts),
         sealed_body=sealed_body,
         checksums=facts.checksums,
         metadata=facts.metadata,
         key_id=bucket.named_key or None,
+        subject=subject.number if subject else None,
         lock=lock,
     )
 
@@ -124,6 +130,7 @@ def take_place(tx: Transaction, new: Draft, conditions: WriteConditions) -> Plac
     versioning = state.versioning
     top = versions.top(tx, bucket, new.key)
     rules.check_write(conditions, None if top is None or top.marker else top.shown)
+    new = _owned(tx, new, state, top)
     discarded: Sequence[str] = ()
     ordinal = max(new.modified_at, top.ordinal + 1 if top else 0)
     if versioning is not Versioning.ENABLED and top is not None:
@@ -143,6 +150,24 @@ def take_place(tx: Transaction, new: Draft, conditions: WriteConditions) -> Plac
     return Placed(version_id=None if versioning is Versioning.OFF else row.version_id, discarded=discarded)
 
 
+def _owned(tx: Transaction, new: Draft, state: "BucketState", top: VersionRow | None) -> Draft:
+    """Whose data it is: all versions of a key are one subject's, markers too. Raises Invalid, Conflict or NotFound.
+
+    So what is hidden of a key is all of it, and nobody changes whose data an object is by writing over it.
+    """
+    if new.is_marker:
+        return msgspec.structs.replace(new, subject=top.subject if top else None)
+    if (new.subject is None) is state.declared:
+        raise Invalid("the bucket has changed what it says of subjects", code=SUBJECT_NEEDED, hint="try again")
+    if top is not None and top.subject not in (None, new.subject):
+        raise Conflict(
+            "the object belongs to another subject", code=OTHER_SUBJECT, hint="objects.subject.change says whose it is"
+        )
+    if new.subject is not None and new.subject > 0 and subjects.is_erased(tx, new.subject):
+        raise Conflict("the data of this subject were erased", code=SUBJECT_ERASED)
+    return new
+
+
 def _lock_of(new: Draft, lock: str | None) -> Lock | None:
     """The lock of a new version: the one asked for, completed by the bucket's default. Raises Invalid."""
     default = default_of(lock)
@@ -160,6 +185,8 @@ class BucketState(NamedTuple):
 
     versioning: Versioning
     lock: str | None
+    declared: bool
+    """Whether it holds data of subjects, and nothing else."""
 
 
 def bucket_state(tx: Transaction, bucket: Bucket) -> BucketState:
@@ -192,4 +219,5 @@ def _row(new: Draft, ordinal: int, *, unversioned: bool) -> VersionRow:
         new.sealed_key,
         new.sealed_facts,
         new.key_id,
+        new.subject,
     )

@@ -31,7 +31,6 @@ from nexus.objects.errors import (
     TOO_LARGE,
     no_such_upload,
 )
-from nexus.objects.keys import BucketKeys
 from nexus.objects.model import (
     MAX_OBJECT_BYTES,
     MIN_PART_BYTES,
@@ -43,7 +42,7 @@ from nexus.objects.model import (
     WriteConditions,
     Written,
 )
-from nexus.objects.part_writing import WRITE, content_key, upload_key
+from nexus.objects.part_writing import WRITE, UploadKeys, content_key
 from nexus.objects.reading import Reading
 from nexus.objects.sealing import Facts, Piece, Place, open_metadata, seal_manifest
 from nexus.objects.store import blobs as blob_rows
@@ -51,6 +50,7 @@ from nexus.objects.store import uploads as upload_rows
 from nexus.objects.store import versions
 from nexus.objects.store.blobs import BlobRow
 from nexus.objects.store.uploads import UploadRow
+from nexus.objects.vaults import Named, concerning
 
 Combine = Callable[[Upload, Sequence[Part]], Mapping[str, str]]
 """Called with the chosen parts before the commit: raises, or returns the checksums of the whole object."""
@@ -60,12 +60,13 @@ Combine = Callable[[Upload, Sequence[Part]], Mapping[str, str]]
 class _Chosen:
     upload: UploadRow
     parts: Sequence[BlobRow]
+    subject: Named | None
 
 
 class Completing:
     """Completes uploads."""
 
-    def __init__(self, database: Database, blobs: Blobs, keys: BucketKeys, clock: Clock, reading: Reading) -> None:
+    def __init__(self, database: Database, blobs: Blobs, clock: Clock, reading: Reading, keys: UploadKeys) -> None:
         self._database = database
         self._blobs = blobs
         self._keys = keys
@@ -91,7 +92,7 @@ class Completing:
             stored = {row.number: row for row in blob_rows.of_owner(tx, upload_id)} if upload else {}
         if upload is None:
             return await self._again(op, bucket, key, upload_id)
-        chosen = _Chosen(upload, choose(parts, stored))
+        chosen = _Chosen(upload, choose(parts, stored), await self._keys.subject_of(op, bucket, upload))
         checksums = combine(upload.shown, [row.shown for row in chosen.parts]) if combine is not None else {}
         new = await self._seal(op, bucket, chosen, checksums, client_key)
         try:
@@ -133,11 +134,8 @@ class Completing:
     ) -> Draft:
         upload, version_id = chosen.upload, new_id("ver")
         bucket = self._reading.under_key_of(op, bucket, upload.key_id)
-        bucket_key = await self._keys.of(op, bucket)
-        object_key = upload_key(bucket_key, bucket, upload)
-        content_key(
-            bucket_key, bucket, upload, client_key
-        )  # whoever completes brings the key that the parts were sent with
+        bucket_key, object_key = await self._keys.of(op, bucket, upload)
+        content_key(object_key, bucket, upload, client_key)  # whoever completes brings the key of the parts
         metadata = open_metadata(object_key, Place(bucket.id, upload.key, upload.id), upload.sealed_facts)
         lock, metadata = metadata.lock, msgspec.structs.replace(metadata, lock=msgspec.UNSET)
         facts = Facts(
@@ -160,6 +158,7 @@ class Completing:
             key=upload.key,
             version_id=version_id,
             lock=lock or None,
+            subject=chosen.subject,
         )
 
     async def _commit(self, op: Operation, new: Draft, chosen: _Chosen, conditions: WriteConditions) -> Placed:
@@ -167,6 +166,7 @@ class Completing:
         entry = op.allowed(
             WRITE, bucket.resource, key=new.key, upload=upload.id, version=new.id, size=new.size, complete=True
         )
+        entry = concerning(entry, chosen.subject)
 
         def work(tx: Transaction) -> Recorded[Placed]:
             if upload_rows.find(tx, bucket, upload.key, upload.id) is None:

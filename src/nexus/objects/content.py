@@ -4,6 +4,7 @@ Nothing leaves here that did not verify, and nothing once the bucket key was tak
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Final
 
@@ -17,6 +18,10 @@ from nexus.objects.sealing import SEGMENTS, BucketKey
 
 BATCH_SEGMENTS: Final = 4
 """Segments read and opened at once: 512 KiB of plaintext."""
+ASK_EVERY: Final = 4
+"""Chunks of a stream (of 128 KiB at most) between two questions whether it is still allowed."""
+ASK_EVERY_S: Final = 0.25
+"""Seconds between two such questions, if whoever reads is slow: asked before the next chunk leaves."""
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -29,16 +34,26 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Body:
-    """The plaintext of a read. `first` is opened before anybody hears of success; errors after it are recorded."""
+    """The plaintext of a read. `first` is opened before anybody hears of success; errors after it are recorded.
 
-    __slots__ = ("_failed", "_first", "_rest")
+    `still` is asked while the stream runs, and raises once the patient allows it no more.
+    """
+
+    __slots__ = ("_asked_at", "_failed", "_first", "_rest", "_since", "_still")
 
     def __init__(
-        self, first: bytes, rest: AsyncGenerator[bytes, None] | None, failed: Callable[[NexusError], Awaitable[None]]
+        self,
+        first: bytes,
+        rest: AsyncGenerator[bytes, None] | None,
+        failed: Callable[[NexusError], Awaitable[None]],
+        still: Callable[[], None] | None = None,
     ) -> None:
         self._first: bytes | None = first
         self._rest = rest
         self._failed = failed
+        self._still = still
+        self._since = 0
+        self._asked_at = time.monotonic()
 
     def __aiter__(self) -> "Body":
         return self
@@ -50,10 +65,20 @@ class Body:
         if self._rest is None:
             raise StopAsyncIteration
         try:
-            return await anext(self._rest)
+            chunk = await anext(self._rest)
+            if self._still is not None:
+                self._ask(self._still)
+            return chunk
         except NexusError as error:
             await self._failed(error)
             raise
+
+    def _ask(self, still: Callable[[], None]) -> None:
+        self._since += 1
+        now = time.monotonic()
+        if self._since >= ASK_EVERY or now >= self._asked_at + ASK_EVERY_S:
+            still()
+            self._since, self._asked_at = 0, now
 
     async def aclose(self) -> None:
         """Give files back early; harmless at the end."""

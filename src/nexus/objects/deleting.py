@@ -11,6 +11,7 @@ from nexus.kernel.operation import Operation
 from nexus.objects import rules
 from nexus.objects.blobs import Blobs
 from nexus.objects.committing import Draft, state_of, take_place
+from nexus.objects.consenting import refuse_secondary_writes
 from nexus.objects.model import ALWAYS_WRITE, Bucket, Deleted, DeleteTarget, Versioning, WriteConditions
 from nexus.objects.store import versions
 from nexus.objects.store.versions import VersionRow
@@ -42,6 +43,7 @@ class Deleting:
         Succeeds if there is nothing to remove, unless a condition says otherwise. Raises Denied while a lock holds;
         `bypass` ends a governance retention.
         """
+        refuse_secondary_writes(op, bucket)
         rules.check_key(key)
         marker = Draft(
             bucket=bucket, key=key, id=new_id("ver"), size=0, etag="", modified_at=self._clock.now(), is_marker=True

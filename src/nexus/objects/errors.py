@@ -4,7 +4,7 @@ Messages never hold the name of an object: names are personal data as much as co
 """
 
 from nexus.kernel.clock import Instant
-from nexus.kernel.errors import Conflict, Damaged, Invalid, NotFound
+from nexus.kernel.errors import Conflict, Damaged, Denied, Invalid, NotFound
 
 NO_SUCH_BUCKET = "objects.no-such-bucket"
 NO_SUCH_KEY = "objects.no-such-key"
@@ -45,6 +45,16 @@ BAD_RETENTION = "objects.bad-retention"
 CLIENT_KEY_NEEDED = "objects.client-key-needed"
 CLIENT_KEY_WRONG = "objects.client-key-wrong"
 NO_SUCH_KMS_KEY = "objects.no-such-kms-key"
+BAD_DECLARATION = "objects.bad-declaration"
+BAD_SUBJECT = "objects.bad-subject"
+OTHER_SUBJECT = "objects.other-subject"
+SUBJECT_NEEDED = "objects.subject-needed"
+NO_SUBJECTS_HERE = "objects.no-subjects-here"
+SUBJECT_ERASED = "objects.subject-erased"
+SUBJECT_LOCKED = "objects.subject-locked"
+NO_SUCH_MANIFEST = "objects.no-such-manifest"
+MANIFEST_EXISTS = "objects.manifest-exists"
+REFUSED_USE = "objects.refused-use"
 
 
 class NotModified(Conflict):
@@ -78,6 +88,34 @@ class IsDeleteMarker(NotFound):
         self.version_id = version_id
         self.last_modified = last_modified
         self.named = named
+
+
+class Hidden(NotFound):
+    """For whoever asks it is a missing object; the log says that a patient's decision refused it.
+
+    `subject` is whose data it is (None if they are many's, or nobody is named); `reason` and `decision` say why.
+    """
+
+    def __init__(self, *, named: bool, subject: str | None, reason: str, decision: str | None) -> None:
+        missing = no_such_version() if named else no_such_key()
+        super().__init__(missing.message, code=missing.code)
+        self.subject = subject
+        self.reason = reason
+        self.decision = decision
+
+
+class Refused(Denied):
+    """A patient's decision, or the purpose, refuses it, to somebody who may know that the object is there."""
+
+    def __init__(self, *, subject: str | None, reason: str, decision: str | None) -> None:
+        super().__init__(
+            "the patient's decision or the purpose does not allow it",
+            code=REFUSED_USE,
+            hint="in an emergency of care, open an emergency access",
+        )
+        self.subject = subject
+        self.reason = reason
+        self.decision = decision
 
 
 class RangeNotSatisfiable(Invalid):

@@ -2,14 +2,16 @@
 
 import base64
 import binascii
+from collections.abc import Callable
 
-from nexus.kernel.database import Database
+from nexus.kernel.database import Transaction
 from nexus.kernel.errors import Invalid
-from nexus.kernel.operation import Operation
+from nexus.kernel.operation import Entry, Operation
 from nexus.objects import rules
+from nexus.objects.consenting import Consenting, Sieve
 from nexus.objects.errors import INVALID_TOKEN
 from nexus.objects.model import MAX_PAGE, Bucket, Page, VersionPage
-from nexus.objects.paging import Position, Scope, walk
+from nexus.objects.paging import Position, Scope, Walked, walk
 from nexus.objects.store import versions
 from nexus.objects.store.versions import VersionRow
 
@@ -17,8 +19,8 @@ from nexus.objects.store.versions import VersionRow
 class Listing:
     """Stories that list objects and versions."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, consenting: Consenting) -> None:
+        self._consenting = consenting
 
     async def objects(
         self,
@@ -38,18 +40,19 @@ class Listing:
         """
         scope = Scope(prefix, delimiter, min(limit, MAX_PAGE))
         start = scope.after(_named_in(token) if token is not None else after)
-        with self._database.read() as tx:
-            walked = walk(
+
+        def gather(tx: Transaction, sieve: Sieve) -> Walked[VersionRow]:
+            return walk(
                 scope,
                 start,
                 lambda position, size: versions.current(tx, bucket, position.key, scope.upper, size),
                 lambda row: Position(rules.after_key(row.key)),
+                sieve,
             )
+
+        walked = await self._consenting.listed(op, bucket, gather, _entry(op, "objects.object.list", bucket, prefix))
         last = walked.end.key if isinstance(walked.end, VersionRow) else walked.end or ""
         shown = tuple(row.shown for row in walked.rows)
-        await self._database.record(
-            op.allowed("objects.object.list", bucket.resource, prefix=prefix, shown=len(shown) + len(walked.prefixes))
-        )
         return Page(versions=shown, prefixes=walked.prefixes, next=_token(last) if walked.more else None, last=last)
 
     async def versions(
@@ -66,10 +69,12 @@ class Listing:
         """Every version and delete marker, by key, newest first. The markers are exclusive."""
         scope = Scope(prefix, delimiter, min(limit, MAX_PAGE))
         start = scope.after(key_marker)
-        with self._database.read() as tx:
+
+        def gather(tx: Transaction, sieve: Sieve) -> Walked[VersionRow]:
+            begin = start
             if version_id_marker is not None and key_marker.startswith(prefix):
                 marked = versions.version(tx, bucket, key_marker, version_id_marker)
-                start = Position(key_marker, marked.ordinal) if marked else start
+                begin = Position(key_marker, marked.ordinal) if marked and sieve([marked]) else start
 
             def fetch(position: Position, size: int) -> list[VersionRow]:
                 if position.within is None:
@@ -78,11 +83,10 @@ class Listing:
                 rows = versions.older(tx, bucket, key, ordinal, size)
                 return rows + versions.history(tx, bucket, rules.after_key(key), scope.upper, size - len(rows))
 
-            walked = walk(scope, start, fetch, lambda row: Position(row.key, row.ordinal))
+            return walk(scope, begin, fetch, lambda row: Position(row.key, row.ordinal), sieve)
+
+        walked = await self._consenting.listed(op, bucket, gather, _entry(op, "objects.version.list", bucket, prefix))
         shown = tuple(row.shown for row in walked.rows)
-        await self._database.record(
-            op.allowed("objects.version.list", bucket.resource, prefix=prefix, shown=len(shown) + len(walked.prefixes))
-        )
         end = walked.end if walked.more else None
         return VersionPage(
             versions=shown,
@@ -90,6 +94,15 @@ class Listing:
             next_key=end.key if isinstance(end, VersionRow) else end,
             next_version_id=end.version_id if isinstance(end, VersionRow) else None,
         )
+
+
+def _entry(op: Operation, action: str, bucket: Bucket, prefix: str) -> Callable[[Walked[VersionRow]], Entry]:
+    """What a listing records: how much it showed."""
+
+    def entry(walked: Walked[VersionRow]) -> Entry:
+        return op.allowed(action, bucket.resource, prefix=prefix, shown=len(walked.rows) + len(walked.prefixes))
+
+    return entry
 
 
 def _token(name: str) -> str:

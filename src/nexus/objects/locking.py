@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 
 from nexus.kernel.clock import Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
-from nexus.kernel.operation import Detail, Operation
+from nexus.kernel.operation import Detail, Entry, Operation
 from nexus.objects import retention, rules
 from nexus.objects.committing import bucket_state
+from nexus.objects.consenting import Consenting, Sieve, everything, refuse_secondary_writes
 from nexus.objects.errors import IsDeleteMarker, no_such_key, no_such_version, not_lockable
 from nexus.objects.model import ObjectRef
 from nexus.objects.retention import Lock, Mode
@@ -20,7 +21,8 @@ LIFT = "objects.lock.lift"
 class Locking:
     """Stories about locks. A lock is read and changed inside one transaction: nothing comes in between."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, consenting: Consenting) -> None:
+        self._consenting = consenting
         self._database = database
         self._clock = clock
 
@@ -29,12 +31,16 @@ class Locking:
         rules.check_key(ref.key)
         if ref.bucket.lock is None:
             raise not_lockable()
-        with self._database.read() as tx:
-            row = _version(tx, ref)
-            lock = locks.find(tx, row.id)
-        entry = op.allowed("objects.object.list", ref.bucket.resource, key=ref.key, version=row.id, lock=True)
-        await self._database.record(entry)
-        return lock
+
+        def gather(tx: Transaction, sieve: Sieve) -> tuple[VersionRow, Lock | None]:
+            row = _version(tx, ref, sieve)
+            return row, locks.find(tx, row.id)
+
+        def entry(found: tuple[VersionRow, Lock | None]) -> Entry:
+            where = ref.bucket.resource
+            return op.allowed("objects.object.list", where, key=ref.key, version=found[0].id, lock=True)
+
+        return (await self._consenting.listed(op, ref.bucket, gather, entry))[1]
 
     async def retain(
         self, op: Operation, ref: ObjectRef, mode: Mode | None, until: Instant, *, bypass: bool = False
@@ -79,6 +85,7 @@ class Locking:
         change: Callable[[Lock | None, Instant], Lock],
         details: Mapping[str, Detail],
     ) -> None:
+        refuse_secondary_writes(op, ref.bucket)
         rules.check_key(ref.key)
         action = LIFT if details.get("lifted") else LOCK
 
@@ -92,10 +99,10 @@ class Locking:
         await self._database.write(work)
 
 
-def _version(tx: Transaction, ref: ObjectRef) -> VersionRow:
+def _version(tx: Transaction, ref: ObjectRef, sieve: Sieve = everything) -> VersionRow:
     row = versions.version(tx, ref.bucket, ref.key, ref.version_id)
     named = ref.version_id is not None
-    if row is None:
+    if row is None or not sieve([row]):
         raise no_such_version() if named else no_such_key()
     if row.marker:
         raise IsDeleteMarker(version_id=row.version_id, last_modified=row.modified_at, named=named)

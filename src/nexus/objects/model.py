@@ -9,6 +9,7 @@ import msgspec
 
 from nexus.kernel.clock import Instant
 from nexus.kernel.operation import Resource
+from nexus.objects.declaration import Declaration
 from nexus.objects.retention import Lock
 
 KIB, MIB, GIB, TIB = 1 << 10, 1 << 20, 1 << 30, 1 << 40
@@ -81,8 +82,12 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True):
     lock: str | None = None
     """None: versions cannot be locked. Otherwise the default retention of new ones, as `retention.DefaultRetention`
     writes it; empty if there is none."""
+    subjects: Declaration | None = None
+    """What it says of the patients whose data it holds; None: it holds no patient's data by name."""
     named_key: str = ""
     """Set in the view of a bucket under another key than its own (`named_keys.py`): the id of that key."""
+    own_key: str = ""
+    """Set in that view: the id of its own key."""
 
     @property
     def resource(self) -> Resource:
@@ -120,6 +125,8 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     """What a client's key is recognised by (`client_keys.py`), where one was given."""
     lock: Lock | msgspec.UnsetType = msgspec.UNSET
     """Uploads in parts only: the lock of the version that it becomes."""
+    subject: str | msgspec.UnsetType = msgspec.UNSET
+    """Whose data these are: the id of a subject, or of a manifest of many (`naming.py`)."""
 
 
 class ObjectVersion(msgspec.Struct, frozen=True, kw_only=True):

@@ -76,4 +76,7 @@ class NamedKeys:
 
 
 def _under(bucket: Bucket, row: rows.NamedKeyRow) -> Bucket:
-    return msgspec.structs.replace(bucket, key_id=row.key_id, wrapped_key=row.wrapped_key, named_key=row.key_id)
+    own_key = bucket.own_key or bucket.key_id
+    return msgspec.structs.replace(
+        bucket, key_id=row.key_id, wrapped_key=row.wrapped_key, named_key=row.key_id, own_key=own_key
+    )

@@ -8,11 +8,16 @@ from nexus.objects.administration import (
     BucketAdministration,
     BucketPage,
     BucketView,
+    ChangedSubject,
+    ChangeSubject,
     CreateBucket,
+    DeclareSubjects,
     LiftedLock,
     LiftLock,
     ListBuckets,
+    ManifestView,
     NamedBucket,
+    PutManifest,
     SetVersioning,
 )
 from nexus.objects.model import BucketKind, bucket_resource
@@ -23,7 +28,10 @@ def _new(service: BucketAdministration, request: CreateBucket) -> Resource:
     return bucket_resource(request.name, request.site, request.project, request.kind)
 
 
-def _named(service: BucketAdministration, request: NamedBucket | SetVersioning | LiftLock) -> Resource:
+_About = NamedBucket | SetVersioning | LiftLock | DeclareSubjects | PutManifest | ChangeSubject
+
+
+def _named(service: BucketAdministration, request: _About) -> Resource:
     """A bucket that does not exist is one of nobody's: whoever could not have it is refused as if it were others'."""
     try:
         return service.buckets.find(request.name).resource
@@ -101,6 +109,42 @@ OPERATIONS: Final[tuple[OperationSpec, ...]] = (
         result=BucketView,
         action="objects.bucket.configure",
         run=BucketAdministration.set_versioning,
+        resource=_named,
+    ),
+    OperationSpec(
+        name="objects.bucket.declare-subjects",
+        service="objects",
+        method="PUT",
+        path="/v1/buckets/{name}/subjects",
+        summary="Say what data of patients a bucket holds",
+        request=DeclareSubjects,
+        result=BucketView,
+        action="objects.bucket.declare-subjects",
+        run=BucketAdministration.declare_subjects,
+        resource=_named,
+    ),
+    OperationSpec(
+        name="objects.manifest.put",
+        service="objects",
+        method="POST",
+        path="/v1/buckets/{name}/manifests",
+        summary="Name the subjects of objects that hold data of many",
+        request=PutManifest,
+        result=ManifestView,
+        action="objects.object.write",
+        run=BucketAdministration.put_manifest,
+        resource=_named,
+    ),
+    OperationSpec(
+        name="objects.subject.change",
+        service="objects",
+        method="POST",
+        path="/v1/buckets/{name}/change-subject",
+        summary="Say whose data an object is",
+        request=ChangeSubject,
+        result=ChangedSubject,
+        action="objects.subject.change",
+        run=BucketAdministration.change_subject,
         resource=_named,
     ),
     OperationSpec(

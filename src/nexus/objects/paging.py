@@ -83,9 +83,16 @@ def check_text(text: str) -> None:
 
 
 def walk(
-    scope: Scope, start: Position, fetch: Callable[[Position, int], Sequence[R]], behind: Callable[[R], Position]
+    scope: Scope,
+    start: Position,
+    fetch: Callable[[Position, int], Sequence[R]],
+    behind: Callable[[R], Position],
+    shown: Callable[[Sequence[R]], Sequence[R]] = lambda rows: rows,
 ) -> Walked[R]:
-    """Gather a page. `fetch(position, n)`: at most n rows in order; `behind(row)`: the position after a row."""
+    """Gather a page. `fetch(position, n)`: at most n rows in order; `behind(row)`: the position after a row.
+
+    `shown` leaves out what must not be known: the page, its end and its prefixes are those of a store that never had it.
+    """
     rows: list[R] = []
     prefixes: list[str] = []
     end: R | str | None = None
@@ -93,7 +100,7 @@ def walk(
     size = most if not scope.delimiter else FIRST_LOOK
     while scope.limit:
         fetched = fetch(position, size)
-        for row in fetched:
+        for row in shown(fetched):
             if len(rows) + len(prefixes) == scope.limit:
                 return Walked(tuple(rows), tuple(prefixes), end, more=True)
             rolled = rules.common_prefix(row.key, scope.prefix, scope.delimiter)

@@ -21,6 +21,7 @@ from nexus.objects.store import blobs as blob_rows
 from nexus.objects.store import uploads as upload_rows
 from nexus.objects.store.blobs import BlobRow
 from nexus.objects.store.uploads import UploadRow
+from nexus.objects.vaults import Named, Vaults
 from nexus.objects.writing import Verify, etag_of
 
 WRITE: Final = "objects.upload.write"
@@ -40,19 +41,18 @@ class PartSource:
 class PartWriting:
     """Stores parts."""
 
-    def __init__(self, database: Database, blobs: Blobs, keys: BucketKeys, clock: Clock, reading: Reading) -> None:
-        self._reading = reading
+    def __init__(self, database: Database, blobs: Blobs, clock: Clock, keys: "UploadKeys") -> None:
         self._database = database
         self._blobs = blobs
-        self._keys = keys
         self._clock = clock
+        self._keys = keys
 
     async def store(self, op: Operation, bucket: Bucket, upload: UploadRow, number: int, source: PartSource) -> Part:
         """Seal a part, make it durable and commit its row; an earlier part of this number goes."""
         if not 1 <= number <= MAX_PARTS:
             raise Invalid(f"a part number is 1 to {MAX_PARTS}", code=INVALID_PART_NUMBER)
-        bucket_key = await self._keys.of(op, self._reading.under_key_of(op, bucket, upload.key_id))
-        key = content_key(bucket_key, bucket, upload, source.client_key).content
+        bucket_key, own = await self._keys.of(op, bucket, upload)
+        key = content_key(own, bucket, upload, source.client_key).content
         blob_id = new_id("blb")
         aad = part_place(bucket, upload.key, upload.id, number, blob_id).bind(PART)
         with Intake(
@@ -87,14 +87,28 @@ class PartWriting:
         return await self._database.write(work)
 
 
-def content_key(bucket_key: BucketKey, bucket: Bucket, upload: UploadRow, client_key: ClientKey | None) -> ObjectKey:
+class UploadKeys:
+    """Opens the keys of uploads."""
+
+    def __init__(self, keys: BucketKeys, reading: Reading, vaults: Vaults) -> None:
+        self._keys = keys
+        self._reading = reading
+        self._vaults = vaults
+
+    async def of(self, op: Operation, bucket: Bucket, upload: UploadRow) -> tuple[BucketKey, ObjectKey]:
+        """The bucket key that an upload is under, and its object key. Raises Denied, Damaged, Sealed, NotFound (erased)."""
+        bucket_key = await self._keys.of(op, self._reading.under_key_of(op, bucket, upload.key_id))
+        subject = await self.subject_of(op, bucket, upload)
+        place = Place(bucket.id, upload.key, upload.id)
+        key = bucket_key.unwrap(upload.sealed_key, place.bind(UPLOAD_KEY), subject.key if subject else None)
+        return bucket_key, key
+
+    async def subject_of(self, op: Operation, bucket: Bucket, upload: UploadRow) -> Named | None:
+        """Whose data an upload is."""
+        return await self._vaults.named(op, bucket, upload.subject)
+
+
+def content_key(key: ObjectKey, bucket: Bucket, upload: UploadRow, client_key: ClientKey | None) -> ObjectKey:
     """The key of the parts of an upload. Raises Invalid or Denied where a client's key is missing or wrong."""
-    key = upload_key(bucket_key, bucket, upload)
     metadata = open_metadata(key, Place(bucket.id, upload.key, upload.id), upload.sealed_facts)
     return joined(key, metadata.client_key or "", client_key)
-
-
-def upload_key(bucket_key: BucketKey, bucket: Bucket, upload: UploadRow) -> ObjectKey:
-    """The object key of an upload. Raises Damaged or Sealed."""
-    place = Place(bucket.id, upload.key, upload.id)
-    return bucket_key.unwrap(upload.sealed_key, place.bind(UPLOAD_KEY))

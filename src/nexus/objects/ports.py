@@ -1,11 +1,17 @@
 """What the object store needs from others. `app/wiring/` decides who keeps these promises."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Protocol
 
+from msgspec import Struct
+
+from nexus.kernel.clock import Instant
+from nexus.kernel.database import Transaction
 from nexus.kernel.operation import Operation
 from nexus.kernel.secret import Secret
 from nexus.kms.model import DataKey, KeyEvent
+from nexus.objects.declaration import Declaration
+from nexus.objects.model import Bucket
 
 
 class KeyRights(Protocol):
@@ -16,6 +22,32 @@ class KeyRights(Protocol):
 
     def check(self, op: Operation, key_id: str, owner: str) -> None:
         """Return if `op.actor` may use the key; raise Denied otherwise. Never waits."""
+
+
+class Ruled(Struct, frozen=True):
+    """Whether a use of a patient's data is allowed, and by what. `decision`: the id of the one it rests on."""
+
+    allowed: bool
+    reason: str
+    decision: str | None = None
+    until: Instant = Instant(0)
+    """Until when it holds, if `version` stays; the moment of the question if it must not be remembered."""
+
+
+class Subjects(Protocol):
+    """What patients allow. Asked inside the transaction that records a read: never waits, and never remembers."""
+
+    def version(self, tx: Transaction) -> Hashable:
+        """Another value whenever a ruling may be another one, since the decision that changed it committed."""
+
+    def rulings(self, tx: Transaction, op: Operation, bucket: Bucket, subjects: Sequence[str]) -> Mapping[str, Ruled]:
+        """For each subject, whether the actor may have data of this bucket for his purpose. Who is missing is refused."""
+
+    def belong(self, tx: Transaction, site: str, subjects: Sequence[str]) -> bool:
+        """Whether each of these is a patient of the site."""
+
+    def check(self, declared: Declaration) -> None:
+        """Raise Invalid unless its words are those that patients decide in."""
 
 
 class DataKeys(Protocol):

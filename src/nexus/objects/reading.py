@@ -1,16 +1,17 @@
 """Stories that open objects: GET, HEAD, and the source side of a copy.
 
-1. The version is found; a delete marker is not one.
+1. The version is found; a delete marker is not one. What a patient refuses for secondary use is missing (`consenting.py`).
 2. The preconditions hold.
-3. The bucket key is at hand for this actor; it opens the object key, and that the facts, which must agree with the row.
+3. The bucket key is at hand for this actor; it opens the object key (with the subject's, where it has one), and that the
+   facts, which must agree with the row.
 4. The range lies inside the object.
 5. The first bytes are opened.
-6. The read is recorded, durably.
+6. The read is recorded, durably; in the same transaction, the patient concerned allows it.
 7. Only now does the first byte leave.
 """
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nexus.kernel.database import Database
 from nexus.kernel.errors import Invalid, NexusError
@@ -18,12 +19,14 @@ from nexus.kernel.operation import Detail, Operation
 from nexus.objects import content, rules
 from nexus.objects.blobs import Blobs
 from nexus.objects.client_keys import ClientKey, joined
+from nexus.objects.consenting import Consenting, Watch
 from nexus.objects.content import Body, Message
 from nexus.objects.errors import (
     INVALID_PART_NUMBER,
     IsDeleteMarker,
     NotModified,
     PreconditionFailed,
+    Refused,
     damaged,
     no_such_key,
     no_such_version,
@@ -72,6 +75,8 @@ class Opened:
     place: Place
     """Where everything of this version is bound to."""
     lock: Lock | None = None
+    watch: Watch | None = None
+    """Who is asked whether the patient allows it; None where nobody's data are there by name."""
 
     def info(self, part_number: int | None = None) -> ObjectInfo:
         """What callers may know of it, and of the part that they asked for."""
@@ -107,7 +112,10 @@ class Opened:
 class Reading:
     """Stories that open objects."""
 
-    def __init__(self, database: Database, blobs: Blobs, keys: BucketKeys, named: NamedKeys) -> None:
+    def __init__(
+        self, database: Database, blobs: Blobs, keys: BucketKeys, named: NamedKeys, consenting: Consenting
+    ) -> None:
+        self._consenting = consenting
         self._database = database
         self._blobs = blobs
         self._keys = keys
@@ -194,11 +202,14 @@ class Reading:
         facts_only: bool = False,
     ) -> Opened:
         """Steps 1 to 3; nothing is recorded yet. `facts_only` needs no client's key: its content stays closed."""
-        row, sealed_body = self._find(ref)
+        rules.check_key(ref.key)
+        watch = await self._consenting.watch(op, ref.bucket)
+        row, sealed_body = self._find(ref, watch)
         rules.check_read(conditions, row.etag, row.modified_at)
         bucket_key = await self._keys.of(op, self.under_key_of(op, ref.bucket, row.key_id))
         place = Place(ref.bucket.id, row.key, row.id)
-        key = bucket_key.unwrap(row.sealed_key, place.bind(KEY))
+        subject_key = None if watch is None or watch.vault is None else watch.vault.subject_key(row.subject)
+        key = bucket_key.unwrap(row.sealed_key, place.bind(KEY), subject_key)
         facts = open_facts(key, place, row.sealed_facts)
         if (facts.size, facts.etag, facts.modified_at, facts.content) != (
             row.size,
@@ -207,10 +218,12 @@ class Reading:
             row.content,
         ):
             raise damaged("the row of an object")
+        if watch is not None:
+            watch.check_name(row.subject, facts.metadata.subject or None)
         if not facts_only:
             key = joined(key, facts.metadata.client_key or "", client_key)
         lock = locks.peek(self._database, row.id) if ref.bucket.lock is not None else None
-        return Opened(ref.bucket, row, bucket_key, key, facts, sealed_body, place, lock)
+        return Opened(ref.bucket, row, bucket_key, key, facts, sealed_body, place, lock, watch)
 
     async def read(
         self,
@@ -238,26 +251,33 @@ class Reading:
 
         async def failed(error: NexusError) -> None:
             entry = op.failed(_action(ref), ref.bucket.resource, **_details(opened), code=error.code)
+            if isinstance(error, Refused):
+                entry = replace(entry, details={**entry.details, "consent": error.reason}, subject=error.subject)
             await self._database.record(entry)
 
-        return ObjectRead(opened.info(part_number), first, length, Body(head, rest, failed))
+        still = opened.watch.still(opened.row.subject) if opened.watch is not None and rest is not None else None
+        return ObjectRead(opened.info(part_number), first, length, Body(head, rest, failed, still))
 
     async def record(self, op: Operation, ref: ObjectRef, opened: Opened, details: Mapping[str, Detail]) -> None:
-        """Step 6."""
-        await self._database.record(op.allowed(_action(ref), ref.bucket.resource, **_details(opened), **details))
+        """Step 6. Raises Hidden or Refused where a patient, or the purpose, does not allow it."""
+        entry = op.allowed(_action(ref), ref.bucket.resource, **_details(opened), **details)
+        if opened.watch is None:
+            await self._database.record(entry)
+        else:
+            await opened.watch.record(entry, opened.row.subject, named=ref.version_id is not None)
 
     def under_key_of(self, op: Operation, bucket: Bucket, key_id: str | None) -> Bucket:
         """The bucket under the key that something in it is sealed under, which the actor may use. Raises Denied."""
         return self._named.known(op, bucket, key_id)
 
-    def _find(self, ref: ObjectRef) -> tuple[VersionRow, bytes | None]:
-        rules.check_key(ref.key)
+    def _find(self, ref: ObjectRef, watch: Watch | None) -> tuple[VersionRow, bytes | None]:
         found = versions.find_version(self._database, ref.bucket, ref.key, ref.version_id)
         if found is None:
             raise no_such_key() if ref.version_id is None else no_such_version()
-        row = found[0]
+        row, named = found[0], ref.version_id is not None
+        if watch is not None:
+            watch.look(row.subject, named=named)
         if row.marker:
-            named = ref.version_id is not None
             raise IsDeleteMarker(version_id=row.version_id, last_modified=row.modified_at, named=named)
         return found
 

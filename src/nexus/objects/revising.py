@@ -12,6 +12,7 @@ import msgspec
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Conflict
 from nexus.kernel.operation import Detail, Entry, Operation
+from nexus.objects.consenting import refuse_secondary_writes
 from nexus.objects.errors import REVISED_MEANWHILE, no_such_key
 from nexus.objects.model import Metadata, ObjectRef
 from nexus.objects.reading import Opened, Reading
@@ -43,7 +44,8 @@ class Revising:
     async def revise(
         self, op: Operation, ref: ObjectRef, change: Callable[[Metadata], Metadata], **details: Detail
     ) -> Opened:
-        """Change the metadata of a version; returns it as it was before. Raises NotFound or IsDeleteMarker."""
+        """Change the metadata of a version; returns it as it was before. Raises NotFound, IsDeleteMarker or Denied."""
+        refuse_secondary_writes(op, ref.bucket)
         version = ""
         for _ in range(ATTEMPTS):
             opened = await self._reading.open(op, ref, facts_only=True)

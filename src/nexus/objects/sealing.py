@@ -3,6 +3,9 @@
     bucket key --XAES-256-GCM--> object key (64 bytes) --FLOE--> body, or each part
                                                        --AES-256-GCM--> facts: metadata, and what the row claims
 
+Of an object of one patient, the bucket key seals what the key of that subject sealed first (AES-256-GCM): both are needed,
+so that without the subject's key nothing of it opens any more.
+
 Everything is bound to its place (bucket id, object key, version id) as associated data, so that a row or a file that
 was moved to another place does not open there.
 """
@@ -33,6 +36,8 @@ SEGMENTS: Final = floe.Parameters(segment_bytes=128 * KIB + floe.SEGMENT_OVERHEA
 """128 KiB of plaintext each, by docs/decisions/0005-segmented-encryption.md."""
 FORMAT: Final = b"\x01"
 """First byte of every sealed key and of all sealed facts."""
+OF_SUBJECT: Final = b"\x02"
+"""First byte of a sealed object key that needs the key of its subject besides."""
 
 _HALF: Final = 32
 _NONCE: Final = 12
@@ -55,6 +60,10 @@ MANIFEST: Final = _kind(b"manifest")
 PART: Final = _kind(b"part")
 UPLOAD_KEY: Final = _kind(b"upload-key")
 UPLOAD_FACTS: Final = _kind(b"upload-facts")
+SUBJECT_INDEX: Final = _kind(b"subject-index")
+SUBJECT_ID: Final = _kind(b"subject-id")
+SUBJECT_KEY: Final = _kind(b"subject-key")
+SUBJECT_LIST: Final = _kind(b"subject-manifest")
 CLIENT: Final = _kind(b"customer-content")
 VERIFIER: Final = _kind(b"customer-verifier")
 
@@ -118,9 +127,34 @@ class ObjectKey:
         """16 bytes that tell a client's key from others, and nothing about it to who does not hold this key."""
         return hkdf(self.content, client_key.reveal(), VERIFIER)[:_VERIFIER]
 
-    def wrapped_by(self, cipher: XAES, aad: bytes) -> bytes:
-        """Format byte, nonce, ciphertext and tag, under a bucket key."""
-        return FORMAT + cipher.seal(self._secret.reveal(), aad)
+    def wrapped_by(self, cipher: XAES, aad: bytes, subject: "SubjectKey | None" = None) -> bytes:
+        """Format byte, nonce, ciphertext and tag, under a bucket key; with `subject`, under its key first."""
+        if subject is None:
+            return FORMAT + cipher.seal(self._secret.reveal(), aad)
+        return OF_SUBJECT + cipher.seal(subject.seal(self._secret.reveal(), aad), aad)
+
+
+class SubjectKey:
+    """The key of one subject: 32 random bytes. Destroying it makes every object of the subject unreadable."""
+
+    __slots__ = ("_cipher",)
+
+    def __init__(self, secret: Secret) -> None:
+        """Takes the secret over."""
+        self._cipher = AESGCM(secret.reveal())
+        secret.wipe()
+
+    def seal(self, plaintext: bytes, aad: bytes) -> bytes:
+        """Nonce, ciphertext and tag. Random nonces: one subject has far fewer than 2^32 objects."""
+        nonce = os.urandom(_NONCE)
+        return nonce + self._cipher.encrypt(nonce, plaintext, aad)
+
+    def open(self, sealed: bytes, aad: bytes) -> bytes:
+        """The inverse of `seal`. Raises Damaged."""
+        try:
+            return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], aad)
+        except InvalidTag:
+            raise damaged("the key of an object") from None
 
 
 class BucketKey:
@@ -150,19 +184,23 @@ class BucketKey:
         """Forget the key."""
         self._cipher = None
 
-    def wrap(self, key: ObjectKey, aad: bytes) -> bytes:
+    def wrap(self, key: ObjectKey, aad: bytes, subject: SubjectKey | None = None) -> bytes:
         """An object key for the row of its object."""
-        return key.wrapped_by(self.require(), aad)
+        return key.wrapped_by(self.require(), aad, subject)
 
-    def unwrap(self, wrapped: bytes, aad: bytes) -> ObjectKey:
-        """The object key of a row. Raises Damaged if the row is not the one it was made for."""
+    def unwrap(self, wrapped: bytes, aad: bytes, subject: SubjectKey | None = None) -> ObjectKey:
+        """The object key of a row. Raises Damaged if the row is not the one it was made for, or of another subject."""
         cipher = self.require()
-        if wrapped[:1] != FORMAT:
+        if wrapped[:1] != (FORMAT if subject is None else OF_SUBJECT):
             raise damaged("the key of an object")
         try:
-            return ObjectKey(Secret(cipher.open(wrapped[1:], aad)))
+            inner = cipher.open(wrapped[1:], aad)
         except Damaged:
             raise damaged("the key of an object") from None
+        plain = inner if subject is None else subject.open(inner, aad)
+        if len(plain) != 2 * _HALF:
+            raise damaged("the key of an object")
+        return ObjectKey(Secret(plain))
 
 
 INLINE: Final = "inline"

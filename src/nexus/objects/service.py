@@ -17,18 +17,21 @@ from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database
 from nexus.objects.blobs import Blobs
 from nexus.objects.buckets import Buckets
+from nexus.objects.consenting import Consenting, NoSubjects
 from nexus.objects.deleting import Deleting
 from nexus.objects.expiring import Expiring
 from nexus.objects.keys import BucketKeys
 from nexus.objects.listing import Listing
 from nexus.objects.locking import Locking
 from nexus.objects.named_keys import NamedKeys, NoKeyRights
-from nexus.objects.ports import DataKeys, KeyRights
+from nexus.objects.ports import DataKeys, KeyRights, Subjects
 from nexus.objects.reading import Reading
 from nexus.objects.revising import Revising
+from nexus.objects.subject_changing import SubjectChanging
 from nexus.objects.tagging import Tagging
 from nexus.objects.upkeep import Upkeep
 from nexus.objects.uploads import Uploads
+from nexus.objects.vaults import Vaults
 from nexus.objects.writing import Writing
 
 
@@ -43,27 +46,34 @@ class ObjectService:
         clock: Clock,
         *,
         key_rights: KeyRights | None = None,
+        subjects: Subjects | None = None,
     ) -> None:
         """`blobs` is created if it does not exist. The database has this service's migrations.
 
-        Without `key_rights` no object is under another key than that of its bucket.
+        Without `key_rights` no object is under another key than that of its bucket. Without `subjects` no bucket holds
+        data of patients by name.
         """
         self._blobs = files = Blobs(blobs)
         self._keys = keys = BucketKeys(data_keys, clock)
-        self.buckets = Buckets(database, files, keys, clock)
+        asked = subjects or NoSubjects()
+        self.vaults = vaults = Vaults(database, keys, data_keys, asked)
+        self.consenting = consenting = Consenting(database, vaults, asked, clock)
+        self.buckets = Buckets(database, files, keys, clock, consenting)
         self.named_keys = NamedKeys(database, keys, key_rights or NoKeyRights())
-        self.reading = Reading(database, files, keys, self.named_keys)
-        self.writing = Writing(database, files, keys, clock, self.reading)
+        self.reading = Reading(database, files, keys, self.named_keys, consenting)
+        self.writing = Writing(database, files, keys, clock, self.reading, vaults=vaults)
         self.deleting = Deleting(database, files, clock)
-        self.listing = Listing(database)
-        self.uploads = Uploads(database, files, keys, clock, self.reading)
+        self.listing = Listing(consenting)
+        self.uploads = Uploads(database, files, keys, clock, self.reading, consenting=consenting)
         self.revising = Revising(database, self.reading)
+        self.subject_changing = SubjectChanging(database, self.reading, vaults)
         self.tagging = Tagging(self.reading, self.revising)
-        self.locking = Locking(database, clock)
+        self.locking = Locking(database, clock, consenting)
         self.expiring = Expiring(database, clock, self.reading, self.deleting, self.uploads)
         self.upkeep = Upkeep(database, files, data_keys, clock)
 
     def close(self) -> None:
         """Wipe every key and end the disk threads; streams under way fail."""
         self._keys.revoke()
+        self.vaults.wipe()
         self._blobs.close()

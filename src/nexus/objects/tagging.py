@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 
-import msgspec
-
 from nexus.kernel.operation import Operation
 from nexus.objects import rules
 from nexus.objects.model import Bucket, ObjectRef
+from nexus.objects.naming import retagged
 from nexus.objects.reading import Reading
 from nexus.objects.revising import Revising
 
@@ -35,7 +34,7 @@ class Tagging:
         revised = await self._revising.revise(
             op,
             ObjectRef(bucket, key, version_id),
-            lambda metadata: msgspec.structs.replace(metadata, tags=tags),
+            lambda metadata: retagged(metadata, dict(tags)),
             tags=len(tags),
         )
         return revised.public_version_id

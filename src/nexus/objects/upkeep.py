@@ -18,6 +18,7 @@ from nexus.objects.ports import DataKeys
 from nexus.objects.store import blobs as blob_rows
 from nexus.objects.store import buckets as bucket_rows
 from nexus.objects.store import named_keys as named_rows
+from nexus.objects.store import subjects as subject_rows
 from nexus.objects.store.named_keys import Wrapped
 
 ABANDONED_AFTER_S: Final = 3_600
@@ -32,8 +33,9 @@ REWRAP_BATCH: Final = 100
 """Bucket keys of one call to the key service and of one commit."""
 
 NAMED: Final = "named"
-_KINDS: Final = ("", NAMED)
-"""Bucket keys of two kinds, in the order of a rewrap: buckets' own, then those under keys that requests named."""
+VAULTS: Final = "vaults"
+_KINDS: Final = ("", NAMED, VAULTS)
+"""Keys of three kinds, in the order of a rewrap: buckets' own, those under keys that requests named, those of vaults."""
 
 SWEEP: Final = "objects.store.sweep"
 
@@ -103,6 +105,8 @@ class Upkeep:
         with self._database.read() as tx:
             if kind == NAMED:
                 return named_rows.under_key(tx, key_id, after, REWRAP_BATCH)
+            if kind == VAULTS:
+                return subject_rows.under_key(tx, key_id, after, REWRAP_BATCH)
             own = bucket_rows.under_key(tx, key_id, after, REWRAP_BATCH)
         return [Wrapped(bucket.number, bucket.id, bucket.site, bucket.wrapped_key) for bucket in own]
 
@@ -117,6 +121,8 @@ class Upkeep:
             pairs = zip(batch, wrapped, strict=True)
             if kind == NAMED:
                 stored = sum(named_rows.set_wrapped_key(tx, key_id, row, key) for row, key in pairs)
+            elif kind == VAULTS:
+                stored = sum(subject_rows.set_wrapped_key(tx, row, key) for row, key in pairs)
             else:
                 stored = sum(bucket_rows.set_wrapped_key(tx, row.number, row.wrapped_key, key) for row, key in pairs)
             return Recorded(stored, op.allowed("kms.key.rewrap", Resource("Key", key_id), buckets=stored))

@@ -11,6 +11,7 @@ import msgspec
 
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database, Recorded, Transaction
+from nexus.kernel.errors import Denied
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Operation
 from nexus.objects import rules
@@ -18,7 +19,8 @@ from nexus.objects.blobs import Blobs
 from nexus.objects.client_keys import ClientKey
 from nexus.objects.committing import state_of
 from nexus.objects.completing import Combine, Completing
-from nexus.objects.errors import RangeNotSatisfiable, no_such_upload, not_lockable
+from nexus.objects.consenting import Consenting, Sieve, refuse_secondary_writes
+from nexus.objects.errors import OTHER_SUBJECT, RangeNotSatisfiable, no_such_upload, not_lockable
 from nexus.objects.keys import BucketKeys
 from nexus.objects.model import (
     ALWAYS_READ,
@@ -37,28 +39,43 @@ from nexus.objects.model import (
     WriteConditions,
     Written,
 )
-from nexus.objects.paging import Position, Scope, walk
-from nexus.objects.part_writing import WRITE, PartSource, PartWriting
-from nexus.objects.reading import Reading
+from nexus.objects.naming import taken_out
+from nexus.objects.paging import Position, Scope, Walked, walk
+from nexus.objects.part_writing import WRITE, PartSource, PartWriting, UploadKeys
+from nexus.objects.reading import Opened, Reading
 from nexus.objects.retention import Lock
 from nexus.objects.sealing import UPLOAD_KEY, ObjectKey, Place, seal_metadata
 from nexus.objects.store import blobs as blob_rows
 from nexus.objects.store import uploads as upload_rows
+from nexus.objects.store.blobs import BlobRow
 from nexus.objects.store.uploads import UploadRow
+from nexus.objects.vaults import concerning
 from nexus.objects.writing import Verify, observed
 
 
 class Uploads:
     """Stories of uploads in parts."""
 
-    def __init__(self, database: Database, blobs: Blobs, keys: BucketKeys, clock: Clock, reading: Reading) -> None:
+    def __init__(
+        self,
+        database: Database,
+        blobs: Blobs,
+        keys: BucketKeys,
+        clock: Clock,
+        reading: Reading,
+        *,
+        consenting: Consenting,
+    ) -> None:
         self._database = database
         self._blobs = blobs
         self._keys = keys
         self._clock = clock
         self._reading = reading
-        self._parts = PartWriting(database, blobs, keys, clock, reading)
-        self._completing = Completing(database, blobs, keys, clock, reading)
+        self._consenting = consenting
+        self._vaults = consenting.vaults
+        opening = UploadKeys(keys, reading, consenting.vaults)
+        self._parts = PartWriting(database, blobs, clock, opening)
+        self._completing = Completing(database, blobs, clock, reading, opening)
 
     async def create(
         self,
@@ -77,8 +94,11 @@ class Uploads:
         """
         if lock is not None and bucket.lock is None:
             raise not_lockable()
+        refuse_secondary_writes(op, bucket)
         rules.check_key(key)
         rules.check_metadata(metadata)
+        metadata = taken_out(metadata)
+        subject = await self._vaults.admit(op, bucket, metadata.subject or "")
         bucket_key, object_key, upload_id = await self._keys.of(op, bucket), ObjectKey.fresh(), new_id("upl")
         if client_key is not None:
             metadata = msgspec.structs.replace(metadata, client_key=client_key.verifier(object_key))
@@ -91,11 +111,12 @@ class Uploads:
             self._clock.now(),
             op.actor.id,
             note,
-            bucket_key.wrap(object_key, place.bind(UPLOAD_KEY)),
+            bucket_key.wrap(object_key, place.bind(UPLOAD_KEY), subject.key if subject else None),
             seal_metadata(object_key, place, metadata),
             bucket.named_key or None,
+            subject.number if subject else None,
         )
-        entry = op.allowed(WRITE, bucket.resource, key=key, upload=upload_id)
+        entry = concerning(op.allowed(WRITE, bucket.resource, key=key, upload=upload_id), subject)
 
         def work(tx: Transaction) -> Recorded[None]:
             state_of(tx, bucket)
@@ -105,8 +126,9 @@ class Uploads:
         await self._database.write(work)
         return row.shown
 
-    async def find(self, bucket: Bucket, key: str, upload_id: str) -> Upload:
-        """An open upload, without an entry. Raises NotFound `objects.no-such-upload`."""
+    async def find(self, op: Operation, bucket: Bucket, key: str, upload_id: str) -> Upload:
+        """An open upload, to write to it, without an entry. Raises NotFound `objects.no-such-upload`, or Denied."""
+        refuse_secondary_writes(op, bucket)
         return self._open(bucket, key, upload_id).shown
 
     async def put_part(
@@ -124,6 +146,7 @@ class Uploads:
         client_key: ClientKey | None = None,
     ) -> Part:
         """Seal and store a part (1 to 10,000); one of the same number replaces it."""
+        refuse_secondary_writes(op, bucket)
         row = self._open(bucket, key, upload_id)
         source = PartSource(body, length=length, want_md5=want_md5, verify=verify, client_key=client_key)
         return await self._parts.store(op, bucket, row, number, source)
@@ -145,8 +168,10 @@ class Uploads:
         client_key: ClientKey | None = None,
     ) -> tuple[Part, str | None]:
         """A part from a range of another object; also returns the version that it came from."""
+        refuse_secondary_writes(op, bucket)
         row = self._open(bucket, key, upload_id)
         opened = await self._reading.open_source(op, source, source_conditions, source_client_key)
+        await self._require_same_subjects(op, opened, bucket, row)
         size = opened.facts.size
         if wanted is not None and wanted.last is not None and wanted.last >= size:
             raise RangeNotSatisfiable(size)
@@ -174,12 +199,14 @@ class Uploads:
         Raises NotFound (upload), Invalid `objects.invalid-part`, `objects.invalid-part-order` or
         `objects.part-too-small`, PreconditionFailed.
         """
+        refuse_secondary_writes(op, bucket)
         return await self._completing.complete(
             op, bucket, key, upload_id, parts, conditions=conditions, combine=combine, client_key=client_key
         )
 
     async def abort(self, op: Operation, bucket: Bucket, key: str, upload_id: str) -> None:
         """Forget an upload and its parts. Raises NotFound."""
+        refuse_secondary_writes(op, bucket)
         entry = op.allowed("objects.upload.abort", bucket.resource, key=key, upload=upload_id)
 
         def work(tx: Transaction) -> Recorded[list[str]]:
@@ -195,13 +222,16 @@ class Uploads:
         self, op: Operation, bucket: Bucket, key: str, upload_id: str, *, after: int = 0, limit: int = MAX_PAGE
     ) -> PartPage:
         """The parts stored so far, by number."""
-        with self._database.read() as tx:
+        entry = op.allowed("objects.upload.list", bucket.resource, key=key, upload=upload_id)
+        limit = min(limit, MAX_PAGE)
+
+        def gather(tx: Transaction, sieve: Sieve) -> tuple[UploadRow, list[BlobRow]]:
             row = upload_rows.find(tx, bucket, key, upload_id)
-            if row is None:
+            if row is None or not sieve([row]):
                 raise no_such_upload()
-            limit = min(limit, MAX_PAGE)
-            found = blob_rows.of_owner(tx, upload_id, after=after, limit=limit + 1)
-        await self._database.record(op.allowed("objects.upload.list", bucket.resource, key=key, upload=upload_id))
+            return row, blob_rows.of_owner(tx, upload_id, after=after, limit=limit + 1)
+
+        row, found = await self._consenting.listed(op, bucket, gather, lambda _: entry)
         shown = tuple(part.shown for part in found[:limit])
         more = len(found) > limit > 0
         return PartPage(upload=row.shown, parts=shown, next_number=shown[-1].number if more else None)
@@ -222,8 +252,8 @@ class Uploads:
         start = scope.after(key_marker)
         if upload_id_marker and key_marker.startswith(prefix):
             start = Position(key_marker, upload_id_marker)
-        with self._database.read() as tx:
 
+        def gather(tx: Transaction, sieve: Sieve) -> Walked[UploadRow]:
             def fetch(position: Position, size: int) -> list[UploadRow]:
                 if position.within is None:
                     return upload_rows.page(tx, bucket, position.key, scope.upper, size)
@@ -231,9 +261,13 @@ class Uploads:
                 rows = upload_rows.later(tx, bucket, key, str(position.within), size)
                 return rows + upload_rows.page(tx, bucket, rules.after_key(key), scope.upper, size - len(rows))
 
-            walked = walk(scope, start, fetch, lambda row: Position(row.key, row.id))
-        await self._database.record(
-            op.allowed("objects.upload.list", bucket.resource, prefix=prefix, shown=len(walked.rows))
+            return walk(scope, start, fetch, lambda row: Position(row.key, row.id), sieve)
+
+        walked = await self._consenting.listed(
+            op,
+            bucket,
+            gather,
+            lambda walked: op.allowed("objects.upload.list", bucket.resource, prefix=prefix, shown=len(walked.rows)),
         )
         end = walked.end if walked.more else None
         return UploadPage(
@@ -242,6 +276,17 @@ class Uploads:
             next_key=end.key if isinstance(end, UploadRow) else end,
             next_upload_id=end.id if isinstance(end, UploadRow) else None,
         )
+
+    async def _require_same_subjects(self, op: Operation, opened: Opened, bucket: Bucket, row: UploadRow) -> None:
+        """A part brings in no data of others than the upload is of. Raises Denied."""
+        if opened.row.subject is None or opened.watch is None or opened.watch.vault is None:
+            return
+        mine = await self._vaults.open(op, bucket) if bucket.subjects is not None else None
+        with self._database.read() as tx:
+            brought = opened.watch.vault.subjects(tx, opened.row.subject)
+            held = mine.subjects(tx, row.subject) if mine is not None and row.subject is not None else ()
+        if not set(brought) <= set(held):
+            raise Denied("a part is of the same subjects as its upload", code=OTHER_SUBJECT)
 
     def _open(self, bucket: Bucket, key: str, upload_id: str) -> UploadRow:
         rules.check_key(key)

@@ -1,23 +1,25 @@
 """How much a bucket holds: counted when it is asked, over its rows, without opening anything."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
 
-from nexus.kernel.database import Database
+from nexus.kernel.database import Database, Transaction
 from nexus.kernel.operation import Operation
+from nexus.objects.consenting import Consenting, Sieve
 from nexus.objects.model import Bucket
 
 _VERSIONS: Final = (
-    "SELECT COUNT(*), COALESCE(SUM(size), 0), COALESCE(SUM(latest = 1 AND marker = 0), 0),"
+    "SELECT subject, COUNT(*), COALESCE(SUM(size), 0), COALESCE(SUM(latest = 1 AND marker = 0), 0),"
     " COALESCE(SUM(CASE WHEN latest = 1 AND marker = 0 THEN size END), 0)"
-    " FROM objects_version WHERE bucket = ? AND marker = 0"
+    " FROM objects_version WHERE bucket = ? AND marker = 0 GROUP BY subject"
 )
-_UPLOADS: Final = "SELECT COUNT(*) FROM objects_upload WHERE bucket = ?"
+_UPLOADS: Final = "SELECT subject, COUNT(*) FROM objects_upload WHERE bucket = ? GROUP BY subject"
 _PARTS: Final = (
-    "SELECT COALESCE(SUM(blob.size), 0) FROM objects_upload AS upload JOIN objects_blob AS blob ON blob.owner = upload.id"
-    " WHERE upload.bucket = ? AND blob.dropped_at IS NULL"
+    "SELECT upload.subject, COALESCE(SUM(blob.size), 0) FROM objects_upload AS upload JOIN objects_blob AS blob ON blob.owner = upload.id"
+    " WHERE upload.bucket = ? AND blob.dropped_at IS NULL GROUP BY upload.subject"
 )
 
 
@@ -37,24 +39,52 @@ class BucketUsage(Struct, frozen=True, kw_only=True):
     """What their parts take."""
 
 
-async def usage(database: Database, op: Operation, bucket: Bucket) -> BucketUsage:
-    """Count, in a thread of its own: a bucket of a million versions takes a second. Recorded before the answer."""
+class _Lot(Struct, frozen=True):
+    """Rows of one subject (or of nobody by name), as they are counted."""
+
+    subject: int | None
+    counted: tuple[int, ...]
+
+
+_Counted = tuple[Sequence[_Lot], Sequence[_Lot], Sequence[_Lot]]
+"""Versions, uploads, parts."""
+
+
+async def usage(database: Database, consenting: Consenting, op: Operation, bucket: Bucket) -> BucketUsage:
+    """Count, in a thread of its own: a bucket of a million versions takes a second. Recorded before the answer.
+
+    What must not be known is not counted.
+    """
     counted = await asyncio.to_thread(_count, database, bucket)
-    await database.record(op.allowed("objects.bucket.read", bucket.resource, usage=True))
-    return counted
+
+    def gather(tx: Transaction, sieve: Sieve) -> BucketUsage:
+        versions, uploads, parts = (_sum(sieve(lots)) for lots in counted)
+        return BucketUsage(
+            name=bucket.name,
+            objects=versions[2],
+            object_bytes=versions[3],
+            versions=versions[0],
+            version_bytes=versions[1],
+            uploads=uploads[0],
+            upload_bytes=parts[0],
+        )
+
+    return await consenting.listed(
+        op, bucket, gather, lambda _: op.allowed("objects.bucket.read", bucket.resource, usage=True)
+    )
 
 
-def _count(database: Database, bucket: Bucket) -> BucketUsage:
+def _count(database: Database, bucket: Bucket) -> _Counted:
     of = (bucket.number,)
     with database.read() as tx:
-        versions, version_bytes, objects, object_bytes = tx.all(_VERSIONS, of)[0]
-        uploads, upload_bytes = tx.all(_UPLOADS, of)[0][0], tx.all(_PARTS, of)[0][0]
-    return BucketUsage(
-        name=bucket.name,
-        objects=objects,
-        object_bytes=object_bytes,
-        versions=versions,
-        version_bytes=version_bytes,
-        uploads=uploads,
-        upload_bytes=upload_bytes,
-    )
+        found = [tx.all(query, of) for query in (_VERSIONS, _UPLOADS, _PARTS)]
+    versions, uploads, parts = ([_Lot(row[0], tuple(row[1:])) for row in rows] for rows in found)
+    return versions, uploads, parts
+
+
+def _sum(lots: Sequence[_Lot]) -> tuple[int, int, int, int]:
+    totals = [0, 0, 0, 0]
+    for lot in lots:
+        for at, number in enumerate(lot.counted):
+            totals[at] += number
+    return totals[0], totals[1], totals[2], totals[3]

@@ -20,14 +20,15 @@ import msgspec
 from nexus.crypto import floe
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database
-from nexus.kernel.errors import Invalid
+from nexus.kernel.errors import Denied, Invalid
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Detail, Operation
 from nexus.objects import rules
 from nexus.objects.blobs import Blobs
 from nexus.objects.client_keys import ClientKey
 from nexus.objects.committing import commit, draft
-from nexus.objects.errors import COPY_UNCHANGED
+from nexus.objects.consenting import refuse_secondary_writes
+from nexus.objects.errors import COPY_UNCHANGED, OTHER_SUBJECT
 from nexus.objects.keys import BucketKeys
 from nexus.objects.model import (
     ALWAYS_READ,
@@ -43,11 +44,13 @@ from nexus.objects.model import (
     WriteConditions,
     Written,
 )
+from nexus.objects.naming import taken_out
 from nexus.objects.reading import Opened, Reading
 from nexus.objects.receiving import Intake
 from nexus.objects.retention import Lock
 from nexus.objects.sealing import BODY, INLINE, SEGMENTS, Facts, ObjectKey, Place
 from nexus.objects.store import versions
+from nexus.objects.vaults import Vaults, concerning
 
 WRITE: Final = "objects.object.write"
 
@@ -58,7 +61,10 @@ Verify = Callable[[BodyFacts], Mapping[str, str]]
 class Writing:
     """Stories that make a version in one piece."""
 
-    def __init__(self, database: Database, blobs: Blobs, keys: BucketKeys, clock: Clock, reading: Reading) -> None:
+    def __init__(
+        self, database: Database, blobs: Blobs, keys: BucketKeys, clock: Clock, reading: Reading, *, vaults: Vaults
+    ) -> None:
+        self._vaults = vaults
         self._database = database
         self._blobs = blobs
         self._keys = keys
@@ -90,7 +96,9 @@ class Writing:
         in `BodyFacts` and becomes the ETag. Raises Invalid, PreconditionFailed, NotFound (`if_match` on nothing),
         what `body` and `verify` raise, Sealed or Unavailable; nothing half-appears.
         """
+        refuse_secondary_writes(op, bucket)
         rules.check_metadata(metadata)
+        metadata = taken_out(metadata)
         new = _New(bucket, key, metadata, conditions, lock=lock, client_key=client_key)
         return await self._store(op, new, body, length=length, want_md5=want_md5, verify=verify, details={})
 
@@ -120,12 +128,15 @@ class Writing:
         `objects.copy-unchanged`. A source that fails its conditions raises PreconditionFailed, never NotModified.
         Records the read of the source and the write.
         """
+        refuse_secondary_writes(op, bucket)
         same = metadata is None and tags is None and client_key is None and like == Metadata()
         if same and source == ObjectRef(bucket, key):
             raise Invalid("a copy onto itself must change something", code=COPY_UNCHANGED)
         opened = await self._reading.open_source(op, source, source_conditions, source_client_key)
         kept = _metadata_of_copy(opened, metadata, tags, like)
         rules.check_metadata(kept)
+        if opened.watch is not None and opened.watch.vault is not None:
+            await self._vaults.bring(op, opened.watch.vault, opened.row.subject, bucket)
         read = await self._reading.read(op, source, opened, 0, opened.facts.size)
         async with aclosing(observed(read.body, observe)) as body:
             written = await self._store(
@@ -159,6 +170,7 @@ class Writing:
         details: Mapping[str, Detail],
     ) -> Written:
         rules.check_key(new.key)
+        subject = await self._vaults.admit(op, new.bucket, new.metadata.subject or "")
         self._check_early(new)
         bucket_key = await self._keys.of(op, new.bucket)
         object_key, version_id = ObjectKey.fresh(), new_id("ver")
@@ -193,8 +205,10 @@ class Writing:
                 key=new.key,
                 version_id=version_id,
                 lock=new.lock,
+                subject=subject,
             )
             entry = op.allowed(WRITE, new.bucket.resource, key=new.key, version=version_id, size=known.size, **details)
+            entry = concerning(entry, subject)
             intake.committing = True
             return await commit(self._database, self._blobs, made, new.conditions, entry)
 
@@ -239,4 +253,7 @@ def _metadata_of_copy(
     source = opened.facts.metadata
     given = metadata or source
     kept = source.tags if tags is None else tags
-    return msgspec.structs.replace(like, headers=given.headers, user=given.user, tags=kept)
+    made = taken_out(msgspec.structs.replace(like, headers=given.headers, user=given.user, tags=kept))
+    if made.subject and source.subject and made.subject != source.subject:
+        raise Denied("a copy is of the same subject as its source", code=OTHER_SUBJECT)
+    return msgspec.structs.replace(made, subject=source.subject or made.subject)

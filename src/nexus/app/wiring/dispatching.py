@@ -68,7 +68,7 @@ def dispatcher(
         "kms": ground.kms,
         "audit": audit_service(ground, witnesses),
         "bastion": bastion_service(ground),
-        "objects": BucketAdministration(objects.buckets, objects.locking, gate, placements(ground)),
+        "objects": BucketAdministration(objects, gate, placements(ground)),
         "projects": ProjectService(ground.database, gate, ground.clock),
         "platform": PlatformService(
             ground.directory,

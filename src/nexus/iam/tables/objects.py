@@ -11,6 +11,18 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("objects.bucket.delete", "delete an empty bucket", "supprimer un compartiment vide", (BUCKET,)),
     Action("objects.bucket.configure", "change the settings of a bucket", "configurer un compartiment", (BUCKET,)),
+    Action(
+        "objects.bucket.declare-subjects",
+        "say what data of patients a bucket holds",
+        "dire quelles données de patients contient un compartiment",
+        (BUCKET,),
+    ),
+    Action(
+        "objects.subject.change",
+        "say whose data an object is",
+        "dire de quel patient sont les données d'un objet",
+        (BUCKET,),
+    ),
     Action("objects.object.list", "list the objects of a bucket", "lister les objets d'un compartiment", (BUCKET,)),
     Action("objects.object.read", "read objects", "lire des objets", (BUCKET,)),
     Action("objects.object.write", "write objects", "écrire des objets", (BUCKET,)),

@@ -68,4 +68,36 @@ MIGRATIONS: tuple[Migration, ...] = (
             ") STRICT, WITHOUT ROWID",
         ),
     ),
+    Migration(
+        "objects",
+        3,
+        (
+            # NULL: the bucket names no patients. Otherwise what it says of their data (`declaration.py`).
+            "ALTER TABLE objects_bucket ADD COLUMN subjects TEXT",
+            # Whose data: the number of a subject, or a negative one of a manifest. NULL: nobody is named.
+            "ALTER TABLE objects_version ADD COLUMN subject INTEGER",
+            "ALTER TABLE objects_upload ADD COLUMN subject INTEGER",
+            "CREATE INDEX objects_version_subject ON objects_version (subject) WHERE subject IS NOT NULL",
+            "CREATE INDEX objects_upload_subject ON objects_upload (subject) WHERE subject IS NOT NULL",
+            # One vault for each site and key of the key service: its own data key seals what is known of subjects.
+            "CREATE TABLE objects_vault ("
+            " number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, site TEXT NOT NULL, key_id TEXT NOT NULL,"
+            " wrapped_key BLOB NOT NULL, sealed_index BLOB NOT NULL, UNIQUE (site, key_id)"
+            ") STRICT",
+            "CREATE INDEX objects_vault_key ON objects_vault (key_id, number)",
+            # `blind` finds a subject and tells nothing of it. `sealed_key` is NULL once the subject was erased.
+            "CREATE TABLE objects_subject ("
+            " number INTEGER PRIMARY KEY AUTOINCREMENT, vault INTEGER NOT NULL, blind BLOB NOT NULL,"
+            " sealed_id BLOB NOT NULL, sealed_key BLOB, erased_at INTEGER, UNIQUE (vault, blind)"
+            ") STRICT",
+            "CREATE TABLE objects_manifest ("
+            " number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, vault INTEGER NOT NULL, sealed BLOB NOT NULL,"
+            " UNIQUE (vault, id)"
+            ") STRICT",
+            "CREATE TABLE objects_manifest_subject ("
+            " manifest INTEGER NOT NULL, subject INTEGER NOT NULL, PRIMARY KEY (manifest, subject)"
+            ") STRICT, WITHOUT ROWID",
+            "CREATE INDEX objects_manifest_subject_of ON objects_manifest_subject (subject)",
+        ),
+    ),
 )

@@ -15,7 +15,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nexus.iam.model import Purpose
 from nexus.kernel.clock import Clock, Instant
@@ -32,6 +32,7 @@ from nexus.kernel.errors import (
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import ANONYMOUS, PLATFORM, Actor, Detail, Entry, Operation, Resource
 from nexus.objects.buckets import DocumentName
+from nexus.objects.errors import REFUSED_USE, Hidden, Refused
 from nexus.objects.model import Bucket
 from nexus.objects.s3 import cors, errors, permissions, posted, unsupported
 from nexus.objects.s3.access import Access, NoSharing, Question, is_anonymous
@@ -310,6 +311,9 @@ def _purpose(headers: Mapping[str, str], caller: Caller) -> Purpose:
 def _entry(attempt: _Attempt, error: Exception) -> Entry:
     refused = isinstance(error, Denied | Unauthenticated | Throttled) or explain(error).s3.status == 403
     op = attempt.operation()
+    if isinstance(error, Hidden | Refused):  # the patient sees it, under his own key
+        told = {"code": REFUSED_USE, "consent": error.decision or error.reason, "ruling": error.reason}
+        return replace(op.denied(attempt.action, attempt.resource, **told, **attempt.details), subject=error.subject)
     write = op.denied if refused else op.failed
     return write(attempt.action, attempt.resource, **particulars(error), **attempt.details)
 

@@ -1,6 +1,8 @@
 """GetObject and HeadObject."""
 
-from nexus.objects.model import Bucket, ObjectInfo, Versioning
+from nexus.objects import naming
+from nexus.objects.declaration import is_secondary
+from nexus.objects.model import Bucket, Metadata, ObjectInfo, Versioning
 from nexus.objects.s3 import conditions, encryption, errors, lifecycle, metadata, object_lock, stored
 from nexus.objects.s3.call import Call
 from nexus.objects.s3.errors import Refusal
@@ -66,6 +68,7 @@ def _describe(
     if version.is_latest:
         lifecycle.add_expiration(call, response, version.size, info.metadata.tags, version.last_modified)
     metadata.add(response, info.metadata, overrides)
+    add_subject(call, response, info.metadata)
     if call.header("x-amz-checksum-mode") == "ENABLED":
         _add_checksums(response, info, partial=partial)
     return response
@@ -79,6 +82,12 @@ def _add_checksums(response: Response, info: ObjectInfo, *, partial: bool) -> No
         shown = {name for name in info.checksums if name != stored.TYPE}
         part = {name: text for name, text in info.part_checksums.items() if name in shown}
         stored.add_headers(response, {**part, stored.TYPE: stored.kind(info.checksums)})
+
+
+def add_subject(call: Call, response: Response, found: Metadata) -> None:
+    """Name the subject, but not for secondary use: there, nobody is to join the data of one patient by his name."""
+    if found.subject and not is_secondary(call.op.purpose):
+        response.add(f"{metadata.PREFIX}{naming.USER}", found.subject)
 
 
 def add_version(response: Response, bucket: Bucket, version_id: str | None) -> None:

@@ -18,7 +18,7 @@ from nexus.objects.writing import Verify
 async def upload_part(call: Call) -> Response:
     """UploadPart: a part of the same number is replaced."""
     number, upload_id = _part_number(call), call.request.query["uploadId"]
-    upload = await call.door.objects.uploads.find(call.bucket, call.key, upload_id)
+    upload = await call.door.objects.uploads.find(call.op, call.bucket, call.key, upload_id)
     checksum = upload_note.of_upload(upload)
     payload = call.payload(also=checksum.algorithm)
     require_length(payload)
@@ -47,7 +47,7 @@ async def upload_part_copy(call: Call) -> Response:
     number, upload_id = _part_number(call), call.request.query["uploadId"]
     wanted = conditions.copy_range(call)
     source = await copy_source.find(call)
-    upload = await call.door.objects.uploads.find(call.bucket, call.key, upload_id)
+    upload = await call.door.objects.uploads.find(call.op, call.bucket, call.key, upload_id)
     checksum = upload_note.of_upload(upload)
     observe, verify = _observer(checksum)
     part, source_version_id = await call.door.objects.uploads.copy_part(

@@ -6,10 +6,13 @@ from typing import Final
 
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Database, Row, Transaction
+from nexus.objects import declaration
+from nexus.objects.declaration import Declaration
 from nexus.objects.model import Bucket, BucketKind, Versioning
 
 _BUCKET: Final = (
-    "number, id, name, site, project, kind, key_id, versioning, owner, created_at, wrapped_key, revision, lock"
+    "number, id, name, site, project, kind, key_id, versioning, owner, created_at, wrapped_key, revision, lock,"
+    " subjects"
 )
 
 
@@ -34,7 +37,8 @@ def under_key(tx: Transaction, key_id: str, after: int, limit: int) -> list[Buck
 
 
 def _bucket(row: Row) -> Bucket:
-    number, id_, name, site, project, kind, key_id, versioning, owner, created_at, wrapped_key, revision, lock = row
+    number, id_, name, site, project, kind, key_id, versioning, owner, created_at, wrapped_key, *configured = row
+    revision, lock, subjects = configured
     return Bucket(
         number=number,
         id=id_,
@@ -49,6 +53,7 @@ def _bucket(row: Row) -> Bucket:
         wrapped_key=wrapped_key,
         revision=revision,
         lock=lock,
+        subjects=declaration.decode(subjects),
     )
 
 
@@ -81,10 +86,16 @@ def insert(tx: Transaction, bucket: Bucket) -> int:
     return int(row[0])
 
 
-def state_of(tx: Transaction, bucket: Bucket) -> tuple[Versioning, str | None] | None:
-    """How the bucket keeps versions at this moment, and its lock; None if it is gone."""
-    row = tx.one("SELECT versioning, lock FROM objects_bucket WHERE number = ?", (bucket.number,))
-    return (Versioning(row[0]), row[1]) if row else None
+def state_of(tx: Transaction, bucket: Bucket) -> tuple[Versioning, str | None, bool] | None:
+    """How the bucket keeps versions at this moment, its lock, and whether it names subjects; None if it is gone."""
+    row = tx.one("SELECT versioning, lock, subjects IS NOT NULL FROM objects_bucket WHERE number = ?", (bucket.number,))
+    return (Versioning(row[0]), row[1], bool(row[2])) if row else None
+
+
+def set_subjects(tx: Transaction, bucket: Bucket, declared: Declaration) -> None:
+    """Say what the data of the bucket are."""
+    text = declaration.encode(declared)
+    tx.execute("UPDATE objects_bucket SET subjects = ? WHERE number = ?", (text, bucket.number))
 
 
 def set_lock(tx: Transaction, bucket: Bucket, lock: str) -> None:

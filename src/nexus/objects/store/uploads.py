@@ -22,6 +22,8 @@ class UploadRow(msgspec.Struct, frozen=True):
     sealed_key: bytes
     sealed_facts: bytes
     key_id: str | None = None
+    subject: int | None = None
+    """As in `VersionRow`."""
 
     @property
     def shown(self) -> Upload:
@@ -36,7 +38,7 @@ class UploadRow(msgspec.Struct, frozen=True):
         )
 
 
-_UPLOAD: Final = "key, id, initiated_at, initiator, note, sealed_key, sealed_facts, key_id"
+_UPLOAD: Final = "key, id, initiated_at, initiator, note, sealed_key, sealed_facts, key_id, subject"
 _ONE: Final = f"SELECT {_UPLOAD} FROM objects_upload WHERE bucket = ? AND key = ? AND id = ?"
 _LATER: Final = f"SELECT {_UPLOAD} FROM objects_upload WHERE bucket = ? AND key = ? AND id > ? ORDER BY id LIMIT ?"
 _PAGE: Final = (
@@ -47,7 +49,7 @@ _PAGE: Final = (
 def insert(tx: Transaction, bucket: Bucket, row: UploadRow) -> None:
     """Store a new upload."""
     tx.execute(
-        f"INSERT INTO objects_upload (bucket, {_UPLOAD}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO objects_upload (bucket, {_UPLOAD}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             bucket.number,
             row.key,
@@ -58,6 +60,7 @@ def insert(tx: Transaction, bucket: Bucket, row: UploadRow) -> None:
             row.sealed_key,
             row.sealed_facts,
             row.key_id,
+            row.subject,
         ),
     )
 

@@ -33,6 +33,8 @@ class VersionRow(msgspec.Struct, frozen=True):
     sealed_key: bytes
     sealed_facts: bytes
     key_id: str | None = None
+    subject: int | None = None
+    """Whose data: a subject's number, or a negative one of a manifest."""
 
     @property
     def version_id(self) -> str:
@@ -62,7 +64,7 @@ class VersionRow(msgspec.Struct, frozen=True):
 
 _VERSION: Final = (
     "key, ordinal, id, latest, marker, unversioned, size, etag, modified_at,"
-    " blob, upload, body, sealed_key, sealed_facts, key_id"
+    " blob, upload, body, sealed_key, sealed_facts, key_id, subject"
 )
 _WITH_BODY: Final = f"SELECT {_VERSION}, sealed FROM objects_version LEFT JOIN objects_body ON number = body"
 _ALONE: Final = f"SELECT {_VERSION} FROM objects_version"
@@ -122,7 +124,7 @@ def insert_version(tx: Transaction, bucket: Bucket, row: VersionRow, sealed_body
         assert stored is not None
         number = stored[0]
     tx.execute(
-        f"INSERT INTO objects_version (bucket, {_VERSION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO objects_version (bucket, {_VERSION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             bucket.number,
             row.key,
@@ -140,6 +142,7 @@ def insert_version(tx: Transaction, bucket: Bucket, row: VersionRow, sealed_body
             row.sealed_key,
             row.sealed_facts,
             row.key_id,
+            row.subject,
         ),
     )
 
@@ -159,6 +162,17 @@ def set_facts(tx: Transaction, bucket: Bucket, row: VersionRow, sealed_facts: by
             "UPDATE objects_version SET sealed_facts = ?"
             " WHERE bucket = ? AND key = ? AND ordinal = ? AND id = ? AND sealed_facts = ?",
             (sealed_facts, bucket.number, row.key, row.ordinal, row.id, row.sealed_facts),
+        )
+    )
+
+
+def set_subject(tx: Transaction, bucket: Bucket, row: VersionRow, sealed: tuple[bytes, bytes]) -> bool:
+    """Say whose data a version is: `row` with the new subject, and its key and facts sealed anew. False if it changed."""
+    return bool(
+        tx.execute(
+            "UPDATE objects_version SET subject = ?, sealed_key = ?, sealed_facts = ?"
+            " WHERE bucket = ? AND key = ? AND ordinal = ? AND id = ? AND sealed_facts = ?",
+            (row.subject, *sealed, bucket.number, row.key, row.ordinal, row.id, row.sealed_facts),
         )
     )
 

@@ -1,0 +1,307 @@
+"""The check at the moment of reading: does the patient allow this actor, for this purpose, now?
+
+1. A bucket that declares no subjects is not concerned, and costs nothing.
+2. For secondary use, a first look comes before anything else is told of an object: what is refused is missing.
+3. The ruling that counts is made inside the transaction that records the read. A withdrawal is one of the transactions of
+   the same database, so that each read stands either before it, served, or after it, refused.
+4. A ruling is remembered for one version of everybody's decisions and until the next date in them. The version is read
+   inside the same transaction.
+5. While a stream runs, the question is asked again; a stream that is refused ends there.
+6. No answer, no name, or an unknown purpose: refused for secondary use. For care without an answer it is allowed, and the
+   entry says so.
+
+Why, and what is not protected: docs/explanation/consent-enforcement.md.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final, Protocol, TypeVar
+
+import msgspec
+
+from nexus.kernel.clock import Clock, Instant
+from nexus.kernel.database import Database, Recorded, Transaction
+from nexus.kernel.errors import Denied, NexusError, Unavailable
+from nexus.kernel.operation import Entry, Operation
+from nexus.objects.declaration import Declaration, is_care, is_secondary
+from nexus.objects.errors import REFUSED_USE, Hidden, Refused, damaged
+from nexus.objects.model import Bucket
+from nexus.objects.ports import Ruled, Subjects
+from nexus.objects.store import subjects as rows
+from nexus.objects.vaults import Vault, Vaults, erased
+
+MAX_REMEMBERED: Final = 100_000
+"""Rulings that a process remembers; beyond, it forgets all and asks again."""
+ATTEMPTS: Final = 5
+"""Listings that one listing begins anew because decisions changed meanwhile."""
+NAMELESS: Final = "no-subject"
+UNANSWERED: Final = "unanswered"
+PURPOSE: Final = "purpose"
+ERASED: Final = "erased"
+
+_Key = tuple[int, int, str, str, str]
+"""Subject or manifest, bucket, actor, purpose, emergency access."""
+
+
+class NoSubjects:
+    """Where nobody answers for patients: secondary use is refused, and no bucket declares subjects."""
+
+    def version(self, tx: Transaction) -> Hashable:
+        return 0
+
+    def rulings(self, tx: Transaction, op: Operation, bucket: Bucket, subjects: Sequence[str]) -> Mapping[str, Ruled]:
+        return {}
+
+    def belong(self, tx: Transaction, site: str, subjects: Sequence[str]) -> bool:
+        return False
+
+    def check(self, declared: Declaration) -> None:
+        raise Unavailable("nobody answers for patients here", code=REFUSED_USE)
+
+
+class Owned(Protocol):
+    """A row that belongs to somebody."""
+
+    @property
+    def subject(self) -> int | None: ...
+
+
+R = TypeVar("R", bound=Owned)
+T = TypeVar("T")
+
+
+class Sieve(Protocol):
+    """Leaves out the rows that must not be known."""
+
+    def __call__(self, found: Sequence[R], /) -> Sequence[R]: ...
+
+
+def everything(found: Sequence[R], /) -> Sequence[R]:
+    """The sieve that leaves out nothing."""
+    return found
+
+
+class _Remembered(msgspec.Struct, frozen=True):
+    version: Hashable
+    ruled: Ruled
+
+
+class Consenting:
+    """Asks `Subjects`, for the stories of the store."""
+
+    def __init__(self, database: Database, vaults: Vaults, subjects: Subjects, clock: Clock) -> None:
+        self.database = database
+        self.vaults = vaults
+        self.subjects = subjects
+        self.clock = clock
+        self.remembered: dict[_Key, _Remembered] = {}
+
+    async def watch(self, op: Operation, bucket: Bucket) -> "Watch | None":
+        """For one operation on one bucket; None where nobody's data are there by name."""
+        if bucket.subjects is None:
+            return None
+        return Watch(self, op, bucket, await self.vaults.open(op, bucket))
+
+    async def listed(
+        self, op: Operation, bucket: Bucket, gather: Callable[[Transaction, Sieve], T], entry: Callable[[T], Entry]
+    ) -> T:
+        """Gather a listing that holds nothing that must not be known, and record it.
+
+        It is gathered from one snapshot, and counts only if no decision has changed by the time that its entry commits.
+        """
+        if bucket.subjects is None or not is_secondary(op.purpose):
+            with self.database.read() as tx:
+                found = gather(tx, everything)
+            await self.database.record(entry(found))
+            return found
+        watch = Watch(self, op, bucket, await self.vaults.open(op, bucket))
+        for _ in range(ATTEMPTS):
+            with self.database.read() as tx:
+                version = self.subjects.version(tx)
+                found = gather(tx, watch.sieve(tx))
+            if await self._recorded_if(entry(found), version):
+                return found
+        raise Unavailable("permissions are changing right now", code="objects.consent-busy", hint="try again")
+
+    async def _recorded_if(self, entry: Entry, version: Hashable) -> bool:
+        """Make an entry durable, if nothing that it rests on has changed since."""
+
+        def work(tx: Transaction) -> Recorded[bool]:
+            if self.subjects.version(tx) != version:
+                raise _ChangedError
+            return Recorded(True, entry)
+
+        try:
+            return await self.database.write(work)
+        except _ChangedError:
+            return False
+
+    def keep(self, key: _Key, version: Hashable, ruled: Ruled) -> None:
+        """Remember a ruling that holds for longer than this moment."""
+        if len(self.remembered) >= MAX_REMEMBERED:
+            self.remembered.clear()
+        self.remembered[key] = _Remembered(version, ruled)
+
+
+class Watch:
+    """What one operation may see of one bucket. Used on the event loop, but for `rule` and what calls it."""
+
+    def __init__(self, consenting: Consenting, op: Operation, bucket: Bucket, vault: Vault | None) -> None:
+        self._home = consenting
+        self._op = op
+        self._bucket = bucket
+        self.vault = vault
+        self._secondary = is_secondary(op.purpose)
+        self._care = is_care(op.purpose)
+        self._names: dict[int, tuple[str, ...]] = {}
+
+    @property
+    def hides(self) -> bool:
+        """Whether what is refused must look as if it were missing."""
+        return self._secondary
+
+    def look(self, number: int | None, *, named: bool) -> None:
+        """Step 2. `named`: a version was asked for by its id. Raises Hidden."""
+        if number is not None:
+            with self._home.database.read() as tx:
+                self._learn(tx, (number,))
+                ruled = self.rule(tx, self._op, number) if self._secondary else None
+        else:
+            ruled = self.rule(None, self._op, None) if self._secondary else None
+        if ruled is not None and not ruled.allowed:
+            raise self._refusal(number, ruled, named=named)
+
+    def check_name(self, number: int | None, subject: str | None) -> None:
+        """The facts of an object name the one that its row does. Raises Damaged."""
+        if number is None or self.vault is None:
+            if number is not None or subject is not None:
+                raise damaged("the row of an object")
+            return
+        with self._home.database.read() as tx:
+            if self.vault.name(tx, number) != subject:
+                raise damaged("the row of an object")
+
+    async def record(self, entry: Entry, number: int | None, *, named: bool) -> None:
+        """Step 3: make the entry of a read durable, if it is allowed at that very moment. Raises Hidden or Refused."""
+
+        def work(tx: Transaction) -> Recorded[None]:
+            ruled = self.rule(tx, entry.operation, number)
+            if not ruled.allowed:
+                raise self._refusal(number, ruled, named=named)
+            if number is not None and number > 0 and rows.is_erased(tx, number):
+                raise self._refusal(number, Ruled(False, ERASED), named=named) if self._secondary else erased()
+            return Recorded(None, self._marked(entry, number, ruled))
+
+        await self._home.database.write(work)
+
+    def rule(self, tx: Transaction | None, op: Operation, number: int | None) -> Ruled:
+        """The ruling for whoever a number stands for; one refusal refuses all of them."""
+        if not self._secondary and not self._care:
+            return Ruled(False, PURPOSE)
+        if number is None or tx is None:
+            return Ruled(self._care, NAMELESS)
+        key = (number, self._bucket.number, op.actor.id, op.purpose, op.actor.break_glass or "")
+        try:
+            version = self._home.subjects.version(tx)
+            known = self._home.remembered.get(key)
+            if known is not None and known.version == version and op.at < known.ruled.until:
+                return known.ruled
+            ruled = self._joined(self._home.subjects.rulings(tx, op, self._bucket, self._names[number]), number)
+        except NexusError:
+            return Ruled(self._care, UNANSWERED)
+        if op.at < ruled.until:
+            self._home.keep(key, version, ruled)
+        return ruled
+
+    def still(self, number: int | None) -> Callable[[], None]:
+        """Step 5: raises Refused once the read that runs is allowed no more."""
+
+        def ask() -> None:
+            op = replace(self._op, at=self._home.clock.now())
+            with self._home.database.read() as tx:
+                ruled = self.rule(tx, op, number)
+                gone = number is not None and number > 0 and rows.is_erased(tx, number)
+            if gone or not ruled.allowed:
+                raise Refused(
+                    subject=self._only(number), reason=ERASED if gone else ruled.reason, decision=ruled.decision
+                )
+
+        return ask
+
+    def sieve(self, tx: Transaction) -> Sieve:
+        """Leaves out the rows that must not be known, as of a snapshot."""
+
+        def shown(found: Sequence[R], /) -> Sequence[R]:
+            visible = self.visible(tx, {row.subject for row in found})
+            return [row for row in found if row.subject in visible]
+
+        return shown
+
+    def visible(self, tx: Transaction, numbers: Iterable[int | None]) -> frozenset[int]:
+        """Those of the numbers whose data may be known."""
+        distinct = {number for number in numbers if number is not None}
+        self._learn(tx, distinct)
+        return frozenset(number for number in distinct if self._may_know(tx, number))
+
+    def _may_know(self, tx: Transaction, number: int) -> bool:
+        erased_one = number > 0 and rows.is_erased(tx, number)
+        return not erased_one and self.rule(tx, self._op, number).allowed
+
+    def _learn(self, tx: Transaction, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            if number in self._names:
+                continue
+            if self.vault is None:
+                raise damaged("the row of an object")
+            self._names[number] = self.vault.subjects(tx, number)
+
+    # Words
+
+    def _joined(self, rulings: Mapping[str, Ruled], number: int) -> Ruled:
+        """The denial wins; the earliest end counts; who was not answered for is refused."""
+        until: Instant | None = None
+        decisions: set[str | None] = set()
+        reason = ""
+        for subject in self._names[number]:
+            ruled = rulings.get(subject)
+            if ruled is None:
+                return Ruled(self._care, UNANSWERED)
+            if not ruled.allowed:
+                return ruled
+            until = ruled.until if until is None else min(until, ruled.until)
+            decisions.add(ruled.decision)
+            reason = ruled.reason
+        return Ruled(True, reason, decisions.pop() if len(decisions) == 1 else None, until or Instant(0))
+
+    def _only(self, number: int | None) -> str | None:
+        """The subject, where it is one."""
+        return self._names[number][0] if number is not None and number > 0 and number in self._names else None
+
+    def _marked(self, entry: Entry, number: int | None, ruled: Ruled) -> Entry:
+        """The entry of a read says why it was allowed, and stands under the key of the patient concerned."""
+        details = {**entry.details, "consent": ruled.decision or ruled.reason}
+        if ruled.decision is not None and ruled.reason:
+            details["ruling"] = ruled.reason
+        if number is not None and number < 0:
+            details["subjects"] = len(self._names[number])
+            details["manifest"] = -number
+        return replace(entry, details=details, subject=self._only(number))
+
+    def _refusal(self, number: int | None, ruled: Ruled, *, named: bool) -> NexusError:
+        subject = self._only(number)
+        if self._secondary:
+            return Hidden(named=named, subject=subject, reason=ruled.reason, decision=ruled.decision)
+        return Refused(subject=subject, reason=ruled.reason, decision=ruled.decision)
+
+
+class _ChangedError(Exception):
+    """Decisions have changed while a listing was gathered."""
+
+
+def refuse_secondary_writes(op: Operation, bucket: Bucket) -> None:
+    """Nobody changes a bucket of patients' data for secondary use, whatever the key: no answer tells what is there.
+
+    Raises Denied.
+    """
+    if bucket.subjects is not None and is_secondary(op.purpose):
+        raise Denied("data of patients are not changed for secondary use", code=REFUSED_USE)
