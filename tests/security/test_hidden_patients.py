@@ -14,8 +14,8 @@ import pytest
 
 from nexus.kernel.operation import Outcome
 from nexus.objects.declaration import Declaration
-from simulators.operations import operation
 from simulators.deciding import SimulatedPatients
+from simulators.operations import operation
 from simulators.s3_client import Answer
 from simulators.s3_door import SITE, S3Door, machine, open_s3_door
 

@@ -17,9 +17,9 @@ from nexus.objects.declaration import Declaration
 from nexus.objects.errors import Hidden, IsDeleteMarker, Refused
 from nexus.objects.model import MIN_PART_BYTES, Metadata, ObjectRef, PartReference, ReadConditions, Versioning
 from nexus.objects.sealing import SEGMENTS
+from simulators.deciding import SimulatedPatients
 from simulators.object_store import Store, chunked
 from simulators.operations import operation
-from simulators.deciding import SimulatedPatients
 
 IMAGING = Declaration(categories=("imaging",), source="pacs")
 RESEARCH = operation("per_researcher", purpose="research")

@@ -3,6 +3,8 @@
 from nexus.app.ground import Ground
 from nexus.app.key_rights import KeyRights
 from nexus.app.placement import Placements
+from nexus.app.wiring.subjects import Subjects
+from nexus.consent.rulings import Rulings
 from nexus.iam.gate import Gate
 from nexus.objects.service import ObjectService
 
@@ -10,7 +12,14 @@ from nexus.objects.service import ObjectService
 def object_service(ground: Ground) -> ObjectService:
     """The object store. It wipes its bucket keys by itself when the lease ends."""
     rights = KeyRights(Gate(ground.database, ground.clock, ground.settings.conditions()), placements(ground))
-    return ObjectService(ground.database, ground.directory.blobs, ground.kms, ground.clock, key_rights=rights)
+    return ObjectService(
+        ground.database,
+        ground.directory.blobs,
+        ground.kms,
+        ground.clock,
+        key_rights=rights,
+        subjects=Subjects(Rulings()),
+    )
 
 
 def placements(ground: Ground) -> Placements:
