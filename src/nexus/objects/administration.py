@@ -10,6 +10,7 @@ from nexus.kernel.operation import Operation
 from nexus.objects.consenting import refuse_secondary_writes
 from nexus.objects.declaration import Declaration
 from nexus.objects.model import Bucket, BucketKind, ObjectRef, Versioning
+from nexus.objects.naming import MAX_MANIFEST_SUBJECTS
 from nexus.objects.s3.ports import Gate, Placements
 from nexus.objects.service import ObjectService
 from nexus.objects.usage import BucketUsage
@@ -43,17 +44,17 @@ class SetVersioning(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     versioning: Versioning
 
 
-Subject = Annotated[str, Meta(min_length=5, max_length=64)]
+Subject = Annotated[str, Meta(min_length=5, max_length=64, examples=["sub_01jd3v8f2x7q9k4m6n0p5r1s2t"])]
 Word = Annotated[str, Meta(min_length=1, max_length=64)]
-MAX_MANIFEST_SUBJECTS = 10_000
 MAX_REASON_CHARS = 500
+EXAMPLES = ("sub_01jd3v8f2x7q9k4m6n0p5r1s2t", "sub_01jd3v8f2x7q9k4m6n0p5r1s2v")
 
 
 class DeclareSubjects(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What data of patients a bucket holds. Once declared, it takes no object without a subject, for good."""
 
     name: Name
-    categories: Annotated[tuple[Word, ...], Meta(min_length=1, max_length=16)]
+    categories: Annotated[tuple[Word, ...], Meta(min_length=1, max_length=16, examples=[["imaging"]])]
     """Categories of data, as patients decide about them."""
     source: Annotated[str, Meta(max_length=64)] = ""
     """Where they come from, as patients decide about it."""
@@ -64,7 +65,9 @@ class PutManifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """The subjects of objects that hold data of many. An object names the manifest in place of a subject."""
 
     name: Name
-    subjects: Annotated[tuple[Subject, ...], Meta(min_length=2, max_length=MAX_MANIFEST_SUBJECTS)]
+    subjects: Annotated[
+        tuple[Subject, ...], Meta(min_length=2, max_length=MAX_MANIFEST_SUBJECTS, examples=[list(EXAMPLES)])
+    ]
 
 
 class ManifestView(Struct, frozen=True, kw_only=True):
