@@ -1,6 +1,6 @@
 """`kill -9` at random moments: what was acknowledged is there and equal, what was not is there whole or not at all.
 
-A real process with concurrent writers and the real audit log. NEXUS_CRASH_RUNS kills more often (default 50).
+A real process with concurrent writers and the real audit log. NEXUS_CRASH_RUNS kills more often (default 15).
 """
 
 import json
@@ -24,7 +24,7 @@ from nexus.objects.model import MIN_PART_BYTES
 from simulators.object_store import Store
 from simulators.store_writer import PRIVATE_KEY, content, open_store
 
-RUNS = int(os.environ.get("NEXUS_CRASH_RUNS", "50"))
+RUNS = int(os.environ.get("NEXUS_CRASH_RUNS", "15"))
 LIFE_S = (0.02, 0.35)
 """Shortest and longest life; many end in the middle of the first commits, or of the recovery from the last crash."""
 

@@ -35,12 +35,12 @@ def chance() -> random.Random:
 
 
 @pytest.fixture(scope="module")
-def installation(own_platform: Installation) -> Installation:
-    steward = own_platform.person("david", "data_steward", "site:chu-lille")
+def installation(platform: Installation) -> Installation:
+    steward = platform.person("david", "data_steward", "site:chu-lille")
     steward.call("objects.bucket.create", name=BUCKET, site="chu-lille")
-    reader = own_platform.s3(steward.access_key("quality"))
+    reader = platform.s3(steward.access_key("quality"))
     reader.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-    return own_platform
+    return platform
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,8 @@ from simulators.operations import operation
 
 FOREIGN = pki.found_authority("nx_foreign", SystemClock().now())
 CONTEXT = {"bucket": "bkt_1"}
+WAIT_S = 0.4
+"""What somebody who is to be refused waits for a connection; an attempt takes a hundredth of that."""
 
 
 async def still_works(kms):
@@ -35,7 +37,7 @@ async def still_works(kms):
 
 
 async def refused(kms, who: ServiceIdentity) -> NexusError:
-    client = await kms.client(identity=who)
+    client = await kms.client(identity=who, wait_s=WAIT_S)
     with pytest.raises(NexusError) as raised:
         await client.status()
     return raised.value
@@ -150,7 +152,7 @@ async def impostor(path, who: ServiceIdentity):
 )
 async def test_a_client_tells_nothing_to_whoever_is_not_the_key_service(tmp_path, who):
     async with impostor(tmp_path / "k", who()) as heard:
-        client = KeyServiceClient(tmp_path / "k", identity("api"))
+        client = KeyServiceClient(tmp_path / "k", identity("api"), WAIT_S)
         await client.start()
         with pytest.raises(NexusError):
             await client.status()
@@ -243,7 +245,7 @@ async def test_the_key_services_own_certificate_is_renewed_for_those_who_come_th
 async def test_a_connection_ends_with_the_certificate_that_it_was_made_with():
     async with running() as kms:
         almost = credentials("api", late=timedelta(minutes=-55) + timedelta(seconds=2))
-        client = await kms.client(identity=ServiceIdentity(almost))
+        client = await kms.client(identity=ServiceIdentity(almost), wait_s=WAIT_S)
         assert (await client.status()).state.value == "unsealed"
         async with asyncio.timeout(10):
             while any(connection.name == "api" for connection in kms.server.connections):

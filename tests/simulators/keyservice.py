@@ -95,7 +95,7 @@ class RunningKeyService:
         return await self.start()
 
     async def client(self, caller="api", **more):
-        client = KeyServiceClient(self.socket, more.get("identity") or identity(caller))
+        client = KeyServiceClient(self.socket, more.pop("identity", None) or identity(caller), **more)
         self.clients.append(client)
         await client.start()
         return client

@@ -4,6 +4,8 @@ The whole platform, the `nexus` command, and OpenSSH's client.
 """
 
 import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,15 +21,11 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory):
-    made = Installation(tmp_path_factory.mktemp("bas"), bastion_port=0)
-    try:
-        made.found().up()
-        yield made
-        made.down()
-    finally:
-        made.destroy()
+@pytest.fixture
+def installation(platform: Installation) -> Iterator[Installation]:
+    """Whoever sat at the terminal has left when the test ends."""
+    yield platform
+    shutil.rmtree(platform.root / "state", ignore_errors=True)
 
 
 def sits_at_the_terminal(installation: Installation, who: Person) -> None:

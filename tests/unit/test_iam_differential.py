@@ -1,4 +1,4 @@
-"""The evaluator and Cedar answer alike, over 20,000 random questions; a million: `bench/authorisation.py --differential`."""
+"""The evaluator and Cedar answer alike, over 8,000 random questions; a million: `bench/authorisation.py --differential`."""
 
 from collections import Counter
 from itertools import islice
@@ -16,7 +16,7 @@ from nexus.kernel.operation import Resource
 from simulators.clock import EPOCH
 from simulators.crowd import STRICT, Crowd
 
-QUESTIONS = 10_000
+QUESTIONS = 4_000
 """Of each of the two sets of conditions."""
 
 

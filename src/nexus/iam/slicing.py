@@ -47,9 +47,11 @@ class Slices(Generic[S]):
         self._make = make
         self._all_roles = frozenset(roles)
         self._by_action = {action: self._concerning(action, groups) for action, groups in actions.items()}
-        self._telling = {action: roles_in(found) & self._all_roles for action, found in self._by_action.items()}
+        asking = {key: roles_in(policy) & self._all_roles for key, policy in policies["staticPolicies"].items()}
+        looking = {key: _facts_in(policy) for key, policy in policies["staticPolicies"].items()}
+        self._telling = {action: _union(asking, found) for action, found in self._by_action.items()}
         """The roles that policies about an action ask for: holding any other changes nothing."""
-        self._looking = {action: _facts_in(found) for action, found in self._by_action.items()}
+        self._looking = {action: _union(looking, found) for action, found in self._by_action.items()}
         self._cut: OrderedDict[About, S] = OrderedDict()
 
     def of(self, about: About) -> S | None:
@@ -84,6 +86,10 @@ class Slices(Generic[S]):
             and not any(_is_false(each["body"], absent) for each in policy["conditions"] if each["kind"] == "when")
         }
         return self._make({**self._parsed, "staticPolicies": kept})
+
+
+def _union(sets: Mapping[str, frozenset[str]], keys: Iterable[str]) -> frozenset[str]:
+    return frozenset().union(*(sets[key] for key in keys))
 
 
 def _names(scope: Mapping[str, Any], names: frozenset[str]) -> bool:

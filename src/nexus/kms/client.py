@@ -9,7 +9,7 @@ from nexus.kernel.operation import Operation
 from nexus.kernel.outbox import Message
 from nexus.kernel.secret import Secret
 from nexus.kms import calls, frames
-from nexus.kms.connection import KeptConnection
+from nexus.kms.connection import CONNECT_WAIT_S, KeptConnection
 from nexus.kms.model import DataKey, Key, KeyEvent, KeyServiceStatus, RewrapJob
 from nexus.kms.requests import (
     CreateKey,
@@ -73,9 +73,12 @@ class KeyServiceClient:
     is sealed, and otherwise what the service raised, restored with its code and hint.
     """
 
-    def __init__(self, socket: Path, identity: ServiceIdentity) -> None:
-        """`identity`: the certificate of the calling service, whose name stands in `callers.CALLERS`."""
-        self._connection = KeptConnection(socket, identity)
+    def __init__(self, socket: Path, identity: ServiceIdentity, wait_s: float = CONNECT_WAIT_S) -> None:
+        """`identity`: the certificate of the calling service, whose name stands in `callers.CALLERS`.
+
+        `wait_s`: how long a call waits for a connection before it fails.
+        """
+        self._connection = KeptConnection(socket, identity, wait_s)
 
     async def start(self) -> None:
         """Connect and keep connected. Returns once connected or after an attempt that failed; never raises for it."""

@@ -168,8 +168,10 @@ class Link(asyncio.Protocol):
 class KeptConnection:
     """Keeps one `Link` alive, and tells what happens to it."""
 
-    def __init__(self, path: Path, identity: ServiceIdentity) -> None:
+    def __init__(self, path: Path, identity: ServiceIdentity, wait_s: float = CONNECT_WAIT_S) -> None:
+        """`wait_s`: how long a call waits for a connection before it fails."""
         self._path = path
+        self._wait_s = wait_s
         self._identity = identity
         self._renewed = asyncio.Event()
         self._draining: set[asyncio.Task[None]] = set()
@@ -221,7 +223,7 @@ class KeptConnection:
         if isinstance(self._refused, Unauthenticated):
             raise self._refused
         try:
-            async with asyncio.timeout(CONNECT_WAIT_S):
+            async with asyncio.timeout(self._wait_s):
                 await self._connected.wait()
         except TimeoutError:
             raise self._refused or Unavailable(
