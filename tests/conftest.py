@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory) -> Iterator[Installation]:
     """A running platform with the software keystore and every door; shared, so leave it running and unsealed."""
-    yield from _running(Installation(tmp_path_factory.mktemp("nx"), bastion_port=0))
+    yield from _running(Installation(tmp_path_factory.mktemp("nx"), console_port=0, bastion_port=0))
 
 
 @pytest.fixture(scope="session")

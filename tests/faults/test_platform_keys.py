@@ -25,6 +25,7 @@ BUCKET, KEY = "guarded", "patients/1"
 BODY = os.urandom(150_000)
 AT_ONCE_S = 1.0
 """A request that needs no answer of the key service to be refused."""
+TRIES = 3
 BOUND_S = 12.0
 """No request takes longer, even one that waits for a key service that says nothing."""
 GUARDED = [spec for spec in OPERATIONS if spec.name not in WHILE_SEALED]
@@ -81,11 +82,21 @@ def all_is_refused(s3) -> dict[str, str]:
     """Every request is refused, at once; kind -> id of its operation."""
     ids = {}
     for name, request in requests(s3).items():
-        begun = time.monotonic()
-        code, ids[name] = refused(request)
+        code, ids[name] = refused_at_once(request)
         assert code in ("ServiceUnavailable", "503"), name  # the answer to HEAD has no body to hold a code
-        assert time.monotonic() - begun < AT_ONCE_S, name
     return ids
+
+
+def refused_at_once(request) -> tuple[str, str]:
+    """`refused`, in no time. What waits for the key service waits each time; a busy machine is slow now and then."""
+    took = []
+    for _ in range(TRIES):
+        begun = time.monotonic()
+        answer = refused(request)
+        took.append(time.monotonic() - begun)
+        if took[-1] < AT_ONCE_S:
+            return answer
+    raise AssertionError(f"refused after {took} s")
 
 
 def all_is_well(s3) -> bool:

@@ -74,13 +74,13 @@ class Person(RealPerson):
 
 
 class Installation:
-    """A data directory and the commands on it."""
+    """A data directory and the commands on it. Console and bastion are closed unless a setting opens them."""
 
     def __init__(self, root: Path, **settings: object) -> None:
         self.root = root
         self.data = root / "data"
         self.passphrase = root / "passphrase"
-        self.settings = {"s3_port": 0, "api_port": 0, "console_port": 0, "bastion_port": -1, **QUICK, **settings}
+        self.settings = {"s3_port": 0, "api_port": 0, "console_port": -1, "bastion_port": -1, **QUICK, **settings}
         self.persons: dict[str, Person] = {}
         self.shares: list[str] = []
         self.codes: dict[str, str] = {}

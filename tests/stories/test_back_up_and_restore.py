@@ -43,8 +43,7 @@ def story(demonstration: Installation, witness: RunningWitness, tmp_path_factory
     until(lambda: alice.call("kms.key.read", key_id=doomed)["state"] == "destroyed", what="the destruction")
     demonstration.until_witnessed()
     demonstration.down()
-    yield demonstration, backup, key, doomed
-    demonstration.up()
+    return demonstration, backup, key, doomed
 
 
 def restored(story, tmp_path, name: str) -> Installation:

@@ -40,7 +40,10 @@ class Settings(MailSettings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = ()
     s3_port: Annotated[Port, doc("TCP port of the S3 door; 0 takes a free one at each start.")] = 9000
     api_port: Annotated[Port, doc("TCP port of the REST door; 0 takes a free one at each start.")] = 9443
-    console_port: Annotated[Port, doc("TCP port of the console; 0 takes a free one at each start.")] = 8443
+    console_port: Annotated[
+        int,
+        doc("TCP port of the console; 0 takes a free one at each start, -1 keeps it closed.", ge=-1, le=65_535),
+    ] = 8443
     console_url: Annotated[
         str,
         doc(
@@ -233,8 +236,11 @@ def shared_data_path(environment: Mapping[str, str] | None = None) -> Path | Non
 
 
 def console_url(chosen: Settings, port: int) -> str:
-    """Where browsers reach the console that listens on `port`: the issuer's name, and the origin that passkeys know."""
-    return chosen.console_url or f"https://localhost:{port}"
+    """Where browsers reach the console that listens on `port`: the issuer's name, and the origin that passkeys know.
+
+    `port`: 0 where it is kept closed.
+    """
+    return chosen.console_url or (f"https://localhost:{port}" if port else "https://localhost")
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,8 +131,8 @@ class Supervisor:
         await self._ensure_authority()
         # The worker first and alone: it refuses a log that was rolled back, and then nobody may be served.
         await self._open_places([parts.WORKER], lock)
-        bastion = [name for name in (parts.BASTION,) if name in self._ports]
-        await self._open_places([parts.API, parts.CONSOLE, *bastion, *[parts.S3] * self._settings.s3_processes], lock)
+        wanted = [name for name in (parts.CONSOLE, parts.BASTION) if name in self._ports]
+        await self._open_places([parts.API, *wanted, *[parts.S3] * self._settings.s3_processes], lock)
         self._publish_endpoints()
         self._enter(Phase.RUNNING)
 
@@ -190,7 +190,7 @@ class Supervisor:
                 settings=self._settings,
                 credentials=await self._identities.issue(name, self._operation()),
                 port=self._ports.get(name, 0),
-                console_url=console_url(self._settings, self._ports[parts.CONSOLE]),
+                console_url=console_url(self._settings, self._ports.get(parts.CONSOLE, 0)),
                 leaf=leaf,
             )
 
@@ -236,7 +236,7 @@ class Supervisor:
         status = {
             "s3": self._address(parts.S3),
             "api": self._address(parts.API),
-            "console": console_url(self._settings, self._ports[parts.CONSOLE]),
+            "console": self._console(),
             "bastion": self._bastion(),
         }
         datadir.write_durably(self.directory.endpoints, msgspec.json.encode(status))
@@ -258,6 +258,9 @@ class Supervisor:
     def _address(self, door: str, scheme: str = "https") -> str:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._settings.host, self._settings.host)  # noqa: S104
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self._ports.get(door, 0)}"
+
+    def _console(self) -> str:
+        return console_url(self._settings, self._ports[parts.CONSOLE]) if parts.CONSOLE in self._ports else ""
 
     def _bastion(self) -> str:
         return self._address(parts.BASTION, "ssh") if parts.BASTION in self._ports else ""
@@ -300,7 +303,7 @@ class Supervisor:
             demonstration=self.directory.is_demonstration,
             s3=self._address(parts.S3),
             api=self._address(parts.API),
-            console=console_url(self._settings, self._ports.get(parts.CONSOLE, 0)),
+            console=self._console(),
             bastion=self._bastion(),
             certificate_authority=str(self.directory.certificate_authority),
             processes=tuple(place.status() for place in self._places),

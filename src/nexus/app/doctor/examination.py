@@ -86,6 +86,8 @@ def _platform(status: PlatformStatus | None) -> Sequence[Finding]:
 def _doors(status: PlatformStatus) -> Sequence[Finding]:
     findings: list[Finding] = []
     for door, address in (("s3", status.s3), ("api", status.api), ("console", status.console)):
+        if not address:
+            continue  # it is kept closed
         parts = urlsplit(address)
         where = (door, parts.hostname or "", parts.port or 0)
         findings += [tls.versions(*where), tls.certificate(*where), tls.key_exchange(*where)]
