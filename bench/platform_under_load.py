@@ -51,7 +51,9 @@ def running(**settings: object) -> Iterator[Running]:
     """A platform that is up and unsealed, on the disk of this checkout, with these settings."""
     folder = Path(tempfile.mkdtemp(prefix=".bench-", dir=Path(__file__).parent))
     try:
-        invitations = _found(folder, {"s3_port": 0, "api_port": 0, "console_port": 0, "bastion_port": -1, **settings})
+        invitations = _found(
+            folder, {"s3_port": 0, "api_port": 0, "console_port": 0, "portal_port": -1, "bastion_port": -1, **settings}
+        )
         process = subprocess.Popen([*_command("up", folder), "--passphrase-file", str(folder / "passphrase")])
         try:
             yield _furnish(folder, process, invitations)

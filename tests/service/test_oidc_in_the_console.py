@@ -14,7 +14,7 @@ from nexus.iam.oidc.leaving import Leaving
 from nexus.iam.oidc.letting_in import LettingIn
 from nexus.iam.requests.forms import ById
 from nexus.kernel.clock import MINUTE
-from nexus.web.browser.assets import Assets
+from nexus.web.browser.assets import SHARED, Assets
 from simulators.console import ORIGIN, Browser, Console
 from simulators.issuer import IssuerAtWork, Tool, open_issuer
 from simulators.key_holder import KeyHolder
@@ -32,7 +32,7 @@ def issuer(tmp_path):
 @pytest.fixture
 def console(issuer: IssuerAtWork) -> Console:
     platform = issuer.platform
-    renderer = Renderer(Assets(ASSETS), (), platform.clock)
+    renderer = Renderer(Assets(ASSETS, SHARED), (), platform.clock)
 
     async def end(request, actor) -> None:
         await platform.call("iam.session.end", platform.op(actor), ById(id=actor.session))

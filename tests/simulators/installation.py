@@ -80,7 +80,15 @@ class Installation:
         self.root = root
         self.data = root / "data"
         self.passphrase = root / "passphrase"
-        self.settings = {"s3_port": 0, "api_port": 0, "console_port": -1, "bastion_port": -1, **QUICK, **settings}
+        self.settings = {
+            "s3_port": 0,
+            "api_port": 0,
+            "console_port": -1,
+            "portal_port": -1,
+            "bastion_port": -1,
+            **QUICK,
+            **settings,
+        }
         self.persons: dict[str, Person] = {}
         self.shares: list[str] = []
         self.codes: dict[str, str] = {}

@@ -29,6 +29,8 @@ class Ground:
     settings: Settings
     console_url: str
     """Where browsers reach the console."""
+    portal_url: str
+    """Where patients reach the portal; empty where it is closed."""
     index: Index
     clock: Clock
     kms: KeyServiceClient
@@ -72,6 +74,7 @@ async def stand(handoff: Handoff, keys: Sequence[Part], identity: ServiceIdentit
                 directory,
                 handoff.settings,
                 handoff.console_url,
+                handoff.portal_url,
                 index,
                 clock,
                 kms,

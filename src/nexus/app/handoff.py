@@ -45,6 +45,8 @@ class Handoff(Struct, frozen=True, kw_only=True):
     port: int = 0
     console_url: str = ""
     """Where browsers reach the console: passkeys belong to this address."""
+    portal_url: str = ""
+    """Where patients reach the portal; empty where it is closed."""
     leaf: LeafParts | None = None
 
     def take_leaf(self) -> Leaf:

@@ -4,10 +4,10 @@ from nexus.kernel.clock import Clock
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Actor, ActorKind, Operation, system_actor
 
-KMS, S3, API, CONSOLE, BASTION, WORKER = "kms", "s3", "api", "console", "bastion", "worker"
+KMS, S3, API, CONSOLE, PORTAL, BASTION, WORKER = "kms", "s3", "api", "console", "portal", "bastion", "worker"
 """Processes."""
 SUPERVISOR = "supervisor"
-CALLERS = (SUPERVISOR, S3, API, CONSOLE, BASTION, WORKER)
+CALLERS = (SUPERVISOR, S3, API, CONSOLE, PORTAL, BASTION, WORKER)
 """Those who call the key service, each with a token of its own."""
 PURPOSE = "operation"
 

@@ -51,6 +51,18 @@ class Settings(MailSettings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             pattern="^(https://[a-z0-9.-]+(:[0-9]{1,5})?)?$",
         ),
     ] = ""
+    portal_port: Annotated[
+        int,
+        doc("TCP port of the patient portal; 0 takes a free one at each start, -1 keeps it closed.", ge=-1, le=65_535),
+    ] = 8444
+    portal_url: Annotated[
+        str,
+        doc(
+            "Address that patients reach the portal at, without a path: it is on their letters, and their passkeys belong to"
+            " it. Empty: `https://localhost:<portal_port>`.",
+            pattern="^(https://[a-z0-9.-]+(:[0-9]{1,5})?)?$",
+        ),
+    ] = ""
     bastion_port: Annotated[
         int,
         doc("TCP port of the bastion (SSH); 0 takes a free one at each start, -1 keeps it closed.", ge=-1, le=65_535),
@@ -241,6 +253,11 @@ def console_url(chosen: Settings, port: int) -> str:
     `port`: 0 where it is kept closed.
     """
     return chosen.console_url or (f"https://localhost:{port}" if port else "https://localhost")
+
+
+def portal_url(chosen: Settings, port: int) -> str:
+    """Where patients reach the portal that listens on `port`: the origin that their passkeys know."""
+    return chosen.portal_url or f"https://localhost:{port}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ class PlatformStatus(Struct, frozen=True, kw_only=True):
     """Address of the REST door."""
     console: str
     """Address of the console, for browsers."""
+    portal: str
+    """Address of the patient portal; empty where it is closed."""
     bastion: str
     """Address of the bastion (`ssh://host:port`); empty where it is closed."""
     certificate_authority: str

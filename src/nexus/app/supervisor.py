@@ -4,7 +4,7 @@
 2. Listen on the control socket.
 3. Start the key service, and wait until it is unsealed.
 4. Bring the database's schema forward.
-5. Start worker, REST door, console, S3 door and bastion; those that speak TLS with a fresh certificate each.
+5. Start worker, REST door, console, portal, S3 door and bastion; those that speak TLS with a fresh certificate each.
 6. Keep them until told to stop; then doors first, the key service last.
 """
 
@@ -27,7 +27,7 @@ from nexus.app.datadir import DataDirectory
 from nexus.app.handoff import Handoff
 from nexus.app.identities import ServiceIdentities
 from nexus.app.keeping import Place
-from nexus.app.settings import Settings, console_url
+from nexus.app.settings import Settings, console_url, portal_url
 from nexus.app.status import Phase, PlatformStatus
 from nexus.kernel.clock import Clock, SystemClock
 from nexus.kernel.errors import Conflict, Damaged, Invalid, NexusError
@@ -131,7 +131,7 @@ class Supervisor:
         await self._ensure_authority()
         # The worker first and alone: it refuses a log that was rolled back, and then nobody may be served.
         await self._open_places([parts.WORKER], lock)
-        wanted = [name for name in (parts.CONSOLE, parts.BASTION) if name in self._ports]
+        wanted = [name for name in (parts.CONSOLE, parts.PORTAL, parts.BASTION) if name in self._ports]
         await self._open_places([parts.API, *wanted, *[parts.S3] * self._settings.s3_processes], lock)
         self._publish_endpoints()
         self._enter(Phase.RUNNING)
@@ -191,6 +191,7 @@ class Supervisor:
                 credentials=await self._identities.issue(name, self._operation()),
                 port=self._ports.get(name, 0),
                 console_url=console_url(self._settings, self._ports.get(parts.CONSOLE, 0)),
+                portal_url=self._portal(),
                 leaf=leaf,
             )
 
@@ -237,6 +238,7 @@ class Supervisor:
             "s3": self._address(parts.S3),
             "api": self._address(parts.API),
             "console": self._console(),
+            "portal": self._portal(),
             "bastion": self._bastion(),
         }
         datadir.write_durably(self.directory.endpoints, msgspec.json.encode(status))
@@ -248,6 +250,7 @@ class Supervisor:
             parts.S3: settings.s3_port,
             parts.API: settings.api_port,
             parts.CONSOLE: settings.console_port,
+            parts.PORTAL: settings.portal_port,
             parts.BASTION: settings.bastion_port,
         }
         return {door: port for door, port in doors.items() if port >= 0}
@@ -261,6 +264,9 @@ class Supervisor:
 
     def _console(self) -> str:
         return console_url(self._settings, self._ports[parts.CONSOLE]) if parts.CONSOLE in self._ports else ""
+
+    def _portal(self) -> str:
+        return portal_url(self._settings, self._ports[parts.PORTAL]) if parts.PORTAL in self._ports else ""
 
     def _bastion(self) -> str:
         return self._address(parts.BASTION, "ssh") if parts.BASTION in self._ports else ""
@@ -304,6 +310,7 @@ class Supervisor:
             s3=self._address(parts.S3),
             api=self._address(parts.API),
             console=self._console(),
+            portal=self._portal(),
             bastion=self._bastion(),
             certificate_authority=str(self.directory.certificate_authority),
             processes=tuple(place.status() for place in self._places),

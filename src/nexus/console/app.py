@@ -10,15 +10,16 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from nexus.console import stepping, troubles
+from nexus.console import troubles
 from nexus.console.cookies import COOKIES
 from nexus.console.page import Page
 from nexus.console.render import ASSETS, MenuEntry, Renderer
+from nexus.console.stepping import ask
 from nexus.console.visit import Visit
 from nexus.kernel.clock import Clock
 from nexus.kernel.errors import NexusError
-from nexus.web.browser import language
-from nexus.web.browser.assets import Assets
+from nexus.web.browser import language, stepping
+from nexus.web.browser.assets import SHARED, Assets
 from nexus.web.browser.door import BrowserDoor
 from nexus.web.browser.operations import Operations, Refused
 from nexus.web.browser.ports import BrowserSession
@@ -35,7 +36,7 @@ def console_app(
     mounts: Sequence[BaseRoute] = (),
 ) -> ASGIApp:
     """The console over a dispatcher. `origins`: the addresses it is reached at; `mounts` are matched before pages."""
-    assets = Assets(ASSETS)
+    assets = Assets(ASSETS, SHARED)
     menu = [MenuEntry(page.path, page.menu, page.group) for page in pages if page.menu is not None]
     door = _Console(browser, COOKIES, origins)
     door.operations, door.renderer = Operations(dispatcher), Renderer(assets, menu, clock)
@@ -61,7 +62,7 @@ class _Console(BrowserDoor[Visit]):
         """The page that asks for a fresh factor where that is all it takes, else why."""
         if digest := stepping.wanted(visit, refused.error):
             try:
-                return await stepping.ask(visit, digest)
+                return await ask(visit, digest)
             except Refused as again:
                 refused = again
         return troubles.page(visit, refused.error, refused.operation)

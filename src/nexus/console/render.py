@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
@@ -17,6 +16,7 @@ from nexus.kernel.clock import Clock, rfc3339
 from nexus.web.browser import moments
 from nexus.web.browser.assets import Assets
 from nexus.web.browser.language import Bilingual, Language
+from nexus.web.browser.templates import environment
 
 FOLDER: Final = Path(__file__).parent / "templates"
 ASSETS: Final = Path(__file__).parent / "static"
@@ -52,15 +52,8 @@ class Renderer:
     def __init__(self, assets: Assets, menu: Sequence[MenuEntry], clock: Clock) -> None:
         self._menu = menu
         self._clock = clock
-        self._environment = Environment(
-            loader=FileSystemLoader(FOLDER),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        self._environment.globals.update(asset=assets.path_of, link_of=link_of)
+        self._environment = environment(FOLDER, assets)
+        self._environment.globals.update(link_of=link_of)
         self._environment.filters["commands"] = _commands
 
     def page(self, template: str, frame: Frame, values: Mapping[str, Any], status: int = 200) -> Response:

@@ -43,6 +43,7 @@ CALLERS: Final[Mapping[str, frozenset[str]]] = {
     "s3": _ALWAYS | _DATA_KEYS | {"list_keys"},  # to find the key of a site when a bucket is created
     "api": _ALWAYS | _DATA_KEYS | _OPERATIONS | _BOUND | {"wrap", "prf", "public_key"},
     "console": _ALWAYS | _DATA_KEYS | _OPERATIONS | _BOUND,
+    "portal": _ALWAYS | {"unwrap"},  # patients come from anywhere: it opens what it holds, and nothing else
     "bastion": _ALWAYS | {"unwrap", "bound_key"},
     "worker": _ALWAYS | _DATA_KEYS | _JOBS | _LOG,
 }

@@ -8,6 +8,7 @@ SETTINGS = {
     "s3_port": 0,
     "api_port": 0,
     "console_port": 0,
+    "portal_port": 0,
     "bastion_port": 0,
     "demo_destruction_seconds": 2,
     "stop_grace_s": 3,

@@ -83,11 +83,14 @@ def _platform(status: PlatformStatus | None) -> Sequence[Finding]:
     return ()
 
 
+def _addresses(status: PlatformStatus) -> Sequence[tuple[str, str]]:
+    doors = (("s3", status.s3), ("api", status.api), ("console", status.console), ("portal", status.portal))
+    return [(door, address) for door, address in doors if address]
+
+
 def _doors(status: PlatformStatus) -> Sequence[Finding]:
     findings: list[Finding] = []
-    for door, address in (("s3", status.s3), ("api", status.api), ("console", status.console)):
-        if not address:
-            continue  # it is kept closed
+    for door, address in _addresses(status):
         parts = urlsplit(address)
         where = (door, parts.hostname or "", parts.port or 0)
         findings += [tls.versions(*where), tls.certificate(*where), tls.key_exchange(*where)]

@@ -1,4 +1,4 @@
-"""The processes of one platform, one module each: `kms`, `s3`, `api`, `console`, `bastion`, `worker`.
+"""The processes of one platform, one module each: `kms`, `s3`, `api`, `console`, `portal`, `bastion`, `worker`.
 
 Promise: a process starts with nothing but its handoff, ends when the supervisor ends, and says in one line why if it
 cannot start.

@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-NAMES = ("kms", "s3", "api", "console", "bastion", "worker")
+NAMES = ("kms", "s3", "api", "console", "portal", "bastion", "worker")
 
 
 def main() -> int:

@@ -43,10 +43,15 @@ def console_door(ground: Ground, objects: ObjectService, witnesses: WitnessClien
 
 def origins(settings: Settings, port: int) -> frozenset[str]:
     """The addresses under which this console is reached; a request that names another one is refused."""
+    return addresses(settings, port, console_url(settings, port))
+
+
+def addresses(settings: Settings, port: int, url: str) -> frozenset[str]:
+    """The addresses under which a door for browsers that listens on `port` is reached, besides its own `url`."""
     names = dict.fromkeys((*LOCAL_NAMES, settings.host, *settings.names, socket.gethostname()))
     hosts = [f"[{name}]" if ":" in name else name.lower() for name in names]
     default = [f"https://{host}" for host in hosts] if port == 443 else []
-    return frozenset({console_url(settings, port), *(f"https://{host}:{port}" for host in hosts), *default})
+    return frozenset({url, *(f"https://{host}:{port}" for host in hosts), *default})
 
 
 def _further_pages(ground: Ground, browser: BrowserSession) -> Sequence[Page]:

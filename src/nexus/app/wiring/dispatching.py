@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from nexus.app import control
 from nexus.app.custody import Part
@@ -45,20 +45,29 @@ def breached_passwords(settings: Settings) -> BreachedPasswords:
     return BreachedPasswords(Path(settings.breached_passwords) if settings.breached_passwords else None)
 
 
+def identity_service(ground: Ground, approvals: Approvals, party: RelyingParty, **more: Any) -> IdentityService:
+    """Identity at a door whose passkeys belong to `party`; `more` as in `IdentityService`."""
+    return IdentityService(
+        ground.database,
+        ground.clock,
+        approvals=approvals,
+        sealing_key=ground.hold.secrets[Part.IDENTITY],
+        party=party,
+        passwords=Passwords(breached=breached_passwords(ground.settings)),
+        **more,
+    )
+
+
 def dispatcher(
     ground: Ground, objects: ObjectService, witnesses: WitnessClient, known: Authenticator, door: str
 ) -> Dispatcher:
     """Performs every operation of the platform for calls that come through `door`."""
     gate = Gate(ground.database, ground.clock, ground.settings.conditions())
     approvals = Approvals(ground.database, gate, ground.clock)
-    sealing_key = ground.hold.secrets[Part.IDENTITY]
-    identities = IdentityService(
-        ground.database,
-        ground.clock,
-        approvals=approvals,
-        sealing_key=sealing_key,
-        party=RelyingParty.at(ground.console_url),
-        passwords=Passwords(breached=breached_passwords(ground.settings)),
+    identities = identity_service(
+        ground,
+        approvals,
+        RelyingParty.at(ground.console_url),
         issuers=issuer.load(Path(ground.settings.federation_file)) if ground.settings.federation_file else (),
         device_authorities=DeviceAuthorities.read(ground.settings.device_authority),
         evidence=Evidence(objects.buckets, audit_reader(ground)),

@@ -24,7 +24,7 @@ from nexus.iam.store import credentials
 from nexus.kernel.database import Recorded, Transaction
 from nexus.kernel.operation import Actor, Resource
 from nexus.web.browser import cookies
-from nexus.web.browser.assets import Assets
+from nexus.web.browser.assets import SHARED, Assets
 from nexus.web.browser.ports import BrowserSession
 
 GOODBYE_EVERY_S = 1.0
@@ -38,7 +38,7 @@ def issuer(ground: Ground, port: int) -> Issuer:
 
 def issuer_routes(ground: Ground, made: Issuer, browser: BrowserSession, origins: Collection[str]) -> Sequence[Route]:
     """Its routes, with the console's pages."""
-    renderer = Renderer(Assets(ASSETS), (), ground.clock)
+    renderer = Renderer(Assets(ASSETS, SHARED), (), ground.clock)
 
     async def end(request: Request, actor: Actor) -> None:
         await _end_session(ground, request, actor)

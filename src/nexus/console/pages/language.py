@@ -2,12 +2,14 @@
 
 from typing import Final
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from nexus.console.page import Page
 from nexus.console.visit import Visit
 from nexus.kernel.errors import Invalid
+from nexus.web.browser import paths
 from nexus.web.browser.language import Language
+from nexus.web.browser.visit import SEE_OTHER
 
 
 async def submit(visit: Visit) -> Response:
@@ -15,7 +17,7 @@ async def submit(visit: Visit) -> Response:
     wanted = visit.form.text("language")
     if wanted not in {language.value for language in Language}:
         raise Invalid("no such language", code="console.language")
-    response = visit.redirect(visit.form.text("next"))
+    response = RedirectResponse(paths.ours(visit.form.text("next")), SEE_OTHER)
     visit.cookies.remember_language(response, wanted)
     return response
 

@@ -6,12 +6,12 @@ from typing import Final
 from starlette.responses import Response
 
 from nexus.console.page import Page
-from nexus.console.stepping import ANSWER
 from nexus.console.visit import Visit
 from nexus.kernel.errors import Invalid, Unauthenticated
 from nexus.web.browser import paths
 from nexus.web.browser.language import Bilingual
 from nexus.web.browser.operations import Refused
+from nexus.web.browser.stepping import ANSWER
 
 PATH: Final = "/sign-in/passkey"
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+SHARED: Final = Path(__file__).parent / "static"
+"""What every door for browsers needs."""
 PREFIX: Final = "/static/"
 HASH_LENGTH: Final = 16
 """Hexadecimal digits of the SHA-256 in a name."""
@@ -25,10 +27,10 @@ class Asset:
 
 
 class Assets:
-    """Everything in a folder, read once."""
+    """Everything in these folders, read once. A name stands in one of them only."""
 
-    def __init__(self, folder: Path) -> None:
-        files = sorted(path for path in folder.iterdir() if path.suffix in MEDIA_TYPES)
+    def __init__(self, *folders: Path) -> None:
+        files = sorted(path for folder in folders for path in folder.iterdir() if path.suffix in MEDIA_TYPES)
         contents = {path: path.read_bytes() for path in files}
         self._public = {path.name: _public_name(path, body) for path, body in contents.items()}
         self._assets = {

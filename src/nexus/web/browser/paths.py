@@ -10,6 +10,12 @@ MAX_PATH: Final = 4_096
 
 
 def own(wanted: str) -> str:
+    """`wanted` if it is a path here with an optional query, else the home page; never the sign-in itself."""
+    here = ours(wanted)
+    return HOME if here.startswith(SIGN_IN) else here
+
+
+def ours(wanted: str) -> str:
     """`wanted` if it is a path here with an optional query, else the home page.
 
     Browsers read `//host`, `/\\host` and `/<tab>/host` as other hosts, so none of these is a path.
@@ -22,7 +28,7 @@ def own(wanted: str) -> str:
         parts = urlsplit(wanted)
     except ValueError:
         return HOME
-    return HOME if parts.scheme or parts.netloc or parts.path.startswith(SIGN_IN) else wanted
+    return HOME if parts.scheme or parts.netloc else wanted
 
 
 def sign_in_for(wanted: str) -> str:

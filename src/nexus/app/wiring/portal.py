@@ -1,0 +1,53 @@
+"""The patient portal: its pages over the few operations that they perform, and no other."""
+
+from typing import Final
+
+from nexus.app import parts
+from nexus.app.ground import Ground
+from nexus.app.operations import OPERATIONS, PURPOSES
+from nexus.app.serving import Asgi
+from nexus.app.wiring import dispatching
+from nexus.app.wiring.console import addresses
+from nexus.iam import patient_codes
+from nexus.iam.approvals import Approvals
+from nexus.iam.gate import Gate
+from nexus.iam.relying_party import RelyingParty
+from nexus.portal.app import portal_app
+from nexus.portal.cookies import COOKIES
+from nexus.portal.dates import Dates
+from nexus.portal.pages.table import operations, pages
+from nexus.web.browser.cookies import CookieSession
+from nexus.web.dispatch import Dispatcher
+
+KEYS: Final = dispatching.KEYS
+"""Patients sign in, and read what the log says of them."""
+
+
+def portal_door(ground: Ground, port: int) -> Asgi:
+    """The portal. Its table of operations holds what its pages perform: whatever happens to this process, it can do no more."""
+    known = dispatching.authenticator(ground)
+    gate = Gate(ground.database, ground.clock, ground.settings.conditions())
+    approvals = Approvals(ground.database, gate, ground.clock)
+    identities = dispatching.identity_service(ground, approvals, RelyingParty.at(ground.portal_url))
+    made = pages(patient_codes)
+    needed = operations(made)
+    dispatcher = Dispatcher(
+        [spec for spec in OPERATIONS if spec.name in needed],
+        {"iam": identities},
+        lease=ground.hold,
+        authenticator=known,
+        gate=gate,
+        approvals=approvals,
+        step_up=identities.step_ups,
+        audit=ground.database,
+        clock=ground.clock,
+        purposes=PURPOSES,
+        door=parts.PORTAL,
+    )
+    return portal_app(
+        dispatcher,
+        CookieSession(known, COOKIES),
+        pages=made,
+        dates=Dates(ground.settings.time_zone),
+        origins=addresses(ground.settings, port, ground.portal_url),
+    )

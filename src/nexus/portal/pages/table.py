@@ -1,0 +1,21 @@
+"""Every page, in the order of the menu, and the operations that they need: all that this door performs."""
+
+from collections.abc import Sequence
+
+from nexus.portal.page import Page
+from nexus.portal.pages import account, home, language, sign_in
+from nexus.portal.pages.enrol import Enrolling
+from nexus.portal.ports import CodeForm
+
+STEPPING = frozenset({"iam.step-up.begin", "iam.step-up.prove"})
+"""What the page between performs, where an operation asks for a fresh factor."""
+
+
+def pages(codes: CodeForm) -> tuple[Page, ...]:
+    """The pages of the portal."""
+    return (*home.PAGES, *account.PAGES, *sign_in.PAGES, *Enrolling(codes).pages(), *language.PAGES)
+
+
+def operations(of: Sequence[Page]) -> frozenset[str]:
+    """Names of the operations that these pages perform."""
+    return STEPPING.union(*(page.operations for page in of))
