@@ -229,6 +229,7 @@ FRENCH: Final[Mapping[str, str]] = {
     "overdue": "en retard",
     "overlap_minutes": "recouvrement, en minutes",
     "owner": "responsable",
+    "portal": "portail des patients",
     "passkeys": "passkeys",
     "password": "mot de passe",
     "payload": "contenu",
