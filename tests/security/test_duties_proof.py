@@ -35,6 +35,7 @@ PROTECTING = {
     "iam.session.end",
     "iam.elevation.end",
     "iam.access-key.revoke",
+    "iam.temporary-key.end",
     "iam.token.revoke",
 }
 

@@ -124,7 +124,13 @@ def test_step_4_nobody_makes_himself_a_second_approver(policy, role):
 def test_step_4_whatever_leads_to_another_persons_account_or_role_is_sensitive():
     for name in ("iam.role.grant-privileged", "iam.person.re-enrol"):
         assert ACTIONS[name].sensitive
-    alone = {"iam.access-key.create", "iam.access-key.rotate", "iam.token.create", "iam.password.change"}
+    alone = {
+        "iam.access-key.create",
+        "iam.access-key.rotate",
+        "iam.temporary-key.create",
+        "iam.token.create",
+        "iam.password.change",
+    }
     policy = Policy.shipped()
     somebody_else = facts_of(Resource("Identity", OTHER, {"person": OTHER, "created_by": ME, "project": "p"}))
     for roles, name in product(EVERY_SET, alone):

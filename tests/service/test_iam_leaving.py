@@ -184,6 +184,7 @@ ENDED = {
     "iam_elevation",
     "iam_access_key",
     "iam_token",
+    "iam_temporary_key",
     "iam_access_request",
     "iam_directory_member",
     "iam_federation_link",

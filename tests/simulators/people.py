@@ -61,13 +61,16 @@ class Human:
 
 @contextmanager
 def open_platform(
-    folder: Path, conditions: Conditions = NO_CONDITIONS, evidence: Evidence | None = None
+    folder: Path,
+    conditions: Conditions = NO_CONDITIONS,
+    evidence: Evidence | None = None,
+    clock: ManualClock | None = None,
 ) -> Iterator["Platform"]:
     """A fresh platform whose database lies in `folder`, with these conditions in force; closed at the end."""
     recorder = MemoryRecorder()
     db = Database(folder / "nexus.db", key=Secret(b"k" * 32), recorder=recorder)
     db.migrate(MIGRATIONS)
-    platform = Platform(db, ManualClock(), recorder, conditions, evidence)
+    platform = Platform(db, clock or ManualClock(), recorder, conditions, evidence)
     try:
         yield platform
     finally:

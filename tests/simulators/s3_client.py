@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
 from botocore import auth
@@ -97,9 +98,17 @@ async def speak(
 class S3Client:
     """Signs and sends for one access key. `clock` is the client's own, so that it may be wrong."""
 
-    def __init__(self, app: Asgi, access_key: str, secret: str, clock: Clock, region: str = "eu-test-1") -> None:
+    def __init__(
+        self,
+        app: Asgi,
+        access_key: str,
+        secret: str,
+        clock: Clock,
+        region: str = "eu-test-1",
+        token: str | None = None,
+    ) -> None:
         self.app = app
-        self.credentials = Credentials(access_key, secret)
+        self.credentials = Credentials(access_key, secret, token)
         self.clock = clock
         self.region = region
 
@@ -145,6 +154,40 @@ class S3Client:
         return datetime.fromtimestamp(self.clock.now() // SECOND, UTC).strftime(auth.SIGV4_TIMESTAMP)
 
 
+class QueryClient:
+    """A client of STS and IAM without a network: AWS's Query protocol, signed with botocore's code."""
+
+    def __init__(self, s3: S3Client, service: str = "sts", version: str = "2011-06-15") -> None:
+        self.s3 = s3
+        self.service = service
+        self.version = version
+
+    async def __call__(
+        self,
+        action: str,
+        *,
+        signed: bool = True,
+        service: str = "",
+        region: str = "",
+        unsigned: Mapping[str, str] | None = None,
+        tamper: Callable[[bytes], bytes] = bytes,
+        **fields: str | int,
+    ) -> Answer:
+        """Send a form. `unsigned` headers are added after signing; `tamper` changes the body then."""
+        body = urlencode({"Action": action, "Version": self.version, **fields}).encode()
+        headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
+        request = AWSRequest("POST", f"https://{HOST}/", headers=headers, data=body)
+        if signed:
+            request.context["timestamp"] = self.s3.timestamp
+            _QueryProtocolSigner(self.s3.credentials, service or self.service, region or self.s3.region).add_auth(
+                request
+            )
+        every = {"host": HOST, **{name.lower(): value for name, value in request.headers.items()}, **(unsigned or {})}
+        body = tamper(body)
+        every["content-length"] = str(len(body))
+        return await speak(self.s3.app, "POST", "/", every.items(), [body])
+
+
 class _AtGivenTime:
     """Signs at the time of the request's context, instead of now."""
 
@@ -163,6 +206,10 @@ class _HeaderSigner(_AtGivenTime, auth.S3SigV4Auth):
 
     def payload(self, request: AWSRequest) -> str:
         return self._payload
+
+
+class _QueryProtocolSigner(_AtGivenTime, auth.SigV4Auth):
+    """botocore's signer of every other service."""
 
 
 class _QuerySigner(_AtGivenTime, auth.S3SigV4QueryAuth):

@@ -11,7 +11,9 @@ from nexus.iam.requests.machines import CreateAccessKey
 from nexus.kernel.clock import DAY, Instant
 from nexus.objects.migrations import MIGRATIONS
 from nexus.objects.s3.app import create_app
+from nexus.objects.s3.sts import Sts
 from nexus.objects.service import ObjectService
+from simulators.clock import ManualClock
 from simulators.data_keys import SimulatedDataKeys
 from simulators.doorkeepers import Leash
 from simulators.people import Human, Platform, open_platform
@@ -21,7 +23,7 @@ from simulators.s3_door import DOMAIN, KEY_ID, REGION, SITE, OneSite, SiteKeys, 
 
 @dataclass
 class PeopleAtS3:
-    """`steward` and `provider` work for the site; ada, an officer, touches no object."""
+    """`steward` works for the site; ada and ben, officers, touch no object."""
 
     platform: Platform
     app: Any
@@ -37,9 +39,9 @@ class PeopleAtS3:
         made = await self.platform.call("iam.access-key.create", self.platform.op(owner), request)
         return self.platform.authenticator.access_key(made.id)
 
-    def client(self, key: AccessKey) -> S3Client:
+    def client(self, key: AccessKey, token: str | None = None) -> S3Client:
         """An S3 client with an access key."""
-        return S3Client(self.app, key.id, key.secret.reveal().decode(), self.platform.clock, REGION)
+        return S3Client(self.app, key.id, key.secret.reveal().decode(), self.platform.clock, REGION, token)
 
     async def member(self, login: str, role: Role, scope: str = f"site:{SITE}") -> Human:
         """Somebody else with a role."""
@@ -62,19 +64,22 @@ def objects_beside(platform: Platform, folder: Path) -> Iterator[ObjectService]:
 
 
 @contextmanager
-def open_with_people(folder: Path) -> Iterator[PeopleAtS3]:
+def open_with_people(folder: Path, clock: ManualClock | None = None) -> Iterator[PeopleAtS3]:
     """The door and the people; closed at the end. Call `settle` before anything else."""
-    with open_platform(folder) as platform, objects_beside(platform, folder) as objects:
+    with open_platform(folder, clock=clock) as platform, objects_beside(platform, folder) as objects:
+        placed = OneSite()
+        sts = Sts(platform.service.temporary_keys, None, gate=platform.gate, audit=platform.db, placements=placed)
         app = create_app(
             objects,
             access_keys=platform.authenticator,
             gate=platform.gate,
             lease=Leash(),
             audit=platform.db,
-            placements=OneSite(),
+            placements=placed,
             clock=platform.clock,
             region=REGION,
             domains=(DOMAIN,),
+            query_verbs=sts.verbs(),
         )
         nobody = Human("", "")
         yield PeopleAtS3(platform, app, nobody, nobody, nobody)

@@ -78,6 +78,7 @@ WORDS: Final[Mapping[str, Bilingual[str]]] = {
     "grant": Bilingual("right", "droit"),
     "eligibility": Bilingual("eligible grant", "droit à prendre"),
     "access-key": Bilingual("access key", "clé d'accès"),
+    "temporary-key": Bilingual("temporary access key", "clé d'accès temporaire"),
     "token": Bilingual("service token", "jeton de service"),
     "renewed": Bilingual("renewed", "renouvelé"),
     "ended": Bilingual("ended", "terminé"),

@@ -15,7 +15,7 @@ from nexus.iam.oidc import dpop
 from nexus.iam.oidc.assertions import BadToken
 from nexus.iam.oidc.commandline import CLIENT_ID
 from nexus.iam.sealing import Sealing
-from nexus.iam.store import credentials, identities, issued, use
+from nexus.iam.store import credentials, identities, issued, temporary, use
 from nexus.iam.store.credentials import Bearer
 from nexus.kernel.clock import HOUR, MINUTE, Clock, Instant
 from nexus.kernel.database import Bookkeeping, Database, Recorded, Transaction
@@ -100,11 +100,14 @@ class Authenticator:
         if known is None or known[0] != version:
             known = (version, self._open_access_key(access_key_id))
             remember(self._keys, access_key_id, known, MAX_KNOWN_KEYS)
-        now = self._clock.now()
-        if now >= known[1].expires_at:
+        now, key = self._clock.now(), known[1]
+        if now >= key.expires_at or not self._session_lasts(key.session, now):
             raise _unknown_key()
-        self._note("access-key", access_key_id, now)
-        return known[1]
+        if key.session is not None:
+            self._use_session_later(key.session, now)
+        elif key.token_hash is None:
+            self._note("access-key", access_key_id, now)
+        return key
 
     def forget(self) -> None:
         """Wipe the opened access keys: the key service was sealed, or the lease on the keys is lost."""
@@ -122,7 +125,40 @@ class Authenticator:
             raise Unavailable("the rights cannot be read", code="iam.no-version", hint="run `nexus doctor`")
         return int(row[0])
 
+    def _session_lasts(self, session: str | None, now: Instant) -> bool:
+        """Whether the session that a temporary key was derived from is open; asked at each request, as for the session itself."""
+        if session is None:
+            return True
+        row = self._db.peek(temporary.SESSION_OF_KEY, (session,))
+        return row is not None and now < row[0] and now < row[1] + SESSION_IDLE
+
+    def _use_session_later(self, session: str, now: Instant) -> None:
+        """Using a key that was derived from a session is using the session; nobody waits for the note of it."""
+        if now >= self._noted.get(("session", session), Instant(0)) + SESSION_TOUCH:
+            remember(self._noted, ("session", session), now, MAX_NOTED)
+            self._db.bookkeep_later(Bookkeeping.SESSION_USE, lambda tx: credentials.touch_session(tx, session, now))
+
+    def _open_temporary_key(self, key_id: str) -> AccessKey:
+        row = self._db.peek(temporary.BEARER_OF_TEMPORARY_KEY, (key_id,))
+        if row is None:
+            raise _unknown_key()
+        found, parent, bearer = temporary.key_of(row), temporary.parent_of(row), credentials.bearer_of(row)
+        if found.revoked or not parent.in_force or not bearer.in_force:
+            raise _unknown_key()
+        return AccessKey(
+            found.id,
+            self._sealing.open(found.secret_sealed, "temporary-key", found.id),
+            replace(actor_of(bearer), narrowed=narrowing.decode(found.narrowing)),
+            found.purpose,
+            min(found.expires_at, parent.ends_at),
+            found.token_hash,
+            found.name,
+            found.session,
+        )
+
     def _open_access_key(self, access_key_id: str) -> AccessKey:
+        if access_key_id.startswith(tokens.TEMPORARY_KEY_PREFIX):
+            return self._open_temporary_key(access_key_id)
         row = self._db.peek(credentials.BEARER_OF_ACCESS_KEY, (access_key_id,))
         if row is None:
             raise _unknown_key()

@@ -117,7 +117,7 @@ class Gate:
         self._made = 0
         self._surroundings = Surroundings(conditions)
         self._decisions: OrderedDict[tuple[Any, ...], _Remembered] = OrderedDict()
-        self._claims: OrderedDict[tuple[str, ActorKind, bool], _Claim] = OrderedDict()
+        self._claims: OrderedDict[tuple[str, ActorKind, bool, tuple[str, ...]], _Claim] = OrderedDict()
 
     def check(self, op: Operation, action: str, resource: Resource) -> None:
         """Return if `op.actor` may do `action` on `resource` for `op.purpose` now; raise Denied otherwise.
@@ -136,9 +136,17 @@ class Gate:
 
     def decide(self, question: Question) -> Decision:
         """The decision that `check` obeys, with the rules that spoke against it."""
-        actor, action, resource, purpose, _, _ = question
+        actor = question.actor
         if _taken_away(question):
             return _NARROWED
+        roles = actor.narrowed.roles if actor.narrowed else ()
+        decision = self._known(question, ())
+        # Both must allow: a role left out could also be one that a policy forbids something to.
+        return self._known(question, roles) if roles and decision.allowed else decision
+
+    def _known(self, question: Question, roles: tuple[str, ...]) -> Decision:
+        """The decision on all rights of the identity, or on those of some roles: remembered, or made anew."""
+        actor, action, resource, purpose, _, _ = question
         now = self._clock.now()
         try:
             looks = self.policy.facts(action)
@@ -146,6 +154,7 @@ class Gate:
                 actor.id,
                 actor.kind,
                 actor.session is None,
+                roles,
                 purpose,
                 action,
                 resource.type,
@@ -156,7 +165,7 @@ class Gate:
             known = self._decisions.get(key)
             if known is not None and known.version == self._version() and known.since <= now < known.until:
                 return known.decision
-            return self._decide(key, question, now)
+            return self._decide(key, question, now, roles)
         except (ValueError, TypeError, KeyError, AttributeError):
             return NO  # a request that cannot be understood cannot be allowed
 
@@ -186,8 +195,8 @@ class Gate:
             raise _no_version()
         return int(row[0])
 
-    def _decide(self, key: tuple[Any, ...], question: Question, now: Instant) -> Decision:
-        claim = self._claim_of(question.actor, now)
+    def _decide(self, key: tuple[Any, ...], question: Question, now: Instant, roles: tuple[str, ...]) -> Decision:
+        claim = self._claim_of(question.actor, now, roles)
         moment = self._moment(question, now)
         decision = self._compared(_answer(self.policy.decide, claim, question, moment.facts), claim, question, moment)
         since, until = max(claim.since, moment.since), min(claim.until, moment.until, now - now % DAY + DAY)
@@ -219,7 +228,12 @@ class Gate:
         try:
             now = self._clock.now()
             row = tx.one(identities.READ_STANDING, (now, question.actor.id))
-            return _answer(judge, _claim(row, question.actor, now), question, self._moment(question, now).facts)
+            facts = self._moment(question, now).facts
+            roles = question.actor.narrowed.roles if question.actor.narrowed else ()
+            decision = _answer(judge, _claim(row, question.actor, now), question, facts)
+            if roles and decision.allowed:
+                return _answer(judge, _claim(row, question.actor, now, roles), question, facts)
+            return decision
         except (ValueError, TypeError, KeyError, AttributeError):
             return NO
 
@@ -234,12 +248,12 @@ class Gate:
     def _moment(self, question: Question, now: Instant) -> Moment:
         return self._surroundings.moment(self.policy.facts(question.action), question.client(), question.purpose, now)
 
-    def _claim_of(self, actor: Actor, now: Instant) -> _Claim:
-        """The identity's claim: remembered, or read anew."""
-        key = (actor.id, actor.kind, actor.session is None)
+    def _claim_of(self, actor: Actor, now: Instant, roles: tuple[str, ...]) -> _Claim:
+        """The identity's claim, of some roles only if any are named: remembered, or read anew."""
+        key = (actor.id, actor.kind, actor.session is None, roles)
         known = self._claims.get(key)
         if known is None or known.version != self._version() or not known.since <= now < known.until:
-            known = _claim(self._db.peek(identities.READ_STANDING, (now, actor.id)), actor, now)
+            known = _claim(self._db.peek(identities.READ_STANDING, (now, actor.id)), actor, now, roles)
             remember(self._claims, key, known, MAX_CLAIMS)
         return known
 
@@ -287,15 +301,17 @@ def _denied(question: Question, decision: Decision) -> Denied:
     )
 
 
-def _claim(row: Row | None, actor: Actor, now: Instant) -> _Claim:
-    """What an identity may claim. Raises Unavailable if the rights are not there."""
+def _claim(row: Row | None, actor: Actor, now: Instant, roles: tuple[str, ...] = ()) -> _Claim:
+    """What an identity may claim, of some roles only if any are named. Raises Unavailable if the rights are not there."""
     if row is None:
         raise _no_version()
     standing = identities.standing_of(row)
     if not standing.active or standing.kind is None or standing.kind.value != actor.kind.value:
         return _Claim(standing.version, NEVER, ALWAYS, None)
     elevations = counting(standing.elevations, signed_in=actor.session is not None)
-    held = [*standing.grants, *elevations]
+    elevations = [held for held in elevations if narrowing.keeps_role(roles, held[0], held[1])]
+    grants = [held for held in standing.grants if narrowing.keeps_role(roles, held[0], held[1])]
+    held = [*grants, *elevations]
     until_directory = standing.directory_until
     edges = [edge for _, _, starts_at, ends_at in held for edge in (starts_at, ends_at)]
     edges += [] if until_directory is None else [until_directory]
@@ -315,7 +331,7 @@ def _claim(row: Row | None, actor: Actor, now: Instant) -> _Claim:
     granted = [
         (grant, role, scope)
         for grant, (role, scope, starts_at, ends_at) in zip(standing.grant_ids, standing.grants, strict=True)
-        if starts_at <= now < ends_at
+        if starts_at <= now < ends_at and narrowing.keeps_role(roles, role, scope)
     ]
     return _Claim(standing.version, Instant(since), Instant(until), principal, granted)
 

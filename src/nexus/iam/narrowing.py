@@ -58,11 +58,18 @@ def leaves(narrowing: Narrowing, action: str, resource: Resource, purpose: str, 
         return False
     if narrowing.buckets and (resource.type != BUCKET or resource.id not in narrowing.buckets):
         return False
+    if narrowing.policies and resource.type != BUCKET:
+        return False  # only the S3 door understands policies, and it deals in buckets
     if narrowing.prefixes and (resource.type != BUCKET or not _begins(narrowing.prefixes, resource)):
         return False
     if narrowing.purposes and purpose not in narrowing.purposes:
         return False
     return not narrowing.networks or _inside(narrowing.networks, origin)
+
+
+def keeps_role(roles: tuple[str, ...], role: str, scope: str) -> bool:
+    """Whether a right counts for a credential that is left these roles (`researcher`, `researcher@project:alpha`)."""
+    return not roles or role in roles or f"{role}@{scope}" in roles
 
 
 def encode(narrowing: Narrowing | None) -> str | None:

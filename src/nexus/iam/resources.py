@@ -16,6 +16,7 @@ from nexus.iam.store import (
     intents,
     passkeys,
     reviews,
+    temporary,
 )
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database
@@ -114,6 +115,12 @@ class Resources:
         """Whose access key it is."""
         with self._db.read() as tx:
             found = credentials.access_key(tx, key_id)
+        return self.identity(found.identity if found else UNKNOWN)
+
+    def temporary_key(self, key_id: str) -> Resource:
+        """Whose temporary access key it is."""
+        with self._db.read() as tx:
+            found = temporary.find(tx, key_id)
         return self.identity(found.identity if found else UNKNOWN)
 
     def token(self, token_id: str) -> Resource:

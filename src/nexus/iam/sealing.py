@@ -27,7 +27,7 @@ class Sealing:
         self._key = key
 
     def seal(self, secret: Secret, what: str, whose: str) -> bytes:
-        """`what` is `totp` or `access-key`; `whose` is the id of the person or of the key."""
+        """`what` is `totp`, `access-key` or `temporary-key`; `whose` is the id of the person or of the key."""
         nonce = secrets.token_bytes(NONCE_BYTES)
         sealed = AESGCM(self._key.reveal()).encrypt(nonce, secret.reveal(), _context(what, whose))
         return bytes([VERSION]) + nonce + sealed

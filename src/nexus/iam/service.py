@@ -43,7 +43,19 @@ from nexus.iam.reviews import ReviewStories
 from nexus.iam.sealing import Sealing
 from nexus.iam.sessions import SessionStories
 from nexus.iam.step_up import StepUps
-from nexus.iam.store import alarms, break_glass, credentials, duties, identities, issued, passkeys, patients, reviews
+from nexus.iam.store import (
+    alarms,
+    break_glass,
+    credentials,
+    duties,
+    identities,
+    issued,
+    passkeys,
+    patients,
+    reviews,
+    temporary,
+)
+from nexus.iam.temporary import TemporaryKeyStories
 from nexus.iam.throttle import Throttle
 from nexus.iam.usage import UsageStories
 from nexus.kernel.clock import Clock, Instant
@@ -119,6 +131,7 @@ class IdentityService:
         self.persons = PersonStories(db, clock, approvals)
         self.machines = MachineStories(db, clock)
         self.credentials = CredentialStories(db, clock, sealing)
+        self.temporary_keys = TemporaryKeyStories(db, clock, sealing)
         self.grants = GrantStories(db, clock, approvals)
         self.break_glass = BreakGlassStories(db, clock)
         self.reviews = ReviewStories(db, clock, approvals=approvals, resources=self.resources)
@@ -157,6 +170,7 @@ class IdentityService:
         await self._db.bookkeep(Bookkeeping.EXPIRY, lambda tx: issued.sweep(tx, now, spent_since))
         await self._db.bookkeep(Bookkeeping.EXPIRY, lambda tx: passkeys.sweep(tx, now))
         await self._db.bookkeep(Bookkeeping.EXPIRY, lambda tx: patients.sweep(tx, now))
+        await self._db.bookkeep(Bookkeeping.EXPIRY, lambda tx: temporary.sweep(tx, now))
         await self.approvals.expire()
         await self.asking.expire()
 

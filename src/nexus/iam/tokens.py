@@ -22,6 +22,8 @@ CODE_GROUP = 5
 _CODE_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 _KEY_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 ACCESS_KEY_PREFIX = "NX"
+TEMPORARY_KEY_PREFIX = "NT"
+SECURITY_TOKEN_PREFIX = "nxk_"  # noqa: S105 - how it begins
 ACCESS_KEY_LENGTH = 20
 
 
@@ -36,10 +38,9 @@ def new_code() -> Secret:
     return Secret("-".join(groups).encode())
 
 
-def new_access_key_id() -> str:
+def new_access_key_id(prefix: str = ACCESS_KEY_PREFIX) -> str:
     """Twenty capitals and digits, as S3 clients expect."""
-    body = "".join(secrets.choice(_KEY_ALPHABET) for _ in range(ACCESS_KEY_LENGTH - len(ACCESS_KEY_PREFIX)))
-    return ACCESS_KEY_PREFIX + body
+    return prefix + "".join(secrets.choice(_KEY_ALPHABET) for _ in range(ACCESS_KEY_LENGTH - len(prefix)))
 
 
 def new_access_key_secret() -> Secret:

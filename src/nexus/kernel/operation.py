@@ -30,6 +30,10 @@ class Narrowing:
     purposes: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
     """Beginnings of object names, each `bucket/prefix`: nothing is left outside them, of any bucket."""
+    roles: tuple[str, ...] = ()
+    """What must suffice of the rights of the identity: `researcher`, or `researcher@project:alpha` of one scope only."""
+    policies: tuple[str, ...] = ()
+    """Session policies (JSON in S3's policy language): the S3 door asks each of them; no other door takes such a credential."""
 
 
 @dataclass(frozen=True, slots=True)

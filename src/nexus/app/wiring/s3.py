@@ -10,7 +10,10 @@ from nexus.iam.authenticator import Authenticator
 from nexus.iam.device_proof import DeviceAuthorities
 from nexus.iam.devices import KnownDevices
 from nexus.iam.gate import Gate
+from nexus.iam.sealing import Sealing
+from nexus.iam.temporary import TemporaryKeyStories
 from nexus.objects.s3.app import create_app
+from nexus.objects.s3.sts import Sts
 from nexus.objects.service import ObjectService
 
 KEYS: Final = (Part.IDENTITY,)
@@ -19,18 +22,24 @@ KEYS: Final = (Part.IDENTITY,)
 
 def s3_door(ground: Ground, objects: ObjectService) -> Asgi:
     """The S3 door over the object store."""
-    authenticator = Authenticator(ground.database, ground.clock, ground.hold.secrets[Part.IDENTITY])
+    sealing_key = ground.hold.secrets[Part.IDENTITY]
+    authenticator = Authenticator(ground.database, ground.clock, sealing_key)
+    gate = Gate(ground.database, ground.clock, ground.settings.conditions())
+    placed = placements(ground)
+    keys = TemporaryKeyStories(ground.database, ground.clock, Sealing(sealing_key))
+    sts = Sts(keys, None, gate=gate, audit=ground.database, placements=placed)
     app = create_app(
         objects,
         access_keys=authenticator,
-        gate=Gate(ground.database, ground.clock, ground.settings.conditions()),
+        gate=gate,
         lease=ground.hold,
         audit=ground.database,
-        placements=placements(ground),
+        placements=placed,
         clock=ground.clock,
         region=ground.settings.region,
         domains=ground.settings.names,
         devices=KnownDevices(ground.database, ground.clock, DeviceAuthorities.read(ground.settings.device_authority)),
+        query_verbs=sts.verbs(),
     )
     ground.hold.on_wipe(app.wipe)
     ground.hold.on_wipe(authenticator.forget)

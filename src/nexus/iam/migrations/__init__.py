@@ -14,6 +14,7 @@ from nexus.iam.migrations.mailing import MAILING
 from nexus.iam.migrations.narrowing import NARROWING
 from nexus.iam.migrations.patients import PATIENTS
 from nexus.iam.migrations.reviews import REVIEWS
+from nexus.iam.migrations.temporary import TEMPORARY_KEYS
 from nexus.iam.migrations.usage import USAGE
 from nexus.kernel.database import Migration
 
@@ -128,4 +129,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("iam", 16, MAILING),
     Migration("iam", 17, PATIENTS),
     Migration("iam", 18, DEVICES),
+    Migration("iam", 19, TEMPORARY_KEYS),
 )

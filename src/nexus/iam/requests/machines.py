@@ -97,6 +97,50 @@ class AccessKeys(Result, frozen=True, kw_only=True):
     access_keys: tuple[AccessKeyView, ...]
 
 
+class CreateTemporaryKey(Request, frozen=True, kw_only=True):
+    """A temporary access key of one's own, derived from the session one is signed in with, and ended with it.
+
+    `identity` is oneself. `role` leaves the key one role of those that one holds (`researcher`, `researcher@project:alpha`).
+    """
+
+    identity: str
+    purpose: Purpose
+    minutes: Annotated[int, Meta(ge=15, le=720)] = 60
+    role: str = ""
+    label: str = ""
+
+
+class NewTemporaryKey(Result, frozen=True, kw_only=True):
+    """`secret` and `session_token` are shown once; every request carries the token (`AWS_SESSION_TOKEN`)."""
+
+    id: str
+    secret: Secret
+    session_token: Secret
+    identity: str
+    purpose: Purpose
+    expires_at: Instant
+
+
+class TemporaryKeyView(Result, frozen=True, kw_only=True):
+    """A temporary access key. `parent`: the access key or the session that it was derived from, and ends with."""
+
+    id: str
+    identity: str
+    parent: str
+    purpose: str
+    label: str
+    role: str
+    created_at: Instant
+    expires_at: Instant
+    revoked: bool
+
+
+class TemporaryKeys(Result, frozen=True, kw_only=True):
+    """The temporary access keys of an identity that have not reached their end."""
+
+    temporary_keys: tuple[TemporaryKeyView, ...]
+
+
 class CreateToken(Request, frozen=True, kw_only=True):
     """A service token (REST) for oneself or for a machine that one owns."""
 

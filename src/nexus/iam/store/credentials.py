@@ -158,9 +158,9 @@ def revoke_token(tx: Transaction, token_id: str, now: Instant) -> bool:
 
 
 def revoke_all_of(tx: Transaction, identity_ids: list[str], now: Instant) -> None:
-    """Revoke every access key and service token of some identities."""
+    """Revoke every access key, temporary or not, and every service token of some identities."""
     rows = [(now, identity_id) for identity_id in identity_ids]
-    for table in ("iam_access_key", "iam_token"):
+    for table in ("iam_access_key", "iam_token", "iam_temporary_key"):
         tx.execute_many(f"UPDATE {table} SET revoked_at = ? WHERE identity = ? AND revoked_at IS NULL", rows)
 
 

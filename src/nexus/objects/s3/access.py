@@ -7,6 +7,7 @@
 3. Where `Sharing` admits somebody without a right of his own, the policy or a list of the bucket or the object may let
    him in, within what the public access block leaves.
 4. Everybody else is denied.
+5. Whoever was let in so far with a temporary access key needs an Allow of each of its session policies as well.
 
 Why: docs/decisions/0014-sharing-within-roles.md.
 """
@@ -21,9 +22,10 @@ from nexus.kernel.clock import SECOND
 from nexus.kernel.errors import Denied, NotFound
 from nexus.kernel.operation import Actor, ActorKind, Operation, Resource
 from nexus.objects.model import Bucket, Metadata, ObjectRef
-from nexus.objects.s3 import metadata, permissions
+from nexus.objects.s3 import metadata, permissions, session_policy
 from nexus.objects.s3.bucket_settings import BucketSettings, SettingsReader
 from nexus.objects.s3.grants import Acl, private
+from nexus.objects.s3.http import Request
 from nexus.objects.s3.policy import ARN, Effect, Policy, Who
 from nexus.objects.s3.policy_conditions import EXISTING_TAG, REQUEST_TAG, Context
 from nexus.objects.s3.ports import Gate, Placements, Sharing
@@ -121,10 +123,28 @@ class Access:
 
     def asks_for_each_key(self, actor: Actor) -> bool:
         """Whether a right to a bucket is not one to every key in it: then a verb on many keys asks for each."""
-        return self.sharing.possible or (actor.narrowed is not None and bool(actor.narrowed.prefixes))
+        narrowed = actor.narrowed
+        return self.sharing.possible or (narrowed is not None and bool(narrowed.prefixes or narrowed.policies))
 
     async def admit(self, question: Question) -> None:
         """Return if it may be done. Raises Denied, and NotFound where a listing would have told as much."""
+        await self._admit(question)
+        actor = question.op.actor
+        if actor.narrowed is not None and actor.narrowed.policies:
+            context = _context(question)
+            if session_policy.looks_at_tags(actor) and question.key:
+                context = {**context, **await self._tags(question)}
+            asked = [question.permission, *permissions.also_asked(question.headers)]
+            session_policy.require(actor, asked, question.arn, context)
+
+    def admit_service(self, op: Operation, permission: str, request: Request, bucket: str = "") -> None:
+        """The last step for what is about no bucket that exists. Raises Denied."""
+        if op.actor.narrowed is not None and op.actor.narrowed.policies:
+            asked = [permission, *permissions.also_asked(request.headers)]
+            context = _context_of(op, request.headers, request.query, secure=request.secure)
+            session_policy.require(op.actor, asked, f"{ARN}{bucket or '*'}", context)
+
+    async def _admit(self, question: Question) -> None:
         settings = self.settings.of(question.bucket)
         effect = None if settings.policy is None else await self._decide(question, settings.policy)
         if effect is Effect.DENY and question.permission not in _REPAIRS:
@@ -145,11 +165,15 @@ class Access:
     async def _decide(self, question: Question, policy: Policy) -> Effect | None:
         who, context = self._who(question), _context(question)
         if policy.looks_at_tags and question.key:
-            tags = (await self._found(question) or Metadata()).tags
-            context = {**context, **{EXISTING_TAG + name: (value,) for name, value in tags.items()}}
+            context = {**context, **await self._tags(question)}
         asked = [question.permission, *permissions.also_asked(question.headers)]
         effects = [policy.decide(who, permission, question.arn, context) for permission in asked]
         return Effect.DENY if Effect.DENY in effects else effects[0]
+
+    async def _tags(self, question: Question) -> Context:
+        """The tags of the object that is asked for, as conditions look at them."""
+        tags = (await self._found(question) or Metadata()).tags
+        return {EXISTING_TAG + name: (value,) for name, value in tags.items()}
 
     def _who(self, question: Question) -> Who:
         actor = question.op.actor
@@ -242,25 +266,27 @@ def acl_of(found: Metadata, bucket: Bucket) -> Acl:
 
 def _context(question: Question) -> Context:
     """What conditions may look at."""
-    op = question.op
+    about = _context_of(question.op, question.headers, question.query, secure=question.secure)
+    return {**about, "s3:resourceaccount": (question.bucket.site,)}
+
+
+def _context_of(op: Operation, headers: Mapping[str, str], query: Mapping[str, str], *, secure: bool) -> Context:
     context: dict[str, Sequence[str]] = {
-        "aws:securetransport": ("true" if question.secure else "false",),
+        "aws:securetransport": ("true" if secure else "false",),
         "aws:sourceip": (op.origin,),
         "aws:useragent": (op.client,),
         "aws:currenttime": (str(op.at // SECOND),),
         "aws:epochtime": (str(op.at // SECOND),),
         "aws:principaltype": ("Anonymous" if is_anonymous(op.actor) else "User",),
-        "s3:authtype": ("REST-QUERY-STRING" if "X-Amz-Signature" in question.query else "REST-HEADER",),
+        "s3:authtype": ("REST-QUERY-STRING" if "X-Amz-Signature" in query else "REST-HEADER",),
         "s3:signatureversion": ("AWS4-HMAC-SHA256",),
         "s3:tlsversion": ("1.3",),
-        "s3:resourceaccount": (question.bucket.site,),
     }
     if not is_anonymous(op.actor):
         context["aws:userid"] = (op.actor.id,)
-    headers = question.headers
     context |= {f"s3:{name}": (headers[name],) for name in _BY_HEADER if name in headers}
     context |= {key: (headers[name],) for name, key in _LOCKS.items() if name in headers}
-    context |= {f"s3:{name.lower()}": (question.query[name],) for name in _BY_QUERY if name in question.query}
+    context |= {f"s3:{name.lower()}": (query[name],) for name in _BY_QUERY if name in query}
     if "referer" in headers:
         context["aws:referer"] = (headers["referer"],)
     tags = metadata.tags_of_header(headers) or {}

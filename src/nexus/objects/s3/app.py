@@ -34,11 +34,12 @@ from nexus.kernel.operation import ANONYMOUS, PLATFORM, Actor, Detail, Entry, Op
 from nexus.objects.buckets import DocumentName
 from nexus.objects.errors import REFUSED_USE, Hidden, Refused
 from nexus.objects.model import Bucket
-from nexus.objects.s3 import cors, errors, permissions, posted, unsupported
+from nexus.objects.s3 import claim as claims
+from nexus.objects.s3 import cors, errors, permissions, posted, query, unsupported
 from nexus.objects.s3.access import Access, NoSharing, Question, is_anonymous
 from nexus.objects.s3.address import Address, locate
 from nexus.objects.s3.answer import refusal_response, send_response
-from nexus.objects.s3.authenticate import Authenticator, Caller
+from nexus.objects.s3.authenticate import NOBODY, Authenticator, Caller
 from nexus.objects.s3.call import Call, Door
 from nexus.objects.s3.endpoint import Verb, action_of, route
 from nexus.objects.s3.errors import Refusal
@@ -47,6 +48,7 @@ from nexus.objects.s3.http import Receive, Request, Response, Scope, Send, clien
 from nexus.objects.s3.placement import Placement, place
 from nexus.objects.s3.ports import AccessKeys, AuditWriter, Gate, Lease, Placements, Sharing
 from nexus.objects.s3.posted import Posted
+from nexus.objects.s3.query import QueryVerb
 from nexus.objects.s3.stream import IDLE_TIMEOUT_S, BodyStream
 from nexus.objects.s3.verbs import HANDLERS
 from nexus.objects.service import ObjectService
@@ -81,6 +83,12 @@ class _Attempt:
     resource: Resource = PLATFORM
     device: str = ""
     details: dict[str, Detail] = field(default_factory=dict)
+    service: query.Service | None = None
+    """Where a form of the Query protocol is answered, the service that it is for."""
+
+    def is_by(self, actor: Actor) -> None:
+        """Whose it is, once that is known."""
+        self.actor = actor
 
     def operation(self) -> Operation:
         return Operation(
@@ -105,7 +113,9 @@ class S3App:
         domains: Sequence[str],
         body_idle_s: float,
         devices: Devices,
+        query_verbs: Sequence[QueryVerb],
     ) -> None:
+        self._query_verbs = {(verb.service.name, verb.name): verb for verb in query_verbs}
         self._door = door
         self._devices = devices
         self._lease = lease
@@ -153,6 +163,8 @@ class S3App:
         address = locate(request.path, request.headers.get("host", ""), self._domains)
         if request.method == "OPTIONS":
             return await self._preflight(attempt, request, address)
+        if query.is_query(request, at_root=address.bucket is None and bool(self._query_verbs)):
+            return await self._answer_form(attempt, scope, request, stream)
         verb = _name(attempt, request, address)
         self._lease.require()
         form: Posted | None = None
@@ -171,6 +183,27 @@ class S3App:
         found, where = await self._authorise(verb, attempt, op, request, address)
         call = Call(self._door, op, request, caller, stream, name, address.key or "", found, where, form)
         return await HANDLERS[verb](call)
+
+    async def _answer_form(self, attempt: _Attempt, scope: Scope, request: Request, stream: BodyStream) -> Response:
+        """A request of the Query protocol, in the steps of query.py."""
+        attempt.service, attempt.action = query.STS, query.ACTION
+        self._lease.require()
+        body = await query.read(stream)
+        form = query.parse(body)
+        attempt.service = query.SERVICES.get(form.fields.get("Version", ""), query.STS)
+        verb = query.find(form, self._query_verbs)
+        attempt.action = verb.action
+        caller = NOBODY
+        if verb.signed:
+            caller = query.authenticate(verb, request, body, self._authenticator)
+            attempt.actor = caller.actor
+            attempt.purpose = _purpose(request.headers, caller)
+            attempt.device = self._devices.named(certificate(scope["headers"]), caller.actor)
+        elif not claims.is_missing(request):
+            raise Refusal(query.VALIDATION_ERROR, f"{verb.name} is not signed: its token is its proof")
+        op = query.as_actor(attempt.operation(), attempt.actor)
+        nodes = await verb.handler(query.QueryCall(op, caller, form, attempt.is_by))
+        return query.answer(verb, nodes, attempt.id)
 
     async def _preflight(self, attempt: _Attempt, request: Request, address: Address) -> Response:
         """What a browser asks before it sends, without a signature. Of a bucket it learns its CORS rules and no more."""
@@ -206,11 +239,13 @@ class S3App:
         if verb is Verb.LIST_BUCKETS:
             if is_anonymous(op.actor):
                 raise Refusal(errors.ACCESS_DENIED)
+            self._door.access.admit_service(op, permissions.needed(verb, {}), request)
             return None, None  # the answer holds those buckets only that the gate lets the actor see
         if verb is Verb.CREATE_BUCKET:
             where = place(request, op.actor, self._door.placements)
             attempt.resource = where.resource(name)
             self._door.gate.check(op, attempt.action, attempt.resource)
+            self._door.access.admit_service(op, permissions.needed(verb, {}), request, name)
             return None, where
         found = self._door.bucket(op, attempt.action, name)
         attempt.resource = found.resource
@@ -238,6 +273,8 @@ class S3App:
         except Exception as unwritten:  # say only that, whatever the first error was
             logger.error("request %s could not be recorded: %s", attempt.id, anatomy(unwritten))
             error = Unavailable("the audit log cannot be written", code="s3.unrecorded")
+        if attempt.service is not None:
+            return query.refusal(error, attempt.service, attempt.id)
         return refusal_response(explain(error), error, attempt.id, scope["raw_path"], scope["method"])
 
     async def _record(self, attempt: _Attempt, error: Exception) -> None:
@@ -259,13 +296,15 @@ def create_app(
     sharing: Sharing | None = None,
     legacy_forms: bool = False,
     devices: Devices = NoDevices(),  # noqa: B008 - it holds nothing
+    query_verbs: Sequence[QueryVerb] = (),
 ) -> S3App:
     """The S3 door as an ASGI application.
 
     `region` is the only one that signatures may name; `domains` are host names whose first label names a bucket
     (virtual-host style), besides path style, which always works; `body_idle_s` is the longest silence of a client
     within a body, in seconds. Without `sharing`, roles alone let in.
-    `legacy_forms`: forms of browsers may be signed with version 2, which nothing else may.
+    `legacy_forms`: forms of browsers may be signed with version 2, which nothing else may. `query_verbs`: what is answered
+    in AWS's Query protocol, at the root of the door.
     """
     access = Access(objects, gate, sharing or NoSharing(), placements)
     door = Door(objects, gate, audit, placements, region, access)
@@ -279,6 +318,7 @@ def create_app(
         domains=domains,
         body_idle_s=body_idle_s,
         devices=devices,
+        query_verbs=query_verbs,
     )
 
 

@@ -5,6 +5,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 
 from nexus.iam.model import AccessKey, Purpose
 from nexus.kernel.clock import SECOND, Clock
@@ -17,7 +18,7 @@ from nexus.objects.s3.claim import Claim
 from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.http import Request, percent_decode
 from nexus.objects.s3.ports import AccessKeys
-from nexus.objects.s3.signature import SigningKey, SigningKeys, canonical_request, string_to_sign, uri_encode
+from nexus.objects.s3.signature import SERVICE, SigningKey, SigningKeys, canonical_request, string_to_sign, uri_encode
 
 MAX_SKEW_SECONDS = 15 * 60
 """How far a client's clock may be from ours."""
@@ -36,6 +37,8 @@ class Caller:
     purpose: str
     claim: Claim | None = None
     signing_key: SigningKey | None = None
+    key: AccessKey | None = None
+    """What it was signed with."""
 
     @property
     def names_no_digest(self) -> bool:
@@ -63,12 +66,15 @@ class Authenticator:
         self._region = region
         self._signing_keys = SigningKeys()
 
-    def authenticate(self, request: Request) -> Caller:
-        """The sender of a request. Raises Refusal with S3's code for what is wrong."""
+    def authenticate(self, request: Request, service: str = SERVICE, payload_hash: str | None = None) -> Caller:
+        """The sender of a request. Raises Refusal with S3's code for what is wrong.
+
+        Requests to another `service` than S3 do not name the SHA-256 of their body: they sign `payload_hash`.
+        """
         if self._anonymous and claims.is_missing(request):
             return NOBODY
         # 1. The claim is well formed, for this region and service.
-        claim = claims.read(request, self._region)
+        claim = claims.read(request, self._region, service)
         # 2. It is made now.
         self._check_time(claim)
         # 3. It covers everything that could change the meaning of the request.
@@ -80,16 +86,14 @@ class Authenticator:
             access_key.secret if access_key else _NOBODYS_SECRET,
             claim.date,
             claim.region,
+            service,
         )
         genuine = any(
-            hmac.compare_digest(signing_key.sign(_message(request, claim, path)), claim.signature)
+            hmac.compare_digest(signing_key.sign(_message(request, claim, path, payload_hash)), claim.signature)
             for path in _paths(request.path)
         )
-        if access_key is None:
-            raise Refusal(errors.INVALID_ACCESS_KEY_ID)
-        if not genuine:
-            raise Refusal(errors.SIGNATURE_DOES_NOT_MATCH)
-        return Caller(access_key.actor, access_key.purpose, claim, signing_key)
+        access_key = _proved(access_key, claim.token, genuine=genuine)
+        return Caller(access_key.actor, access_key.purpose, claim, signing_key, access_key)
 
     def authenticate_form(self, fields: Mapping[str, str]) -> Caller:
         """Who signed the policy of a form; nobody, where that is possible and there is none. Raises Refusal."""
@@ -117,11 +121,8 @@ class Authenticator:
         else:
             made = b64encode(hmac.digest(secret.reveal(), policy, "sha1")).decode()
         genuine = hmac.compare_digest(made.encode(), given.encode())
-        if access_key is None:
-            raise Refusal(errors.INVALID_ACCESS_KEY_ID)
-        if not genuine:
-            raise Refusal(errors.SIGNATURE_DOES_NOT_MATCH)
-        return Caller(access_key.actor, access_key.purpose)
+        access_key = _proved(access_key, fields.get(claims.TOKEN), genuine=genuine)
+        return Caller(access_key.actor, access_key.purpose, key=access_key)
 
     def wipe(self) -> None:
         """Forget derived keys: the platform was sealed."""
@@ -143,6 +144,21 @@ class Authenticator:
                 raise Refusal(errors.ACCESS_DENIED, "Request has expired")
         elif abs(now - signed_at) > MAX_SKEW_SECONDS:
             raise Refusal(errors.REQUEST_TIME_TOO_SKEWED, MaxAllowedSkewMilliseconds=MAX_SKEW_SECONDS * 1_000)
+
+
+def _proved(access_key: AccessKey | None, token: str | None, *, genuine: bool) -> AccessKey:
+    """The key, if its secret made the signature and its own session token came along, where it has one. Raises Refusal."""
+    if access_key is None:
+        raise Refusal(errors.INVALID_ACCESS_KEY_ID if token is None else errors.EXPIRED_TOKEN)
+    if not genuine:
+        raise Refusal(errors.SIGNATURE_DOES_NOT_MATCH)
+    if (token is None) != (access_key.token_hash is None):
+        raise Refusal(errors.INVALID_TOKEN)
+    if access_key.token_hash is not None and token is not None:
+        given = sha256(token.encode("utf-8", "replace")).digest()
+        if not hmac.compare_digest(given, access_key.token_hash):
+            raise Refusal(errors.INVALID_TOKEN)
+    return access_key
 
 
 def _seconds(timestamp: str) -> int:
@@ -176,10 +192,12 @@ def _paths(raw: bytes) -> tuple[str, ...]:
     return (canonical,) if canonical == sent else (canonical, sent)
 
 
-def _message(request: Request, claim: Claim, path: str) -> bytes:
+def _message(request: Request, claim: Claim, path: str, payload_hash: str | None) -> bytes:
     """The string to sign of a request."""
     parameters = request.parameters
-    if claim.expires is None:
+    if payload_hash is not None:
+        pass  # of what was received
+    elif claim.expires is None:
         payload_hash = request.headers.get("x-amz-content-sha256", "")
     else:
         parameters = [pair for pair in parameters if pair[0] != _SIGNATURE_PARAMETER]

@@ -12,6 +12,9 @@ from nexus.objects.s3.signature import ALGORITHM, SERVICE
 MAX_PRESIGNED_SECONDS = 604_800
 """Seven days: the longest life of a presigned URL, as in S3."""
 MAX_SIGNED_HEADERS = 64
+MAX_TOKEN_CHARS = 2_048
+"""Of a session token; ours have 47."""
+TOKEN = "x-amz-security-token"  # noqa: S105 - the name of a header
 
 _TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _LIFE = re.compile(r"-?[0-9]{1,9}")
@@ -31,10 +34,13 @@ class Claim:
     signature: str
     timestamp: str
     expires: int | None = None
+    service: str = SERVICE
+    token: str | None = None
+    """The session token that comes with a temporary access key."""
 
     @property
     def scope(self) -> str:
-        return f"{self.date}/{self.region}/{SERVICE}/aws4_request"
+        return f"{self.date}/{self.region}/{self.service}/aws4_request"
 
 
 def is_missing(request: Request) -> bool:
@@ -44,24 +50,24 @@ def is_missing(request: Request) -> bool:
     )
 
 
-def read(request: Request, region: str) -> Claim:
-    """The claim of a request. Raises Refusal: AccessDenied without one, or S3's code for what is wrong with it."""
+def read(request: Request, region: str, service: str = SERVICE) -> Claim:
+    """The claim of a request to a service. Raises Refusal: AccessDenied without one, or S3's code for what is wrong with it."""
     header = request.headers.get("authorization")
     in_query = "X-Amz-Algorithm" in request.query or "X-Amz-Signature" in request.query
     if header is not None and in_query:
         raise Refusal(errors.INVALID_ARGUMENT, "Only one auth mechanism allowed; you used a header and the query")
-    if "x-amz-security-token" in request.headers or "X-Amz-Security-Token" in request.query:
-        raise Refusal(errors.INVALID_TOKEN)
+    if (TOKEN in request.headers) > (header is not None) or ("X-Amz-Security-Token" in request.query) > in_query:
+        raise Refusal(errors.INVALID_TOKEN, "The session token stands where the rest of the signature stands")
     if header is not None:
-        return _from_header(header, request.headers, region)
-    if in_query:
+        return _from_header(header, request.headers, region, service)
+    if in_query and service == SERVICE:
         return _from_query(request.query, region)
     if any(name in request.query for name in _SIGV2_PARAMETERS):
         raise only_version_4()
     raise Refusal(errors.ACCESS_DENIED, "Anonymous access is not possible here: sign the request")
 
 
-def _from_header(header: str, headers: Mapping[str, str], region: str) -> Claim:
+def _from_header(header: str, headers: Mapping[str, str], region: str, service: str) -> Claim:
     algorithm, _, rest = header.partition(" ")
     if algorithm != ALGORITHM:
         raise only_version_4()
@@ -83,6 +89,8 @@ def _from_header(header: str, headers: Mapping[str, str], region: str) -> Claim:
         signed=fields["SignedHeaders"],
         signature=fields["Signature"],
         timestamp=timestamp,
+        service=service,
+        token=headers.get(TOKEN),
     )
 
 
@@ -108,6 +116,7 @@ def _from_query(query: Mapping[str, str], region: str) -> Claim:
         signature=signature,
         timestamp=timestamp,
         expires=int(life),
+        token=query.get("X-Amz-Security-Token"),
     )
 
 
@@ -122,6 +131,7 @@ def of_form(fields: Mapping[str, str], region: str) -> Claim:
         signed="host",
         signature=fields.get("x-amz-signature", ""),
         timestamp=fields.get("x-amz-date", ""),
+        token=fields.get(TOKEN),
     )
 
 
@@ -134,19 +144,21 @@ def _claim(
     signature: str,
     timestamp: str,
     expires: int | None = None,
+    service: str = SERVICE,
+    token: str | None = None,
 ) -> Claim:
     parts = credential.rsplit("/", 4)
     if len(parts) != 5 or not parts[0] or len(parts[0]) > 128:
-        raise Refusal(wrong, "the credential must be <access-key-id>/<date>/<region>/s3/aws4_request")
-    access_key_id, date, named_region, service, terminator = parts
+        raise Refusal(wrong, f"the credential must be <access-key-id>/<date>/<region>/{service}/aws4_request")
+    access_key_id, date, named_region, named_service, terminator = parts
     if not _TIMESTAMP.fullmatch(timestamp):
         raise Refusal(errors.ACCESS_DENIED, "AWS authentication requires a valid date: YYYYMMDDTHHMMSSZ")
     if date != timestamp[:8]:
         raise Refusal(wrong, "the date of the credential is not the date of the request")
     if named_region != region:
         raise Refusal(wrong, f"the region is wrong; expecting '{region}'", Region=region)
-    if service != SERVICE or terminator != "aws4_request":
-        raise Refusal(wrong, "the credential must end with /s3/aws4_request")
+    if named_service != service or terminator != "aws4_request":
+        raise Refusal(wrong, f"the credential must end with /{service}/aws4_request")
     if not _SIGNATURE.fullmatch(signature):
         raise Refusal(wrong, "the signature must be 64 lower-case hexadecimal digits")
     names = tuple(signed.split(";"))
@@ -156,7 +168,9 @@ def _claim(
         or not all(map(_HEADER_NAME.fullmatch, names))
     ):
         raise Refusal(wrong, "the signed headers must be lower-case names, sorted, each once")
-    return Claim(access_key_id, date, named_region, names, signature, timestamp, expires)
+    if token is not None and not 0 < len(token) <= MAX_TOKEN_CHARS:
+        raise Refusal(errors.INVALID_TOKEN)
+    return Claim(access_key_id, date, named_region, names, signature, timestamp, expires, service, token)
 
 
 def _malformed_header(what: str) -> Refusal:

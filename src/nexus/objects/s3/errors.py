@@ -60,7 +60,8 @@ INVALID_RANGE = Code("InvalidRange", 416, "The requested range is not satisfiabl
 INVALID_REQUEST = Code("InvalidRequest", 400, "Invalid request")
 INVALID_STORAGE_CLASS = Code("InvalidStorageClass", 400, "The storage class you specified is not valid")
 INVALID_TAG = Code("InvalidTag", 400, "The tag provided is not valid")
-INVALID_TOKEN = Code("InvalidToken", 400, "Session tokens are not issued here")
+EXPIRED_TOKEN = Code("ExpiredToken", 400, "The temporary access key has ended, or what it was derived from has")
+INVALID_TOKEN = Code("InvalidToken", 400, "The session token is missing, or is not the one of this access key")
 INVALID_URI = Code("InvalidURI", 400, "The URI could not be parsed")
 INVALID_ENCRYPTION_ALGORITHM = Code(
     "InvalidEncryptionAlgorithmError", 400, "The encryption request that you specified is not valid: only AES256 is"

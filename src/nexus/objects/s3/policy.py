@@ -138,7 +138,16 @@ class Policy:
 
 
 def read(body: bytes, bucket: str) -> Policy:
-    """The policy of a document. Raises Refusal with MalformedPolicy on anything that is not fully understood."""
+    """The policy of a bucket. Raises Refusal with MalformedPolicy on anything that is not fully understood."""
+    return Policy(tuple(_statement(each, bucket) for each in _statements(body)))
+
+
+def read_session(body: bytes) -> Policy:
+    """A session policy: of whoever holds the key, so without principals, and about any bucket. Raises the same Refusal."""
+    return Policy(tuple(_session_statement(each) for each in _statements(body)))
+
+
+def _statements(body: bytes) -> list[Any]:
     if len(body) > MAX_POLICY:
         raise Refusal(errors.MALFORMED_POLICY, f"a policy has at most {MAX_POLICY} bytes")
     try:
@@ -153,10 +162,16 @@ def read(body: bytes, bucket: str) -> Policy:
     listed = statements if isinstance(statements, list) else [statements]
     if not 1 <= len(listed) <= MAX_STATEMENTS:
         raise Refusal(errors.MALFORMED_POLICY, f"a policy has 1 to {MAX_STATEMENTS} statements")
-    return Policy(tuple(_statement(each, bucket) for each in listed))
+    return listed
 
 
-def _statement(raw: Any, bucket: str) -> Statement:
+def _session_statement(raw: Any) -> Statement:
+    if isinstance(raw, dict) and ("Principal" in raw or "NotPrincipal" in raw):
+        raise Refusal(errors.MALFORMED_POLICY, "a session policy names no principal")
+    return _statement({**raw, "Principal": ANYBODY} if isinstance(raw, dict) else raw, None)
+
+
+def _statement(raw: Any, bucket: str | None) -> Statement:
     if not isinstance(raw, dict) or not set(raw) <= _FIELDS:
         raise Refusal(errors.MALFORMED_POLICY, "Syntax errors in policy: unknown field in a statement")
     try:
@@ -198,11 +213,12 @@ def _actions(raw: Mapping[str, Any]) -> Patterns:
     return Patterns(lowered, inverted)
 
 
-def _resources(raw: Mapping[str, Any], bucket: str) -> Patterns:
+def _resources(raw: Mapping[str, Any], bucket: str | None) -> Patterns:
     names, inverted = _either(raw, "Resource")
     for name in names:
         named = name.removeprefix(ARN).split("/", 1)[0]
-        if name != ANYBODY and (not name.startswith(ARN) or not glob(named, bucket)):
+        foreign = not name.startswith(ARN) or (bucket is not None and not glob(named, bucket))
+        if name != ANYBODY and foreign:
             raise Refusal(errors.MALFORMED_POLICY, "Policy has invalid resource")
     return Patterns(names, inverted)
 

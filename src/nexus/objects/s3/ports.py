@@ -1,9 +1,12 @@
 """What the S3 door needs from others. `app/wiring/` decides who keeps these promises."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from nexus.iam.model import AccessKey
+from nexus.kernel.clock import Instant
 from nexus.kernel.operation import Actor, Entry, Operation, Resource
+from nexus.kernel.secret import Secret
 
 
 class AccessKeys(Protocol):
@@ -11,6 +14,69 @@ class AccessKeys(Protocol):
 
     def access_key(self, access_key_id: str) -> AccessKey:
         """The key, if it may be used now; raises Unauthenticated otherwise. Never waits for the network."""
+
+
+class IssuedKey(Protocol):
+    """A temporary access key that was just made."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def secret(self) -> Secret: ...
+
+    @property
+    def token(self) -> Secret: ...
+
+    @property
+    def expires_at(self) -> Instant: ...
+
+
+class TemporaryKeys(Protocol):
+    """Derives temporary access keys, each recorded in the commit that makes it. Raises Invalid, Denied, Conflict."""
+
+    async def from_key(
+        self,
+        op: Operation,
+        key: AccessKey,
+        *,
+        seconds: int,
+        name: str = "",
+        role: str = "",
+        policy: str = "",
+        purpose: str = "",
+    ) -> IssuedKey:
+        """Less of an access key, ended with it. Without a `purpose`, that of the key."""
+
+    async def from_session(
+        self,
+        op: Operation,
+        session: str,
+        *,
+        seconds: int,
+        name: str = "",
+        role: str = "",
+        policy: str = "",
+        purpose: str,
+    ) -> IssuedKey:
+        """Less of whoever is signed in, ended with that session."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebIdentity:
+    """Whom an ID token speaks of: somebody who is signed in now, and who lets the `audience` act on objects."""
+
+    actor: Actor
+    session: str
+    audience: str
+    issuer: str
+
+
+class WebIdentities(Protocol):
+    """Understands ID tokens of the platform's own issuer."""
+
+    async def verify(self, token: str) -> WebIdentity:
+        """Whom it speaks of; raises Unauthenticated for whatever is not to be believed, always the same."""
 
 
 class Gate(Protocol):

@@ -15,7 +15,7 @@ from nexus.objects.s3.errors import Refusal
 MAX_POLICY = 20 * 1024
 """Bytes of a policy, as in S3."""
 MAX_CONDITIONS = 100
-_NOT_NAMED = frozenset({"awsaccesskeyid", "signature", "policy", "file", "x-amz-signature", "x-amz-security-token"})
+_NOT_NAMED = frozenset({"awsaccesskeyid", "signature", "policy", "file", "x-amz-signature"})
 _IGNORED = ("x-ignore-", "x-amz-checksum-")
 _LENGTH = "content-length-range"
 

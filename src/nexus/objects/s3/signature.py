@@ -111,16 +111,16 @@ class SigningKeys:
     """Derived keys, so that an access key's secret is worked on once a day. One for each worker, wiped at the seal."""
 
     def __init__(self) -> None:
-        self._keys: OrderedDict[tuple[str, str, str], tuple[Secret, SigningKey]] = OrderedDict()
+        self._keys: OrderedDict[tuple[str, str, str, str], tuple[Secret, SigningKey]] = OrderedDict()
 
-    def derive(self, access_key_id: str, secret: Secret, date: str, region: str) -> SigningKey:
+    def derive(self, access_key_id: str, secret: Secret, date: str, region: str, service: str = SERVICE) -> SigningKey:
         """The signing key; derived again whenever the secret is another one, so that none outlives its access key."""
-        name = (access_key_id, date, region)
+        name = (access_key_id, date, region, service)
         known = self._keys.get(name)
         if known is not None and len(secret) and known[0] == secret:
             self._keys.move_to_end(name)
             return known[1]
-        key = SigningKey(signing_key(secret.reveal(), date, region))
+        key = SigningKey(signing_key(secret.reveal(), date, region, service))
         self._keys[name] = (secret, key)
         if len(self._keys) > MAX_CACHED_KEYS:
             self._keys.popitem(last=False)
