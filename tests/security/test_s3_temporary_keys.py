@@ -1,13 +1,18 @@
 """Attacks on temporary access keys: each is refused, recorded, and leaves no key (issues 3 and 6)."""
 
 import asyncio
+import base64
+import json
+from datetime import UTC, datetime
 
 import pytest
 
 from nexus.iam.temporary import MAX_IN_FORCE
 from nexus.kernel.clock import HOUR, MINUTE, Instant
 from nexus.kernel.errors import Invalid
+from nexus.objects.s3.signature import SigningKey, signing_key
 from simulators.s3_client import HOST, QueryClient, S3Client, speak
+from simulators.s3_door import REGION
 from simulators.s3_people import open_with_people, settle
 from simulators.sts import STEWARD, acting, assume, code_of, credentials
 
@@ -157,3 +162,37 @@ async def test_a_purpose_that_is_none_is_refused(door):
         await door.platform.service.temporary_keys.from_session(
             door.platform.op(door.steward), door.steward.actor.session, seconds=900, purpose="fun"
         )
+
+
+async def test_a_form_is_uploaded_with_a_temporary_key_if_its_policy_names_the_token(door, sts):
+    key_id, secret, token = credentials(await sts("GetSessionToken"))
+    now = datetime.fromtimestamp(door.platform.clock.now() / 1e6, UTC)
+    date = now.strftime("%Y%m%d")
+    fields = {
+        "key": "in/form",
+        "x-amz-algorithm": "AWS4-HMAC-SHA256",
+        "x-amz-credential": f"{key_id}/{date}/{REGION}/s3/aws4_request",
+        "x-amz-date": now.strftime("%Y%m%dT%H%M%SZ"),
+        "x-amz-security-token": token,
+    }
+
+    async def post(fields, named):
+        conditions = [{"bucket": "records"}, *({name: fields[name]} for name in named if name in fields)]
+        expiration = datetime.fromtimestamp(door.platform.clock.now() / 1e6 + 60, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        policy = base64.b64encode(json.dumps({"expiration": expiration, "conditions": conditions}).encode())
+        signature = SigningKey(signing_key(secret.encode(), date, REGION)).sign(policy)
+        every = {**fields, "policy": policy.decode(), "x-amz-signature": signature}
+        rows = [
+            f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in every.items()
+        ]
+        file = '--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\nhello\r\n--b--\r\n'
+        body = ("".join(rows) + file).encode()
+        headers = {"host": HOST, "content-type": "multipart/form-data; boundary=b", "content-length": str(len(body))}
+        return await speak(door.app, "POST", "/records", headers.items(), [body])
+
+    assert (await post(fields, fields)).status == 204
+    assert (await sts.s3("GET", "/records/in/form")).body == b"hello"
+    assert (await post(fields, set(fields) - {"x-amz-security-token"})).status == 403
+    assert (await post({**fields, "x-amz-security-token": token + "x"}, fields)).code == "InvalidToken"
+    without = {name: value for name, value in fields.items() if name != "x-amz-security-token"}
+    assert (await post(without, fields)).code == "InvalidToken"

@@ -268,11 +268,9 @@ class AccessKey:
     purpose: str
     expires_at: Instant
     token_hash: bytes | None = None
-    """Of a temporary key: SHA-256 of the session token that every request must carry."""
     name: str = ""
-    """Of a temporary key: what whoever asked for it called it."""
     session: str | None = None
-    """Of a temporary key that was derived from a session: its id."""
+    """Of a temporary key: SHA-256 of its session token, what it was called, the session that it was derived from, if any."""
 
 
 @dataclass(frozen=True, slots=True)
