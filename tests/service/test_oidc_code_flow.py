@@ -1,10 +1,18 @@
 """People sign in to other tools through the issuer: discovery, code flow, tokens, what tools learn, how it ends."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from nexus.iam.model import Role
+from nexus.iam.oidc.authorizing import Ask, Authorizing
+from nexus.iam.oidc.endpoints import Endpoints
 from nexus.iam.oidc.model import ACCESS_VALID, ID_TOKEN_VALID, ClientAuthentication, RolesClaim
-from nexus.iam.requests.forms import ById, Page
+from nexus.iam.oidc.ports import Visitor
+from nexus.iam.oidc.server import Asked
+from nexus.iam.requests.agreements import AgreementRef
+from nexus.iam.requests.departures import Deactivate
+from nexus.iam.requests.forms import ById, OfIdentity, Page
 from nexus.kernel.clock import HOUR, MINUTE, SECOND
 from nexus.kernel.errors import Conflict, Denied, NotFound
 from simulators.issuer import CALLBACK, ISSUER, IssuerAtWork, open_issuer, sent_back
@@ -318,3 +326,71 @@ async def test_what_has_ended_is_swept_a_day_later_and_nothing_sooner(issuer: Is
     issuer.platform.clock.advance(25 * HOUR)
     await issuer.platform.service.sweep()
     assert rows() == [0, 0, 0]
+
+
+async def test_a_person_sees_her_agreements_and_ends_one_with_all_that_the_tool_holds(issuer: IssuerAtWork):
+    """ASVS 10.7.3: at once, for that tool alone, and it has to ask her anew."""
+    ada, ben = await founded(issuer)
+    tool = await issuer.tool(ada, backchannel_logout_uri="https://tool.test/bye")
+    other = await issuer.tool(ada, name="Wiki")
+    tokens, kept = await issuer.sign_in(tool, ada), await issuer.sign_in(other, ada)
+    unspent = await issuer.code(tool, ada)
+    op, mine = issuer.platform.op(ada), OfIdentity(identity=ada.id)
+    listed = (await issuer.platform.call("iam.agreement.list", op, mine)).agreements
+    assert [(one.name, one.client, one.in_use) for one in listed] == [
+        ("Grafana", tool.id, True),
+        ("Wiki", other.id, True),
+    ]
+    assert set(listed[0].scopes) == {"openid", "profile"}
+
+    ended = AgreementRef(identity=ada.id, client=tool.id)
+    for stranger, error in ((ben, Denied), (ada, None)):
+        with pytest.raises(error) if error else nullcontext():
+            await issuer.platform.call("iam.agreement.end", issuer.platform.op(stranger), ended)
+    for held in ("access_token", "refresh_token"):
+        assert await issuer.introspect(tool, tokens[held]) == {"active": False}
+    assert (await issuer.refresh(tool, tokens["refresh_token"])).json()["error"] == "invalid_grant"
+    assert (await issuer.exchange(tool, unspent)).json()["error"] == "invalid_grant"
+    assert (await issuer.introspect(other, kept["access_token"]))["active"] is True
+    await issuer.goodbyes.send_due()
+    assert [uri for uri, _ in issuer.tools.told] == ["https://tool.test/bye"]
+    assert (await issuer.arrive(tool)).json()["page"] == "consent"
+    assert "code" in sent_back(await issuer.arrive(other))
+    with pytest.raises(NotFound):
+        await issuer.platform.call("iam.agreement.end", issuer.platform.op(ada), ended)
+    assert [one.name for one in (await issuer.platform.call("iam.agreement.list", op, mine)).agreements] == ["Wiki"]
+
+
+class Late:
+    """A database at which somebody else is faster: her change is done before the first one that is asked for here."""
+
+    def __init__(self, db, first) -> None:
+        self._db, self._first = db, first
+        self.read = db.read
+
+    async def write(self, work):
+        await self._first()
+        return await self._db.write(work)
+
+
+async def test_an_agreement_that_ends_while_a_code_is_made_gives_no_code(issuer: IssuerAtWork):
+    """The silent way looks at the agreement again in the transaction that stores the code."""
+    ada, _ = await founded(issuer)
+    tool = await issuer.tool(ada)
+    await issuer.sign_in(tool, ada)
+    platform, ended = issuer.platform, AgreementRef(identity=ada.id, client=tool.id)
+    late = Late(platform.db, lambda: platform.call("iam.agreement.end", platform.op(ada), ended))
+    authorizing = Authorizing(late, platform.clock, Endpoints(ISSUER))
+    step = await authorizing.next(platform.op(ada), Asked(tool.query()), Visitor(ada.actor, "csrf"))
+    assert isinstance(step, Ask)
+    with platform.db.read() as tx:
+        assert tx.all("SELECT 1 FROM iam_oidc_code WHERE used_at IS NULL") == []
+
+
+async def test_what_a_person_agreed_to_goes_with_her(issuer: IssuerAtWork):
+    ada, ben = await founded(issuer)
+    tool, rita = await issuer.tool(ada), await issuer.platform.person(ada, "rita")
+    await issuer.sign_in(tool, rita)
+    await issuer.platform.call("iam.person.deactivate", issuer.platform.op(ben), Deactivate(id=rita.id, successor=""))
+    with issuer.platform.db.read() as tx:
+        assert tx.all("SELECT 1 FROM iam_oidc_consent WHERE person = ?", (rita.id,)) == []

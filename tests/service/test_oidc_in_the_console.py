@@ -169,3 +169,16 @@ async def test_the_page_of_a_command_line_says_who_asks_and_from_where(issuer, c
 
 def csrf_of(page: str) -> str:
     return re.findall(r'name="csrf" value="([0-9a-f]{64})"', page)[-1]
+
+
+async def test_a_person_ends_her_agreement_with_a_tool_on_a_page(issuer, console):
+    """ASVS 10.7.3, as people do it: the page says what the tool learns, and one button ends it."""
+    browser, tool, ada = await arrived(issuer, console, language="fr")
+    tokens = await issuer.sign_in(tool, ada)
+    await browser.sign_in(ada)
+    page = (await browser.get("/agreements")).text
+    assert "Grafana" in page and "votre nom et votre identifiant" in page and "connecté" in page
+    form = {"identity": ada.id, "client": tool.id, "~next": "/agreements"}
+    page = (await browser.post("/operations/iam.agreement.end", form)).text
+    assert "Grafana" not in page and "aucun outil" in page
+    assert await issuer.introspect(tool, tokens["access_token"]) == {"active": False}

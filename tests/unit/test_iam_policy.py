@@ -162,6 +162,8 @@ def test_nobody_may_anything_without_a_role_but_with_what_is_his_own(policy):
         "iam.federation.link",
         "iam.federation.list",
         "iam.federation.unlink",
+        "iam.agreement.list",
+        "iam.agreement.end",
         "iam.device.list",
         "iam.device.revoke",
         "iam.step-up.prove",

@@ -10,6 +10,7 @@ are refused besides, at each request.
 from collections.abc import Callable
 
 from nexus.iam.store import (
+    agreements,
     asking,
     credentials,
     device_certificates,
@@ -81,6 +82,10 @@ def _device_certificates(tx: Transaction, person: str, now: Instant) -> None:
     device_certificates.revoke_all_of(tx, person, now)
 
 
+def _agreements(tx: Transaction, person: str, now: Instant) -> None:
+    agreements.forget_all_of(tx, person)
+
+
 def _outside_accounts(tx: Transaction, person: str, now: Instant) -> None:
     federation.remove_of(tx, person)
 
@@ -107,6 +112,7 @@ WHEN_GONE: tuple[Ending, ...] = (
     _grants,
     _keys_and_tokens,
     _outside_accounts,
+    _agreements,
     _device_certificates,
 )
 

@@ -1,6 +1,7 @@
 """Every operation of identity and authorisation; the doors are generated from `OPERATIONS`."""
 
 from nexus.iam.specs import (
+    agreements,
     analysis,
     approvals,
     asking,
@@ -42,5 +43,6 @@ OPERATIONS: tuple[OperationSpec, ...] = (
     *directory.OPERATIONS,
     *approvals.OPERATIONS,
     *clients.OPERATIONS,
+    *agreements.OPERATIONS,
     *analysis.OPERATIONS,
 )

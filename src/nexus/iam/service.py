@@ -30,6 +30,7 @@ from nexus.iam.humans import HumanStories
 from nexus.iam.machines import MachineStories
 from nexus.iam.model import MIN_OFFICERS, SESSION_IDLE, Role
 from nexus.iam.notices import NoticeStories
+from nexus.iam.oidc.agreements import AgreementStories
 from nexus.iam.oidc.clients import ClientStories
 from nexus.iam.oidc.model import SPENT_KEPT
 from nexus.iam.passkeys import PasskeyStories
@@ -155,6 +156,7 @@ class IdentityService:
         self.eligibilities = EligibilityStories(db, clock, approvals)
         self.elevations = ElevationStories(db, clock, approvals)
         self.clients = ClientStories(db, clock)
+        self.agreements = AgreementStories(db, clock)
         known = evidence or NoEvidence()
         things = Things(self.resources, known)
         self.analysis = AnalysisStories(db, clock, approvals.gate.policy, things)

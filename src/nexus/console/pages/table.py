@@ -5,6 +5,7 @@ from typing import Final
 
 from nexus.console.page import Page
 from nexus.console.pages import (
+    agreements,
     approvals,
     audit,
     buckets,
@@ -42,6 +43,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *sign_in.PAGES,
     *passkey_sign_in.PAGES,
     *federation.PAGES,
+    *agreements.PAGES,
     *enrol.PAGES,
     *language.PAGES,
 )

@@ -90,7 +90,7 @@ class Authorizing:
         if step is not None:
             return step
         assert visitor is not None
-        return await self._send_code(op, asked, visitor)
+        return await self._send_code(op, asked, visitor, agrees)
 
     def _scene(self, tx: Transaction, asked: Asked) -> Scene:
         return Scene(tx, self._clock.now(), self._endpoints, asked)
@@ -134,17 +134,19 @@ class Authorizing:
         address = origin_of(grant.redirect_uri)
         return Ask({"client": client.registration.name, "address": address, "scopes": grant.request.scope.split()})
 
-    async def _send_code(self, op: Operation, asked: Asked, visitor: Visitor) -> Step:
-        """Everything is validated once more, in the transaction that stores the code."""
+    async def _send_code(self, op: Operation, asked: Asked, visitor: Visitor, agrees: bool | None) -> Step:
+        """Everything is validated once more, in the transaction that stores the code: also what she agreed to before."""
         whose = Resource("Identity", visitor.actor.id)
         op = replace(op, actor=visitor.actor)
 
-        def work(tx: Transaction) -> Recorded[Reply]:
+        def work(tx: Transaction) -> Recorded[Step | Reply]:
             scene = self._scene(tx, asked)
             server, request = server_for(scene), self._request(asked)
-            step = self._step(scene, visitor, True)
+            step = self._step(scene, visitor, agrees)
             if isinstance(step, Reply):
                 return Recorded(step, entry_of(op, ACTION, scene, step))
+            if step is not None:  # she ended the agreement meanwhile: ask her again
+                return Recorded(step, op.denied(ACTION, whose, reason="no agreement"))
             grant = _validated(server, request, visitor)
             session = visitor.actor.session or ""
             if not signed_in(tx, visitor.actor.id, session, scene.now):
@@ -158,7 +160,8 @@ class Authorizing:
             entry = op.allowed(ACTION, whose, client=client, scope=request.scope)
             return Recorded(reply, replace(entry, subject=visitor.actor.id))
 
-        return _refused(await self._db.write(work), self._endpoints.issuer)
+        done = await self._db.write(work)
+        return _refused(done, self._endpoints.issuer) if isinstance(done, Reply) else done
 
 
 def _validated(server: IssuerServer, request: ProtocolRequest, visitor: Visitor | None) -> CodeGrant:

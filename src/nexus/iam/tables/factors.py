@@ -28,6 +28,18 @@ ACTIONS: tuple[Action, ...] = (
         "admettre le certificat d'un appareil pour une identité",
         (IDENTITY,),
     ),
+    Action(
+        "iam.agreement.list",
+        "list the tools that a person agreed to be known to",
+        "lister les outils auxquels une personne a donné son accord",
+        (IDENTITY,),
+    ),
+    Action(
+        "iam.agreement.end",
+        "end a person's agreement with a tool",
+        "retirer l'accord donné à un outil",
+        (IDENTITY,),
+    ),
     Action("iam.device.list", "list the devices of an identity", "lister les appareils d'une identité", (IDENTITY,)),
     Action("iam.device.revoke", "revoke a device's certificate", "révoquer le certificat d'un appareil", (IDENTITY,)),
     Action("iam.step-up.prove", "prove a fresh factor", "prouver de nouveau un facteur", (PLATFORM,), patient=True),
