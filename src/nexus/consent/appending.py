@@ -22,6 +22,7 @@ from nexus.consent.model import (
     Effect,
     Period,
     Provision,
+    Scan,
     Subject,
     new_decision_id,
 )
@@ -32,8 +33,9 @@ from nexus.kernel.database import Transaction
 from nexus.kernel.errors import Conflict, Denied, NotFound
 
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
-_WHATEVER_HAPPENED: Final = frozenset({DecisionKind.WITHDRAWAL, DecisionKind.OBJECTION})
-"""Acts that only take away: they count for every version, and are never too many."""
+_WHATEVER_HAPPENED: Final = frozenset({DecisionKind.WITHDRAWAL, DecisionKind.OBJECTION, DecisionKind.CORRECTION})
+"""Acts that count for every version: those that only take away, and corrections, which wait for a second person and
+follow what has become of the decision that they correct."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,21 @@ class Act:
     version: int | None = None
     key: str = ""
     approval: str | None = None
+    scan: Scan | None = None
+    reason: str = ""
 
     def digest(self) -> str:
         """SHA-256 (hex) over what was asked, but for the moment and the version."""
-        content = (self.subject, self.kind, self.capacity, self.account, self.recorded_by, self.provisions, self.about)
+        content = (
+            self.subject,
+            self.kind,
+            self.capacity,
+            self.account,
+            self.recorded_by,
+            self.provisions,
+            self.about,
+            self.scan,
+        )
         return hashlib.sha256(_ENCODER.encode(content)).hexdigest()
 
 
@@ -83,11 +96,10 @@ def append(tx: Transaction, act: Act, now: Instant) -> Appended:
     standing = fold(history)
     if done := _done(act, standing, history):
         return Appended(done, repeated=True)
-    made = _made(act, subject, standing, now, _fitting(act, standing, history))
+    made = _made(act, subject, now, _fitting(act, standing, history), store.raise_version(tx))
     store.add_decision(tx, made, act.key, act.digest())
     if not store.count_decision(tx, subject.id, subject.version):
         raise Conflict("somebody decided at the same moment", code="consent.stale", hint="read the decisions again")
-    store.raise_version(tx)
     return Appended(made)
 
 
@@ -158,6 +170,11 @@ def _corrected(act: Act, history: list[Decision]) -> tuple[str, ...]:
     found = next((each for each in history if each.id == named), None)
     if found is None:
         raise no_decision()
+    if found.account:
+        raise Denied(
+            "an account decided this itself: it decides anew, and nobody corrects it",
+            code="consent.own-decision",
+        )
     if any(each.kind is DecisionKind.CORRECTION and named in each.about for each in history):
         raise Conflict("this was corrected already", code="consent.corrected", hint="correct the correction")
     if found.kind not in _GIVING and act.provisions:
@@ -186,7 +203,7 @@ def _require_room(history: list[Decision]) -> None:
         raise Conflict(f"a history has {MAX_DECISIONS} decisions at most", code="consent.full")
 
 
-def _made(act: Act, subject: Subject, standing: Standing, now: Instant, about: tuple[str, ...]) -> Decision:
+def _made(act: Act, subject: Subject, now: Instant, about: tuple[str, ...], change: int) -> Decision:
     return Decision(
         id=new_decision_id(),
         subject=subject.id,
@@ -200,6 +217,9 @@ def _made(act: Act, subject: Subject, standing: Standing, now: Instant, about: t
         decided_at=act.decided_at,
         recorded_at=now,
         approval=act.approval,
+        scan=act.scan,
+        reason=act.reason,
+        change=change,
     )
 
 

@@ -96,6 +96,8 @@ def view(decision: Decision, history: list[Decision], now: Instant) -> DecisionV
         decided_at=decision.decided_at,
         recorded_at=decision.recorded_at,
         approval=decision.approval,
+        scan=decision.scan,
+        reason=decision.reason,
     )
 
 

@@ -48,10 +48,10 @@ class Holders:
         )
         return await self._database.write(lambda tx: Recorded(hold_in(tx, op, request, now), entry))
 
-    async def end(self, op: Operation, account: str, subject: str) -> Holding:
+    async def end(self, op: Operation, account: str, subject: str, *, action: str = END) -> Holding:
         """The account decides for the subject no more. Raises NotFound if it does not now."""
         now = self._clock.now()
-        entry = concerning(op.allowed(END, subject_resource(subject), account=account), subject)
+        entry = concerning(op.allowed(action, subject_resource(subject), account=account), subject)
 
         def work(tx: Transaction) -> Recorded[Holding]:
             found = holding_now(tx, account, subject, now)
@@ -77,6 +77,10 @@ def hold_in(tx: Transaction, op: Operation, request: Hold, now: Instant) -> Hold
     subject = store.subject(tx, request.subject)
     if subject is None:
         raise no_subject()
+    if request.capacity is Capacity.SELF and subject.voice_at is not None and now < subject.voice_at:
+        raise Denied(
+            "somebody this young has no account of her own yet", code="consent.too-young", hint="a guardian decides"
+        )
     until = _until(request, subject.majority_at, now)
     if holding_now(tx, request.account, request.subject, now) is not None:
         raise Conflict("this account decides for this subject already", code="consent.holder-exists")

@@ -3,10 +3,10 @@
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from nexus.iam.model import SECONDARY_USE, Purpose
 from nexus.kernel.clock import Instant
@@ -166,15 +166,30 @@ class Provision(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_un
     """Speaks of broken glass (care in an emergency), and of nothing else."""
 
 
+class Scan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A document kept as an encrypted object of the subject's site, and the hash of what it holds."""
+
+    bucket: Annotated[str, Meta(min_length=3, max_length=63)]
+    key: Annotated[str, Meta(min_length=1, max_length=1_024)]
+    version: Annotated[str, Meta(min_length=1, max_length=64)]
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+    def named(self) -> str:
+        """In one line."""
+        return f"{self.bucket}/{self.key}?versionId={self.version} sha256:{self.sha256}"
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A patient of a site. `version` counts his decisions; `majority_at` is known of minors only."""
+    """A patient of a site. `version` counts his decisions; `majority_at` and `voice_at` are known of minors only."""
 
     id: str
     site: str
     version: int
     created_at: Instant
     majority_at: Instant | None = None
+    voice_at: Instant | None = None
+    """From when a minor has an account of her own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +212,17 @@ class Decision:
     recorded_at: Instant
     approval: str | None = None
     """The approval (four eyes) of a correction."""
+    scan: "Scan | None" = None
+    """The signed paper, where one was kept."""
+    reason: str = ""
+    """Why a record was corrected."""
+    change: int = 0
+    """Place among all decisions of the platform, in the order of their commits."""
 
     def content(self) -> dict[str, Any]:
         """The decision in plain values, for canonical JSON."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
+        del plain["change"]  # counts commits of others too: it says nothing of this decision
         return plain
 
     def digest(self) -> str:
@@ -257,6 +279,11 @@ def new_subject_id() -> str:
 def new_decision_id() -> str:
     """A fresh id of a decision."""
     return new_id("dec")
+
+
+def register_resource(site: str) -> Resource:
+    """The register of one site, or of all."""
+    return Resource("Register", site or "all", {"site": site} if site else {})
 
 
 def subject_resource(subject_id: str, site: str = "", **facts: str) -> Resource:

@@ -68,6 +68,8 @@ def fold(decisions: Iterable[Decision]) -> Standing:
     giving: dict[str, Decision] = {}
     withdrawn: set[str] = set()
     for decision in history:
+        if decision.kind is DecisionKind.CORRECTION and not giving.keys() & set(decision.about):
+            continue  # it strikes out, or corrects what something else has replaced since
         if decision.kind in _GIVING:
             if decision.kind is DecisionKind.CORRECTION and withdrawn.intersection(decision.about):
                 withdrawn.add(decision.id)  # what stands in place of a withdrawn decision is withdrawn too

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from nexus.consent import store
-from nexus.consent.model import COVERED, MAX_SUBJECTS, Question, Reason, Ruling
+from nexus.consent.model import COVERED, MAX_SUBJECTS, LegalBasis, Question, Reason, Ruling
+from nexus.consent.ports import Projects
 from nexus.consent.rules import CONSENT_ONLY, Bases, decide
 from nexus.iam.model import SECONDARY_USE
 from nexus.kernel.database import Transaction
@@ -13,9 +14,11 @@ from nexus.kernel.errors import Invalid
 class Rulings:
     """Rules by the decisions as of a transaction. Stateless: nothing is remembered between questions."""
 
-    def __init__(self, bases: Bases = CONSENT_ONLY) -> None:
-        """`bases`: the installation's legal bases; what is not in them rests on consent."""
+    def __init__(self, bases: Bases = CONSENT_ONLY, projects: Projects | None = None) -> None:
+        """`bases`: of what is done outside of projects. `projects`: what each project rests on; one that is unknown, or not
+        open, rests on consent."""
         self._bases = bases
+        self._projects = projects
 
     def of(self, tx: Transaction, question: Question) -> Mapping[str, Ruling]:
         """The ruling for each subject of a question. Raises Invalid on more than MAX_SUBJECTS of them.
@@ -26,11 +29,12 @@ class Rulings:
             raise Invalid(f"a question names {MAX_SUBJECTS} subjects at most", code="consent.subjects")
         if question.purpose not in COVERED:
             return dict.fromkeys(question.subjects, Ruling(False, Reason.PURPOSE))
+        bases = self._bases_for(tx, question)
         found = store.histories(tx, question.subjects)
         silent = [subject for subject in question.subjects if subject not in found]
         known = store.known(tx, silent) if silent and question.purpose in SECONDARY_USE else frozenset(silent)
         return {
-            subject: decide(question, found.get(subject, ()), self._bases)
+            subject: decide(question, found.get(subject, ()), bases)
             if subject in found or subject in known
             else Ruling(False, Reason.UNKNOWN_SUBJECT)
             for subject in question.subjects
@@ -38,4 +42,10 @@ class Rulings:
 
     def version(self, tx: Transaction) -> int:
         """Rises in the commit of each decision. A ruling holds for one version, and for the moment of its question."""
-        return store.version(tx)
+        return store.version(tx) + (self._projects.version(tx) if self._projects else 0)
+
+    def _bases_for(self, tx: Transaction, question: Question) -> Bases:
+        project = question.recipient.project
+        if not project or self._projects is None:
+            return self._bases
+        return Bases(by_project={project: self._projects.basis(tx, project) or LegalBasis.CONSENT})

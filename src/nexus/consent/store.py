@@ -8,18 +8,32 @@ from typing import Final
 
 import msgspec
 
-from nexus.consent.model import Capacity, Decision, DecisionKind, Provision, Subject
+from nexus.consent.model import Capacity, Decision, DecisionKind, Provision, Scan, Subject
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Row, Transaction
 
 _PROVISIONS: Final = msgspec.json.Decoder(tuple[Provision, ...])
+_SCAN: Final = msgspec.json.Decoder(Scan)
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 _TOGETHER: Final = 500
 """Subjects asked for in one statement."""
-_SUBJECT: Final = "id, site, version, created_at, majority_at"
+_SUBJECT: Final = "id, site, version, created_at, majority_at, voice_at"
 _DECISION: Final = (
-    "id, subject, number, kind, provisions, about, capacity, account, recorded_by, decided_at, recorded_at, approval"
+    "id, subject, number, kind, provisions, about, capacity, account, recorded_by, decided_at, recorded_at, approval,"
+    " scan, reason, change"
 )
+_COLUMNS: Final = len(_DECISION.split(","))
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which decisions of a register: from the one after `after`, recorded since a moment, of some kinds."""
+
+    site: str
+    after: int
+    limit: int
+    since: Instant | None = None
+    kinds: tuple[DecisionKind, ...] = ()
 
 
 # Versions
@@ -32,9 +46,10 @@ def version(tx: Transaction) -> int:
     return int(row[0])
 
 
-def raise_version(tx: Transaction) -> None:
-    """Whatever was ruled before is to be ruled anew."""
+def raise_version(tx: Transaction) -> int:
+    """Whatever was ruled before is to be ruled anew. Returns the new version."""
     tx.execute("UPDATE consent_version SET version = version + 1")
+    return version(tx)
 
 
 # Subjects
@@ -43,8 +58,12 @@ def raise_version(tx: Transaction) -> None:
 def add_subject(tx: Transaction, subject: Subject, blind: bytes, sealed: bytes) -> None:
     """Store a new subject."""
     tx.execute(
-        "INSERT INTO consent_subject (id, site, blind, sealed, version, majority_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (subject.id, subject.site, blind, sealed, subject.version, subject.majority_at, subject.created_at),
+        "INSERT INTO consent_subject (id, site, blind, sealed, version, majority_at, voice_at, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(subject.id, subject.site, blind, sealed, subject.version),
+            *(subject.majority_at, subject.voice_at, subject.created_at),
+        ),
     )
 
 
@@ -90,8 +109,7 @@ def count_decision(tx: Transaction, subject_id: str, before: int) -> bool:
 def add_decision(tx: Transaction, decision: Decision, idempotency: str, digest: str) -> None:
     """Append to a history. `digest`: of what was asked, to tell a repetition from another request under its key."""
     tx.execute(
-        f"INSERT INTO consent_decision ({_DECISION}, idempotency, digest)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO consent_decision ({_DECISION}, idempotency, digest) VALUES ({_marks(range(_COLUMNS + 2))})",
         (
             decision.id,
             decision.subject,
@@ -105,6 +123,9 @@ def add_decision(tx: Transaction, decision: Decision, idempotency: str, digest: 
             decision.decided_at,
             decision.recorded_at,
             decision.approval,
+            _ENCODER.encode(decision.scan).decode() if decision.scan else "",
+            decision.reason,
+            decision.change,
             idempotency,
             digest,
         ),
@@ -131,6 +152,29 @@ def decision(tx: Transaction, decision_id: str) -> Decision | None:
     """One decision."""
     row = tx.one(f"SELECT {_DECISION} FROM consent_decision WHERE id = ?", (decision_id,))
     return None if row is None else _decision(row)
+
+
+def changes(tx: Transaction, listing: Listing) -> list[Decision]:
+    """Decisions of a site, or of all, in the order of their commits."""
+    where: list[str]
+    values: list[object]
+    where, values = ["d.change > ?"], [listing.after]
+    if listing.site:
+        where.append("s.site = ?")
+        values.append(listing.site)
+    if listing.since is not None:
+        where.append("d.recorded_at >= ?")
+        values.append(listing.since)
+    if listing.kinds:
+        where.append(f"d.kind IN ({_marks(listing.kinds)})")
+        values.extend(kind.value for kind in listing.kinds)
+    columns = ", ".join(f"d.{name.strip()}" for name in _DECISION.split(","))
+    rows = tx.all(
+        f"SELECT {columns} FROM consent_decision d JOIN consent_subject s ON s.id = d.subject"
+        f" WHERE {' AND '.join(where)} ORDER BY d.change LIMIT ?",
+        (*values, listing.limit),
+    )
+    return [_decision(row) for row in rows]
 
 
 def repeated(tx: Transaction, subject_id: str, idempotency: str) -> tuple[Decision, str] | None:
@@ -214,12 +258,12 @@ def _parts(names: Sequence[str]) -> Iterable[tuple[str, ...]]:
     return (tuple(names[start : start + _TOGETHER]) for start in range(0, len(names), _TOGETHER))
 
 
-def _marks(part: Sequence[str]) -> str:
+def _marks(part: Sequence[object]) -> str:
     return ", ".join("?" * len(part))
 
 
 def _subject(row: Row) -> Subject:
-    return Subject(row[0], row[1], row[2], Instant(row[3]), None if row[4] is None else Instant(row[4]))
+    return Subject(*row)
 
 
 def _decision(row: Row) -> Decision:
@@ -236,6 +280,9 @@ def _decision(row: Row) -> Decision:
         Instant(row[9]),
         Instant(row[10]),
         row[11],
+        _SCAN.decode(row[12]) if row[12] else None,
+        row[13],
+        row[14],
     )
 
 

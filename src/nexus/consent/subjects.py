@@ -33,7 +33,7 @@ class Subjects:
             raise Invalid("the reference is empty or not printable", code="consent.reference")
         if request.born is not None and not plausible(request.born, now):
             raise Invalid("nobody alive was born on that day", code="consent.born")
-        made = Subject(new_subject_id(), request.site, 0, now, self._majority(request, now))
+        made = Subject(new_subject_id(), request.site, 0, now, *self._ages_of(request, now))
         born = request.born if made.majority_at else None
         blind = self._sealing.blind(request.site, reference)
         sealed = self._sealing.seal(Known(reference=reference, born=born), made.id)
@@ -77,11 +77,16 @@ class Subjects:
             return subject_resource(subject_id)
         return subject_resource(found.id, found.site, holders=" ".join(sorted(set(holders))))
 
-    def _majority(self, request: RegisterSubject, now: Instant) -> Instant | None:
+    def new_resource(self, request: RegisterSubject | FindSubject) -> Resource:
+        """A subject of a site who is not known yet, or not by name."""
+        return subject_resource("new", request.site)
+
+    def _ages_of(self, request: RegisterSubject, now: Instant) -> tuple[Instant | None, Instant | None]:
+        """When a minor comes of age, and when she has a voice; nothing of an adult."""
         if request.born is None:
-            return None
+            return None, None
         majority = birthday(request.born, self._ages.majority)
-        return majority if majority > now else None
+        return (majority, birthday(request.born, self._ages.voice)) if majority > now else (None, None)
 
 
 def concerning(entry: Entry, subject_id: str) -> Entry:

@@ -12,6 +12,7 @@ from nexus.iam.tables import (
     audit,
     bastion,
     clients,
+    consent,
     directory,
     factors,
     iam,
@@ -82,6 +83,7 @@ ACTIONS: Mapping[str, Action] = {
         *audit.ACTIONS,
         *platform.ACTIONS,
         *bastion.ACTIONS,
+        *consent.ACTIONS,
         *projects.ACTIONS,
     )
 }

@@ -177,8 +177,12 @@ def _facts(resource: Resource, moment: Circumstances) -> list[tuple[str, str]]:
     return [
         *of_moment,
         ("scopes", ", ".join(facts.scopes)),
-        *((f"resource {name}", value) for name, value in facts.attributes),
+        *((f"resource {name}", _said(value)) for name, value in facts.attributes),
     ]
+
+
+def _said(fact: str | frozenset[str]) -> str:
+    return fact if isinstance(fact, str) else ", ".join(sorted(fact))
 
 
 def _privileged(held: Held) -> bool:

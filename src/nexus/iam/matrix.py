@@ -130,7 +130,17 @@ def _eligibilities(action: Action) -> list[Case]:
     ]
 
 
+def _subjects(action: Action) -> list[Case]:
+    """Patients: of somebody else, and those for whom one decides oneself; the latter of no scope of one's roles."""
+    return [
+        Case("Subject, of the scope", Resource("Subject", "s", {"project": "p", "holders": OTHER})),
+        Case("Subject, for whom one decides", Resource("Subject", "s", {"holders": ME})),
+    ]
+
+
 _CASES = {
+    "Subject": _subjects,
+    "Register": lambda action: _plain("Register"),
     "Platform": lambda action: _plain("Platform"),
     "Key": lambda action: _plain("Key"),
     "Log": lambda action: _plain("Log"),

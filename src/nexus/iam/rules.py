@@ -39,12 +39,16 @@ FACTS: Mapping[str, tuple[str, ...]] = {
     "Identity": ("person", "created_by"),
     "Log": (),
     "Project": (),
+    "Subject": (),
+    "Register": (),
     "Eligibility": ("person", "role", "kind", "approval"),
     "Approval": ("requester", "approver_role"),
 }
 """What a decision looks at besides the scopes, by resource type: these attributes and no others."""
 OPTIONAL_FACTS: Mapping[str, tuple[str, ...]] = {"Identity": ("role", "privileged"), "Bucket": ("project",)}
 """The same, for those that have them."""
+SETS: Mapping[str, tuple[str, ...]] = {"Subject": ("holders",)}
+"""The same, for sets of names: in a resource, text with spaces between the names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +58,14 @@ class ResourceFacts:
     type: str
     id: str
     scopes: tuple[str, ...]
-    attributes: tuple[tuple[str, str], ...]
+    attributes: tuple[tuple[str, str | frozenset[str]], ...]
 
     def entity(self) -> dict[str, Any]:
         """The resource in Cedar's JSON form."""
+        attributes = {name: fact if isinstance(fact, str) else sorted(fact) for name, fact in self.attributes}
         return {
             "uid": {"type": self.type, "id": self.id},
-            "attrs": {"scopes": list(self.scopes), **dict(self.attributes)},
+            "attrs": {"scopes": list(self.scopes), **attributes},
             "parents": [],
         }
 
@@ -68,7 +73,8 @@ class ResourceFacts:
 def facts_of(resource: Resource) -> ResourceFacts:
     """Reduce a resource. Missing facts are empty, which no policy permits; raises ValueError on any other oddity."""
     attributes = resource.attributes
-    facts = [(name, _text(attributes, name)) for name in FACTS[resource.type]]
+    facts: list[tuple[str, str | frozenset[str]]] = [(name, _text(attributes, name)) for name in FACTS[resource.type]]
+    facts += [(name, frozenset(_text(attributes, name).split())) for name in SETS.get(resource.type, ())]
     for name in OPTIONAL_FACTS.get(resource.type, ()):
         if text := _text(attributes, name):
             facts.append((name, text))

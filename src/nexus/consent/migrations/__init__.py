@@ -34,4 +34,16 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX consent_holder_account ON consent_holder (account)",
         ),
     ),
+    Migration(
+        "consent",
+        2,
+        (
+            # `change`: the version of all rulings that a decision made; the order of commits, whatever clocks say.
+            "ALTER TABLE consent_decision ADD COLUMN change INTEGER NOT NULL DEFAULT 0",
+            "ALTER TABLE consent_decision ADD COLUMN scan TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE consent_decision ADD COLUMN reason TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE consent_subject ADD COLUMN voice_at INTEGER",
+            "CREATE INDEX consent_decision_change ON consent_decision (change)",
+        ),
+    ),
 )

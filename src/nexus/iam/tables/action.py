@@ -6,7 +6,8 @@ from nexus.iam.model import Role
 
 PLATFORM, KEY, BUCKET, IDENTITY, LOG, APPROVAL = "Platform", "Key", "Bucket", "Identity", "Log", "Approval"
 ELIGIBILITY, PROJECT = "Eligibility", "Project"
-RESOURCE_TYPES = (PLATFORM, KEY, BUCKET, IDENTITY, LOG, APPROVAL, ELIGIBILITY, PROJECT)
+SUBJECT, REGISTER = "Subject", "Register"
+RESOURCE_TYPES = (PLATFORM, KEY, BUCKET, IDENTITY, LOG, APPROVAL, ELIGIBILITY, PROJECT, SUBJECT, REGISTER)
 
 
 @dataclass(frozen=True, slots=True)
