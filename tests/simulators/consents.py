@@ -1,5 +1,6 @@
 """Consent over a real database in a temporary directory: patients, guardians, professionals, and questions of readers."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -8,15 +9,15 @@ from pathlib import Path
 from nexus.consent.ages import Ages
 from nexus.consent.holders import Hold
 from nexus.consent.migrations import MIGRATIONS
-from nexus.consent.model import Capacity, Effect, Provision, Question, Recipient, Ruling
+from nexus.consent.model import Capacity, Effect, Provision, Question, Recipient, Ruling, Scan
 from nexus.consent.requests import Decide, DecisionView, LiftObjection, Object, RegisterSubject, Withdraw
 from nexus.consent.rules import CONSENT_ONLY, Bases
 from nexus.consent.rulings import Rulings
 from nexus.consent.sealing import SubjectSealing
-from nexus.consent.service import ConsentService
+from nexus.consent.service import ConsentService, Others
 from nexus.iam.model import Purpose
 from nexus.kernel.clock import Instant
-from nexus.kernel.database import Database
+from nexus.kernel.database import Database, Transaction
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Actor, ActorKind, Operation
 from nexus.kernel.secret import Secret
@@ -40,15 +41,54 @@ def _purposes(names: Sequence[str]) -> tuple[Purpose, ...]:
     return tuple(map(Purpose, names)) or (Purpose.RESEARCH,)
 
 
+class Papers:
+    """Documents that the site keeps, by where they are; the port `Documents`."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str, str, str], bytes] = {}
+
+    def keep(self, body: bytes = b"%PDF-1.7 signed", site: str = "chu") -> Scan:
+        """A scan that is there."""
+        version = new_id("ver")
+        self.kept[site, "papers", "consent.pdf", version] = body
+        return Scan(bucket="papers", key="consent.pdf", version=version, sha256=hashlib.sha256(body).hexdigest())
+
+    async def holds(self, op: Operation, site: str, scan: Scan) -> bool:
+        body = self.kept.get((site, scan.bucket, scan.key, scan.version))
+        return body is not None and hashlib.sha256(body).hexdigest() == scan.sha256
+
+
+class Enrolled:
+    """Accounts of patients; the port `Accounts`."""
+
+    def __init__(self) -> None:
+        self.accounts: set[str] = set()
+
+    def is_patient(self, tx: Transaction, account: str) -> bool:
+        return account in self.accounts
+
+
 class Clinic:
     """A site, its patients, and whoever asks for their data."""
 
-    def __init__(self, database: Database, recorder: MemoryRecorder, bases: Bases) -> None:
+    def __init__(
+        self,
+        database: Database,
+        recorder: MemoryRecorder,
+        bases: Bases = CONSENT_ONLY,
+        clock: ManualClock | None = None,
+    ) -> None:
         self.database = database
         self.recorder = recorder
-        self.clock = ManualClock()
+        self.clock = clock or ManualClock()
+        self.papers, self.enrolled = Papers(), Enrolled()
         self.service = ConsentService(
-            database, self.clock, sealing=SubjectSealing(KEY), ages=Ages(), rulings=Rulings(bases)
+            database,
+            self.clock,
+            sealing=SubjectSealing(KEY),
+            ages=Ages(),
+            rulings=Rulings(bases),
+            others=Others(self.papers, self.enrolled),
         )
         self.desk = self.op(new_id("per"))
 

@@ -182,6 +182,12 @@ def test_nobody_may_anything_without_a_role_but_with_what_is_his_own(policy):
         "iam.access-request.list",
         "iam.access-request.read",
         "iam.access-request.withdraw",
+        "consent.own.list",
+        "consent.own.read",
+        "consent.own.decide",
+        "consent.own.withdraw",
+        "consent.own.object",
+        "consent.own.lift-objection",
         "iam.what-can",
         "iam.what-if",
         "iam.explain",
@@ -206,6 +212,7 @@ def questions(draw):
         "requester": draw(NAMES),
         "approver_role": draw(st.sampled_from([*(role.value for role in Role), ""])),
         "approval": draw(st.sampled_from(["second-person", "alone", ""])),
+        "holders": draw(st.sampled_from(["per_me", "per_other", "per_other per_me", ""])),
     }
     if draw(st.booleans()):
         attributes["privileged"] = draw(st.sampled_from(["yes", "no", ""]))

@@ -6,6 +6,7 @@ from typing import Final
 from nexus.app.platform import OPERATIONS as PLATFORM
 from nexus.audit.operations import OPERATIONS as AUDIT
 from nexus.bastion.operations import OPERATIONS as BASTION
+from nexus.consent.operations import OPERATIONS as CONSENT
 from nexus.iam.model import Purpose
 from nexus.iam.operations import OPERATIONS as IAM
 from nexus.kernel.operation import OperationSpec
@@ -13,7 +14,7 @@ from nexus.kms.operations import OPERATIONS as KMS
 from nexus.objects.operations import OPERATIONS as OBJECTS
 from nexus.projects.operations import OPERATIONS as PROJECTS
 
-OPERATIONS: Final[tuple[OperationSpec, ...]] = (*IAM, *KMS, *OBJECTS, *AUDIT, *BASTION, *PROJECTS, *PLATFORM)
+OPERATIONS: Final[tuple[OperationSpec, ...]] = (*IAM, *KMS, *OBJECTS, *AUDIT, *BASTION, *CONSENT, *PROJECTS, *PLATFORM)
 PURPOSES: Final = tuple(purpose.value for purpose in Purpose)
 """What an operation may be for."""
 WHILE_SEALED: Final = frozenset({"kms.service.status", "kms.service.unseal", "platform.status"})
@@ -21,6 +22,7 @@ WHILE_SEALED: Final = frozenset({"kms.service.status", "kms.service.unseal", "pl
 SERVICES: Final[Mapping[str, str]] = {
     "audit": "Who did what: the audit log, its proofs and its checks.",
     "bastion": "The way into the machine: certificates, sessions, recordings.",
+    "consent": "What patients decided about their data, and who decides for whom.",
     "iam": "Who may do what: persons, machines, rights, sessions, approvals.",
     "kms": "Who holds the keys: keys and their life, sealing.",
     "objects": "Buckets. Objects travel over S3.",

@@ -172,7 +172,8 @@ class Scan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     bucket: Annotated[str, Meta(min_length=3, max_length=63)]
     key: Annotated[str, Meta(min_length=1, max_length=1_024)]
     version: Annotated[str, Meta(min_length=1, max_length=64)]
-    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", examples=["e3b0c44298fc1c14" * 4])]
+    """Of the whole document, in hexadecimal."""
 
     def named(self) -> str:
         """In one line."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from nexus.console.lexicon import projects
+from nexus.console.lexicon import consent, projects
 from nexus.web.browser.language import Language
 
 ENGLISH: Final[Mapping[str, str]] = {
@@ -31,6 +31,7 @@ ENGLISH: Final[Mapping[str, str]] = {
 """Where the name itself is no English that people would say."""
 
 FRENCH: Final[Mapping[str, str]] = {
+    **consent.FIELDS,
     **projects.FIELDS,
     "access_keys": "clés d'accès",
     "accounts": "comptes",

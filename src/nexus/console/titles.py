@@ -49,6 +49,7 @@ SERVICES: Final[Mapping[str, Bilingual[str]]] = {
     "audit": Bilingual("Audit log", "Journal de traçabilité"),
     "platform": Bilingual("Platform", "Plateforme"),
     "bastion": Bilingual("Bastion", "Bastion"),
+    "consent": Bilingual("Consent", "Consentement"),
     "projects": Bilingual("Projects", "Projets"),
 }
 """The services, in the order of the list of operations."""

@@ -6,7 +6,7 @@ A test compares them with the values that operations take and return.
 from collections.abc import Mapping
 from typing import Final
 
-from nexus.console.lexicon import projects
+from nexus.console.lexicon import consent, projects
 from nexus.iam.actions import ROLES
 from nexus.web.browser.language import Bilingual, Language
 
@@ -16,6 +16,7 @@ _ROLES: Final[Mapping[str, Bilingual[str]]] = {
 
 WORDS: Final[Mapping[str, Bilingual[str]]] = {
     **_ROLES,
+    **consent.VALUES,
     **projects.VALUES,
     # identities and factors
     "person": Bilingual("person", "personne"),

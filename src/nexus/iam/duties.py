@@ -43,6 +43,7 @@ CONFLICTS: Final = (
     Duties(OFFICER, STEWARD, "who asks for the end of a retention does not approve it"),
     Duties(CUSTODIAN, AUDITOR, "who is looked at does not look"),
     Duties(DPO, STEWARD, "who decides on the processing does not judge it (GDPR, article 38)"),
+    Duties(DPO, Role.CONSENT_DESK, "who records what patients decided does not judge the records"),
     Duties(Role.RESEARCHER, Role.OUTPUT_CHECKER, "nobody checks his own results", same_data=True),
     Duties(STEWARD, Role.OUTPUT_CHECKER, "nobody checks what he has prepared", same_data=True),
 )

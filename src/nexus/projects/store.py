@@ -40,6 +40,13 @@ def projects(tx: Transaction, after: str, limit: int) -> list[Project]:
     return [_project(row) for row in rows]
 
 
+def last_change(tx: Transaction) -> int:
+    """When a project last changed its state or was filed; 0 before the first."""
+    row = tx.one("SELECT coalesce(max(changed_at), 0) FROM projects_project")
+    assert row is not None
+    return int(row[0])
+
+
 def set_state(tx: Transaction, project_id: str, state: ProjectState, now: Instant) -> None:
     """A project goes on to another state."""
     tx.execute("UPDATE projects_project SET state = ?, changed_at = ? WHERE id = ?", (state.value, now, project_id))

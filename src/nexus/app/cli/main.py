@@ -23,6 +23,7 @@ SERVICES: Mapping[str, tuple[str, str]] = {
         "L'accès à la machine : certificats, sessions",
     ),
     "iam": ("Persons, machines, rights, approvals", "Personnes, machines, droits, validations"),
+    "consent": ("What patients decided", "Ce que les patients ont décidé"),
     "kms": ("Keys and their life", "Les clés et leur vie"),
     "objects": ("Buckets", "Les compartiments"),
     "platform": ("The platform as a whole", "La plateforme dans son ensemble"),

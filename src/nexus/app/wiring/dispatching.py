@@ -12,6 +12,7 @@ from nexus.app.operations import OPERATIONS, PURPOSES, WHILE_SEALED
 from nexus.app.platform import PlatformService
 from nexus.app.settings import Settings
 from nexus.app.wiring.bastion import bastion_service
+from nexus.app.wiring.consent import consent_service
 from nexus.app.wiring.log import audit_reader, audit_service
 from nexus.app.wiring.storage import placements
 from nexus.audit.witnesses import WitnessClient
@@ -78,6 +79,7 @@ def dispatcher(
         "audit": audit_service(ground, witnesses),
         "bastion": bastion_service(ground),
         "objects": BucketAdministration(objects, gate, placements(ground)),
+        "consent": consent_service(ground, objects),
         "projects": ProjectService(ground.database, gate, ground.clock),
         "platform": PlatformService(
             ground.directory,

@@ -3,8 +3,8 @@
 from nexus.app.ground import Ground
 from nexus.app.key_rights import KeyRights
 from nexus.app.placement import Placements
+from nexus.app.wiring.consent import rulings
 from nexus.app.wiring.subjects import Subjects
-from nexus.consent.rulings import Rulings
 from nexus.iam.gate import Gate
 from nexus.objects.service import ObjectService
 
@@ -18,7 +18,7 @@ def object_service(ground: Ground) -> ObjectService:
         ground.kms,
         ground.clock,
         key_rights=rights,
-        subjects=Subjects(Rulings()),
+        subjects=Subjects(rulings(ground)),
     )
 
 
