@@ -39,11 +39,13 @@ ROLES = frozenset(
 
 @dataclass
 class WholeDoor:
-    """`app` is the ASGI application; `tokens` opens it for each founder."""
+    """`app` is the ASGI application; `tokens` opens it for each founder, and for whoever enrols."""
 
     app: Any
     ground: Ground
     tokens: dict[str, str] = field(default_factory=dict)
+    authenticators: dict[str, pyotp.TOTP] = field(default_factory=dict)
+    """The application on each person's telephone. The codes of half a minute ago and of now are used."""
 
     def client(self, token: str | None, **headers: str) -> httpx.AsyncClient:
         given = {"User-Agent": CLIENT, **headers}
@@ -59,7 +61,7 @@ class WholeDoor:
             answer = await http.post("/v1/enrolments", json={**begun, "password": PASSWORD})
             assert answer.status_code == 200, answer.text
             uri = answer.json()["otpauth_uri"]
-            authenticator = pyotp.TOTP(parse_qs(urlparse(uri).query)["secret"][0])
+            authenticator = self.authenticators[login] = pyotp.TOTP(parse_qs(urlparse(uri).query)["secret"][0])
             now = int(SystemClock().now() // 1_000_000)
             confirmed = {**begun, "totp": authenticator.at(now - 30)}
             (await http.post("/v1/enrolments/confirm", json=confirmed)).raise_for_status()
