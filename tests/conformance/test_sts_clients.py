@@ -88,6 +88,29 @@ def test_boto3_assumes_a_role_and_works_with_what_it_is_left(site):
         sts.assume_role(RoleArn=ROLE, RoleSessionName="notebook", ExternalId="x12")
 
 
+def test_boto3_asks_iam_about_oneself(site):
+    iam = site.client("iam")
+    assert iam.get_user()["User"]["UserName"] == site.door.steward.id
+    assert site.key.id in [key["AccessKeyId"] for key in iam.list_access_keys()["AccessKeyMetadata"]]
+    (role,) = iam.list_roles()["Roles"]
+    assert site.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="by-arn")["Credentials"]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        iam.create_access_key()
+    with pytest.raises(ClientError, match="NotImplemented"):
+        iam.create_user(UserName="somebody")
+
+
+def test_boto3_exchanges_an_id_token(site):
+    door = site.door
+    tool = asyncio.run(door.issuer.tool(door.ada, name="Notebooks"))
+    token = asyncio.run(door.issuer.sign_in(tool, door.steward, scope="openid storage"))["id_token"]
+    role = f"arn:aws:iam::{SITE}:role/purpose/care/data_steward"
+    given = {"RoleArn": role, "RoleSessionName": "notebook", "WebIdentityToken": token}
+    answer = site.client("sts").assume_role_with_web_identity(**given)
+    s3 = site.client("s3", answer["Credentials"])
+    assert s3.get_object(Bucket="sts", Key="in/k")["Body"].read() == b"in/k"
+
+
 def test_boto3_presigns_urls_and_forms_with_a_session_token(site):
     credentials = site.client("sts").get_session_token(DurationSeconds=900)["Credentials"]
     s3 = site.client("s3", credentials)

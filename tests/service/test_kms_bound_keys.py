@@ -71,13 +71,15 @@ async def test_each_use_has_its_own_callers_and_a_trespass_is_recorded(soft):
     await supervisor.sign_bound(Use.CERTIFICATE_AUTHORITY, root, operation())
     await console.sign_bound(Use.TOKEN_ISSUER, b"token", operation())
     assert await api.bound_key(Use.TOKEN_ISSUER, operation())
+    assert await s3.bound_key(Use.TOKEN_ISSUER, operation())
     for call in (
         lambda: supervisor.sign_bound(Use.TOKEN_ISSUER, b"forged", operation()),
         lambda: console.sign_bound(Use.CERTIFICATE_AUTHORITY, b"forged", operation()),
         lambda: console.bound_key(Use.CERTIFICATE_AUTHORITY, operation()),
         lambda: api.sign_bound(Use.TOKEN_ISSUER, b"forged", operation()),
         lambda: worker.sign_bound(Use.TOKEN_ISSUER, b"forged", operation()),
-        lambda: s3.bound_key(Use.TOKEN_ISSUER, operation()),
+        lambda: s3.sign_bound(Use.TOKEN_ISSUER, b"forged", operation()),
+        lambda: s3.bound_key(Use.CERTIFICATE_AUTHORITY, operation()),
     ):
         before = len(soft.entries())
         with pytest.raises(Denied):

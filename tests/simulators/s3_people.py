@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nexus.app.own_identity import OwnIdentities
 from nexus.iam.model import AccessKey, Purpose, Role
+from nexus.iam.oidc.web_identity import WebIdentities
 from nexus.iam.requests.machines import CreateAccessKey
 from nexus.kernel.clock import DAY, Instant
 from nexus.objects.migrations import MIGRATIONS
 from nexus.objects.s3.app import create_app
+from nexus.objects.s3.own_identity import OwnIdentity
 from nexus.objects.s3.sts import Sts
 from nexus.objects.service import ObjectService
 from simulators.clock import ManualClock
 from simulators.data_keys import SimulatedDataKeys
 from simulators.doorkeepers import Leash
+from simulators.issuer import ISSUER, IssuerAtWork
 from simulators.people import Human, Platform, open_platform
 from simulators.s3_client import S3Client
 from simulators.s3_door import DOMAIN, KEY_ID, REGION, SITE, OneSite, SiteKeys, SiteRights
@@ -27,6 +31,7 @@ class PeopleAtS3:
 
     platform: Platform
     app: Any
+    issuer: IssuerAtWork
     ada: Human
     ben: Human
     steward: Human
@@ -68,7 +73,11 @@ def open_with_people(folder: Path, clock: ManualClock | None = None) -> Iterator
     """The door and the people; closed at the end. Call `settle` before anything else."""
     with open_platform(folder, clock=clock) as platform, objects_beside(platform, folder) as objects:
         placed = OneSite()
-        sts = Sts(platform.service.temporary_keys, None, gate=platform.gate, audit=platform.db, placements=placed)
+        issuer = IssuerAtWork(platform)
+        tokens = WebIdentities(platform.db, platform.clock, ISSUER, issuer.signer)
+        asking = {"gate": platform.gate, "audit": platform.db, "placements": placed}
+        sts = Sts(platform.service.temporary_keys, tokens, **asking)
+        own = OwnIdentity(OwnIdentities(platform.db, platform.clock, platform.service.credentials), **asking)
         app = create_app(
             objects,
             access_keys=platform.authenticator,
@@ -79,10 +88,10 @@ def open_with_people(folder: Path, clock: ManualClock | None = None) -> Iterator
             clock=platform.clock,
             region=REGION,
             domains=(DOMAIN,),
-            query_verbs=sts.verbs(),
+            query_verbs=[*sts.verbs(), *own.verbs()],
         )
         nobody = Human("", "")
-        yield PeopleAtS3(platform, app, nobody, nobody, nobody)
+        yield PeopleAtS3(platform, app, issuer, nobody, nobody, nobody)
 
 
 async def settle(door: PeopleAtS3) -> PeopleAtS3:

@@ -45,8 +45,12 @@ SCOPES: Final = {
     "profile": Bilingual("your name and your login", "votre nom et votre identifiant"),
     "email": Bilingual("your e-mail address", "votre adresse électronique"),
     "roles": Bilingual("the roles that you hold now", "les rôles que vous détenez actuellement"),
+    "storage": Bilingual(
+        "and it may act on stored objects in your name, while you are signed in",
+        "et il pourra agir en votre nom sur les objets stockés, tant que vous êtes connecté",
+    ),
 }
-"""What a tool learns by each scope."""
+"""What a tool learns by each scope, or may do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from nexus.iam.requests.forms import OfIdentity
 from nexus.iam.requests.machines import CreateTemporaryKey, NewTemporaryKey, TemporaryKeys, TemporaryKeyView
 from nexus.iam.rules import SCOPE, check_name
 from nexus.iam.sealing import Sealing
-from nexus.iam.store import credentials, identities, temporary
+from nexus.iam.store import credentials, identities, issued, temporary
 from nexus.iam.store.temporary import TemporaryKeyRow
 from nexus.kernel.clock import HOUR, MINUTE, SECOND, Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
@@ -109,14 +109,18 @@ class TemporaryKeyStories:
         role: str = "",
         policy: str = "",
         purpose: str,
+        proof: tuple[bytes, Instant] | None = None,
     ) -> TemporaryKey:
-        """Less of a person who is signed in: `op.actor`. Raises the same, and Unauthenticated without the session."""
+        """Less of a person who is signed in: `op.actor`. Raises the same, and Unauthenticated without the session.
+
+        `proof`: digest and end of what was shown instead of a signature; it counts once.
+        """
         if not purpose:
             raise Invalid("a purpose is needed", code="iam.temporary-purpose", hint=f"one of {', '.join(Purpose)}")
         with self._db.read() as tx:
             open_until = _open_until(tx, session, op.actor.id, self._clock.now())
         parent = _Parent(op.actor, purpose, open_until, session=session)
-        return await self._derive(op, parent, Wanted(seconds, name, role, policy, _purpose(purpose)))
+        return await self._derive(op, parent, Wanted(seconds, name, role, policy, _purpose(purpose)), proof)
 
     async def create(self, op: Operation, request: CreateTemporaryKey) -> NewTemporaryKey:
         """`from_session` for whoever is signed in at another door. Raises Denied for somebody else or without a session."""
@@ -161,7 +165,9 @@ class TemporaryKeyStories:
 
         await self._db.write(work)
 
-    async def _derive(self, op: Operation, parent: _Parent, wanted: Wanted) -> TemporaryKey:
+    async def _derive(
+        self, op: Operation, parent: _Parent, wanted: Wanted, proof: tuple[bytes, Instant] | None = None
+    ) -> TemporaryKey:
         now = self._clock.now()
         left = _left(parent, wanted)
         ends_at = Instant(min(now + _duration(wanted.seconds), parent.ends_at))
@@ -182,6 +188,8 @@ class TemporaryKeyStories:
         )
 
         def work(tx: Transaction) -> Recorded[None]:
+            if proof is not None and not issued.first_seen(tx, *proof):
+                raise _ended()
             _require_parent(tx, row, now)
             _require_role(tx, row.identity, wanted.role, now)
             if temporary.count(tx, row.identity, now) >= MAX_IN_FORCE:

@@ -40,7 +40,8 @@ _LOG: Final = frozenset({"sign", "public_key", "entries", "entries_done"})
 
 CALLERS: Final[Mapping[str, frozenset[str]]] = {
     "supervisor": _ALWAYS | _FOUNDING | _BOUND,
-    "s3": _ALWAYS | _DATA_KEYS | {"list_keys"},  # to find the key of a site when a bucket is created
+    # to find the key of a site when a bucket is created, and to know the public keys of the token issuer
+    "s3": _ALWAYS | _DATA_KEYS | {"list_keys", "bound_key"},
     "api": _ALWAYS | _DATA_KEYS | _OPERATIONS | _BOUND | {"wrap", "prf", "public_key"},
     "console": _ALWAYS | _DATA_KEYS | _OPERATIONS | _BOUND,
     "portal": _ALWAYS | {"unwrap"},  # patients come from anywhere: it opens what it holds, and nothing else

@@ -4,15 +4,20 @@ from typing import Final
 
 from nexus.app.custody import Part
 from nexus.app.ground import Ground
+from nexus.app.own_identity import OwnIdentities
 from nexus.app.serving import Asgi
+from nexus.app.token_signing import KmsTokenSigner
 from nexus.app.wiring.storage import placements
 from nexus.iam.authenticator import Authenticator
+from nexus.iam.credentials import CredentialStories
 from nexus.iam.device_proof import DeviceAuthorities
 from nexus.iam.devices import KnownDevices
 from nexus.iam.gate import Gate
+from nexus.iam.oidc.web_identity import WebIdentities
 from nexus.iam.sealing import Sealing
 from nexus.iam.temporary import TemporaryKeyStories
 from nexus.objects.s3.app import create_app
+from nexus.objects.s3.own_identity import OwnIdentity
 from nexus.objects.s3.sts import Sts
 from nexus.objects.service import ObjectService
 
@@ -27,7 +32,13 @@ def s3_door(ground: Ground, objects: ObjectService) -> Asgi:
     gate = Gate(ground.database, ground.clock, ground.settings.conditions())
     placed = placements(ground)
     keys = TemporaryKeyStories(ground.database, ground.clock, Sealing(sealing_key))
-    sts = Sts(keys, None, gate=gate, audit=ground.database, placements=placed)
+    signer = KmsTokenSigner(ground.kms, ground.clock, ground.operation)
+    tokens = WebIdentities(ground.database, ground.clock, ground.console_url.rstrip("/"), signer)
+    sts = Sts(keys, tokens, gate=gate, audit=ground.database, placements=placed)
+    known = OwnIdentities(
+        ground.database, ground.clock, CredentialStories(ground.database, ground.clock, Sealing(sealing_key))
+    )
+    own = OwnIdentity(known, gate=gate, audit=ground.database, placements=placed)
     app = create_app(
         objects,
         access_keys=authenticator,
@@ -39,7 +50,7 @@ def s3_door(ground: Ground, objects: ObjectService) -> Asgi:
         region=ground.settings.region,
         domains=ground.settings.names,
         devices=KnownDevices(ground.database, ground.clock, DeviceAuthorities.read(ground.settings.device_authority)),
-        query_verbs=sts.verbs(),
+        query_verbs=[*sts.verbs(), *own.verbs()],
     )
     ground.hold.on_wipe(app.wipe)
     ground.hold.on_wipe(authenticator.forget)

@@ -31,6 +31,8 @@ def personal(person: Person, grants: Iterable[Grant], registration: Registration
         claims |= {"email": person.email, "email_verified": False}
     if Scope.ROLES in scopes:
         claims[registration.roles_claim.value] = roles_of(grants)
+    if Scope.STORAGE in scopes:
+        claims["storage"] = True
     return claims
 
 

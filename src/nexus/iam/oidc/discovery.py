@@ -44,6 +44,7 @@ def document(here: Endpoints) -> dict[str, Any]:
             *("sub", "iss", "aud", "exp", "iat", "auth_time", "acr", "amr", "nonce", "at_hash", "sid"),
             *("name", "preferred_username", "email", "email_verified"),
             *(claim.value for claim in RolesClaim),
+            "storage",
         ],
         "claims_parameter_supported": False,
         "request_parameter_supported": False,

@@ -43,6 +43,8 @@ class Scope(StrEnum):
     PROFILE = "profile"
     EMAIL = "email"
     ROLES = "roles"
+    STORAGE = "storage"
+    """That it acts on objects in the person's name: its ID tokens are exchanged for temporary access keys (STS)."""
 
 
 class RolesClaim(StrEnum):

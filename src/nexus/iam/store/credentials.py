@@ -172,6 +172,15 @@ BEARER_OF_SESSION = (
 )
 
 
+def bearer_of_session(tx: Transaction, session_id: str) -> tuple[Session, Bearer] | None:
+    """A session by its id, and who stands behind it; None if there is none."""
+    row = tx.one(
+        f"SELECT {_SESSION}, {BEARER} FROM iam_session c {_BEARER_JOIN.format(column='person')} WHERE c.id = ?",
+        (session_id,),
+    )
+    return None if row is None else (session_of(row), bearer_of(row))
+
+
 def add_session(tx: Transaction, new: Session, token_hash: bytes, keep: int) -> None:
     """Open a session and close the oldest ones beyond `keep`."""
     tx.execute(

@@ -114,6 +114,15 @@ BOUND = (
 """An access token with the columns of its session and of who stands behind it, as `store.credentials` reads them."""
 
 
+def scopes_in_force(tx: Transaction, client: str, person: str, session: str) -> set[str]:
+    """The scopes of what a client was given in a session and has not lost."""
+    rows = tx.all(
+        "SELECT scope FROM iam_oidc_authorization WHERE session = ? AND client = ? AND person = ? AND ended_at IS NULL",
+        (session, client, person),
+    )
+    return {name for (scope,) in rows for name in scope.split()}
+
+
 def add_token(
     tx: Transaction,
     token_hash: bytes,

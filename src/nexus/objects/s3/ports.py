@@ -1,9 +1,10 @@
 """What the S3 door needs from others. `app/wiring/` decides who keeps these promises."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from nexus.iam.model import AccessKey
+from nexus.iam.model import AccessKey, Grant
 from nexus.kernel.clock import Instant
 from nexus.kernel.operation import Actor, Entry, Operation, Resource
 from nexus.kernel.secret import Secret
@@ -58,18 +59,19 @@ class TemporaryKeys(Protocol):
         role: str = "",
         policy: str = "",
         purpose: str,
+        proof: tuple[bytes, Instant] | None = None,
     ) -> IssuedKey:
-        """Less of whoever is signed in, ended with that session."""
+        """Less of whoever is signed in, ended with that session. `proof`: digest and end of what counts once."""
 
 
-@dataclass(frozen=True, slots=True)
-class WebIdentity:
+class WebIdentity(Protocol):
     """Whom an ID token speaks of: somebody who is signed in now, and who lets the `audience` act on objects."""
 
     actor: Actor
     session: str
     audience: str
     issuer: str
+    proof: tuple[bytes, Instant]
 
 
 class WebIdentities(Protocol):
@@ -77,6 +79,45 @@ class WebIdentities(Protocol):
 
     async def verify(self, token: str) -> WebIdentity:
         """Whom it speaks of; raises Unauthenticated for whatever is not to be believed, always the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A person or a machine, as clients of IAM see one."""
+
+    id: str
+    created_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLine:
+    """An access key in a list."""
+
+    id: str
+    created_at: Instant
+    in_force: bool
+
+
+class Identities(Protocol):
+    """Identities and their access keys. Whoever calls has asked the gate, with the resources that it names."""
+
+    def own(self, actor: Actor) -> Sequence[Identity]:
+        """The actor first, then the machines that it answers for."""
+
+    def roles(self, actor: Actor) -> Sequence[Grant]:
+        """The rights that count now."""
+
+    def resource(self, identity_id: str) -> Resource:
+        """An identity, as the gate sees it; one and the same for every id that is unknown."""
+
+    def resource_of_key(self, key_id: str) -> Resource:
+        """Whose access key it is."""
+
+    async def access_keys(self, op: Operation, identity_id: str) -> Sequence[KeyLine]:
+        """The access keys of an identity; recorded."""
+
+    async def revoke(self, op: Operation, key_id: str) -> None:
+        """Refuse an access key from now on; recorded. Raises NotFound."""
 
 
 class Gate(Protocol):

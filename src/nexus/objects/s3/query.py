@@ -195,6 +195,8 @@ def answer(verb: QueryVerb, nodes: Sequence[Node], request_id: str) -> Response:
 def refusal(error: Exception, service: Service, request_id: str) -> Response:
     """The error document of this protocol."""
     explained = explain(error)
+    if isinstance(error, NexusError) and error.code == "iam.web-identity":
+        explained = Refusal(Code("InvalidIdentityToken", 400, "The ID token is not valid here"))
     code = _OTHER_NAMES.get(explained.s3.name, explained.s3)
     about_input = isinstance(error, NexusError) and error.kind in ("invalid", "s3")
     message = explained.message if about_input or code is explained.s3 else code.message

@@ -118,6 +118,7 @@ class Sts:
             role=role.role,
             policy=session_policy,
             purpose=role.purpose,
+            proof=known.proof,
         )
         about: list[Node] = [
             ("SubjectFromWebIdentityToken", op.actor.id),
