@@ -89,6 +89,7 @@ WORDS: Final[Mapping[str, Bilingual[str]]] = {
     "email": Bilingual("e-mail", "courriel"),
     "groups": Bilingual("groups", "groupes"),
     "roles": Bilingual("roles", "rôles"),
+    "storage": Bilingual("stored objects", "objets stockés"),
     "client_secret": Bilingual("shared secret", "secret partagé"),
     "private_key_jwt": Bilingual("key of its own", "clé propre"),
     # keys
