@@ -8,6 +8,8 @@ import pytest
 from nexus.app import softhsm
 from nexus.app.settings import shared_data_path
 from simulators.installation import Installation
+from simulators.postgresql import PostgresServer
+from simulators.postgresql import running as running_postgresql
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -37,6 +39,13 @@ def demonstration(tmp_path_factory) -> Iterator[Installation]:
     """A running platform whose keys are destroyed after a second instead of a week."""
     installation = Installation(tmp_path_factory.mktemp("demo"), demo_destruction_seconds=1)
     yield from _running(installation, "--demonstration")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of this test process; shared, so leave it running. Each test takes a schema of its own."""
+    with running_postgresql() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

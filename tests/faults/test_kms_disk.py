@@ -19,12 +19,12 @@ CONTEXT = {"bucket": "bkt_1"}
 @contextmanager
 def full_database(kms):
     """A database file that may not grow: SQLite answers as it does on a full disk."""
-    pages = kms.db._writing.pragma("page_count")
-    kms.db._writing.pragma("max_page_count", pages)
+    pages = kms.db.engine.writing.pragma("page_count")
+    kms.db.engine.writing.pragma("max_page_count", pages)
     try:
         yield
     finally:
-        kms.db._writing.pragma("max_page_count", 2**30)
+        kms.db.engine.writing.pragma("max_page_count", 2**30)
 
 
 @contextmanager

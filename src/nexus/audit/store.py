@@ -248,7 +248,11 @@ def read_filter(tx: Transaction, block: int) -> tuple[str, str, bytes] | None:
 
 def put_filter(tx: Transaction, block: int, first_at: str, last_at: str, bits: bytes) -> None:
     """Keep the filter of a block. Times are those of its first and last entry, as text that sorts."""
-    tx.execute("INSERT OR REPLACE INTO audit_filter VALUES (?, ?, ?, ?)", (block, first_at, last_at, bits))
+    tx.execute(
+        "INSERT INTO audit_filter VALUES (?, ?, ?, ?) ON CONFLICT (block)"
+        " DO UPDATE SET first_at = excluded.first_at, last_at = excluded.last_at, bits = excluded.bits",
+        (block, first_at, last_at, bits),
+    )
 
 
 def drop_filters(tx: Transaction, blocks: Iterable[int], after: int) -> None:

@@ -90,7 +90,7 @@ READ_CUT = "SELECT cut_by FROM bastion_session WHERE id = ? AND cut_by IS NOT NU
 def watch(tx: Transaction, session_id: str, person: str, name: str, now: Instant) -> None:
     """Somebody looks at a session now."""
     tx.execute(
-        "INSERT INTO bastion_watch VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at",
+        "INSERT INTO bastion_watch VALUES (?, ?, ?, ?) ON CONFLICT (session, person) DO UPDATE SET seen_at = excluded.seen_at",
         (session_id, person, name, now),
     )
 

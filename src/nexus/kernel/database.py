@@ -1,4 +1,4 @@
-"""The embedded database: SQLite in WAL mode with full sync, one writer thread, group commit, encrypted as a whole.
+"""The database: one writer thread, group commit, on SQLite (the default) or PostgreSQL.
 
 Three promises, kept here so that no service can break them:
 
@@ -7,70 +7,44 @@ Three promises, kept here so that no service can break them:
 3. Writers that arrive together share one commit (and one fsync); each has a savepoint of its own, so that one that
    fails leaves its neighbours alone.
 
-With a key, the file is encrypted page by page (SQLCipher 4 format: AES-256-CBC and HMAC-SHA512), because logins and
-object keys are personal data as much as the payloads are: docs/decisions/0004-encrypted-database.md.
+What the data lie on is behind a port: `engines/`.
 """
 
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
-import apsw
-
-from nexus.kernel.database_errors import explain
-from nexus.kernel.database_folding import Folding
 from nexus.kernel.database_jobs import Job, settle
+from nexus.kernel.engines.port import Engine, Progress, Row, Statement, Transaction, TransactionLostError
+from nexus.kernel.engines.sqlite import SqliteEngine
 from nexus.kernel.errors import Conflict, NexusError, Unavailable
 from nexus.kernel.operation import Entry
 from nexus.kernel.secret import Secret
+
+__all__ = [
+    "Bookkeeping",
+    "Database",
+    "Migration",
+    "Recorded",
+    "Recorder",
+    "Row",  # what work sees, for those who write it
+    "Transaction",
+]
 
 MAX_BATCH = 256
 """Writers that share one commit at most."""
 GATHER_S = 0.004
 """Longest wait for others to share a commit with."""
 GATHER_STEP_S = 0.000_2
-BUSY_TIMEOUT_MS = 10_000  # how long a process waits for another process's commit before it gives up
-PAGE_CACHE_KIB = 16_384
-"""Decrypted pages kept in memory for each connection."""
-PAGES_PER_STEP = 1_024  # of a copy: 4 MiB between two reports of progress
-KEY_BYTES = 32
-
-Row = tuple[Any, ...]
 T = TypeVar("T")
-
-
-class Transaction:
-    """What work sees of the database: rows in, rows out. Never kept after the work returns."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: apsw.Connection) -> None:
-        self._connection = connection
-
-    def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        """Every row of a statement."""
-        return self._connection.execute(sql, parameters).fetchall()
-
-    def one(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
-        """The first row, or None."""
-        return self._connection.execute(sql, parameters).fetchone()
-
-    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
-        """Run a statement; returns the number of rows that it changed."""
-        self._connection.execute(sql, parameters)
-        return self._connection.changes()
-
-    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Run a statement once for each row of parameters."""
-        self._connection.executemany(sql, rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,73 +86,37 @@ class Migration:
 
     service: str
     version: int
-    statements: tuple[str, ...]
+    statements: tuple[Statement, ...]
 
 
 class Database:
-    """One SQLite file. Reads run on the calling thread; writes queue for the writer thread."""
+    """One database. Reads run on the calling thread; writes queue for the writer thread."""
 
-    def __init__(self, path: Path, *, key: Secret | None, recorder: Recorder) -> None:
-        """Open or create `path`. `key`: 32 bytes, or None for a file that holds nothing confidential."""
-        self.path = path
-        self._key = key
+    def __init__(self, place: Path | Engine, *, key: Secret | None = None, recorder: Recorder) -> None:
+        """`place`: a file, which SQLite opens or creates under `key` (32 bytes; None: nothing in it is confidential),
+        or an engine that is open.
+        """
+        self.engine: Engine = SqliteEngine(place, key) if isinstance(place, Path) else place
         self._recorder = recorder
-        self._local = threading.local()
-        self._readers: list[apsw.Connection] = []
-        self._readers_lock = threading.Lock()
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._closed = False
-        self._writing = self._connect()
-        self._folding = Folding(self._connect(), path.name)
-        self._writing.set_wal_hook(self._folding.after_commit)
-        self._writer = threading.Thread(target=self._write_forever, name=f"writer:{path.name}", daemon=True)
+        self._writing = self.engine.writer()
+        self._writer = threading.Thread(target=self._write_forever, name="database writer", daemon=True)
         self._writer.start()
 
     # Reading
 
-    @contextmanager
-    def read(self) -> Iterator[Transaction]:
+    def read(self) -> AbstractContextManager[Transaction]:
         """A consistent snapshot for as long as the block runs. Never waits for writers; must not contain `await`."""
-        connection = self._reader()
-        if connection.in_transaction:
-            raise RuntimeError("a read block is open on this thread: finish it before the next, and never await in it")
-        try:
-            connection.execute("BEGIN")
-        except apsw.Error as error:
-            raise explain(error, self.path) from error
-        try:
-            yield Transaction(connection)
-        except apsw.Error as error:
-            raise explain(error, self.path) from error
-        finally:
-            connection.execute("ROLLBACK")
+        return self.engine.read()
 
     def peek(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         """The first row of one statement, as of now: for checks too frequent for a snapshot of their own."""
-        try:
-            return self._reader().execute(sql, parameters).fetchone()
-        except apsw.Error as error:
-            raise explain(error, self.path) from error
+        return self.engine.peek(sql, parameters)
 
-    def copy_to(self, path: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
-        """Write this moment's state as a new file under the same key, while reading and writing go on.
-
-        Blocks. `progress` hears pages done and pages in all. Durable on return.
-        """
-        source, target = self._connect(), self._open(path)
-        try:
-            source.execute("BEGIN")
-            source.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # one snapshot from here on
-            with target.backup("main", source, "main") as copying:
-                while not copying.done:
-                    copying.step(PAGES_PER_STEP)
-                    progress(copying.page_count - copying.remaining, copying.page_count)
-            target.pragma("journal_mode", "delete")  # folds everything into the one file
-        except apsw.Error as error:
-            raise explain(error, path) from error
-        finally:
-            source.close()
-            target.close()
+    def copy_to(self, path: Path, progress: Progress = lambda done, total: None) -> None:
+        """Write this moment's state as an encrypted file, while reading and writing go on. Blocks. Durable on return."""
+        self.engine.copy_to(path, progress)
 
     # Writing
 
@@ -210,21 +148,16 @@ class Database:
 
     def migrate(self, migrations: Sequence[Migration]) -> list[Migration]:
         """Bring every schema forward; returns the steps taken. Raises Conflict on a file of a newer version."""
-        return self._enqueue_from_thread(lambda tx: (_migrate(tx, migrations), None)).result()
+        return self._enqueue_from_thread(lambda tx: (_migrate(tx, self.engine, migrations), None)).result()
 
     def close(self) -> None:
-        """Finish the queued writes, fold the write-ahead log back and close every connection."""
+        """Finish the queued writes and close every connection."""
         if self._closed:
             return
         self._closed = True
         self._queue.put(None)
         self._writer.join()
-        self._folding.close()
-        with self._readers_lock:
-            for connection in self._readers:
-                connection.close()
-            self._readers.clear()
-        self._writing.close()
+        self.engine.close()
 
     # The writer thread
 
@@ -279,82 +212,41 @@ class Database:
         try:
             done = self._attempt(batch)
         except Exception as error:  # whatever it was, every waiting caller must hear of it
-            if len(batch) > 1 and not isinstance(error, apsw.BusyError):  # a lock is nobody's fault: one wait for all
+            lost = error if isinstance(error, TransactionLostError) else None
+            if len(batch) > 1 and not (lost is not None and lost.shared):
                 for job in batch:
                     self._commit([job])
                 return
-            done = [(job, error if isinstance(error, NexusError) else explain(error, self.path)) for job in batch]
+            told = lost.cause if lost is not None else error
+            if not isinstance(told, NexusError):
+                told = self.engine.explain(error)
+            done = [(job, told) for job in batch]
         settle(done)
 
     def _attempt(self, batch: list[Job]) -> list[tuple[Job, Any]]:
-        connection = self._writing
-        tx = Transaction(connection)
+        writer = self._writing
         done: list[tuple[Job, Any]] = []
         entries: list[Entry] = []
-        connection.execute("BEGIN IMMEDIATE")
+        tx = writer.begin(len(batch))
         try:
             for job in batch:
-                connection.execute("SAVEPOINT job")
                 try:
-                    value, entry = job.work(tx)
-                except (apsw.IOError, apsw.FullError, apsw.CorruptError, apsw.BusyError):
+                    value, entry = writer.attempt(job.work)
+                except TransactionLostError:
                     raise
                 except Exception as error:
-                    connection.execute("ROLLBACK TO job")
                     done.append((job, error))
                 else:
                     if entry is not None:
                         entries.append(entry)
                     done.append((job, (value,)))
-                connection.execute("RELEASE job")
             if entries:
                 self._recorder.record(tx, entries)
-            connection.execute("COMMIT")
+            writer.commit()
         except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            writer.rollback()
             raise
         return done
-
-    # Connections
-
-    def _reader(self) -> apsw.Connection:
-        connection: apsw.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            if self._closed:
-                raise Unavailable("the database is closed", code="database.closed")
-            connection = self._local.connection = self._connect()
-            with self._readers_lock:
-                self._readers.append(connection)
-        return connection
-
-    def _open(self, path: Path) -> apsw.Connection:
-        connection = apsw.Connection(str(path))
-        if self._key is not None:
-            connection.pragma("cipher", "sqlcipher")
-            connection.pragma("legacy", 4)
-            connection.execute(f"PRAGMA key=\"x'{self._key.reveal().hex()}'\"").fetchall()
-        return connection
-
-    def _connect(self) -> apsw.Connection:
-        connection = self._open(self.path)
-        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-        try:
-            for pragma, value in (
-                ("journal_mode", "wal"),
-                ("synchronous", "full"),
-                ("foreign_keys", 1),
-                ("cache_size", -PAGE_CACHE_KIB),
-                ("temp_store", "memory"),
-                ("secure_delete", "on"),
-                ("wal_autocheckpoint", 0),  # see database_folding.py
-            ):
-                connection.pragma(pragma, value)
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
-        except apsw.Error as error:
-            connection.close()
-            raise explain(error, self.path) from error
-        return connection
 
 
 def _recorded(work: Callable[[Transaction], Recorded[T]]) -> Callable[[Transaction], tuple[T, Entry | None]]:
@@ -370,8 +262,8 @@ CREATE TABLE IF NOT EXISTS kernel_schema_version (service TEXT PRIMARY KEY, vers
 """
 
 
-def _migrate(tx: Transaction, migrations: Sequence[Migration]) -> list[Migration]:
-    tx.execute(_VERSIONS)
+def _migrate(tx: Transaction, engine: Engine, migrations: Sequence[Migration]) -> list[Migration]:
+    engine.define(tx, _VERSIONS)
     at: dict[str, int] = dict(tx.all("SELECT service, version FROM kernel_schema_version"))
     newest: dict[str, int] = {}
     for step in migrations:
@@ -388,7 +280,7 @@ def _migrate(tx: Transaction, migrations: Sequence[Migration]) -> list[Migration
         if step.version <= at.get(step.service, 0):
             continue
         for statement in step.statements:
-            tx.execute(statement)
+            engine.define(tx, statement)
         tx.execute(
             "INSERT INTO kernel_schema_version VALUES (?, ?)"
             " ON CONFLICT (service) DO UPDATE SET version = excluded.version",

@@ -258,4 +258,8 @@ def attempts(tx: Transaction) -> tuple[int, Instant]:
 
 def set_attempts(tx: Transaction, failures: int, at: int) -> None:
     """Remember how many attempts failed in a row, and when the last did."""
-    tx.execute("INSERT OR REPLACE INTO kms_attempts VALUES (1, ?, ?)", (failures, at))
+    tx.execute(
+        "INSERT INTO kms_attempts VALUES (1, ?, ?) ON CONFLICT (id)"
+        " DO UPDATE SET failures = excluded.failures, last_at = excluded.last_at",
+        (failures, at),
+    )

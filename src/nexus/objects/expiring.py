@@ -89,7 +89,7 @@ class Expiring:
             return Expired(objects=0, uploads=0, kept=0)
         current = _Round(bucket, rules, self._clock.now())
         removed = kept = 0
-        lower: str | bytes = ""
+        lower: str = ""
         last: VersionRow | None = None
         while True:
             rows = self._page(bucket, lower, last)
@@ -102,7 +102,7 @@ class Expiring:
             lower = keys.after_key(last.key)
         return Expired(objects=removed, uploads=await self._abort(op, current, day), kept=kept)
 
-    def _page(self, bucket: Bucket, lower: str | bytes, last: VersionRow | None) -> list[VersionRow]:
+    def _page(self, bucket: Bucket, lower: str, last: VersionRow | None) -> list[VersionRow]:
         """The next versions, newest first within a key; pages end between versions of one key."""
         with self._database.read() as tx:
             rest = versions.older(tx, bucket, last.key, last.ordinal, PAGE) if last is not None else []

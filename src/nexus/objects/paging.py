@@ -31,7 +31,7 @@ R = TypeVar("R", bound=Keyed)
 class Position:
     """Where to go on: at the first key that is not before `key`; or, given `within`, behind it among the rows of `key`."""
 
-    key: str | bytes
+    key: str
     within: int | str | None = None
 
 
@@ -60,7 +60,7 @@ class Scope:
             check_text(text)
 
     @property
-    def upper(self) -> str | bytes:
+    def upper(self) -> str:
         """The first key that is out of scope."""
         return rules.after_prefix(self.prefix)
 

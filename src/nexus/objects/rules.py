@@ -40,8 +40,8 @@ _ANY: Final = ("*",)
 _LAST_CODE_POINT: Final = 0x10FFFF
 _SURROGATES: Final = range(0xD800, 0xE000)
 
-END: Final = b""
-"""Sorts after every key: the database orders any blob after any text."""
+END: Final = chr(_LAST_CODE_POINT) * (MAX_KEY_BYTES // 4 + 1)
+"""Sorts after every key: it begins with the greatest one that there can be."""
 
 
 def check_bucket_name(name: str) -> None:
@@ -179,7 +179,7 @@ def after_key(key: str) -> str:
     return key + "\0"
 
 
-def after_prefix(prefix: str) -> str | bytes:
+def after_prefix(prefix: str) -> str:
     """The smallest text that sorts after everything that begins with `prefix`; END if there is none."""
     while prefix:
         point = ord(prefix[-1]) + 1

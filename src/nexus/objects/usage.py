@@ -12,7 +12,7 @@ from nexus.objects.consenting import Consenting, Sieve
 from nexus.objects.model import Bucket
 
 _VERSIONS: Final = (
-    "SELECT subject, COUNT(*), COALESCE(SUM(size), 0), COALESCE(SUM(latest = 1 AND marker = 0), 0),"
+    "SELECT subject, COUNT(*), COALESCE(SUM(size), 0), COUNT(CASE WHEN latest = 1 AND marker = 0 THEN 1 END),"
     " COALESCE(SUM(CASE WHEN latest = 1 AND marker = 0 THEN size END), 0)"
     " FROM objects_version WHERE bucket = ? AND marker = 0 GROUP BY subject"
 )

@@ -4,6 +4,8 @@ What ends a session ends what was issued from it: tokens are read together with 
 for each client that wants to be told (back-channel logout), whoever or whatever ended the session.
 """
 
+from nexus.kernel.engines.port import InEach
+
 CLIENTS_AND_TOKENS = (
     "CREATE TABLE iam_oidc_client (id TEXT PRIMARY KEY, registration BLOB NOT NULL, secret_hash BLOB,"
     " created_by TEXT NOT NULL, created_at INTEGER NOT NULL) STRICT",
@@ -28,10 +30,18 @@ CLIENTS_AND_TOKENS = (
 GOODBYES = (
     "CREATE TABLE iam_oidc_goodbye (id INTEGER PRIMARY KEY AUTOINCREMENT, client TEXT NOT NULL, person TEXT NOT NULL,"
     " session TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_at INTEGER NOT NULL DEFAULT 0) STRICT",
-    "CREATE TRIGGER iam_session_delete_says_goodbye AFTER DELETE ON iam_session BEGIN"
-    " INSERT INTO iam_oidc_goodbye (client, person, session) SELECT DISTINCT a.client, a.person, a.session"
-    " FROM iam_oidc_authorization a JOIN iam_oidc_client c ON c.id = a.client WHERE a.session = OLD.id"
-    " AND json_extract(CAST(c.registration AS TEXT), '$.backchannel_logout_uri') <> ''; END",
+    InEach(
+        sqlite="CREATE TRIGGER iam_session_delete_says_goodbye AFTER DELETE ON iam_session BEGIN"
+        " INSERT INTO iam_oidc_goodbye (client, person, session) SELECT DISTINCT a.client, a.person, a.session"
+        " FROM iam_oidc_authorization a JOIN iam_oidc_client c ON c.id = a.client WHERE a.session = OLD.id"
+        " AND json_extract(CAST(c.registration AS TEXT), '$.backchannel_logout_uri') <> ''; END",
+        postgresql="CREATE FUNCTION iam_session_delete_says_goodbye() RETURNS trigger LANGUAGE plpgsql AS $trigger$BEGIN"
+        " INSERT INTO iam_oidc_goodbye (client, person, session) SELECT DISTINCT a.client, a.person, a.session"
+        " FROM iam_oidc_authorization a JOIN iam_oidc_client c ON c.id = a.client WHERE a.session = OLD.id"
+        " AND convert_from(c.registration, 'UTF8')::json ->> 'backchannel_logout_uri' <> ''; RETURN NULL; END$trigger$;"
+        " CREATE TRIGGER iam_session_delete_says_goodbye AFTER DELETE ON iam_session"
+        " FOR EACH ROW EXECUTE FUNCTION iam_session_delete_says_goodbye()",
+    ),
 )
 
 DEVICES = (

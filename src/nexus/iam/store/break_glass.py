@@ -43,7 +43,7 @@ def find(tx: Transaction, elevation_id: str) -> BreakGlassRow | None:
 def uses(tx: Transaction, person: str, after: str, limit: int, *, reviewed: bool) -> list[BreakGlassRow]:
     """Uses of one person or of all (`person` empty), after an id; those that were reviewed too, if `reviewed`."""
     rows = tx.all(
-        f"SELECT {_USE} {_FROM} WHERE (b.person = ? OR ? = '') AND e.id > ? AND (? OR b.verdict = 'none')"
+        f"SELECT {_USE} {_FROM} WHERE (b.person = ? OR ? = '') AND e.id > ? AND (? = 1 OR b.verdict = 'none')"
         " ORDER BY e.id LIMIT ?",
         (person, person, after, reviewed, limit),
     )
@@ -108,7 +108,7 @@ def counts(tx: Transaction, now: Instant) -> tuple[int, int, int]:
     """Uses that are open now, reviews that wait, and those of them that are overdue."""
     row = tx.one(
         "SELECT (SELECT count(*) FROM iam_elevation WHERE kind = 'emergency' AND ended_at IS NULL AND ends_at > ?),"
-        " count(*), coalesce(sum(due_at <= ?), 0) FROM iam_break_glass WHERE verdict = 'none'",
+        " count(*), count(CASE WHEN due_at <= ? THEN 1 END) FROM iam_break_glass WHERE verdict = 'none'",
         (now, now),
     )
     assert row is not None

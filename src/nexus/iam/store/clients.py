@@ -61,7 +61,11 @@ def agreed(tx: Transaction, person: str, client_id: str) -> str:
 
 def agree(tx: Transaction, person: str, client_id: str, scope: str, now: Instant) -> None:
     """Remember what a person agreed to."""
-    tx.execute("INSERT OR REPLACE INTO iam_oidc_consent VALUES (?, ?, ?, ?)", (person, client_id, scope, now))
+    tx.execute(
+        "INSERT INTO iam_oidc_consent VALUES (?, ?, ?, ?) ON CONFLICT (person, client)"
+        " DO UPDATE SET scope = excluded.scope, at = excluded.at",
+        (person, client_id, scope, now),
+    )
 
 
 def client_of(row: Row) -> Client:

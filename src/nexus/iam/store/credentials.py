@@ -100,7 +100,7 @@ def add_access_key(tx: Transaction, new: AccessKeyRow) -> None:
 
 def shorten_access_key(tx: Transaction, key_id: str, ends_at: Instant) -> None:
     """Let an access key end then, if it would not end sooner."""
-    tx.execute("UPDATE iam_access_key SET expires_at = min(expires_at, ?) WHERE id = ?", (ends_at, key_id))
+    tx.execute("UPDATE iam_access_key SET expires_at = ?1 WHERE id = ?2 AND expires_at > ?1", (ends_at, key_id))
 
 
 def access_key(tx: Transaction, key_id: str) -> AccessKeyRow | None:
@@ -278,7 +278,8 @@ def forget_devices_of(tx: Transaction, person: str) -> None:
 def invite(tx: Transaction, person: str, code_hash: bytes, expires_at: Instant) -> None:
     """Store the code of a new enrolment; an earlier one ends."""
     tx.execute(
-        "INSERT OR REPLACE INTO iam_enrolment (person, code_hash, expires_at) VALUES (?, ?, ?)",
+        "INSERT INTO iam_enrolment (person, code_hash, expires_at) VALUES (?, ?, ?) ON CONFLICT (person) DO UPDATE"
+        " SET code_hash = excluded.code_hash, expires_at = excluded.expires_at, password_hash = NULL, totp_sealed = NULL",
         (person, code_hash, expires_at),
     )
 
@@ -321,7 +322,11 @@ def count_failure(tx: Transaction, bucket: bytes, now: Instant, ends_at: Instant
     """Add failures to a bucket whose window starts with its first; returns how many stand against it now."""
     standing, ends = failures(tx, bucket, now)
     ends = ends if standing else ends_at
-    tx.execute("INSERT OR REPLACE INTO iam_attempt VALUES (?, ?, ?)", (bucket, standing + by, ends))
+    tx.execute(
+        "INSERT INTO iam_attempt VALUES (?, ?, ?) ON CONFLICT (bucket)"
+        " DO UPDATE SET failures = excluded.failures, ends_at = excluded.ends_at",
+        (bucket, standing + by, ends),
+    )
     return standing + by
 
 
@@ -333,8 +338,9 @@ def forgive(tx: Transaction, buckets: list[bytes]) -> None:
 def sweep(tx: Transaction, now: Instant, idle_since: Instant) -> None:
     """Remove what has ended by its own recorded date."""
     tx.execute("DELETE FROM iam_session WHERE expires_at <= ? OR last_used_at <= ?", (now, idle_since))
-    for table, column in (("iam_device", "expires_at"), ("iam_enrolment", "expires_at"), ("iam_attempt", "ends_at")):
-        tx.execute(f"DELETE FROM {table} WHERE {column} <= ?", (now,))
+    tx.execute("DELETE FROM iam_device WHERE expires_at <= ?", (now,))
+    tx.execute("DELETE FROM iam_enrolment WHERE expires_at <= ?", (now,))
+    tx.execute("DELETE FROM iam_attempt WHERE ends_at <= ?", (now,))
 
 
 # Rows to values

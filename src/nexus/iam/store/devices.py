@@ -35,7 +35,8 @@ class Waiting:
 def add(tx: Transaction, new: Waiting) -> bool:
     """Store a new one; False if its user code is taken."""
     changed = tx.execute(
-        f"INSERT OR IGNORE INTO iam_oidc_device ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        f"INSERT INTO iam_oidc_device ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        " ON CONFLICT DO NOTHING",
         (
             new.device_hash,
             new.user_code,

@@ -134,16 +134,16 @@ def person(tx: Transaction, person_id: str, now: Instant) -> DirectoryPerson | N
     return None if row is None else _person(row)
 
 
+_MATCHING = f"{_PERSON} AND (?2 = '' OR p.login = ?2) AND (?3 = '' OR p.email = ?3) AND (?4 = '' OR d.external_id = ?4)"
+
+
 def persons(  # noqa: PLR0917 - one statement, six parameters
     tx: Transaction, login: str, email: str, external_id: str, start: int, count: int, now: Instant
 ) -> tuple[int, list[DirectoryPerson]]:
     """How many persons match, and some of them from a position (0 is the first). An empty text matches everybody."""
-    matching = (
-        f"{_PERSON} AND (?2 = '' OR p.login = ?2) AND (?3 = '' OR p.email = ?3) AND (?4 = '' OR d.external_id = ?4)"
-    )
-    total = tx.one(f"SELECT count(*) FROM ({matching})", (now, login, email, external_id))
+    total = tx.one(f"SELECT count(*) FROM ({_MATCHING}) matching", (now, login, email, external_id))
     assert total is not None
-    rows = tx.all(f"{matching} ORDER BY i.id LIMIT ?5 OFFSET ?6", (now, login, email, external_id, count, start))
+    rows = tx.all(f"{_MATCHING} ORDER BY i.id LIMIT ?5 OFFSET ?6", (now, login, email, external_id, count, start))
     return int(total[0]), [_person(row) for row in rows]
 
 

@@ -95,9 +95,9 @@ def elevation(tx: Transaction, elevation_id: str) -> Elevation | None:
 def elevations(tx: Transaction, person: str, after: str, limit: int, *, open_at: Instant | None) -> list[Elevation]:
     """Elevations of one person or of all (`person` empty), after an id; only those open at a moment, if one is given."""
     rows = tx.all(
-        f"SELECT {_ELEVATION} FROM iam_elevation WHERE (person = ? OR ? = '') AND id > ?"
-        " AND (? IS NULL OR (ended_at IS NULL AND ends_at > ?)) ORDER BY id LIMIT ?",
-        (person, person, after, open_at, open_at, limit),
+        f"SELECT {_ELEVATION} FROM iam_elevation WHERE (person = ?1 OR ?1 = '') AND id > ?2"
+        " AND ((ended_at IS NULL AND ends_at > ?3) OR ?3 IS NULL) ORDER BY id LIMIT ?4",
+        (person, after, open_at, limit),
     )
     return [_elevation(row) for row in rows]
 

@@ -20,7 +20,7 @@ _SELECT = (
     " WHERE e.person = i.id AND e.starts_at <= ?1 AND e.ends_at > ?1 AND (e.ended_at IS NULL OR e.ended_at > ?1)"
     " UNION ALL SELECT json_array(l.id, l.role, l.scope, l.starts_at, l.ends_at, 'eligible') FROM iam_eligibility l"
     " WHERE l.person = i.id AND l.granted_at <= ?1 AND l.starts_at <= ?1 AND l.ends_at > ?1"
-    " AND l.suspended_at IS NULL AND (l.revoked_at IS NULL OR l.revoked_at > ?1)))"
+    " AND l.suspended_at IS NULL AND (l.revoked_at IS NULL OR l.revoked_at > ?1)) h)"
     " FROM iam_identity i JOIN iam_identity o ON o.id = i.person"
 )
 

@@ -186,7 +186,7 @@ def token_of(row: Row) -> IssuedToken:
 
 def first_seen(tx: Transaction, digest: bytes, ends_at: Instant) -> bool:
     """Whether this is seen for the first time; remembered until `ends_at`."""
-    return tx.execute("INSERT OR IGNORE INTO iam_oidc_seen VALUES (?, ?)", (digest, ends_at)) == 1
+    return tx.execute("INSERT INTO iam_oidc_seen VALUES (?, ?) ON CONFLICT (hash) DO NOTHING", (digest, ends_at)) == 1
 
 
 def sweep(tx: Transaction, now: Instant, kept_since: Instant) -> None:

@@ -106,7 +106,7 @@ def remove_all_of(tx: Transaction, person: str) -> None:
 
 def burn(tx: Transaction, nonce: bytes, ends_at: Instant) -> bool:
     """Remember that a challenge was presented; False if it was before."""
-    return tx.execute("INSERT OR IGNORE INTO iam_challenge VALUES (?, ?)", (nonce, ends_at)) == 1
+    return tx.execute("INSERT INTO iam_challenge VALUES (?, ?) ON CONFLICT (nonce) DO NOTHING", (nonce, ends_at)) == 1
 
 
 # Step-up proofs

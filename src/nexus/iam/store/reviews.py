@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from nexus.iam.supervision import ItemKind, ItemVerdict, Review, ReviewItem
 from nexus.kernel.clock import DAY, Instant
 from nexus.kernel.database import Row, Transaction
+from nexus.kernel.ids import new_id
 
 _ITEM = "id, review, kind, subject, identity, person, role, scope, last_used_at, verdict, decided_by, decided_at"
 
@@ -47,13 +48,16 @@ def add(tx: Transaction, new: Review) -> None:
 def fill(tx: Transaction, review_id: str, now: Instant) -> int:
     """Add an item for every right and credential that holds now or will hold; returns how many."""
     for kind, source in _SOURCES.items():
-        tx.execute(
-            "INSERT INTO iam_review_item (id, review, kind, subject, identity, person, role, scope, last_used_at)"
-            f" SELECT 'rvi_' || lower(hex(randomblob(16))), ?, ?, s.id, i.id, i.person, {source.role}, {source.scope},"
-            f" {source.used}"
+        found = tx.all(
+            f"SELECT s.id, i.id, i.person, {source.role}, {source.scope}, {source.used}"
             f" FROM {source.table} s JOIN iam_identity i ON i.id = s.{source.holder}"
             f" WHERE s.revoked_at IS NULL AND s.{source.ends} > ?",
-            (review_id, kind.value, now),
+            (now,),
+        )
+        tx.execute_many(
+            "INSERT INTO iam_review_item (id, review, kind, subject, identity, person, role, scope, last_used_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(new_id("rvi"), review_id, kind.value, *row) for row in found],
         )
     row = tx.one("SELECT count(*) FROM iam_review_item WHERE review = ?", (review_id,))
     assert row is not None

@@ -23,7 +23,7 @@ def note(tx: Transaction, days: Mapping[str, int]) -> None:
     """Store the days (since 1970) on which rights were used; an earlier day never replaces a later one."""
     tx.execute_many(
         "INSERT INTO iam_grant_use (grant_id, day) VALUES (?, ?)"
-        " ON CONFLICT (grant_id) DO UPDATE SET day = max(day, excluded.day)",
+        " ON CONFLICT (grant_id) DO UPDATE SET day = excluded.day WHERE excluded.day > iam_grant_use.day",
         list(days.items()),
     )
 
@@ -42,7 +42,7 @@ def unused(  # noqa: PLR0917 - the parameters of one statement
         "SELECT g.id, g.identity, g.role, g.scope, g.granted_at, g.ends_at, u.day FROM iam_grant g"
         " LEFT JOIN iam_grant_use u ON u.grant_id = g.id"
         " WHERE g.id > ?1 AND (?2 = '' OR g.identity = ?2) AND g.revoked_at IS NULL AND g.starts_at <= ?3 AND g.ends_at > ?3"
-        " AND max(g.granted_at, g.starts_at) < ?4 AND (u.day IS NULL OR u.day < ?5) ORDER BY g.id LIMIT ?6",
+        " AND g.granted_at < ?4 AND g.starts_at < ?4 AND (u.day IS NULL OR u.day < ?5) ORDER BY g.id LIMIT ?6",
         (after, identity, now, before_day * DAY, before_day, limit),
     )
     return [UnusedRow(*row) for row in rows]

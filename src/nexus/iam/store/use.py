@@ -8,7 +8,7 @@ def note(tx: Transaction, kind: str, subject: str, at: Instant) -> None:
     """Remember a use. `kind`: access-key or token."""
     tx.execute(
         "INSERT INTO iam_use VALUES (?, ?, ?) ON CONFLICT (kind, subject)"
-        " DO UPDATE SET last_used_at = max(last_used_at, excluded.last_used_at)",
+        " DO UPDATE SET last_used_at = excluded.last_used_at WHERE excluded.last_used_at > iam_use.last_used_at",
         (kind, subject, at),
     )
 

@@ -1,6 +1,7 @@
 """Rows of blobs: the files that a version or the parts of an upload are in."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import msgspec
 
@@ -31,19 +32,24 @@ class BlobRow(msgspec.Struct, frozen=True):
         )
 
 
+ALL: Final = 1 << 31
+"""More than an upload has parts."""
+
 _checksums = msgspec.json.Decoder(dict[str, str])
 
 
 def insert(tx: Transaction, owner: str, row: BlobRow) -> None:
     """Store or replace the blob of a version or of a part."""
     tx.execute(
-        "INSERT OR REPLACE INTO objects_blob VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
+        "INSERT INTO objects_blob VALUES (?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT (owner, number)"
+        " DO UPDATE SET id = excluded.id, size = excluded.size, etag = excluded.etag, modified_at = excluded.modified_at,"
+        " checksums = excluded.checksums, dropped_at = NULL",
         (owner, row.number, row.id, row.size, row.etag, row.modified_at, msgspec.json.encode(row.checksums)),
     )
 
 
-def of_owner(tx: Transaction, owner: str, *, after: int = 0, limit: int = -1) -> list[BlobRow]:
-    """The blobs of an upload, by number of part; all of them if `limit` is negative."""
+def of_owner(tx: Transaction, owner: str, *, after: int = 0, limit: int = ALL) -> list[BlobRow]:
+    """The blobs of an upload, by number of part; all of them unless there is a limit."""
     rows = tx.all(
         "SELECT number, id, size, etag, modified_at, checksums FROM objects_blob"
         " WHERE owner = ? AND number > ? ORDER BY number LIMIT ?",

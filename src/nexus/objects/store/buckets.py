@@ -135,7 +135,10 @@ DOCUMENT: Final = "SELECT body FROM objects_document WHERE bucket = ? AND name =
 
 def put_document(tx: Transaction, bucket: Bucket, name: str, body: bytes) -> None:
     """Store or replace a configuration document."""
-    tx.execute("INSERT OR REPLACE INTO objects_document VALUES (?, ?, ?)", (bucket.number, name, body))
+    tx.execute(
+        "INSERT INTO objects_document VALUES (?, ?, ?) ON CONFLICT (bucket, name) DO UPDATE SET body = excluded.body",
+        (bucket.number, name, body),
+    )
     _revise(tx, bucket)
 
 
@@ -152,11 +155,13 @@ def documents(tx: Transaction, bucket: Bucket) -> tuple[int, dict[str, bytes]]:
     return (row[0] if row else 0), dict(found)
 
 
+_OF_BUCKET: Final = ", ".join(f"b.{column.strip()}" for column in _BUCKET.split(","))
+
+
 def with_document(tx: Transaction, name: str, after: int, limit: int) -> list[Bucket]:
     """Buckets that have a document of this name, by number, from the one after `after`."""
-    columns = ", ".join(f"b.{column.strip()}" for column in _BUCKET.split(","))
     rows = tx.all(
-        f"SELECT {columns} FROM objects_bucket b JOIN objects_document d ON d.bucket = b.number"
+        f"SELECT {_OF_BUCKET} FROM objects_bucket b JOIN objects_document d ON d.bucket = b.number"
         " WHERE d.name = ? AND b.number > ? ORDER BY b.number LIMIT ?",
         (name, after, limit),
     )

@@ -20,7 +20,8 @@ def peek(database: Database, version_id: str) -> Lock | None:
 def put(tx: Transaction, version_id: str, lock: Lock) -> None:
     """Store or replace the lock of a version."""
     tx.execute(
-        "INSERT OR REPLACE INTO objects_lock VALUES (?, ?, ?, ?)",
+        "INSERT INTO objects_lock VALUES (?, ?, ?, ?) ON CONFLICT (version)"
+        " DO UPDATE SET mode = excluded.mode, until = excluded.until, held = excluded.held",
         (version_id, lock.mode.value if lock.mode else "", lock.until, int(lock.held)),
     )
 

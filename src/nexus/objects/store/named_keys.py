@@ -36,7 +36,7 @@ def find(database: Database, bucket: Bucket, key_id: str) -> NamedKeyRow | None:
 def insert(tx: Transaction, bucket: Bucket, row: NamedKeyRow) -> NamedKeyRow:
     """Store a bucket key unless there is one; returns the one that is stored."""
     tx.execute(
-        "INSERT OR IGNORE INTO objects_named_key VALUES (?, ?, ?, ?)",
+        "INSERT INTO objects_named_key VALUES (?, ?, ?, ?) ON CONFLICT (bucket, key_id) DO NOTHING",
         (bucket.number, row.key_id, row.owner, row.wrapped_key),
     )
     stored = tx.one(_ONE, (bucket.number, row.key_id))

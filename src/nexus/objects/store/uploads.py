@@ -88,6 +88,6 @@ def later(tx: Transaction, bucket: Bucket, key: str, upload_id: str, limit: int)
     return [UploadRow(*row) for row in tx.all(_LATER, (bucket.number, key, upload_id, limit))]
 
 
-def page(tx: Transaction, bucket: Bucket, lower: str | bytes, upper: str | bytes, limit: int) -> list[UploadRow]:
+def page(tx: Transaction, bucket: Bucket, lower: str, upper: str, limit: int) -> list[UploadRow]:
     """Uploads by key and age, from `lower` on and below `upper`."""
     return [UploadRow(*row) for row in tx.all(_PAGE, (bucket.number, lower, upper, limit))]

@@ -219,7 +219,7 @@ _HISTORY: Final = (
 )
 
 
-def current(tx: Transaction, bucket: Bucket, lower: str | bytes, upper: str | bytes, limit: int) -> list[VersionRow]:
+def current(tx: Transaction, bucket: Bucket, lower: str, upper: str, limit: int) -> list[VersionRow]:
     """Latest versions that are not delete markers, by key."""
     return [VersionRow(*row) for row in tx.all(_CURRENT, (bucket.number, lower, upper, limit))]
 
@@ -229,6 +229,6 @@ def older(tx: Transaction, bucket: Bucket, key: str, ordinal: int, limit: int) -
     return [VersionRow(*row) for row in tx.all(_OLDER, (bucket.number, key, ordinal, limit))]
 
 
-def history(tx: Transaction, bucket: Bucket, lower: str | bytes, upper: str | bytes, limit: int) -> list[VersionRow]:
+def history(tx: Transaction, bucket: Bucket, lower: str, upper: str, limit: int) -> list[VersionRow]:
     """All versions, by key and newest first."""
     return [VersionRow(*row) for row in tx.all(_HISTORY, (bucket.number, lower, upper, limit))]

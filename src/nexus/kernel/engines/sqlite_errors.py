@@ -23,4 +23,6 @@ def explain(error: BaseException, path: Path) -> NexusError:
         )
     if isinstance(error, apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError):
         return Unavailable(f"the disk refused to read or write {path.name}", code="database.io")
+    if isinstance(error, apsw.ConstraintError):
+        return NexusError("a constraint of the database refuses it", code="database.constraint")
     return NexusError(f"unexpected {type(error).__name__} in {path.name}", code="database.unexpected")

@@ -1,0 +1,209 @@
+"""The embedded engine: one SQLite file in WAL mode with full sync, one writer a process, encrypted as a whole.
+
+With a key, the file is encrypted page by page (SQLCipher 4 format: AES-256-CBC and HMAC-SHA512), because logins and
+object keys are personal data as much as the payloads are: docs/decisions/0004-encrypted-database.md.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+from nexus.kernel.engines.folding import Folding
+from nexus.kernel.engines.port import InEach, Progress, Row, Statement, Transaction, TransactionLostError
+from nexus.kernel.engines.sqlite_errors import explain
+from nexus.kernel.errors import NexusError, Unavailable
+from nexus.kernel.secret import Secret
+
+BUSY_TIMEOUT_MS = 10_000  # how long a process waits for another process's commit before it gives up
+PAGE_CACHE_KIB = 16_384
+"""Decrypted pages kept in memory for each connection."""
+PAGES_PER_STEP = 1_024  # of a copy: 4 MiB between two reports of progress
+
+T = TypeVar("T")
+
+
+class SqliteTransaction:
+    """What work sees (the port's `Transaction`)."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def one(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
+        return self._connection.execute(sql, parameters).fetchone()
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        self._connection.execute(sql, parameters)
+        return self._connection.changes()
+
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        self._connection.executemany(sql, rows)
+
+
+class SqliteWriter:
+    """The connection that writes. Its jobs have a savepoint each."""
+
+    def __init__(self, connection: apsw.Connection, path: Path) -> None:
+        self.connection = connection
+        self._path = path
+        self._tx = SqliteTransaction(connection)
+
+    def begin(self, jobs: int) -> Transaction:
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+        except apsw.Error as error:
+            raise self._lost(error) from error
+        return self._tx
+
+    def attempt(self, work: Callable[[Transaction], T]) -> T:
+        connection = self.connection
+        connection.execute("SAVEPOINT job")
+        try:
+            value = work(self._tx)
+        except (apsw.IOError, apsw.FullError, apsw.CorruptError, apsw.BusyError) as error:
+            raise self._lost(error) from error
+        except BaseException as error:
+            connection.execute("ROLLBACK TO job")
+            connection.execute("RELEASE job")
+            if isinstance(error, apsw.Error):
+                raise explain(error, self._path) from error
+            raise
+        connection.execute("RELEASE job")
+        return value
+
+    def commit(self) -> None:
+        try:
+            self.connection.execute("COMMIT")
+        except apsw.Error as error:
+            raise self._lost(error) from error
+
+    def rollback(self) -> None:
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+
+    def _lost(self, error: apsw.Error) -> TransactionLostError:
+        # A lock is nobody's fault: one wait for all. A disk that is full may still have room for some.
+        return TransactionLostError(explain(error, self._path), shared=isinstance(error, apsw.BusyError))
+
+
+class SqliteEngine:
+    """One SQLite file. Reads run on the calling thread, each thread with a connection of its own."""
+
+    def __init__(self, path: Path, key: Secret | None) -> None:
+        """Open or create `path`. `key`: 32 bytes, or None for a file that holds nothing confidential."""
+        self.path = path
+        self._key = key
+        self._closed = False
+        self._local = threading.local()
+        self._readers: list[apsw.Connection] = []
+        self._readers_lock = threading.Lock()
+        self.writing = self.connect()
+        self._folding = Folding(self.connect(), path.name)
+        self.writing.set_wal_hook(self._folding.after_commit)
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        connection = self._reader()
+        if connection.in_transaction:
+            raise RuntimeError("a read block is open on this thread: finish it before the next, and never await in it")
+        try:
+            connection.execute("BEGIN")
+        except apsw.Error as error:
+            raise explain(error, self.path) from error
+        try:
+            yield SqliteTransaction(connection)
+        except apsw.Error as error:
+            raise explain(error, self.path) from error
+        finally:
+            connection.execute("ROLLBACK")
+
+    def peek(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
+        try:
+            return self._reader().execute(sql, parameters).fetchone()
+        except apsw.Error as error:
+            raise explain(error, self.path) from error
+
+    def writer(self) -> SqliteWriter:
+        return SqliteWriter(self.writing, self.path)
+
+    def explain(self, error: Exception) -> NexusError:
+        return explain(error, self.path)
+
+    def define(self, tx: Transaction, statement: Statement) -> None:
+        tx.execute(statement.sqlite if isinstance(statement, InEach) else statement)
+
+    def copy_to(self, path: Path, progress: Progress) -> None:
+        """A new file under the same key, while reading and writing go on. Counts pages."""
+        source, target = self.connect(), self._open(path)
+        try:
+            source.execute("BEGIN")
+            source.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # one snapshot from here on
+            with target.backup("main", source, "main") as copying:
+                while not copying.done:
+                    copying.step(PAGES_PER_STEP)
+                    progress(copying.page_count - copying.remaining, copying.page_count)
+            target.pragma("journal_mode", "delete")  # folds everything into the one file
+        except apsw.Error as error:
+            raise explain(error, path) from error
+        finally:
+            source.close()
+            target.close()
+
+    def close(self) -> None:
+        """Fold the write-ahead log back and close every connection."""
+        self._closed = True
+        self._folding.close()
+        with self._readers_lock:
+            for connection in self._readers:
+                connection.close()
+            self._readers.clear()
+        self.writing.close()
+
+    # Connections
+
+    def _reader(self) -> apsw.Connection:
+        connection: apsw.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            if self._closed:
+                raise Unavailable("the database is closed", code="database.closed")
+            connection = self._local.connection = self.connect()
+            with self._readers_lock:
+                self._readers.append(connection)
+        return connection
+
+    def _open(self, path: Path) -> apsw.Connection:
+        connection = apsw.Connection(str(path))
+        if self._key is not None:
+            connection.pragma("cipher", "sqlcipher")
+            connection.pragma("legacy", 4)
+            connection.execute(f"PRAGMA key=\"x'{self._key.reveal().hex()}'\"").fetchall()
+        return connection
+
+    def connect(self) -> apsw.Connection:
+        """A new connection; whoever asks for it closes it."""
+        connection = self._open(self.path)
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        try:
+            for pragma, value in (
+                ("journal_mode", "wal"),
+                ("synchronous", "full"),
+                ("foreign_keys", 1),
+                ("cache_size", -PAGE_CACHE_KIB),
+                ("temp_store", "memory"),
+                ("secure_delete", "on"),
+                ("wal_autocheckpoint", 0),  # see folding.py
+            ):
+                connection.pragma(pragma, value)
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        except apsw.Error as error:
+            connection.close()
+            raise explain(error, self.path) from error
+        return connection
