@@ -2,21 +2,16 @@
 
 import pytest
 from psycopg import postgres
-from sql_statements import statements
+from sql_statements import migrations, statements
 
-from nexus.app.schema import MIGRATIONS as PLATFORM
-from nexus.audit.witness.store import MIGRATIONS as WITNESS
 from nexus.kernel.database import Database
 from nexus.kernel.engines.definitions import define
 from nexus.kernel.engines.dialect import UntranslatableError, query
 from nexus.kernel.engines.port import InEach
-from nexus.kms.migrations import MIGRATIONS as KMS
 from simulators.recorder import MemoryRecorder
 
 SENT = {"int8", "int4", "text", "bytea", "json", "numeric"}
 """What values are sent as, or become by themselves."""
-
-ALL = (*PLATFORM, *KMS, *WITNESS)
 
 
 def test_every_statement_is_written_for_both_engines():
@@ -34,7 +29,7 @@ def test_every_statement_is_written_for_both_engines():
 
 def test_every_step_of_a_migration_is_written_for_both_engines():
     faults = []
-    for step in ALL:
+    for step in migrations():
         for statement in step.statements:
             try:
                 assert isinstance(statement, InEach) or define(statement)
@@ -45,7 +40,7 @@ def test_every_step_of_a_migration_is_written_for_both_engines():
 
 def test_sqlite_prepares_every_statement(tmp_path):
     database = Database(tmp_path / "all.db", recorder=MemoryRecorder())
-    database.migrate(ALL)
+    database.migrate(migrations())
     with database.read() as tx:
         for statement in statements():
             tx.all(f"EXPLAIN {statement.sql}", _nulls(statement.sql))
@@ -54,7 +49,7 @@ def test_sqlite_prepares_every_statement(tmp_path):
 
 def test_postgresql_prepares_every_statement(postgresql):
     database = Database(postgresql.engine(), recorder=MemoryRecorder())
-    database.migrate(ALL)
+    database.migrate(migrations())
     faults = []
     with database.read() as tx:
         wire = tx.connection.pgconn

@@ -39,9 +39,9 @@ def define(sql: str) -> tuple[str, ...]:
 
 def _table(found: Sequence[Token]) -> str:
     close = max(at for at, token in enumerate(found) if token.text == ")")
-    options = [token.upper for token in found[close + 1 :]]
-    if options[:1] != ["STRICT"] or options[1:] not in ([], [",", "WITHOUT", "ROWID"]):
-        raise UntranslatableError("a table is STRICT, and then WITHOUT ROWID or nothing")
+    options = {" ".join(token.upper for token in part) for part in _split(found[close + 1 :])}
+    if "STRICT" not in options or not options <= {"STRICT", "WITHOUT ROWID"}:
+        raise UntranslatableError("a table is STRICT, and WITHOUT ROWID or nothing besides")
     start = found.index(Token("sign", "("))
     head = " ".join(expression(found[:start]))
     return f"{head} ({', '.join(_part(part) for part in _split(found[start + 1 : close]))})"
