@@ -128,7 +128,7 @@ async def test_a_page_does_not_read_what_it_does_not_show(store):
         steps += 1
         return False
 
-    connection = store.database._reader()
+    connection = store.database.engine._reader()
     connection.set_progress_handler(count, 100)
     page = await store.objects.listing.objects(store.op, bucket, delimiter="/")
     assert page.prefixes == ("k/", "l/")
