@@ -65,6 +65,11 @@ LOCAL: Final[Mapping[str, Local]] = {
         "Find pseudonyms in files",
         "Trouver des pseudonymes dans des fichiers",
     ),
+    "warehouse": Local(
+        "nexus.app.commands.warehouse:warehouse",
+        "Check the quality of OMOP data",
+        "Contrôler la qualité de données OMOP",
+    ),
     "witness": Local("nexus.app.commands.witness:witness", "Remember a log for others", "Se souvenir d'un journal"),
 }
 """Commands of the first level."""

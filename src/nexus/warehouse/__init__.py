@@ -1,0 +1,9 @@
+"""The warehouse: from extracts to releases in the OMOP common data model.
+
+What stands: the quality gate (`quality`), over any CDM 5.4 in Parquet. Intake, mapping, refresh and releases follow.
+
+Words
+  CDM      OMOP common data model, version 5.4: one Parquet file, or a folder of them, for each table
+  check    one thing that is counted of one table, field or concept, with the share that may violate it
+  gate     what lets a release through, or stops it
+"""
