@@ -24,12 +24,13 @@ from authlib.oidc.core.errors import (
 )
 
 from nexus.iam.oidc.endpoints import AUTHORIZE, Endpoints
-from nexus.iam.oidc.grants import MAX_NONCE, CodeGrant, server_for, signed_in
+from nexus.iam.oidc.grants import MAX_NONCE, CodeGrant, server_for
 from nexus.iam.oidc.issuer import entry_of
 from nexus.iam.oidc.ports import Visitor
 from nexus.iam.oidc.redirects import origin_of
 from nexus.iam.oidc.server import Asked, IssuerServer, ProtocolRequest, Reply, Scene
-from nexus.iam.store import clients, identities
+from nexus.iam.oidc.standing import holds_one, signed_in
+from nexus.iam.store import clients
 from nexus.kernel.clock import SECOND, Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.operation import Operation, Resource
@@ -120,7 +121,7 @@ class Authorizing:
             if "none" in prompts:
                 raise LoginRequiredError
             return SignInFirst(again=visitor is not None)
-        if not _may_use(scene, visitor, client.registration.required_roles):
+        if not holds_one(scene.tx, visitor.actor.id, client.registration.required_roles, scene.now):
             scene.reason = "without a role for this client"
             raise AccessDeniedError
         if agrees is False:
@@ -194,13 +195,6 @@ def _too_old(fields: Any, prompts: set[str], visitor: Visitor, now: Instant) -> 
         return True
     allowed = fields.get("max_age", "")
     return bool(allowed) and age > max(int(allowed[:MAX_AGE_DIGITS]) * SECOND, FRESH)
-
-
-def _may_use(scene: Scene, visitor: Visitor, required: tuple[str, ...]) -> bool:
-    if not required:
-        return True
-    held = identities.grants_of(scene.tx, visitor.actor.id, scene.now)
-    return any(grant.role in required and grant.starts_at <= scene.now for grant in held)
 
 
 def _refused(reply: Reply, issuer: str) -> Step:

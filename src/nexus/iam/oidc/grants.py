@@ -11,13 +11,12 @@ from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, RefreshTokenGr
 from authlib.oauth2.rfc7636 import CodeChallenge
 
 from nexus.iam import tokens
-from nexus.iam.model import SESSION_IDLE, IdentityState
 from nexus.iam.oidc.model import ACCESS_VALID, CODE_VALID, Authorization, Code, IssuedToken, Proof, TokenKind
 from nexus.iam.oidc.ports import Visitor
 from nexus.iam.oidc.server import AUTHENTICATION_METHODS, IssuerServer, RegisteredClient, Scene
-from nexus.iam.store import credentials, identities, issued
+from nexus.iam.oidc.standing import may_use, signed_in, stands
+from nexus.iam.store import credentials, issued
 from nexus.kernel.clock import SECOND, Instant
-from nexus.kernel.database import Transaction
 from nexus.kernel.ids import new_id
 from nexus.kernel.secret import Secret
 
@@ -117,9 +116,11 @@ class CodeGrant(AuthorizationCodeGrant):
         return FoundCode(found) if scene.now < found.expires_at else None
 
     def authenticate_user(self, authorization_code: FoundCode) -> str | None:
-        """The person, if she is still signed in and active."""
+        """The person, if she is still signed in and active, and may use the client."""
         scene, code = self.server.scene, authorization_code.code
-        return code.person if signed_in(scene.tx, code.person, code.session, scene.now) else None
+        if not signed_in(scene.tx, code.person, code.session, scene.now):
+            return None
+        return code.person if may_use(scene.tx, code.person, code.client, scene.now) else None
 
     def save_token(self, token: dict[str, Any]) -> None:
         """A new authorization, and its first tokens."""
@@ -164,7 +165,7 @@ class RefreshGrant(RefreshTokenGrant):
             scene.reason = reason
             issued.end_authorization(scene.tx, found.authorization.id, scene.now)
             return None
-        if not in_force(found, scene.now) or not issued.use_refresh_token(scene.tx, digest, scene.now):
+        if not stands(scene.tx, found, scene.now) or not issued.use_refresh_token(scene.tx, digest, scene.now):
             return None
         return FoundToken(found, client)
 
@@ -234,30 +235,6 @@ def store_tokens(scene: Scene, authorization: Authorization, token: dict[str, An
                 now=scene.now,
                 expires_at=expires_at,
             )
-
-
-def in_force(token: IssuedToken, now: Instant) -> bool:
-    """Whether a token still stands for its person: nothing it came from has ended."""
-    return (
-        token.person_in_force
-        and not token.authorization.ended
-        and not token.used
-        and now < token.expires_at
-        and now < token.session_expires_at
-        and now < token.session_last_used_at + SESSION_IDLE
-    )
-
-
-def signed_in(tx: Transaction, person: str, session_id: str, now: Instant) -> bool:
-    """Whether a session is still open and its person active."""
-    session, identity = credentials.session(tx, session_id), identities.identity(tx, person)
-    return (
-        session is not None
-        and identity is not None
-        and session.person == person
-        and identity.state is IdentityState.ACTIVE
-        and now < min(session.expires_at, session.last_used_at + SESSION_IDLE)
-    )
 
 
 def proof_of(visitor: Visitor) -> Proof:

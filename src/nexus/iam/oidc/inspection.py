@@ -8,27 +8,27 @@ from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 
 from nexus.iam import tokens
 from nexus.iam.oidc import claims
-from nexus.iam.oidc.grants import in_force
 from nexus.iam.oidc.model import ClientAuthentication, IssuedToken
 from nexus.iam.oidc.server import AUTHENTICATION_METHODS, IssuerServer, RegisteredClient
+from nexus.iam.oidc.standing import stands
 from nexus.iam.store import issued
-from nexus.kernel.clock import SECOND, Instant
+from nexus.kernel.clock import SECOND
 
 
 class InspectedToken:
     """A token as Authlib asks for it."""
 
-    def __init__(self, token: IssuedToken, now: Instant) -> None:
+    def __init__(self, token: IssuedToken, *, stands: bool) -> None:
         self.token = token
-        self._now = now
+        self._stands = stands
 
     def check_client(self, client: RegisteredClient) -> bool:
         """Whether it was issued to this client."""
         return client.client.id == self.token.authorization.client
 
     def is_expired(self) -> bool:
-        """Whether it, or anything that it came from, has ended."""
-        return not in_force(self.token, self._now)
+        """Whether it, or anything that it came from, has ended, or its person may not use the client any more."""
+        return not self._stands
 
     def is_revoked(self) -> bool:
         """The same: there is one answer."""
@@ -50,7 +50,7 @@ class _Endpoint:
         """The token, in force or not."""
         scene = self.server.scene
         found = issued.token(scene.tx, tokens.fingerprint(token_string))
-        return None if found is None else InspectedToken(found, scene.now)
+        return None if found is None else InspectedToken(found, stands=stands(scene.tx, found, scene.now))
 
 
 class Introspection(_Endpoint, IntrospectionEndpoint):

@@ -14,11 +14,12 @@ from nexus.iam.oidc.commandline import CLIENT_ID, COMMAND_LINE
 from nexus.iam.oidc.device_endpoint import DEVICE_ENDPOINT, device_authorization
 from nexus.iam.oidc.device_grant import DeviceGrant
 from nexus.iam.oidc.endpoints import Endpoints
-from nexus.iam.oidc.grants import in_force, server_for
+from nexus.iam.oidc.grants import server_for
 from nexus.iam.oidc.inspection import Introspection, Revocation
 from nexus.iam.oidc.model import Authorization, Scope, TokenKind
 from nexus.iam.oidc.ports import TokenSigner
 from nexus.iam.oidc.server import Asked, IssuerServer, ProtocolRequest, Reply, Scene
+from nexus.iam.oidc.standing import stands
 from nexus.iam.store import clients, identities, issued
 from nexus.kernel.clock import Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
@@ -90,7 +91,7 @@ class Issuer:
                 found is None
                 or found.kind is not TokenKind.ACCESS
                 or found.authorization.jkt
-                or not in_force(found, now)
+                or not stands(tx, found, now)
             ):
                 about = None
             else:

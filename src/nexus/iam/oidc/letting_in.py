@@ -7,8 +7,9 @@ codes cannot be tried out. She must be signed in herself, and her factors become
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from nexus.iam.oidc.grants import proof_of, signed_in
+from nexus.iam.oidc.grants import proof_of
 from nexus.iam.oidc.ports import Visitor
+from nexus.iam.oidc.standing import signed_in
 from nexus.iam.store import credentials, devices
 from nexus.iam.throttle import MAX_FAILURES, WINDOW, Bucket, Throttle, of_origin
 from nexus.kernel.clock import Clock, rfc3339
