@@ -91,36 +91,6 @@ async def test_email_and_roles_are_told_with_their_scopes_only(issuer: IssuerAtW
     assert "name" not in claims and "preferred_username" not in claims
 
 
-async def test_a_tool_may_be_for_the_holders_of_a_role(issuer: IssuerAtWork):
-    """RG-12."""
-    ada, ben = await founded(issuer)
-    eve = await issuer.platform.person(ada, "eve")
-    tool = await issuer.tool(ada, required_roles=(Role.RESEARCHER,))
-    issuer.browser.human = eve
-    assert sent_back(await issuer.arrive(tool))["error"] == "access_denied"
-    await issuer.platform.grant(ben, eve.id, Role.RESEARCHER, "project:alpha")
-    assert (await issuer.arrive(tool)).json()["page"] == "consent"
-
-
-async def test_a_role_that_a_tool_asks_for_is_asked_for_at_every_use(issuer: IssuerAtWork):
-    """Without it, nothing that was issued works any more; with it again, what was not used up does. NX-11."""
-    ada, ben = await founded(issuer)
-    eve = await issuer.platform.person(ada, "eve")
-    tool = await issuer.tool(ada, required_roles=(Role.RESEARCHER,))
-    grant = await issuer.platform.grant(ben, eve.id, Role.RESEARCHER, "project:alpha")
-    had, code = await issuer.sign_in(tool, eve), await issuer.code(tool, eve)
-    bearer = {"Authorization": f"Bearer {had['access_token']}"}
-    assert (await issuer.http.get("/oidc/userinfo", headers=bearer)).status_code == 200
-    await issuer.platform.call("iam.role.revoke", issuer.platform.op(ben), ById(id=grant.id))
-    assert await issuer.introspect(tool, had["access_token"]) == {"active": False}
-    assert (await issuer.refresh(tool, had["refresh_token"])).json()["error"] == "invalid_grant"
-    assert (await issuer.exchange(tool, code)).json()["error"] == "invalid_grant"
-    assert (await issuer.http.get("/oidc/userinfo", headers=bearer)).status_code == 401
-    await issuer.platform.grant(ben, eve.id, Role.RESEARCHER, "project:beta")
-    assert (await issuer.introspect(tool, had["access_token"]))["active"] is True
-    assert (await issuer.refresh(tool, had["refresh_token"])).status_code == 200
-
-
 async def test_nobody_signed_in_is_led_through_sign_in_and_comes_back_to_the_same_request(issuer: IssuerAtWork):
     ada, _ = await founded(issuer)
     tool = await issuer.tool(ada)
