@@ -16,7 +16,7 @@ from nexus.consent.rulings import Rulings
 from nexus.consent.sealing import SubjectSealing
 from nexus.consent.service import ConsentService, Others
 from nexus.iam.model import Purpose
-from nexus.kernel.clock import Instant
+from nexus.kernel.clock import Clock, Instant
 from nexus.kernel.database import Database, Transaction
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Actor, ActorKind, Operation
@@ -76,7 +76,7 @@ class Clinic:
         database: Database,
         recorder: MemoryRecorder,
         bases: Bases = CONSENT_ONLY,
-        clock: ManualClock | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.database = database
         self.recorder = recorder

@@ -47,6 +47,9 @@ class SimulatedPatients:
         self.asked += 1
         return {each: self._ruled(op, each) for each in subjects if each in self.decisions}
 
+    def renew(self, tx: Transaction) -> None:
+        self.number += 1
+
     def belong(self, tx: Transaction, site: str, subjects: Iterable[str]) -> bool:
         return site == self.site and all(each in self.decisions for each in subjects)
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database, Migration, Recorder
 from nexus.kernel.operation import Operation
 from nexus.kernel.secret import Secret
@@ -28,15 +29,19 @@ class Store:
         migrations: Sequence[Migration] = (),
         blobs: Path | None = None,
         subjects: Subjects | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        """`migrations`: of the recorder, if it keeps tables. `blobs`: elsewhere than in `root`. `subjects`: patients."""
+        """`migrations`: of the recorder, if it keeps tables. `blobs`: elsewhere than in `root`. `subjects`: patients.
+
+        `clock`: one that stands still, if none is given.
+        """
         self.root = root
         self.blobs = blobs or root / "blobs"
         self.recorder = recorder or MemoryRecorder()
         self.keys = keys or SimulatedDataKeys()
         if "key_site" not in self.keys.versions:
             self.keys.add_key()
-        self.clock = ManualClock()
+        self.clock = clock or ManualClock()
         self.database = Database(root / "nexus.db", key=Secret(b"d" * 32), recorder=self.recorder)
         self.database.migrate([*MIGRATIONS, *migrations])
         self.objects = ObjectService(self.database, self.blobs, self.keys, self.clock, subjects=subjects)

@@ -39,9 +39,13 @@ class Listing:
 # Versions
 
 
+READ_VERSION = "SELECT version FROM consent_version"
+"""The version of all decisions: whatever a ruling depends on moves it."""
+
+
 def version(tx: Transaction) -> int:
     """The version of all decisions."""
-    row = tx.one("SELECT version FROM consent_version")
+    row = tx.one(READ_VERSION)
     assert row is not None
     return int(row[0])
 

@@ -52,6 +52,9 @@ class NoSubjects:
     def rulings(self, tx: Transaction, op: Operation, bucket: Bucket, subjects: Sequence[str]) -> Mapping[str, Ruled]:
         return {}
 
+    def renew(self, tx: Transaction) -> None:
+        """Nothing is remembered here."""
+
     def belong(self, tx: Transaction, site: str, subjects: Sequence[str]) -> bool:
         return False
 
@@ -146,6 +149,8 @@ class Consenting:
 class Watch:
     """What one operation may see of one bucket. Used on the event loop, but for `rule` and what calls it."""
 
+    __slots__ = ("_bucket", "_care", "_home", "_names", "_op", "_secondary", "vault")
+
     def __init__(self, consenting: Consenting, op: Operation, bucket: Bucket, vault: Vault | None) -> None:
         self._home = consenting
         self._op = op
@@ -160,26 +165,33 @@ class Watch:
         """Whether what is refused must look as if it were missing."""
         return self._secondary
 
-    def look(self, number: int | None, *, named: bool) -> None:
-        """Step 2. `named`: a version was asked for by its id. Raises Hidden."""
-        if number is not None:
-            with self._home.database.read() as tx:
+    def look(self, number: int | None, *, named: bool, anew: bool = False) -> None:
+        """Step 2. `named`: a version was asked for by its id. Raises Hidden.
+
+        A permission that is remembered lets pass without a question, since step 3 asks; whatever ends the request before
+        step 3 calls `look` again, `anew`.
+        """
+        known = None if self.vault is None or number is None else self.vault.remembered(number)
+        if known is not None and number is not None:
+            self._names[number] = known
+            held = self._home.remembered.get(self._key(number))
+            if not self._secondary or (not anew and held and held.ruled.allowed and self._op.at < held.ruled.until):
+                return
+        with self._home.database.read() as tx:
+            if number is not None:
                 self._learn(tx, (number,))
-                ruled = self.rule(tx, self._op, number) if self._secondary else None
-        else:
-            ruled = self.rule(None, self._op, None) if self._secondary else None
-        if ruled is not None and not ruled.allowed:
+            ruled = self.rule(tx, self._op, number)
+        if self._secondary and not ruled.allowed:
             raise self._refusal(number, ruled, named=named)
 
     def check_name(self, number: int | None, subject: str | None) -> None:
         """The facts of an object name the one that its row does. Raises Damaged."""
-        if number is None or self.vault is None:
-            if number is not None or subject is not None:
-                raise damaged("the row of an object")
-            return
-        with self._home.database.read() as tx:
-            if self.vault.name(tx, number) != subject:
-                raise damaged("the row of an object")
+        found = None if number is None or self.vault is None else self.vault.known_name(number)
+        if found is None and number is not None and self.vault is not None:
+            with self._home.database.read() as tx:
+                found = self.vault.name(tx, number)
+        if found != subject:
+            raise damaged("the row of an object")
 
     async def record(self, entry: Entry, number: int | None, *, named: bool) -> None:
         """Step 3: make the entry of a read durable, if it is allowed at that very moment. Raises Hidden or Refused."""
@@ -188,8 +200,6 @@ class Watch:
             ruled = self.rule(tx, entry.operation, number)
             if not ruled.allowed:
                 raise self._refusal(number, ruled, named=named)
-            if number is not None and number > 0 and rows.is_erased(tx, number):
-                raise self._refusal(number, Ruled(False, ERASED), named=named) if self._secondary else erased()
             return Recorded(None, self._marked(entry, number, ruled))
 
         await self._home.database.write(work)
@@ -200,18 +210,24 @@ class Watch:
             return Ruled(False, PURPOSE)
         if number is None or tx is None:
             return Ruled(self._care, NAMELESS)
-        key = (number, self._bucket.number, op.actor.id, op.purpose, op.actor.break_glass or "")
+        key = self._key(number)
         try:
             version = self._home.subjects.version(tx)
             known = self._home.remembered.get(key)
             if known is not None and known.version == version and op.at < known.ruled.until:
                 return known.ruled
+            if number > 0 and rows.is_erased(tx, number):
+                return Ruled(False, ERASED)
             ruled = self._joined(self._home.subjects.rulings(tx, op, self._bucket, self._names[number]), number)
         except NexusError:
             return Ruled(self._care, UNANSWERED)
         if op.at < ruled.until:
             self._home.keep(key, version, ruled)
         return ruled
+
+    def _key(self, number: int) -> _Key:
+        actor = self._op.actor
+        return number, self._bucket.number, actor.id, self._op.purpose, actor.break_glass or ""
 
     def still(self, number: int | None) -> Callable[[], None]:
         """Step 5: raises Refused once the read that runs is allowed no more."""
@@ -220,11 +236,8 @@ class Watch:
             op = replace(self._op, at=self._home.clock.now())
             with self._home.database.read() as tx:
                 ruled = self.rule(tx, op, number)
-                gone = number is not None and number > 0 and rows.is_erased(tx, number)
-            if gone or not ruled.allowed:
-                raise Refused(
-                    subject=self._only(number), reason=ERASED if gone else ruled.reason, decision=ruled.decision
-                )
+            if not ruled.allowed:
+                raise Refused(subject=self._only(number), reason=ruled.reason, decision=ruled.decision)
 
         return ask
 
@@ -241,11 +254,7 @@ class Watch:
         """Those of the numbers whose data may be known."""
         distinct = {number for number in numbers if number is not None}
         self._learn(tx, distinct)
-        return frozenset(number for number in distinct if self._may_know(tx, number))
-
-    def _may_know(self, tx: Transaction, number: int) -> bool:
-        erased_one = number > 0 and rows.is_erased(tx, number)
-        return not erased_one and self.rule(tx, self._op, number).allowed
+        return frozenset(number for number in distinct if self.rule(tx, self._op, number).allowed)
 
     def _learn(self, tx: Transaction, numbers: Iterable[int]) -> None:
         for number in numbers:
@@ -285,12 +294,14 @@ class Watch:
         if number is not None and number < 0:
             details["subjects"] = len(self._names[number])
             details["manifest"] = -number
-        return replace(entry, details=details, subject=self._only(number))
+        return Entry(entry.operation, entry.action, entry.resource, entry.outcome, details, subject=self._only(number))
 
     def _refusal(self, number: int | None, ruled: Ruled, *, named: bool) -> NexusError:
         subject = self._only(number)
         if self._secondary:
             return Hidden(named=named, subject=subject, reason=ruled.reason, decision=ruled.decision)
+        if ruled.reason == ERASED:
+            return erased()
         return Refused(subject=subject, reason=ruled.reason, decision=ruled.decision)
 
 

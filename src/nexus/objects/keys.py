@@ -63,6 +63,11 @@ class BucketKeys:
         made.plaintext.wipe()
         return made.wrapped
 
+    def holds(self, op: Operation, bucket: Bucket) -> bool:
+        """Whether `of` would answer without asking the key service."""
+        cached = self._cached.get((bucket.id, bucket.named_key, op.actor.id))
+        return cached is not None and self._data_keys.leased and self._clock.now() < cached.until
+
     async def of(self, op: Operation, bucket: Bucket) -> BucketKey:
         """The key of a bucket for this operation's actor. Raises what the key service raises, and Sealed."""
         name = (bucket.id, bucket.named_key, op.actor.id)

@@ -43,6 +43,9 @@ class Subjects(Protocol):
     def rulings(self, tx: Transaction, op: Operation, bucket: Bucket, subjects: Sequence[str]) -> Mapping[str, Ruled]:
         """For each subject, whether the actor may have data of this bucket for his purpose. Who is missing is refused."""
 
+    def renew(self, tx: Transaction) -> None:
+        """Make `version` another one: what was remembered anywhere is to be asked anew, since something was erased."""
+
     def belong(self, tx: Transaction, site: str, subjects: Sequence[str]) -> bool:
         """Whether each of these is a patient of the site."""
 

@@ -12,6 +12,7 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from nexus.kernel.database import Database
 from nexus.kernel.errors import Invalid, NexusError
@@ -109,6 +110,14 @@ class Opened:
         return pieces
 
 
+class _Found(NamedTuple):
+    """A row, its inline body or manifest, and who is asked."""
+
+    row: VersionRow
+    sealed_body: bytes | None
+    watch: Watch | None
+
+
 class Reading:
     """Stories that open objects."""
 
@@ -140,7 +149,7 @@ class Reading:
         """
         ref = ObjectRef(bucket, key, version_id)
         opened = await self.open(op, ref, conditions, client_key=client_key)
-        first, length = _extent(opened, wanted, part_number)
+        first, length = self._extent(opened, wanted, part_number, named=version_id is not None)
         return await self.read(op, ref, opened, first, length, part_number=part_number)
 
     async def head(
@@ -158,7 +167,7 @@ class Reading:
         """What is known of a version, and (first, length) of the part or range asked for. Raises as `get` does."""
         ref = ObjectRef(bucket, key, version_id)
         opened = await self.open(op, ref, conditions, client_key=client_key)
-        first, length = _extent(opened, wanted, part_number)
+        first, length = self._extent(opened, wanted, part_number, named=version_id is not None)
         await self.record(op, ref, opened, {"head": True})
         return opened.info(part_number), first, length
 
@@ -205,13 +214,32 @@ class Reading:
         rules.check_key(ref.key)
         watch = await self._consenting.watch(op, ref.bucket)
         row, sealed_body = self._find(ref, watch)
+        try:
+            return await self._open(op, ref, _Found(row, sealed_body, watch), conditions, client_key, facts=facts_only)
+        except NexusError:  # nothing is told of it that a withdrawal meanwhile would hide
+            if watch is not None:
+                watch.look(row.subject, named=ref.version_id is not None, anew=True)
+            raise
+
+    async def _open(
+        self,
+        op: Operation,
+        ref: ObjectRef,
+        found: "_Found",
+        conditions: ReadConditions,
+        client_key: ClientKey | None,
+        *,
+        facts: bool,
+    ) -> Opened:
+        """Steps 2 and 3. `facts`: they alone."""
+        row, sealed_body, watch = found
         rules.check_read(conditions, row.etag, row.modified_at)
         bucket_key = await self._keys.of(op, self.under_key_of(op, ref.bucket, row.key_id))
         place = Place(ref.bucket.id, row.key, row.id)
         subject_key = None if watch is None or watch.vault is None else watch.vault.subject_key(row.subject)
         key = bucket_key.unwrap(row.sealed_key, place.bind(KEY), subject_key)
-        facts = open_facts(key, place, row.sealed_facts)
-        if (facts.size, facts.etag, facts.modified_at, facts.content) != (
+        told = open_facts(key, place, row.sealed_facts)
+        if (told.size, told.etag, told.modified_at, told.content) != (
             row.size,
             row.etag,
             row.modified_at,
@@ -219,11 +247,11 @@ class Reading:
         ):
             raise damaged("the row of an object")
         if watch is not None:
-            watch.check_name(row.subject, facts.metadata.subject or None)
-        if not facts_only:
-            key = joined(key, facts.metadata.client_key or "", client_key)
+            watch.check_name(row.subject, told.metadata.subject or None)
+        if not facts:
+            key = joined(key, told.metadata.client_key or "", client_key)
         lock = locks.peek(self._database, row.id) if ref.bucket.lock is not None else None
-        return Opened(ref.bucket, row, bucket_key, key, facts, sealed_body, place, lock, watch)
+        return Opened(ref.bucket, row, bucket_key, key, told, sealed_body, place, lock, watch)
 
     async def read(
         self,
@@ -276,10 +304,21 @@ class Reading:
             raise no_such_key() if ref.version_id is None else no_such_version()
         row, named = found[0], ref.version_id is not None
         if watch is not None:
-            watch.look(row.subject, named=named)
+            watch.look(row.subject, named=named, anew=bool(row.marker))
         if row.marker:
             raise IsDeleteMarker(version_id=row.version_id, last_modified=row.modified_at, named=named)
         return found
+
+    def _extent(
+        self, opened: Opened, wanted: ByteRange | None, part_number: int | None, *, named: bool
+    ) -> tuple[int, int]:
+        """Step 4. Raises Invalid or RangeNotSatisfiable, or Hidden if that is what it is by now."""
+        try:
+            return _extent(opened, wanted, part_number)
+        except NexusError:
+            if opened.watch is not None:
+                opened.watch.look(opened.row.subject, named=named, anew=True)
+            raise
 
     def _chunks(self, opened: Opened, first: int, length: int) -> AsyncGenerator[bytes, None]:
         kind, _, name = opened.facts.content.partition(":")

@@ -62,6 +62,8 @@ class Named:
 class Vault:
     """A vault whose key is at hand for one actor. It works as long as that key does, on the thread of the event loop."""
 
+    __slots__ = ("_database", "_known", "key", "row")
+
     def __init__(self, row: VaultRow, key: BucketKey, remembered: "_Remembered", database: Database) -> None:
         self.row = row
         self.key = key
@@ -89,6 +91,18 @@ class Vault:
             known = self._manifest(tx, -number)[1] if number < 0 else (self._subject(tx, number),)
             self._known.keep(self._known.names, number, known)
         return known
+
+    def remembered(self, number: int) -> tuple[str, ...] | None:
+        """`subjects`, if that was asked before."""
+        self.key.require()
+        return self._known.names.get(number)
+
+    def known_name(self, number: int) -> str | None:
+        """`name`, if that was asked before."""
+        if number < 0:
+            return self._known.manifests.get(number)
+        known = self._known.names.get(number)
+        return known[0] if known else None
 
     def name(self, tx: Transaction, number: int) -> str:
         """What the facts of an object with this number say: the id of the subject, or of the manifest."""
@@ -184,12 +198,19 @@ class Vaults:
         self._database = database
         self._keys = keys
         self._known = _Remembered()
+        self._rows: dict[tuple[str, str], tuple[VaultRow, Bucket]] = {}
         data_keys.subscribe(self._on_event)
 
     async def open(self, op: Operation, bucket: Bucket) -> Vault | None:
         """The vault of a bucket's subjects; None if none of its objects was ever given one."""
-        row = rows.vault_of(self._database, bucket.site, bucket.own_key or bucket.key_id)
-        return None if row is None else await self.open_row(op, row)
+        where = (bucket.site, bucket.own_key or bucket.key_id)
+        known = self._rows.get(where)
+        if known is None or not self._keys.holds(op, known[1]):  # its key may have been wrapped anew meanwhile
+            row = rows.vault_of(self._database, *where)
+            if row is None:
+                return None
+            known = self._rows[where] = row, as_bucket(row)
+        return Vault(known[0], await self._keys.of(op, known[1]), self._known, self._database)
 
     async def open_row(self, op: Operation, row: VaultRow) -> Vault:
         """A vault that is known to be there. Raises what the key service raises."""

@@ -1,0 +1,42 @@
+"""After a withdrawal is acknowledged nobody is served any more: several processes, killed and born again, disks that refuse.
+
+`bench/withdrawal.py` runs 100,000 reads; NEXUS_WITHDRAWAL_READS runs more here.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from simulators.withdrawals import House, Judgement, judge
+from simulators.withdrawing import prepare
+
+READS = int(os.environ.get("NEXUS_WITHDRAWAL_READS", "2000"))
+CONTROL = 1_000
+"""Reads of the negative control: far fewer find it out."""
+MOST_S = 60.0
+
+
+async def live(root: Path, roles: Sequence[str], reads: int) -> Judgement:
+    await prepare(root)
+    house = House(root, seed=len(roles))
+    try:
+        house.live(roles, reads, most_s=MOST_S)
+    finally:
+        house.close()
+    return judge(root, house.kills)
+
+
+async def test_no_read_is_served_after_the_withdrawal_whoever_is_killed(tmp_path):
+    found = await live(tmp_path, ("reader", "reader", "door", "patients"), READS)
+    assert (found.violations, found.refused_for_nothing) == (0, 0)
+    assert found.reads >= READS / 2
+    assert found.withdrawals > 10
+    assert 0 < found.served < found.reads
+
+
+@pytest.mark.parametrize("broken", ["forgetful", "outside"])
+async def test_the_harness_finds_readers_that_ask_too_early_or_believe_too_long(tmp_path, broken):
+    found = await live(tmp_path, (broken, broken, "patients"), CONTROL)
+    assert found.after_withdrawal_in_the_log > 0
