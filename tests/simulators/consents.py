@@ -6,10 +6,15 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from nexus.consent.ages import Ages
 from nexus.consent.holders import Hold
 from nexus.consent.migrations import MIGRATIONS
 from nexus.consent.model import Capacity, Effect, Provision, Question, Recipient, Ruling, Scan
+from nexus.consent.ports import Proofs
+from nexus.consent.receipt_format import Signature, signed
+from nexus.consent.receipt_record import Circumstances
 from nexus.consent.requests import Decide, DecisionView, LiftObjection, Object, RegisterSubject, Withdraw
 from nexus.consent.rules import CONSENT_ONLY, Bases
 from nexus.consent.rulings import Rulings
@@ -18,6 +23,7 @@ from nexus.consent.service import ConsentService, Others
 from nexus.iam.model import Purpose
 from nexus.kernel.clock import Clock, Instant
 from nexus.kernel.database import Database, Transaction
+from nexus.kernel.errors import Unavailable
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Actor, ActorKind, Operation
 from nexus.kernel.secret import Secret
@@ -68,6 +74,23 @@ class Enrolled:
         return account in self.accounts
 
 
+class LocalSigner:
+    """A key of receipts in this process; the port `Signer`."""
+
+    def __init__(self, seed: bytes = b"r" * 32) -> None:
+        self.key = Ed25519PrivateKey.from_private_bytes(seed)
+
+    async def sign(self, op: Operation, message: bytes) -> Signature:
+        return signed("key_receipts.1", self.key.public_key().public_bytes_raw(), self.key.sign(message))
+
+
+class NoProofs:
+    """A log that nobody publishes; the port `Proofs`."""
+
+    async def of_operation(self, operation: str, decision: str) -> str:
+        raise Unavailable("no checkpoint covers it yet")
+
+
 class Clinic:
     """A site, its patients, and whoever asks for their data."""
 
@@ -77,6 +100,7 @@ class Clinic:
         recorder: MemoryRecorder,
         bases: Bases = CONSENT_ONLY,
         clock: Clock | None = None,
+        proofs: Proofs | None = None,
     ) -> None:
         self.database = database
         self.recorder = recorder
@@ -88,7 +112,13 @@ class Clinic:
             sealing=SubjectSealing(KEY),
             ages=Ages(),
             rulings=Rulings(bases),
-            others=Others(self.papers, self.enrolled),
+            others=Others(
+                self.papers,
+                self.enrolled,
+                LocalSigner(),
+                proofs or NoProofs(),
+                Circumstances(site="", zone="zone-1", notice="", language="fr"),
+            ),
         )
         self.desk = self.op(new_id("per"))
 

@@ -188,6 +188,7 @@ def test_nobody_may_anything_without_a_role_but_with_what_is_his_own(policy):
         "consent.own.withdraw",
         "consent.own.object",
         "consent.own.lift-objection",
+        "consent.own.receipt",
         "iam.what-can",
         "iam.what-if",
         "iam.explain",

@@ -31,6 +31,11 @@ class ConsentSettings(MailSettings, frozen=True, kw_only=True, forbid_unknown_fi
         ),
     ] = ()
 
+    consent_notice_url: Annotated[
+        str,
+        doc("Address (https) of the privacy notice, named in receipts. Empty: none.", pattern="^(https://.+)?$"),
+    ] = ""
+
     def ages(self) -> Ages:
         """Ages that count. Raises Invalid where they do not fit together."""
         if self.consent_voice > self.consent_majority:

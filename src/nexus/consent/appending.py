@@ -79,8 +79,8 @@ class Appended:
     repeated: bool = False
 
 
-def append(tx: Transaction, act: Act, now: Instant) -> Appended:
-    """Append an act. Raises NotFound, Conflict (stale, does not fit), Denied. Writes nothing if it is a repetition."""
+def append(tx: Transaction, act: Act, now: Instant, operation: str) -> Appended:
+    """Append an act. `operation`: the id of the one that does it. Raises NotFound, Conflict (stale, does not fit), Denied. Writes nothing if it is a repetition."""
     subject = store.subject(tx, act.subject)
     if subject is None:
         raise no_subject()
@@ -97,7 +97,7 @@ def append(tx: Transaction, act: Act, now: Instant) -> Appended:
     if done := _done(act, standing, history):
         return Appended(done, repeated=True)
     made = _made(act, subject, now, _fitting(act, standing, history), store.raise_version(tx))
-    store.add_decision(tx, made, act.key, act.digest())
+    store.add_decision(tx, made, act.key, act.digest(), operation)
     if not store.count_decision(tx, subject.id, subject.version):
         raise Conflict("somebody decided at the same moment", code="consent.stale", hint="read the decisions again")
     return Appended(made)

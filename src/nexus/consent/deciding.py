@@ -73,10 +73,11 @@ class Deciding:
 
 def commit(tx: Transaction, op: Operation, action: str, act: Act, now: Instant) -> Recorded[DecisionView]:
     """Append an act, tell of it, and record it: one transaction."""
-    done = append(tx, act, now)
+    done = append(tx, act, now, op.id)
     if not done.repeated:
         announce(tx, done.decision)
-    entry = _entry(op, action, done.decision, repeated=done.repeated)
+    subject = store.subject(tx, act.subject)
+    entry = _entry(op, action, done.decision, subject.site if subject else "", repeated=done.repeated)
     return Recorded(view(done.decision, store.history(tx, act.subject), now), entry)
 
 
@@ -106,10 +107,10 @@ def not_holder() -> Denied:
     return Denied("you do not decide for this subject", code="consent.not-holder")
 
 
-def _entry(op: Operation, action: str, decision: Decision, *, repeated: bool) -> Entry:
+def _entry(op: Operation, action: str, decision: Decision, site: str, *, repeated: bool) -> Entry:
     told = op.allowed(
         action,
-        subject_resource(decision.subject),
+        subject_resource(decision.subject, site),
         decision=decision.id,
         kind=decision.kind.value,
         version=decision.number,

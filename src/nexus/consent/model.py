@@ -221,8 +221,8 @@ class Decision:
     """Place among all decisions of the platform, in the order of their commits."""
 
     def content(self) -> dict[str, Any]:
-        """The decision in plain values, for canonical JSON."""
-        plain: dict[str, Any] = msgspec.to_builtins(self)
+        """The decision in the plain values of JSON."""
+        plain: dict[str, Any] = msgspec.json.decode(_ENCODER.encode(self))
         del plain["change"]  # counts commits of others too: it says nothing of this decision
         return plain
 

@@ -13,6 +13,7 @@ from nexus.consent.requests import (
     EndRepresentative,
     ExportRegister,
     FindSubject,
+    GetReceipt,
     HolderView,
     LiftObjection,
     ListWithdrawals,
@@ -20,6 +21,7 @@ from nexus.consent.requests import (
     Object,
     OwnSubjects,
     ReadDecisions,
+    ReceiptFile,
     RecordDecision,
     RegisterPage,
     RegisterSubject,
@@ -120,6 +122,14 @@ OWN: Final[tuple[OperationSpec, ...]] = (
         lambda service, op, request: service.deciding.lift_objection(op, request),
     ),
 )
+OWN_RECEIPT: Final = _spec(
+    "consent.own.receipt",
+    "GET /v1/consent/own/{subject}/decisions/{decision}/receipt",
+    "Get the signed receipt of one's own decision",
+    GetReceipt,
+    ReceiptFile,
+    lambda service, op, request: service.receipts.own(op, request),
+)
 PROFESSIONAL: Final[tuple[OperationSpec, ...]] = (
     _spec(
         "consent.subject.register",
@@ -146,6 +156,18 @@ PROFESSIONAL: Final[tuple[OperationSpec, ...]] = (
         ReadDecisions,
         Decisions,
         lambda service, op, request: service.reading.effective(op, request),
+    ),
+    OperationSpec(
+        name="consent.decision.receipt",
+        service="consent",
+        method="GET",
+        path="/v1/consent/subjects/{subject}/decisions/{decision}/receipt",
+        summary="Get the signed receipt of a patient's decision",
+        request=GetReceipt,
+        result=ReceiptFile,
+        action="consent.effective.read",
+        run=lambda service, op, request: service.receipts.of_decision(op, request),
+        resource=_subject,
     ),
     _spec(
         "consent.decision.record",
@@ -200,4 +222,4 @@ PROFESSIONAL: Final[tuple[OperationSpec, ...]] = (
         _register,
     ),
 )
-OPERATIONS: Final[tuple[OperationSpec, ...]] = (*OWN, *PROFESSIONAL)
+OPERATIONS: Final[tuple[OperationSpec, ...]] = (*OWN, OWN_RECEIPT, *PROFESSIONAL)

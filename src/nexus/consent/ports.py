@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from nexus.consent.model import LegalBasis, Scan
+from nexus.consent.receipt_format import Signature
 from nexus.kernel.database import Transaction
 from nexus.kernel.operation import Operation
 
@@ -19,6 +20,21 @@ class Accounts(Protocol):
 
     def is_patient(self, tx: Transaction, account: str) -> bool:
         """Whether it is the account of a patient, and active or about to be."""
+
+
+class Signer(Protocol):
+    """The key that signs receipts. It lives in the key service."""
+
+    async def sign(self, op: Operation, message: bytes) -> Signature:
+        """By the version whose turn it is. Raises Sealed or Unavailable while there is none."""
+
+
+class Proofs(Protocol):
+    """The audit log, proving its entries."""
+
+    async def of_operation(self, operation: str, decision: str) -> str:
+        """The proof (C2SP tlog-proof) of the entry by which an operation recorded a decision. Waits a little for the next
+        checkpoint. Raises NotFound once it was erased, Unavailable while no checkpoint covers it."""
 
 
 class Projects(Protocol):

@@ -179,6 +179,37 @@ class Decisions(Result, frozen=True, kw_only=True):
     holders: tuple[HolderView, ...]
 
 
+class ReceiptForm(StrEnum):
+    """What a receipt is for: a machine that verifies it, or a folder at home."""
+
+    JSON = "json"
+    PDF = "pdf"
+
+
+class Tongue(StrEnum):
+    """Of a receipt."""
+
+    FRENCH = "fr"
+    ENGLISH = "en"
+
+
+class GetReceipt(Request, frozen=True, kw_only=True):
+    """The receipt of one decision."""
+
+    subject: SubjectId
+    decision: DecisionId
+    form: ReceiptForm = ReceiptForm.JSON
+    language: Tongue = Tongue.FRENCH
+
+
+class ReceiptFile(Result, frozen=True, kw_only=True):
+    """A file. The PDF carries the JSON as an attachment."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
 class OwnSubject(Result, frozen=True, kw_only=True):
     """A subject for whom the account decides."""
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from nexus.consent.ages import Ages
 from nexus.consent.deciding import Deciding
 from nexus.consent.holders import Holders
-from nexus.consent.ports import Accounts, Documents
+from nexus.consent.ports import Accounts, Documents, Proofs, Signer
 from nexus.consent.reading import Reading
+from nexus.consent.receipt_record import Circumstances
+from nexus.consent.receipts import Receipts
 from nexus.consent.recording import Recording
 from nexus.consent.register import Register
 from nexus.consent.rulings import Rulings
@@ -18,10 +20,13 @@ from nexus.kernel.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """Those whom consent asks."""
+    """Those whom consent asks, and where it stands."""
 
     documents: Documents
     accounts: Accounts
+    signer: Signer
+    proofs: Proofs
+    circumstances: Circumstances
 
 
 class ConsentService:
@@ -43,4 +48,5 @@ class ConsentService:
         self.reading = Reading(database, clock, rulings)
         self.recording = Recording(database, clock, self.holders, others.documents, others.accounts)
         self.register = Register(database)
+        self.receipts = Receipts(database, clock, others.signer, others.proofs, others.circumstances)
         self.rulings = rulings

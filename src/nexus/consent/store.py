@@ -110,10 +110,10 @@ def count_decision(tx: Transaction, subject_id: str, before: int) -> bool:
 # Decisions
 
 
-def add_decision(tx: Transaction, decision: Decision, idempotency: str, digest: str) -> None:
+def add_decision(tx: Transaction, decision: Decision, idempotency: str, digest: str, operation: str) -> None:
     """Append to a history. `digest`: of what was asked, to tell a repetition from another request under its key."""
     tx.execute(
-        f"INSERT INTO consent_decision ({_DECISION}, idempotency, digest) VALUES ({_marks(range(_COLUMNS + 2))})",
+        f"INSERT INTO consent_decision ({_DECISION}, idempotency, digest, operation) VALUES ({_marks(range(_COLUMNS + 3))})",
         (
             decision.id,
             decision.subject,
@@ -132,8 +132,15 @@ def add_decision(tx: Transaction, decision: Decision, idempotency: str, digest: 
             decision.change,
             idempotency,
             digest,
+            operation,
         ),
     )
+
+
+def operation_of(tx: Transaction, decision_id: str) -> str:
+    """The operation that recorded a decision; empty if there is no such decision."""
+    row = tx.one("SELECT operation FROM consent_decision WHERE id = ?", (decision_id,))
+    return "" if row is None else str(row[0])
 
 
 def history(tx: Transaction, subject_id: str) -> list[Decision]:

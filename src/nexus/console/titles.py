@@ -8,6 +8,7 @@ from nexus.kernel.operation import OperationSpec
 from nexus.web.browser.language import Bilingual
 
 FRENCH: Final[Mapping[str, str]] = {
+    "consent.decision.receipt": "Obtenir le récépissé signé de la décision d'un patient",
     "iam.access-request.grant": "Accorder le rôle demandé",
     "iam.access-request.grant-privileged": "Accorder le rôle privilégié demandé",
     "iam.break-glass.end": "Mettre fin à un accès d'urgence avant son terme",

@@ -28,6 +28,8 @@ class Use(StrEnum):
     """Tokens of the OpenID Connect issuer (ES256)."""
     BASTION_AUTHORITY = "bastion-authority"
     """SSH certificates for the bastion (Ed25519)."""
+    CONSENT_RECEIPTS = "consent-receipts"
+    """Receipts of patients' decisions (Ed25519)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,14 @@ USES: Final[Mapping[Use, UseRule]] = {
         readers=frozenset({"api", "console", "bastion"}),
         by_itself=True,
         kept=HOUR,
+    ),
+    Use.CONSENT_RECEIPTS: UseRule(
+        purpose="signs the receipts of patients' decisions",
+        algorithm=Algorithm.ED25519,
+        rotation_days=365,
+        signers=frozenset({"api", "console", "portal"}),
+        readers=frozenset({"api", "console", "portal"}),
+        by_itself=True,
     ),
 }
 

@@ -92,6 +92,13 @@ BESIDE_OPERATIONS: Final[Mapping[str, Mapping[str, Local]]] = {
             "Écrire l'enregistrement d'une session dans un fichier",
         ),
     },
+    "consent": {
+        "verify-receipt": Local(
+            "nexus.app.cli.consenting:verify_receipt",
+            "Verify the receipt of a decision, offline",
+            "Vérifier le récépissé d'une décision, hors ligne",
+        ),
+    },
     "iam": {
         "people": Local(
             "nexus.app.cli.people:people",

@@ -20,7 +20,7 @@ MAX_POLICY_BYTES = 64 * 1024
 
 def _verify(path: Path, policy: Path | None, *, as_json: bool) -> int:
     screen = terminal(as_json)
-    trusted = _text(policy, MAX_POLICY_BYTES) if policy else None
+    trusted = read_text(policy, MAX_POLICY_BYTES) if policy else None
     if path.is_dir():
         return _directory(screen, path, trusted)
     if trusted is None:
@@ -29,7 +29,7 @@ def _verify(path: Path, policy: Path | None, *, as_json: bool) -> int:
             code="cli.no-policy",
             hint="--policy names the file with the log's keys and witnesses, from a source that you trust",
         )
-    proven = offline.verify_receipt(_text(path, MAX_RECEIPT_BYTES), trusted)
+    proven = offline.verify_receipt(read_text(path, MAX_RECEIPT_BYTES), trusted)
     if screen.json:
         screen.document(msgspec.to_builtins(proven))
     else:
@@ -58,7 +58,8 @@ def _directory(screen: Terminal, path: Path, policy: str | None) -> int:
     return ExitCode.OK if result.ok else ExitCode.DAMAGED
 
 
-def _text(path: Path, limit: int) -> str:
+def read_text(path: Path, limit: int) -> str:
+    """A file of text within a limit (bytes). Raises Invalid."""
     with path.open("rb") as file:
         content = file.read(limit + 1)
     if len(content) > limit:

@@ -6,26 +6,40 @@
 | `consent.withdrawn` | nobody yet |
 """
 
+import asyncio
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from nexus.app.chores.announcing import Receiver
 from nexus.app.custody import Part
 from nexus.app.ground import Ground
+from nexus.app.wiring.log import audit_reader
+from nexus.audit.model import ListEntries
+from nexus.audit.reader import AuditReader
 from nexus.consent.events import DECIDED, WITHDRAWN
 from nexus.consent.model import LegalBasis, Scan
+from nexus.consent.receipt_format import Signature, signed
+from nexus.consent.receipt_record import Circumstances
+from nexus.consent.requests import Tongue
 from nexus.consent.rulings import Rulings
 from nexus.consent.sealing import SubjectSealing
 from nexus.consent.service import ConsentService, Others
 from nexus.iam.store import patients
 from nexus.kernel.database import Transaction
-from nexus.kernel.errors import Invalid, NotFound
+from nexus.kernel.errors import Invalid, NotFound, Unavailable
 from nexus.kernel.operation import Operation
+from nexus.kms.client import KeyServiceClient
+from nexus.kms.uses import Use
 from nexus.objects.service import ObjectService
 from nexus.projects import store as projects
 from nexus.projects.model import LegalBasis as ProjectBasis
 from nexus.projects.model import ProjectState
+
+PROOF_WAIT_S: Final = 5.0
+"""How long a receipt waits for the next checkpoint to cover its decision."""
+PROOF_POLL_S: Final = 0.1
 
 
 class StoredDocuments:
@@ -70,6 +84,51 @@ class ProjectBases:
         return projects.last_change(tx)
 
 
+class ReceiptSigner:
+    """The port `consent.ports.Signer`: a key of the key service that is bound to this use."""
+
+    def __init__(self, kms: KeyServiceClient) -> None:
+        self._kms = kms
+
+    async def sign(self, op: Operation, message: bytes) -> Signature:
+        """By the version whose turn it is; a new one is asked for if it turns in between."""
+        made = await self._kms.sign_bound(Use.CONSENT_RECEIPTS, message, op)
+        key = await self._kms.bound_key(Use.CONSENT_RECEIPTS, op)
+        public = next(each.public_key for each in key.versions if each.number == made.version)
+        return signed(f"{made.key_id}.{made.version}", public, made.signature)
+
+
+class LogProofs:
+    """The port `consent.ports.Proofs`, over the audit log and its private key."""
+
+    def __init__(self, reader: Callable[[], AuditReader]) -> None:
+        self._reader = reader
+
+    async def of_operation(self, operation: str, decision: str) -> str:
+        """Waits for the next checkpoint if the entry is too fresh to be covered by one."""
+        index = await asyncio.to_thread(self._index, operation, decision)
+        deadline = asyncio.get_running_loop().time() + PROOF_WAIT_S
+        while True:
+            try:
+                return (await asyncio.to_thread(self._reader().prove, index))[0]
+            except Unavailable:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+            await asyncio.sleep(PROOF_POLL_S)
+
+    def _index(self, operation: str, decision: str) -> int:
+        cursor: str | None = None
+        while operation:
+            page = self._reader().page(ListEntries(operation=operation, cursor=cursor))
+            for entry in page.entries:
+                if entry.content and entry.content.details.get("decision") == decision:
+                    return entry.index
+            if page.next is None:
+                break
+            cursor = page.next
+        raise NotFound("the log shows no entry of this decision", code="consent.no-entry")
+
+
 def rulings(ground: Ground) -> Rulings:
     """What every door that reads data of subjects asks."""
     return Rulings(ground.settings.bases(), ProjectBases())
@@ -83,7 +142,15 @@ def consent_service(ground: Ground, objects: ObjectService) -> ConsentService:
         sealing=SubjectSealing(ground.hold.secrets[Part.IDENTITY]),
         ages=ground.settings.ages(),
         rulings=rulings(ground),
-        others=Others(StoredDocuments(objects), PatientAccounts()),
+        others=Others(
+            StoredDocuments(objects),
+            PatientAccounts(),
+            ReceiptSigner(ground.kms),
+            LogProofs(audit_reader(ground)),
+            Circumstances(
+                site="", zone=ground.settings.zone, notice=ground.settings.consent_notice_url, language=Tongue.FRENCH
+            ),
+        ),
     )
 
 

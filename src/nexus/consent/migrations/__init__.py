@@ -46,4 +46,12 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX consent_decision_change ON consent_decision (change)",
         ),
     ),
+    Migration(
+        "consent",
+        3,
+        (
+            # The operation that recorded a decision: by it the entry is found in the log, for its receipt.
+            "ALTER TABLE consent_decision ADD COLUMN operation TEXT NOT NULL DEFAULT ''",
+        ),
+    ),
 )

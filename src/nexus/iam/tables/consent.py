@@ -34,6 +34,13 @@ ACTIONS: tuple[Action, ...] = (
         (SUBJECT,),
         patient=True,
     ),
+    Action(
+        "consent.own.receipt",
+        "get receipts of one's own decisions",
+        "obtenir les récépissés de ses propres décisions",
+        (SUBJECT,),
+        patient=True,
+    ),
     Action("consent.subject.register", "register a patient", "enregistrer un patient", (SUBJECT,)),
     Action("consent.subject.find", "find a patient of a site", "trouver un patient d'un établissement", (SUBJECT,)),
     Action(
