@@ -175,6 +175,7 @@ def test_nobody_may_anything_without_a_role_but_with_what_is_his_own(policy):
         "iam.elevation.open-privileged",
         "iam.elevation.end",
         "iam.elevation.list",
+        "iam.review.list",
         "iam.review.items",
         "iam.break-glass.open",
         "iam.break-glass.list",

@@ -37,7 +37,7 @@ def console_app(
 ) -> ASGIApp:
     """The console over a dispatcher. `origins`: the addresses it is reached at; `mounts` are matched before pages."""
     assets = Assets(ASSETS, SHARED)
-    menu = [MenuEntry(page.path, page.menu, page.group) for page in pages if page.menu is not None]
+    menu = [MenuEntry(page.path, page.menu, page.group, page.needs) for page in pages if page.menu is not None]
     door = _Console(browser, COOKIES, origins)
     door.operations, door.renderer = Operations(dispatcher), Renderer(assets, menu, clock)
     return door.app(pages, assets, mounts)
@@ -56,7 +56,14 @@ class _Console(BrowserDoor[Visit]):
 
     async def prepared(self, visit: Visit) -> None:
         """The fresh factor that a form brings."""
-        visit.step_up = await stepping.proof_in(visit)
+        try:
+            visit.step_up = await stepping.proof_in(visit)
+        except Refused as refused:
+            if not stepping.wanted(visit, refused.error):
+                raise  # too many attempts, or the platform is sealed
+            visit.step_up = (
+                ""  # the form goes on without a proof, is refused, and the page asks again for the same content
+            )
 
     async def refused(self, visit: Visit, refused: Refused) -> Response:
         """The page that asks for a fresh factor where that is all it takes, else why."""

@@ -21,3 +21,5 @@ class Page(BrowserPage[Visit]):
     """Its name in the menu; None keeps it out."""
     group: Bilingual[str] = MINE
     """The heading that it stands under in the menu."""
+    needs: str = ""
+    """The operation without which it is of no use: the menu leaves it out for whoever may not do that. It still answers."""

@@ -35,15 +35,18 @@ class Frame:
     person: str
     csrf: str
     said: str = ""
+    offered: frozenset[str] = frozenset()
+    """Of the operations that entries of the menu need: those that the person may do."""
 
 
 @dataclass(frozen=True, slots=True)
 class MenuEntry:
-    """A page in the menu."""
+    """A page in the menu. `needs`: the operation without which it is not shown; empty: it always is."""
 
     path: str
     label: Bilingual[str]
     group: Bilingual[str]
+    needs: str = ""
 
 
 class Renderer:
@@ -63,7 +66,7 @@ class Renderer:
         text = self._environment.get_template(template).render(
             frame=frame,
             f=FRAME.of(language),
-            menu=self._groups(language),
+            menu=self._groups(frame),
             when=lambda moment: moments.when(moment, language),
             until=lambda moment: moments.until(moment, rfc3339(self._clock.now()), language),
             lasting=lambda seconds: moments.lasting(seconds, language),
@@ -74,10 +77,22 @@ class Renderer:
         )
         return HTMLResponse(text, status)
 
-    def _groups(self, language: Language) -> list[tuple[str, list[tuple[str, str]]]]:
+    @property
+    def needed(self) -> frozenset[str]:
+        """The operations that entries of the menu depend on."""
+        return frozenset(entry.needs for entry in self._menu if entry.needs)
+
+    def now(self) -> str:
+        """The time, as operations tell times."""
+        return rfc3339(self._clock.now())
+
+    def _groups(self, frame: Frame) -> list[tuple[str, list[tuple[str, str]]]]:
         """Heading and entries (path, label) of each part of the menu, in the order of the pages."""
         groups: dict[str, list[tuple[str, str]]] = {}
+        language = frame.language
         for entry in self._menu:
+            if entry.needs and entry.needs not in frame.offered:
+                continue
             groups.setdefault(entry.group.of(language), []).append((entry.path, entry.label.of(language)))
         return list(groups.items())
 

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from nexus.console.render import Frame, Renderer
 from nexus.console.texts import FRAME
 from nexus.console.titles import title_of
+from nexus.kernel.errors import NexusError
 from nexus.web.browser.visit import BrowserVisit
 
 
@@ -31,7 +32,21 @@ class Visit(BrowserVisit):
             person=self.actor.id if self.actor else "",
             csrf=self.csrf(),
             said=said or self._just_done(),
+            offered=self._offered(),
         )
+
+    def is_over(self, moment: str) -> bool:
+        """Whether a time that an operation told has passed."""
+        return moment <= self.renderer.now()  # written so that text sorts as time does
+
+    def _offered(self) -> frozenset[str]:
+        """What the menu may show; nothing for strangers, and everything where that cannot be found out now."""
+        if self.actor is None:
+            return frozenset()
+        try:
+            return self.operations.offered(self.renderer.needed, self.actor, self.sender())
+        except NexusError:  # the pages say themselves what is wrong
+            return self.renderer.needed
 
     def _just_done(self) -> str:
         """What the form of an operation did before it led here: it leaves the operation's name in the query."""

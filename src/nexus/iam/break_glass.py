@@ -53,7 +53,7 @@ class BreakGlassStories:
         def work(tx: Transaction) -> Recorded[BreakGlassView]:
             now = self._clock.now()
             eligible = self._eligible(tx, op, request.eligibility, now)
-            require_fresh_factor(op, now)
+            require_fresh_factor(op, now, "iam.break-glass.open", eligible.id, request.reason)
             access = elevation_of(
                 op, eligible, request.reason, request.minutes * MINUTE, MAX_BREAK_GLASS, now, request.purpose
             )

@@ -101,7 +101,7 @@ class ElevationStories:
         self, tx: Transaction, op: Operation, eligible: Eligibility, request: OpenElevation, action: str
     ) -> Recorded[ElevationView]:
         now = self._clock.now()
-        require_fresh_factor(op, now)
+        require_fresh_factor(op, now, action, eligible.id, request.reason)
         require_no_conflict(eligible.role, eligible.scope, duties.held_by(tx, eligible.person, now))
         new = elevation_of(op, eligible, request.reason, request.minutes * MINUTE, MAX_ELEVATION, now)
         elevations.add_elevation(tx, new)

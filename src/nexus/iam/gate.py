@@ -176,6 +176,14 @@ class Gate:
         if not decision.allowed:
             raise _denied(question, decision)
 
+    def foresees(self, op: Operation, wanted: Sequence[tuple[str, Resource]]) -> list[bool]:
+        """Whether `check` would let each of them pass now. Nothing is done, so nothing counts as a use of a right."""
+        with self._db.read() as tx:
+            return [
+                self._decide_in(tx, asked(op, action, resource), self.policy.decide).allowed
+                for action, resource in wanted
+            ]
+
     def entitled_in(self, tx: Transaction, question: Question) -> bool:
         """Whether the rights of a transaction under way allow it, whatever the conditions of this moment."""
         return self._decide_in(tx, question, self.policy.entitles).allowed

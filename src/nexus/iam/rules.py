@@ -17,8 +17,9 @@ from nexus.iam.model import (
 )
 from nexus.iam.supervision import EMERGENCY_ROLES
 from nexus.kernel.clock import DAY, MINUTE, Instant
-from nexus.kernel.errors import Denied, Invalid
+from nexus.kernel.errors import Denied, Invalid, StepUpNeeded
 from nexus.kernel.operation import Operation, Resource
+from nexus.web.content import content_digest
 
 LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{2,63}")
 EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
@@ -160,15 +161,25 @@ def check_reason(reason: str) -> str:
     return clean
 
 
-def require_fresh_factor(op: Operation, now: Instant) -> None:
-    """Refuse whoever did not prove a factor in this session of late. Raises Denied."""
-    proved_at = op.actor.proved_at
-    if op.actor.session is None or proved_at is None or not 0 <= now - proved_at <= FRESH_FACTOR:
-        minutes = FRESH_FACTOR // MINUTE
+def require_fresh_factor(op: Operation, now: Instant, *content: str) -> None:
+    """Refuse whoever did not prove a factor in this session of late; every door then asks for one, and goes on.
+
+    Raises StepUpNeeded, for a digest of `content`, or Denied where there is no session to prove it in.
+    """
+    if op.actor.session is None:
         raise Denied(
-            "this needs a fresh factor",
-            code="iam.stale-factor",
-            hint=f"sign in again: {minutes} minutes count as fresh",
+            "this needs a session with a fresh factor",
+            code="iam.step-up-impossible",
+            hint="sign in; machines, service tokens and access keys do nothing that asks for it",
+        )
+    proved_at = op.actor.proved_at
+    if proved_at is None or not 0 <= now - proved_at <= FRESH_FACTOR:
+        raise StepUpNeeded(
+            "this needs a factor proved just now",
+            digest=content_digest(*content),
+            code="iam.step-up-needed",
+            hint=f"prove it with iam.step-up.prove for `digest`, then send the same request within {FRESH_FACTOR // MINUTE}"
+            " minutes",
         )
 
 

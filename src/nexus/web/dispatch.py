@@ -31,7 +31,7 @@ from nexus.kernel.errors import (
     particulars,
 )
 from nexus.kernel.ids import new_id
-from nexus.kernel.operation import ANONYMOUS, PLATFORM, Entry, Operation, OperationSpec, Resource
+from nexus.kernel.operation import ANONYMOUS, PLATFORM, Actor, Entry, Operation, OperationSpec, Resource
 from nexus.web import codec
 from nexus.web.binding import path_fields, request_of
 from nexus.web.content import content_digest
@@ -143,6 +143,18 @@ class Dispatcher:
     def require_lease(self) -> None:
         """Raise Sealed or Unavailable while no operation would be performed."""
         self._lease.require()
+
+    def offers(self, names: Collection[str], actor: Actor, origin: str, certificate: str) -> frozenset[str]:
+        """Which of these operations the gate would let the actor do, asked without anything particular.
+
+        For menus: it protects nothing, and nothing is recorded. What it leaves out is refused when it is tried all the same.
+        """
+        device = self._devices.named(certificate, actor)
+        op = Operation(new_id("op"), actor, DEFAULT_PURPOSE, self._clock.now(), origin, self._door, device=device)
+        specs = [self.specs[name] for name in names]
+        wanted = [(spec.action, self._resource(spec, request_of(spec, {}, [], b""))) for spec in specs]
+        allowed = self._gate.foresees(op, wanted)
+        return frozenset(spec.name for spec, one in zip(specs, allowed, strict=True) if one)
 
     async def dispatch(self, spec: OperationSpec, call: Call) -> Answer:
         """Perform the operation; never raises (but for cancellation): every error is an answer."""

@@ -3,6 +3,7 @@
 The door knows no service: identities, rights, approvals and the audit log reach it only through these protocols.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -62,6 +63,9 @@ class Gate(Protocol):
 
     def check(self, op: Operation, action: str, resource: Resource) -> None:
         """Return if `op.actor` may do `action` on `resource` for `op.purpose`; raise Denied otherwise. No I/O wait."""
+
+    def foresees(self, op: Operation, wanted: Sequence[tuple[str, Resource]]) -> list[bool]:
+        """Whether `check` would let each (action, resource) pass: for what is offered, never in place of `check`."""
 
 
 class Intent(Protocol):

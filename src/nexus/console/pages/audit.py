@@ -250,9 +250,9 @@ def _file(text: str, name: str) -> Response:
 
 _PROOF: Final = frozenset({"audit.entry.prove", "audit.log.read"})
 PAGES: Final = (
-    Page("/audit", frozenset({"audit.entry.list"}), show_search, menu=MENU, group=LOG),
+    Page("/audit", frozenset({"audit.entry.list"}), show_search, menu=MENU, group=LOG, needs="audit.entry.list"),
     Page("/audit/{index}", _PROOF, show_proof),
     Page("/audit/{index}/receipt", _PROOF, download_receipt),
-    Page("/log", frozenset({"audit.log.read"}), show_state, menu=STATE_MENU, group=LOG),
+    Page("/log", frozenset({"audit.log.read"}), show_state, menu=STATE_MENU, group=LOG, needs="audit.log.read"),
     Page("/log/policy", frozenset({"audit.log.read"}), download_policy),
 )

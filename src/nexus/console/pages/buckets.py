@@ -98,6 +98,6 @@ async def show_one(visit: Visit) -> Response:
 
 
 PAGES: Final = (
-    Page("/buckets", frozenset({"objects.bucket.list"}), show_list, menu=MENU, group=DATA),
+    Page("/buckets", frozenset({"objects.bucket.list"}), show_list, menu=MENU, group=DATA, needs="objects.bucket.list"),
     Page("/buckets/{name}", frozenset({"objects.bucket.read", "objects.bucket.usage"}), show_one),
 )

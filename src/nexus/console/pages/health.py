@@ -100,4 +100,13 @@ async def _findings(visit: Visit) -> list[Document]:
     return sorted(examination["findings"], key=lambda finding: BAD_FIRST.index(finding["state"]))
 
 
-PAGES: Final = (Page("/health", frozenset({"platform.status", "platform.doctor"}), show, menu=MENU, group=PLATFORM),)
+PAGES: Final = (
+    Page(
+        "/health",
+        frozenset({"platform.status", "platform.doctor"}),
+        show,
+        menu=MENU,
+        group=PLATFORM,
+        needs="platform.status",
+    ),
+)

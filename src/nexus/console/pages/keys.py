@@ -163,7 +163,14 @@ async def show_service(visit: Visit) -> Response:
 
 
 PAGES: Final = (
-    Page("/keys", frozenset({"kms.key.list"}), show_list, menu=MENU, group=KEYS),
+    Page("/keys", frozenset({"kms.key.list"}), show_list, menu=MENU, group=KEYS, needs="kms.key.list"),
     Page("/keys/{key_id}", frozenset({"kms.key.read"}), show_one),
-    Page("/key-service", frozenset({"kms.service.status"}), show_service, menu=SERVICE_MENU, group=KEYS),
+    Page(
+        "/key-service",
+        frozenset({"kms.service.status"}),
+        show_service,
+        menu=SERVICE_MENU,
+        group=KEYS,
+        needs="kms.service.status",
+    ),
 )

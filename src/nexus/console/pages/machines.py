@@ -64,6 +64,8 @@ async def show_one(visit: Visit) -> Response:
 
 _LISTS: Final = frozenset(operation for operation, _ in PARTS.values())
 PAGES: Final = (
-    Page("/machines", frozenset({"iam.machine.list"}), show_list, menu=MENU, group=IDENTITIES),
+    Page(
+        "/machines", frozenset({"iam.machine.list"}), show_list, menu=MENU, group=IDENTITIES, needs="iam.machine.list"
+    ),
     Page("/machines/{id}", frozenset({"iam.machine.read"}) | _LISTS, show_one),
 )

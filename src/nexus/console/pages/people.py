@@ -213,6 +213,6 @@ async def with_part(
 _LISTS: Final = frozenset(operation for operation, _ in PARTS.values())
 PAGES: Final = (
     Page("/me", _LISTS, show_own, menu=OWN_MENU, group=MINE),
-    Page("/people", frozenset({"iam.person.list"}), show_list, menu=MENU, group=IDENTITIES),
+    Page("/people", frozenset({"iam.person.list"}), show_list, menu=MENU, group=IDENTITIES, needs="iam.person.list"),
     Page("/people/{id}", frozenset({"iam.person.read"}) | _LISTS, show_one),
 )

@@ -71,4 +71,6 @@ async def show(visit: Visit) -> Response:
     return visit.render("rights.html", t=TEXTS, grants=grants, following=following)
 
 
-PAGES: Final = (Page("/rights", frozenset({"iam.role.list"}), show, menu=MENU, group=IDENTITIES),)
+PAGES: Final = (
+    Page("/rights", frozenset({"iam.role.list"}), show, menu=MENU, group=IDENTITIES, needs="iam.role.list"),
+)

@@ -148,7 +148,14 @@ def _start(visit: Visit) -> int:
 
 _READ: Final = frozenset({"bastion.session.read", "bastion.session.watch", "bastion.session.replay"})
 PAGES: Final = (
-    Page("/shells", frozenset({"bastion.session.list"}), show_list, menu=MENU, group=PLATFORM),
+    Page(
+        "/shells",
+        frozenset({"bastion.session.list"}),
+        show_list,
+        menu=MENU,
+        group=PLATFORM,
+        needs="bastion.session.list",
+    ),
     Page("/shells/{id}", _READ, show_one),
     Page("/shells/{id}/cast", _READ, download),
 )

@@ -1,13 +1,13 @@
 """How a page does something: by an operation of the API, down the same path as everybody."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from nexus.kernel.errors import NexusError, Throttled
-from nexus.kernel.operation import OperationSpec
+from nexus.kernel.operation import Actor, OperationSpec
 from nexus.web.binding import has_body, path_fields
 from nexus.web.dispatch import EXECUTED_HEADER, Answer, Call, Dispatcher
 from nexus.web.problem import ProblemDetails, error_of
@@ -58,6 +58,10 @@ class Operations:
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
         self.specs: Mapping[str, OperationSpec] = dispatcher.specs
+
+    def offered(self, names: Collection[str], actor: Actor, sender: Sender) -> frozenset[str]:
+        """Which of these operations are worth offering to the person; `Dispatcher.offers` says what that means."""
+        return self._dispatcher.offers(names, actor, sender.origin, sender.certificate)
 
     async def call(self, name: str, fields: Document, sender: Sender, purpose: str = "") -> Done:
         """Perform the operation `name`. Raises Refused."""

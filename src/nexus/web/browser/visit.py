@@ -35,6 +35,8 @@ class BrowserVisit:
     form: Form = field(default=NO_FORM)
     step_up: str = ""
     """The proof of a fresh factor that the form brought."""
+    attempted: tuple[str, Document] | None = None
+    """The last operation that was tried, and what it was to do: what a fresh factor is asked for."""
 
     @property
     def path(self) -> Mapping[str, str]:
@@ -49,6 +51,7 @@ class BrowserVisit:
         """Perform an operation as the person who is signed in. Raises Refused."""
         if name not in self.allowed:
             raise LookupError(f"the page {self.request.url.path} does not declare the operation {name}")
+        self.attempted = (name, fields)
         return await self.operations.call(name, fields, self.sender(), for_purpose)
 
     def sender(self) -> Sender:
