@@ -9,7 +9,8 @@ from nexus.web.examples import example_of
 from simulators.people import open_platform
 
 OF_EVERYBODY = {"iam.me.read", "iam.approval.list", "iam.step-up.prove", "iam.access-request.list", "iam.explain"} | {
-    "iam.review.items"
+    "iam.review.items",
+    "iam.review.list",
 }
 """Actions that whoever is signed in may do, without any role."""
 
