@@ -58,6 +58,8 @@ REQUESTS = {
     Verb.GET_BUCKET_LIFECYCLE: ("GET", "/records?lifecycle"),
     Verb.PUT_BUCKET_LIFECYCLE: ("PUT", "/records?lifecycle"),
     Verb.DELETE_BUCKET_LIFECYCLE: ("DELETE", "/records?lifecycle"),
+    Verb.GET_BUCKET_LOGGING: ("GET", "/records?logging"),
+    Verb.PUT_BUCKET_LOGGING: ("PUT", "/records?logging"),
     Verb.GET_OBJECT_LOCK_CONFIGURATION: ("GET", "/records?object-lock"),
     Verb.PUT_OBJECT_LOCK_CONFIGURATION: ("PUT", "/records?object-lock"),
     Verb.GET_OBJECT_RETENTION: ("GET", "/records/k?retention"),

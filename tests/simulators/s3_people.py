@@ -31,6 +31,7 @@ class PeopleAtS3:
 
     platform: Platform
     app: Any
+    objects: ObjectService
     issuer: IssuerAtWork
     ada: Human
     ben: Human
@@ -91,7 +92,7 @@ def open_with_people(folder: Path, clock: ManualClock | None = None) -> Iterator
             query_verbs=[*sts.verbs(), *own.verbs()],
         )
         nobody = Human("", "")
-        yield PeopleAtS3(platform, app, issuer, nobody, nobody, nobody)
+        yield PeopleAtS3(platform, app, objects, issuer, nobody, nobody, nobody)
 
 
 async def settle(door: PeopleAtS3) -> PeopleAtS3:

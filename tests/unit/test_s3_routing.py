@@ -117,6 +117,8 @@ VERBS = [
     ("PUT", "/b?lifecycle", Verb.PUT_BUCKET_LIFECYCLE),
     ("DELETE", "/b?lifecycle", Verb.DELETE_BUCKET_LIFECYCLE),
     ("POST", "/b", Verb.POST_OBJECT),
+    ("GET", "/b?logging", Verb.GET_BUCKET_LOGGING),
+    ("PUT", "/b?logging", Verb.PUT_BUCKET_LOGGING),
     ("GET", "/b?object-lock", Verb.GET_OBJECT_LOCK_CONFIGURATION),
     ("PUT", "/b?object-lock", Verb.PUT_OBJECT_LOCK_CONFIGURATION),
     ("GET", "/b/k?retention", Verb.GET_OBJECT_RETENTION),
@@ -169,7 +171,7 @@ def test_every_verb_has_a_function_and_a_row_above():
             for name in [
                 "website",
                 "replication",
-                "logging",
+                "requestPayment",
                 "notification",
                 "requestPayment",
                 "accelerate",

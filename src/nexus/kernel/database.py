@@ -59,6 +59,7 @@ class Bookkeeping(StrEnum):
     """The closed list of writes that carry no entry of their own, each because its cause is already recorded."""
 
     CHECKPOINT = "a signed checkpoint over entries already in the log"
+    ACCESS_LINE = "lines of a bucket's access log; each request is an entry, and so is each log object"
     TOLD = "messages of the outbox that their receivers have taken; what they tell of is an entry"
     SHIPPED = "entries received from another service's outbox, recorded as they are"
     CHALLENGE = "challenges that were presented; what came of it is an entry"

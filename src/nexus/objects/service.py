@@ -15,6 +15,7 @@ from pathlib import Path
 
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database
+from nexus.objects.access_logs import AccessLogs
 from nexus.objects.blobs import Blobs
 from nexus.objects.buckets import Buckets
 from nexus.objects.consenting import Consenting, NoSubjects
@@ -70,6 +71,7 @@ class ObjectService:
         self.tagging = Tagging(self.reading, self.revising)
         self.locking = Locking(database, clock, consenting)
         self.expiring = Expiring(database, clock, self.reading, self.deleting, self.uploads)
+        self.access_logs = AccessLogs(database, self.buckets, self.writing, clock)
         self.upkeep = Upkeep(database, files, data_keys, clock)
 
     def close(self) -> None:

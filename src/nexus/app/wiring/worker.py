@@ -42,6 +42,7 @@ INDEX_EVERY_S = 5.0
 VERIFY_CHECK_EVERY_S = 60.0
 SWEEP_EVERY_S = 300.0
 EXPIRE_EVERY_S = 3_600.0
+ACCESS_LOG_EVERY_S = 300.0
 MIND_EVERY_S = 60.0
 ALARM_EVERY_S = 1.0
 MAIL_EVERY_S = 1.0
@@ -81,6 +82,9 @@ def chores(
         Chore("index the audit log", INDEX_EVERY_S, indexing.index),
         Chore("verify the audit log", VERIFY_CHECK_EVERY_S, verifying.verify),
         Chore("end what life cycle rules end", EXPIRE_EVERY_S, LifeCycles(objects.expiring, ground.operation).expire),
+        Chore(
+            "write access logs of buckets", ACCESS_LOG_EVERY_S, lambda: objects.access_logs.write(ground.operation())
+        ),
         Chore("sweep", SWEEP_EVERY_S, Sweeping(people, objects.upkeep, ground.operation).sweep),
         Chore("mind the life of rights", MIND_EVERY_S, Minding(people, ground.operation).mind),
         Chore("tell alarms", ALARM_EVERY_S, _alarming(ground, people, alarm_http).tell),

@@ -100,4 +100,15 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX objects_manifest_subject_of ON objects_manifest_subject (subject)",
         ),
     ),
+    Migration(
+        "objects",
+        4,
+        (
+            # Lines of access logs that wait to be written into their target buckets.
+            "CREATE TABLE objects_access_line ("
+            " position INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, target TEXT NOT NULL,"
+            " prefix TEXT NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL"
+            ") STRICT",
+        ),
+    ),
 )

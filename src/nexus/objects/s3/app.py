@@ -34,8 +34,8 @@ from nexus.kernel.operation import ANONYMOUS, PLATFORM, Actor, Detail, Entry, Op
 from nexus.objects.buckets import DocumentName
 from nexus.objects.errors import REFUSED_USE, Hidden, Refused
 from nexus.objects.model import Bucket
+from nexus.objects.s3 import access_lines, cors, errors, permissions, posted, query, unsupported
 from nexus.objects.s3 import claim as claims
-from nexus.objects.s3 import cors, errors, permissions, posted, query, unsupported
 from nexus.objects.s3.access import Access, NoSharing, Question, is_anonymous
 from nexus.objects.s3.address import Address, locate
 from nexus.objects.s3.answer import refusal_response, send_response
@@ -83,6 +83,11 @@ class _Attempt:
     resource: Resource = PLATFORM
     device: str = ""
     details: dict[str, Detail] = field(default_factory=dict)
+    code: str = ""
+    """S3's code of what went wrong."""
+    request: Request | None = None
+    verb: Verb | None = None
+    bucket: Bucket | None = None
     service: query.Service | None = None
     """Where a form of the Query protocol is answered, the service that it is for."""
 
@@ -147,8 +152,10 @@ class S3App:
             await asyncio.shield(self._record(attempt, Unavailable("the door was closed", code="s3.cancelled")))
             raise
         except Exception as error:  # the last line of defence: nothing unexpected reaches the client
+            attempt.code = explain(error).s3.name
             response = await self._refuse(scope, attempt, error)
         self._add_cors(scope, response)
+        self._note_line(attempt, response)
         close = has_body(scope) and not await stream.finish(polite=not expects_continue(scope))
         try:
             await send_response(send, response, attempt.id, close=close)
@@ -166,6 +173,7 @@ class S3App:
         if query.is_query(request, at_root=address.bucket is None and bool(self._query_verbs)):
             return await self._answer_form(attempt, scope, request, stream)
         verb = _name(attempt, request, address)
+        attempt.request, attempt.verb = request, verb
         self._lease.require()
         form: Posted | None = None
         if verb is Verb.POST_OBJECT:
@@ -231,6 +239,30 @@ class S3App:
             for name, value in cors.answer_headers(self._cors_of(address), request.headers, asked):
                 response.add(name, value)
 
+    def _note_line(self, attempt: _Attempt, response: Response) -> None:
+        """A line for the access log of the bucket, if it has one. What goes wrong here is nobody's request."""
+        request, verb, bucket = attempt.request, attempt.verb, attempt.bucket
+        if request is None or verb is None or bucket is None:
+            return
+        logged = self._door.access.settings.of(bucket).log
+        if logged is None:
+            return
+        key, now = str(attempt.details.get("key", "")), self._clock.now()
+        text = access_lines.line(
+            request,
+            response,
+            bucket=bucket,
+            verb=verb,
+            key=key,
+            actor=attempt.actor,
+            request_id=attempt.id,
+            origin=attempt.origin,
+            at=attempt.at,
+            now=now,
+            code=attempt.code,
+        )
+        self._door.objects.access_logs.note(bucket, logged.bucket, logged.prefix, text)
+
     async def _authorise(
         self, verb: Verb, attempt: _Attempt, op: Operation, request: Request, address: Address
     ) -> tuple[Bucket | None, Placement | None]:
@@ -247,7 +279,7 @@ class S3App:
             self._door.gate.check(op, attempt.action, attempt.resource)
             self._door.access.admit_service(op, permissions.needed(verb, {}), request, name)
             return None, where
-        found = self._door.bucket(op, attempt.action, name)
+        found = attempt.bucket = self._door.bucket(op, attempt.action, name)
         attempt.resource = found.resource
         if verb is not Verb.DELETE_OBJECTS or not self._door.access.asks_for_each_key(op.actor):
             await self._door.access.admit(

@@ -8,8 +8,9 @@ import msgspec
 
 from nexus.objects.buckets import Buckets, DocumentName
 from nexus.objects.model import Bucket
-from nexus.objects.s3 import grants, policy
+from nexus.objects.s3 import grants, log_target, policy
 from nexus.objects.s3.grants import Acl
+from nexus.objects.s3.log_target import LogTarget
 from nexus.objects.s3.policy import Policy
 from nexus.objects.s3.ports import Sharing
 
@@ -41,6 +42,8 @@ class BucketSettings:
     acl: Acl | None
     block: PublicAccessBlock
     ownership: str
+    log: LogTarget | None = None
+    """Where the access log goes, if it has one."""
 
     @property
     def enforced(self) -> bool:
@@ -76,12 +79,15 @@ class SettingsReader:
         documents = self._buckets.documents(bucket)
         body = documents.get(DocumentName.POLICY)
         found = None if body is None else policy.read(body, bucket.name)
+        log = documents.get(DocumentName.LOGGING)
+        logged = None if log is None else log_target.decode(log)
         if not self._possible:
-            return BucketSettings(found, None, ALL_BLOCKED, ENFORCED)
+            return BucketSettings(found, None, ALL_BLOCKED, ENFORCED, logged)
         acl, block = documents.get(DocumentName.ACCESS_CONTROL), documents.get(DocumentName.PUBLIC_ACCESS)
         return BucketSettings(
             found,
             None if acl is None else grants.stored(acl),
             NOTHING_BLOCKED if block is None else _block.decode(block),
             documents.get(DocumentName.OWNERSHIP, WRITER.encode()).decode(),
+            logged,
         )

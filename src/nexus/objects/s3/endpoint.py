@@ -49,6 +49,8 @@ class Verb(Enum):
     GET_BUCKET_LIFECYCLE = ("GetBucketLifecycleConfiguration", "objects.bucket.read")
     PUT_BUCKET_LIFECYCLE = ("PutBucketLifecycleConfiguration", "objects.bucket.configure")
     DELETE_BUCKET_LIFECYCLE = ("DeleteBucketLifecycle", "objects.bucket.configure")
+    GET_BUCKET_LOGGING = ("GetBucketLogging", "objects.bucket.read")
+    PUT_BUCKET_LOGGING = ("PutBucketLogging", "objects.bucket.configure")
     GET_OBJECT_LOCK_CONFIGURATION = ("GetObjectLockConfiguration", "objects.bucket.read")
     PUT_OBJECT_LOCK_CONFIGURATION = ("PutObjectLockConfiguration", "objects.bucket.configure")
     GET_OBJECT_RETENTION = ("GetObjectRetention", "objects.object.list")
@@ -136,6 +138,8 @@ _BUCKET: Mapping[tuple[str, str], Verb] = {
     ("GET", "lifecycle"): Verb.GET_BUCKET_LIFECYCLE,
     ("PUT", "lifecycle"): Verb.PUT_BUCKET_LIFECYCLE,
     ("DELETE", "lifecycle"): Verb.DELETE_BUCKET_LIFECYCLE,
+    ("GET", "logging"): Verb.GET_BUCKET_LOGGING,
+    ("PUT", "logging"): Verb.PUT_BUCKET_LOGGING,
     ("GET", "object-lock"): Verb.GET_OBJECT_LOCK_CONFIGURATION,
     ("PUT", "object-lock"): Verb.PUT_OBJECT_LOCK_CONFIGURATION,
     ("DELETE", ""): Verb.DELETE_BUCKET,

@@ -61,6 +61,9 @@ INVALID_REQUEST = Code("InvalidRequest", 400, "Invalid request")
 INVALID_STORAGE_CLASS = Code("InvalidStorageClass", 400, "The storage class you specified is not valid")
 INVALID_TAG = Code("InvalidTag", 400, "The tag provided is not valid")
 EXPIRED_TOKEN = Code("ExpiredToken", 400, "The temporary access key has ended, or what it was derived from has")
+INVALID_TARGET_BUCKET = Code(
+    "InvalidTargetBucketForLogging", 400, "The target bucket for logging does not exist, or you may not write into it"
+)
 INVALID_TOKEN = Code("InvalidToken", 400, "The session token is missing, or is not the one of this access key")
 INVALID_URI = Code("InvalidURI", 400, "The URI could not be parsed")
 INVALID_ENCRYPTION_ALGORITHM = Code(
