@@ -171,7 +171,6 @@ def test_every_verb_has_a_function_and_a_row_above():
             for name in [
                 "website",
                 "replication",
-                "requestPayment",
                 "notification",
                 "requestPayment",
                 "accelerate",
