@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import fhir_page
 import settings_page
 from project_tree import NEXUS, ROOT, source_files, syntax
 
@@ -33,6 +34,7 @@ def pages() -> dict[Path, str]:
         REFERENCE / "api.md": _api(document),
         REFERENCE / "cli.md": _cli(),
         REFERENCE / "error-codes.md": _codes(),
+        REFERENCE / "fhir.md": fhir_page.page(),
         REFERENCE / "settings.md": settings_page.page(),
     }
 

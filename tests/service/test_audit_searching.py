@@ -57,6 +57,18 @@ async def test_every_filter_finds_its_entries_and_no_others(log):
     assert subjects(await log.search(actor="per_ana", outcome=Outcome.DENIED)) == []
 
 
+async def test_what_concerned_a_patient_is_found_whoever_did_it(log):
+    """NX-12, NX-16: a patient is told who used the data; the log is searched for her."""
+    patient = "sub_01jd3v8f2x7q9k4m6n0p5r1s2t"
+    await log.db.record(read_entry("per_ana", "a/1"))
+    await log.db.record(replace(read_entry("per_ana", "a/2"), subject=patient))
+    await log.db.record(replace(read_entry("per_ben", "a/3"), subject=patient))
+    assert subjects(await log.search(subject=patient)) == ["ingress/a/3", "ingress/a/2"]
+    assert subjects(await log.search(subject=patient, actor="per_ben")) == ["ingress/a/3"]
+    assert subjects(await log.search(subject="per_ana")) == ["ingress/a/1"]
+    assert await log.search(subject="sub_nobody") == []
+
+
 async def test_a_key_of_a_person_is_found_under_the_person(log):
     actor = Actor("key_of_ana", ActorKind.MACHINE, person="per_ana")
     op = replace(operation(), actor=actor)
@@ -123,6 +135,7 @@ async def test_filters_find_the_same_entries_with_less_work(log):
         {"until": log.clock.now()},
         {"actor": "per_3", "resource": "Object:ingress/dir-4/1019"},
         {"actor": "per_nobody"},
+        {"subject": "per_rare"},
         {"operation": (await log.search(actor="per_rare"))[0].content.operation},
     ]
     before = [[entry.index for entry in await log.search(**filters)] for filters in wanted]

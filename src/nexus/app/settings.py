@@ -162,6 +162,13 @@ class Settings(ConsentSettings, frozen=True, kw_only=True, forbid_unknown_fields
             pattern="^(/.*)?$",
         ),
     ] = ""
+    fhir_terms_file: Annotated[
+        str,
+        doc(
+            "File (absolute path, JSON) that says what the sites' own codes and references mean in FHIR consents. Empty: none.",
+            pattern="^(/.*)?$",
+        ),
+    ] = ""
     certificate_hours: Annotated[
         int, doc("Life of the doors' certificates; they are renewed after two thirds of it.", "hours", ge=1, le=2_160)
     ] = 168

@@ -37,7 +37,7 @@ class Terms:
         yield self.digest("actor", actor.id)
         if actor.person is not None:
             yield self.digest("actor", actor.person)
-        yield self.digest("person", content.subject or actor.person or actor.id)
+        yield self.digest("person", concerned(content))
         yield self.digest("action", content.action)
         for at, character in enumerate(content.action):
             if character == ".":
@@ -48,6 +48,11 @@ class Terms:
             yield self.digest("prefix", f"{resource.type}:{container}/")
         yield self.digest("outcome", content.outcome)
         yield self.digest("operation", content.operation)
+
+
+def concerned(content: EntryContent) -> str:
+    """Whom an entry concerns: it is sealed under the key of this person or patient."""
+    return content.subject or content.actor.person or content.actor.id
 
 
 def build_filter(digests: Iterable[bytes]) -> bytes:

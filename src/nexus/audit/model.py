@@ -48,6 +48,8 @@ class ListEntries(Request, frozen=True, kw_only=True):
     outcome: Outcome | None = None
     operation: Term | None = None
     """Id of an operation: the request id that clients see."""
+    subject: Term | None = None
+    """Whom entries concern: a patient (`sub_…`), else the person who acted."""
     since: Instant | None = None
     until: Instant | None = None
     cursor: Term | None = None

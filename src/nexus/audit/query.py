@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nexus.audit.filters import Terms
+from nexus.audit.filters import Terms, concerned
 from nexus.audit.model import EntryContent, ListEntries
 from nexus.kernel.clock import Instant, rfc3339
 from nexus.kernel.errors import Invalid
@@ -44,6 +44,7 @@ class Query:
             and _fits(wanted.resource, f"{content.resource.type}:{content.resource.id}")
             and (wanted.outcome is None or wanted.outcome == content.outcome)
             and (wanted.operation is None or wanted.operation == content.operation)
+            and (wanted.subject is None or wanted.subject == concerned(content))
             and (self.since is None or content.at >= self.since)
             and (self.until is None or content.at < self.until)
         )
@@ -58,6 +59,7 @@ class Query:
             wanted.resource,
             wanted.outcome,
             wanted.operation,
+            wanted.subject,
             self.since,
             self.until,
         )
@@ -78,6 +80,8 @@ def _digests(request: ListEntries, terms: Terms) -> list[bytes]:
         digests.append(terms.digest("outcome", request.outcome))
     if request.operation is not None:
         digests.append(terms.digest("operation", request.operation))
+    if request.subject is not None:
+        digests.append(terms.digest("person", request.subject))
     if request.action is not None:
         digests += _prefix_digest(request.action, "action", ".", terms)
     if request.resource is not None:

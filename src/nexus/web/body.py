@@ -20,6 +20,14 @@ async def read_json_body(request: Request, *, timeout_s: float = BODY_TIMEOUT_S)
 
 async def read_body(request: Request, media_type: str, *, timeout_s: float = BODY_TIMEOUT_S) -> bytes:
     """The same for a body of `media_type`."""
+    body = await read_bounded(request, timeout_s=timeout_s)
+    if body:
+        _check_media_type(request, media_type)
+    return body
+
+
+async def read_bounded(request: Request, *, timeout_s: float = BODY_TIMEOUT_S) -> bytes:
+    """The body's bytes, whatever they are declared as: that is for the caller to check."""
     _check_declared_length(request.headers.get("content-length"))
     try:
         async with asyncio.timeout(timeout_s):
@@ -28,8 +36,6 @@ async def read_body(request: Request, media_type: str, *, timeout_s: float = BOD
         raise Invalid(f"the body did not arrive within {timeout_s:g} seconds", code="web.slow-body") from error
     except ClientDisconnect as error:
         raise Invalid("the client left before its body ended", code="web.body-cut") from error
-    if body:
-        _check_media_type(request, media_type)
     return body
 
 

@@ -1,4 +1,6 @@
-"""The REST door."""
+"""The REST door, with what speaks another form beside it: SCIM for directories, FHIR for hospitals' software."""
+
+from pathlib import Path
 
 import msgspec
 
@@ -9,6 +11,8 @@ from nexus.app.operations import OPERATIONS, PURPOSES, SERVICES
 from nexus.app.serving import Asgi
 from nexus.app.wiring import dispatching
 from nexus.audit.witnesses import WitnessClient
+from nexus.consent.fhir.app import fhir_routes
+from nexus.consent.fhir.terms import load as load_terms
 from nexus.iam.model import Intent
 from nexus.iam.scim.app import scim_routes
 from nexus.objects.service import ObjectService
@@ -23,7 +27,9 @@ def rest_door(ground: Ground, objects: ObjectService, witnesses: WitnessClient) 
     known = dispatching.authenticator(ground)
     dispatcher = dispatching.dispatcher(ground, objects, witnesses, known, parts.API)
     document = openapi(OPERATIONS, version=__version__, purposes=PURPOSES, intent=Intent, services=SERVICES)
-    return rest_app(dispatcher, msgspec.json.encode(document), lambda: _issuer(ground), scim_routes(dispatcher))
+    terms = load_terms(Path(ground.settings.fhir_terms_file) if ground.settings.fhir_terms_file else None)
+    more = [*scim_routes(dispatcher), *fhir_routes(dispatcher, ground.clock, terms)]
+    return rest_app(dispatcher, msgspec.json.encode(document), lambda: _issuer(ground), more)
 
 
 def _issuer(ground: Ground) -> str:
