@@ -35,7 +35,7 @@ def page() -> str:
         "# FHIR",
         "Written by `make reference`; do not edit.",
         f"Two releases, at the REST door: {releases}. A resource that was written in one is read in the other. How to use it:"
-        " [guide](../how-to/use-fhir.md); why it is so: [decision](../decisions/0019-fhir-enforces-or-refuses.md).",
+        " [guide](../how-to/use-fhir.md); why it is so: [decision](../decisions/0020-fhir-enforces-or-refuses.md).",
         "## Interactions",
         "Each is performed by operations of the platform, under their rights, and leaves their entries in the audit log. What"
         " an identity may not read is not found, in the same words as what does not exist.",
