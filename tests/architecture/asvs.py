@@ -74,7 +74,7 @@ def _count(found: list[Line]) -> str:
 
 def _row(line: Line) -> str:
     if line.held:
-        how = "<br>".join(_short(test) for test in line.held)
+        how = "<br>".join(short(test) for test in line.held)
     elif line.because:
         how = f"by construction: {line.because}"
     elif line.outside:
@@ -84,6 +84,7 @@ def _row(line: Line) -> str:
     return f"| {line.number} | {line.level} | {line.says} | {how} |"
 
 
-def _short(test: str) -> str:
+def short(test: str) -> str:
+    """A test as pages show it: its file, and its name as the sentence that it is."""
     path, _, name = test.partition("::")
     return f"`{path}` {name.removeprefix('test_').replace('_', ' ')}".strip()

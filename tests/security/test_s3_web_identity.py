@@ -6,8 +6,10 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from nexus.iam.model import Role
 from nexus.iam.oidc.model import Scope
 from nexus.iam.requests.forms import ById
+from nexus.iam.requests.rights import ListGrants
 from nexus.kernel.clock import MINUTE, SECOND
 from simulators.issuer import ISSUER, MemorySigner, kid_of
 from simulators.s3_client import QueryClient, S3Client
@@ -87,6 +89,16 @@ async def test_what_the_tool_lost_since_is_lost(door, tool):
     fresh = await token_of(door, tool)
     await door.platform.call("iam.person.suspend", door.platform.op(door.ada), ById(id=door.steward.id))
     assert code_of(await exchange(door, fresh)) == "InvalidIdentityToken"
+
+
+async def test_a_role_that_the_tool_asks_for_is_asked_for_again(door):
+    tool = await door.issuer.tool(door.ada, name="Notebooks", required_roles=(Role.DATA_STEWARD,))
+    token = await token_of(door, tool)
+    [grant] = (
+        await door.platform.call("iam.role.list", door.platform.op(door.ada), ListGrants(identity=door.steward.id))
+    ).grants
+    await door.platform.call("iam.role.revoke", door.platform.op(door.ben), ById(id=grant.id))
+    assert code_of(await exchange(door, token)) == "InvalidIdentityToken"
 
 
 async def test_forged_and_foreign_tokens_are_worth_nothing(door, tool):

@@ -116,7 +116,7 @@ STEPS = st.lists(
         st.booleans(),  # whether the clock goes back
         st.integers(0, 1),
         st.sampled_from([OFFICE, OUTSIDE, "local", "garbage"]),
-        st.sampled_from([None, 0, 30 * SECOND, 15 * MINUTE, HOUR]),
+        st.sampled_from([None, -HOUR, -MINUTE, 0, 30 * SECOND, 15 * MINUTE, HOUR]),
         st.sampled_from(
             [
                 ("objects.object.read", bucket("p")),

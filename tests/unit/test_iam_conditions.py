@@ -135,6 +135,7 @@ def test_privileged_roles_do_nothing_from_elsewhere_but_protect_what_is_their_ow
         "iam.elevation.end",
         "iam.access-key.revoke",
         "iam.token.revoke",
+        "iam.temporary-key.end",
     }
 
 

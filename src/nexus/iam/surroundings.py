@@ -18,6 +18,8 @@ from nexus.kernel.operation import Actor
 MAX_ORIGINS = 8_192
 """Client addresses whose zone is remembered in a process."""
 ALWAYS_SINCE, ALWAYS = Instant(0), Instant(2**62)
+SKEW = 30 * SECOND
+"""How far the clock may go back, as clocks do when they are set right, before a proof counts as one of the future."""
 OF_THE_HOUR = frozenset({"hour", "weekday"})
 
 
@@ -72,9 +74,11 @@ class Surroundings:
         since, until = ALWAYS_SINCE, ALWAYS
         if looks & OF_THE_HOUR:
             since, until = hour.since, hour.until
-        if "factor_age_s" in looks and age is not None and actor.proved_at is not None:
-            end = actor.proved_at + age * SECOND + 1
-            since, until = Instant(max(since, end - MINUTE if age else 0)), Instant(min(until, end))
+        if "factor_age_s" in looks and actor.proved_at is not None:
+            begins = actor.proved_at - SKEW  # before that, the proof is one of the future
+            end = begins if age is None else actor.proved_at + age * SECOND + 1
+            since = Instant(max(since, 0 if age is None else end - MINUTE if age else begins))
+            until = Instant(min(until, end))
         facts = Circumstances(
             purpose=purpose,
             signed_in=actor.session is not None,
@@ -110,5 +114,10 @@ class Surroundings:
 
 
 def _age(proved_at: Instant | None, now: Instant) -> int | None:
-    """Seconds since a factor was proved, in whole minutes rounded up: strict, and still for a minute at a time."""
-    return None if proved_at is None else -(-max(0, now - proved_at) // MINUTE) * (MINUTE // SECOND)
+    """Seconds since a factor was proved, in whole minutes rounded up: strict, and still for a minute at a time.
+
+    None where none was proved, or one in the future: the clock went back, and nobody knows how old it is.
+    """
+    if proved_at is None or now < proved_at - SKEW:
+        return None
+    return -(-max(0, now - proved_at) // MINUTE) * (MINUTE // SECOND)

@@ -19,6 +19,7 @@ from nexus.iam.oidc.assertions import BadToken
 from nexus.iam.oidc.leaving import ID_TOKEN_ALGORITHMS
 from nexus.iam.oidc.model import CLOCK_SKEW, Scope
 from nexus.iam.oidc.ports import TokenSigner
+from nexus.iam.oidc.standing import may_use
 from nexus.iam.store import clients, credentials, issued
 from nexus.kernel.clock import SECOND, Clock, Instant
 from nexus.kernel.database import Database
@@ -70,9 +71,15 @@ class WebIdentities:
             raise BadToken
         with self._db.read() as tx:
             client = clients.find(tx, audience)
+            allowed = may_use(tx, person, audience, now)
             scopes = issued.scopes_in_force(tx, audience, person, session_id)
             found = credentials.bearer_of_session(tx, session_id)
-        if client is None or Scope.STORAGE not in client.registration.scopes or Scope.STORAGE.value not in scopes:
+        if (
+            client is None
+            or not allowed
+            or Scope.STORAGE not in client.registration.scopes
+            or Scope.STORAGE.value not in scopes
+        ):
             raise BadToken
         if found is None:
             raise BadToken
