@@ -14,11 +14,13 @@ import pytest_asyncio
 from nexus.bastion import chunks
 from nexus.bastion.model import End
 from nexus.bastion.requests import ById, CutSession, ListSessions, ReadRecording
+from nexus.bastion.retention import Retention
 from nexus.iam.requests.forms import ById as IamById
-from nexus.kernel.clock import HOUR
+from nexus.kernel.clock import DAY, HOUR, Instant
 from nexus.kernel.database import Bookkeeping
 from nexus.kernel.errors import Conflict, Damaged, Denied
 from simulators.bastion import OpenSsh, ended, have_ssh, open_bastion, until
+from simulators.clock import ManualClock
 
 pytestmark = [
     pytest.mark.skipif(not have_ssh, reason="OpenSSH's client is not installed (Debian package openssh-client)"),
@@ -337,3 +339,39 @@ async def test_what_a_dying_bastion_wrote_and_did_not_log_is_no_false_alarm(own)
     checked = await own.call("bastion.session.verify", own.bruno, ById(id=session.id))
     assert checked.sound, checked
     assert (await latest(own)).end is End.LOST
+
+
+async def test_a_recording_is_erased_after_its_time_and_the_log_certifies_it(own):
+    """The key goes in the commit of the entry; a file that a crash left behind goes with the next round."""
+    assert (await own.ssh(own.olga, "echo kept")).out == "kept\n"
+    kept = await latest(own)
+    file = chunks.path_of(own.recordings, kept.id)
+    copy = file.read_bytes()
+
+    def after(days: float) -> Retention:
+        late = ManualClock(Instant(own.clock.now() + int(days * DAY)))
+        return Retention(own.database, late, own.recordings, 30, own.own)
+
+    await after(29.9).erase_due()
+    assert file.exists() and "kept" in await cast(own, kept.id)
+
+    await after(30.1).erase_due()
+    assert not file.exists()
+    (certificate,) = own.entries("bastion.recording.erase")
+    assert certificate.resource.id == kept.id
+    assert (certificate.details["chunks"], certificate.details["kept_days"]) == (kept.chunks, 30)
+    with own.database.read() as tx:
+        assert tx.one("SELECT sealed_key FROM bastion_session WHERE id = ?", (kept.id,)) == (b"",)
+    for name, request in (
+        ("bastion.session.replay", ReadRecording(id=kept.id)),
+        ("bastion.session.verify", ById(id=kept.id)),
+    ):
+        with pytest.raises(Conflict) as refused:
+            await own.call(name, own.alice, request)
+        assert refused.value.code == "bastion.recording-erased"
+    still = await own.call("bastion.session.read", own.alice, ById(id=kept.id))
+    assert still.login == kept.login and still.erased_at is not None
+
+    file.write_bytes(copy)  # as after a crash between the commit and the removal, or from an old copy of the folder
+    await after(31).erase_due()
+    assert not file.exists() and len(own.entries("bastion.recording.erase")) == 1

@@ -5,13 +5,19 @@ import pytest
 
 from nexus.iam.gate import Question
 from nexus.iam.model import Role
-from nexus.iam.requests.directory import MapGroup, RegisterDirectory, RemovePerson
+from nexus.iam.requests.directory import (
+    ChangePerson,
+    ListDirectoryPersons,
+    MapGroup,
+    RegisterDirectory,
+    RemovePerson,
+)
 from nexus.iam.requests.forms import ById
 from nexus.iam.requests.machines import CreateMachine, CreateToken
 from nexus.iam.scim.users import USERS
 from nexus.kernel.clock import DAY, Instant
-from nexus.kernel.errors import Denied, NexusError
-from nexus.kernel.operation import Outcome, Resource
+from nexus.kernel.errors import Conflict, Denied, NexusError
+from nexus.kernel.operation import Actor, ActorKind, Outcome, Resource
 from nexus.web.body import MAX_BODY_BYTES
 from simulators.directory import USER, Directory, joiner, refused, set_to
 from simulators.people import BROWSER, Human, Platform, open_platform
@@ -269,8 +275,29 @@ async def test_an_older_version_is_not_overwritten(platform, people, directory):
     match = {"If-Match": version}
     assert refused(await directory.patch(where, set_to("active", False), **match), 412)
     assert refused(await directory.call("DELETE", where, **match), 412)
+    assert refused(await directory.patch(where, set_to("displayName", "Zoe Martin"), **match), 412)  # nothing to change
     fresh = (await directory.call("GET", where)).headers["etag"]
-    assert (await directory.patch(where, set_to("active", False), **{"If-Match": fresh})).status_code == 200
+    both = {"If-Match": f"{version}, {fresh}"}
+    assert (await directory.patch(where, set_to("active", False), **both)).status_code == 200
+    assert (await directory.patch(where, set_to("active", True), **{"If-Match": "*"})).status_code == 200
+    for odd in ("", "1", 'W/"', '"a" "b"', '"a",'):
+        assert refused(await directory.patch(where, set_to("active", False), **{"If-Match": odd}), 400)
+
+
+async def test_a_change_between_the_look_and_the_change_is_not_overwritten(platform, people, directory):
+    """The version is compared in the transaction of the change: whoever read an older one changes nothing."""
+    user = (await directory.join()).json()
+    op = platform.op(Actor(directory.machine, ActorKind.MACHINE, person=people[2].id))
+    seen = (await platform.call("iam.directory.persons", op, ListDirectoryPersons(id=user["id"]))).persons[0]
+    platform.clock.advance(1)
+    rename = ChangePerson(id=user["id"], name="Zoe Martin", versions=(seen.version,))
+    await platform.call("iam.directory.change", op, rename)
+    for name, request in (
+        ("iam.directory.change", ChangePerson(id=user["id"], active=False, versions=(seen.version,))),
+        ("iam.directory.remove", RemovePerson(id=user["id"], versions=(seen.version,))),
+    ):
+        with pytest.raises(Conflict):
+            await platform.call(name, op, request)
 
 
 async def test_privileged_persons_and_the_owner_of_the_directory_are_out_of_reach(platform, people, directory, team):

@@ -1,4 +1,4 @@
-"""Settings of what stands before the doors: reverse proxies."""
+"""Settings of what stands before and behind the doors: reverse proxies, recordings."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from nexus.web.proxies import Proxies, proxies
 
 
 class DoorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whom the doors believe when they say for whom they ask."""
+    """Whom the doors believe, and how long the bastion's recordings are kept."""
 
     trusted_proxies: Annotated[
         tuple[str, ...],
@@ -41,6 +41,17 @@ class DoorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             pattern=OPTIONAL_FILE,
         ),
     ] = ""
+
+    recording_days: Annotated[
+        int,
+        doc(
+            "Time that recordings of sessions behind the bastion are kept, from the end of the session; then the worker erases"
+            " them, with an entry in the log.",
+            "days",
+            ge=30,
+            le=3_650,
+        ),
+    ] = 365
 
     def proxies(self) -> Proxies:
         """The trusted proxies. Raises Invalid."""

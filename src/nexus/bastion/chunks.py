@@ -21,6 +21,7 @@ KEY_INFO: Final = b"nexus-recording/1 key\0"
 """With the session's id: what the sealed key of a recording is bound to."""
 _CHUNK_DOMAIN: Final = b"nexus-recording/1 chunk\0"
 _CHAIN_DOMAIN: Final = b"nexus-recording/1 chain\0"
+SUFFIX: Final = ".recording"
 FRAME_BYTES: Final = 4
 """Before each chunk: its length."""
 SHAPE: Final = Parameters(CHUNK_BYTES + floe.SEGMENT_OVERHEAD_BYTES)
@@ -30,7 +31,7 @@ MAX_SEALED_BYTES: Final = SHAPE.sealed_length(CHUNK_BYTES)
 
 def path_of(folder: Path, session_id: str) -> Path:
     """Where the recording of a session lies."""
-    return folder / f"{session_id}.recording"
+    return folder / f"{session_id}{SUFFIX}"
 
 
 def key_info(session_id: str) -> bytes:

@@ -38,6 +38,7 @@ OPEN = "bastion.session.open"
 RECORD = "bastion.session.record"
 CLOSE = "bastion.session.close"
 WATCH = "bastion.session.watch"
+ERASE = "bastion.recording.erase"
 
 
 class End(StrEnum):
@@ -89,7 +90,8 @@ class ShellSession:
     chunks: int
     size: int
     sealed_key: bytes
-    """Key of the recording, sealed to the audit log's public key."""
+    """Key of the recording, sealed to the audit log's public key. Empty once the recording was erased."""
+    erased_at: Instant | None = None
 
     @property
     def is_open(self) -> bool:

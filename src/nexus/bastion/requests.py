@@ -83,7 +83,10 @@ class ReadRecording(Request, frozen=True, kw_only=True):
 
 
 class SessionView(Result, frozen=True, kw_only=True):
-    """One session. `command` is empty for a shell; `end` is None while it is open."""
+    """One session. `command` is empty for a shell; `end` is None while it is open.
+
+    `erased_at`: when its recording was erased, because it had been kept long enough.
+    """
 
     id: str
     person: str
@@ -95,6 +98,7 @@ class SessionView(Result, frozen=True, kw_only=True):
     end: End | None
     chunks: int
     bytes: int
+    erased_at: Instant | None
 
 
 class Sessions(Result, frozen=True, kw_only=True):

@@ -63,7 +63,7 @@ class BastionService:
 
     async def watch(self, op: Operation, request: ReadRecording) -> Excerpt:
         """What has happened in an open session since the part before. The operator is told who looks."""
-        found = self._session(request.id)
+        found = self._recorded(request.id)
         now = self._clock.now()
         entry = op.allowed(WATCH, session_resource(found.id), after=request.after)
 
@@ -77,7 +77,7 @@ class BastionService:
 
     async def replay(self, op: Operation, request: ReadRecording) -> Excerpt:
         """A part of the recording of a session that is over. Raises NotFound, Conflict, Damaged."""
-        found = self._session(request.id)
+        found = self._recorded(request.id)
         if found.is_open:
             raise Conflict("this session goes on", code="bastion.session-open", hint="watch it: `nexus bastion watch`")
         await self._database.record(
@@ -87,7 +87,7 @@ class BastionService:
 
     async def verify(self, op: Operation, request: ById) -> RecordingCheck:
         """Compare the recording with the audit log. Raises NotFound, Sealed."""
-        found = self._session(request.id)
+        found = self._recorded(request.id)
         logged = await self._log.of_session(found.id)
         checked = await asyncio.to_thread(self._recordings.check, found, logged)
         entry = op.allowed(
@@ -95,6 +95,17 @@ class BastionService:
         )
         await self._database.record(entry)
         return checked
+
+    def _recorded(self, session_id: str) -> ShellSession:
+        """A session whose recording is still there. Raises NotFound, Conflict."""
+        found = self._session(session_id)
+        if found.erased_at is not None:
+            raise Conflict(
+                "this recording was kept for its time, and erased",
+                code="bastion.recording-erased",
+                hint="the log has the entry that certifies it: bastion.recording.erase",
+            )
+        return found
 
     def _session(self, session_id: str) -> ShellSession:
         found = None
@@ -118,6 +129,7 @@ def _view(found: ShellSession) -> SessionView:
         end=found.end,
         chunks=found.chunks,
         bytes=found.size,
+        erased_at=found.erased_at,
     )
 
 

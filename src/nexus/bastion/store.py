@@ -6,7 +6,7 @@ from nexus.bastion.model import End, Holder, ShellSession
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Row, Transaction
 
-_SESSION = "id, person, login, sign_in, origin, command, started_at, ended_at, end, chunks, size, sealed_key"
+_SESSION = "id, person, login, sign_in, origin, command, started_at, ended_at, end, chunks, size, sealed_key, erased_at"
 
 
 def add_session(tx: Transaction, new: ShellSession, serial: int) -> bool:
@@ -14,7 +14,7 @@ def add_session(tx: Transaction, new: ShellSession, serial: int) -> bool:
     if tx.one("SELECT 1 FROM bastion_session WHERE serial = ?", (str(serial),)) is not None:
         return False
     tx.execute(
-        f"INSERT INTO bastion_session ({_SESSION}, serial) VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL, 0, 0, ?, ?)",
+        f"INSERT INTO bastion_session ({_SESSION}, serial) VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL, 0, 0, ?, NULL, ?)",
         (
             *(new.id, new.holder.person, new.holder.login, new.holder.sign_in),
             *(new.origin, new.command, new.started_at),
@@ -55,6 +55,28 @@ def end_session(tx: Transaction, session_id: str, end: End, now: Instant) -> Non
         "UPDATE bastion_session SET ended_at = ?, end = ? WHERE id = ? AND ended_at IS NULL",
         (now, end.value, session_id),
     )
+
+
+# Recordings that were kept long enough
+
+
+def ended_before(tx: Transaction, moment: Instant, limit: int) -> list[ShellSession]:
+    """Sessions that ended before a moment and whose recording is still there, the oldest first."""
+    rows = tx.all(
+        f"SELECT {_SESSION} FROM bastion_session WHERE ended_at < ? AND erased_at IS NULL ORDER BY ended_at LIMIT ?",
+        (moment, limit),
+    )
+    return [_session(row) for row in rows]
+
+
+def erase(tx: Transaction, session_id: str, now: Instant) -> None:
+    """Destroy the key of a recording: nothing opens it any more."""
+    tx.execute("UPDATE bastion_session SET sealed_key = ?, erased_at = ? WHERE id = ?", (b"", now, session_id))
+
+
+def erased_ids(tx: Transaction) -> frozenset[str]:
+    """The sessions whose recording was erased."""
+    return frozenset(row[0] for row in tx.all("SELECT id FROM bastion_session WHERE erased_at IS NOT NULL"))
 
 
 # The door's own key
@@ -111,4 +133,6 @@ def forget_watchers(tx: Transaction, session_id: str) -> None:
 def _session(row: Row) -> ShellSession:
     ended = None if row[7] is None else Instant(row[7])
     end = None if row[8] is None else End(row[8])
-    return ShellSession(row[0], Holder(*row[1:4]), row[4], row[5], Instant(row[6]), ended, end, *row[9:])
+    erased = None if row[12] is None else Instant(row[12])
+    holder = Holder(*row[1:4])
+    return ShellSession(row[0], holder, row[4], row[5], Instant(row[6]), ended, end, row[9], row[10], row[11], erased)

@@ -113,6 +113,7 @@ FRENCH: Final[Mapping[str, str]] = {
     "details": "détails",
     "device": "appareil",
     "devices": "appareils",
+    "erased_at": "effacement",
     "enrolled_at": "enrôlement",
     "enrolled_by": "enrôlé par",
     "digest": "empreinte",

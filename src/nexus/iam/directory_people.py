@@ -74,6 +74,7 @@ class DirectoryPeople:
         def work(tx: Transaction) -> Recorded[DirectoryPersonView]:
             now = self._clock.now()
             found = self._changeable(tx, op, request.id, now)
+            _require_version(found, request.versions)
             _require_free(tx, external_id, found.id)
             if request.name is not None:
                 identities.rename(tx, found.id, check_name(request.name))
@@ -91,6 +92,7 @@ class DirectoryPeople:
         def work(tx: Transaction) -> Recorded[None]:
             now = self._clock.now()
             found = self._changeable(tx, op, request.id, now)
+            _require_version(found, request.versions)
             machines = depart(tx, op, found.id, "", now)
             directory.note_left(tx, found.id, now)
             entry = op.allowed("iam.directory.remove", Resource("Identity", found.id), machines=len(machines))
@@ -170,6 +172,20 @@ def _find(tx: Transaction, person_id: str, now: Instant) -> DirectoryPerson:
     return found
 
 
+def _require_version(found: DirectoryPerson, versions: tuple[str, ...]) -> None:
+    """In the transaction of the change: between a look and the change nobody else changes her. Raises Conflict."""
+    if versions and _version(found) not in versions:
+        raise Conflict("this person has changed in the meantime", code="iam.version", hint="read her again")
+
+
+def _version(person: DirectoryPerson) -> str:
+    return f"{person.changed_at}-{int(_is_active(person))}"
+
+
+def _is_active(person: DirectoryPerson) -> bool:
+    return person.state in {IdentityState.ACTIVE, IdentityState.INVITED}
+
+
 def _external_id(given: str | None) -> str | None:
     if given is not None and not (1 <= len(given) <= MAX_NAME and given.isprintable()):
         raise Invalid("the external id is empty, too long or not printable", code="iam.external-id")
@@ -187,8 +203,9 @@ def _view(person: DirectoryPerson) -> DirectoryPersonView:
         login=person.login,
         name=person.name,
         email=person.email,
-        active=person.state in {IdentityState.ACTIVE, IdentityState.INVITED},
+        active=_is_active(person),
         external_id=person.external_id,
         created_at=person.created_at,
         changed_at=person.changed_at,
+        version=_version(person),
     )

@@ -24,6 +24,7 @@ from nexus.app.wiring.consent import receivers
 from nexus.app.wiring.log import audit_reader, audit_service
 from nexus.audit.checkpointer import Checkpointer
 from nexus.audit.witnesses import WitnessClient
+from nexus.bastion.retention import Retention
 from nexus.crypto.hpke import OpeningKey
 from nexus.iam.approvals import Approvals
 from nexus.iam.gate import Gate
@@ -89,6 +90,7 @@ def chores(
         Chore("mind the life of rights", MIND_EVERY_S, Minding(people, ground.operation).mind),
         Chore("tell alarms", ALARM_EVERY_S, _alarming(ground, people, alarm_http).tell),
         Chore("tell decisions of patients", ANNOUNCE_EVERY_S, Announcing(ground.database, receivers(ground)).announce),
+        Chore("erase recordings", EXPIRE_EVERY_S, _retention(ground).erase_due),
         *_mail(ground),
     ]
 
@@ -97,6 +99,11 @@ def _alarming(ground: Ground, people: IdentityService, http: httpx.AsyncClient) 
     settings = ground.settings
     watch = Watch(ground.outbox, settings.alarm_mail, ground.console_url) if settings.alarm_mail else None
     return Alarming(people.alarms, settings.alarm_webhook, http, watch)
+
+
+def _retention(ground: Ground) -> Retention:
+    folder, days = ground.directory.recordings, ground.settings.recording_days
+    return Retention(ground.database, ground.clock, folder, days, ground.operation)
 
 
 def _mail(ground: Ground) -> list[Chore]:

@@ -21,4 +21,12 @@ MIGRATIONS: tuple[Migration, ...] = (
             " PRIMARY KEY (session, person)) STRICT, WITHOUT ROWID",
         ),
     ),
+    Migration(
+        "bastion",
+        2,
+        (
+            "ALTER TABLE bastion_session ADD COLUMN erased_at INTEGER",
+            "CREATE INDEX bastion_session_kept ON bastion_session (ended_at) WHERE erased_at IS NULL",
+        ),
+    ),
 )

@@ -47,6 +47,7 @@ class Texts:
     download: str
     nothing: str
     size: str
+    erased: str
 
 
 TEXTS: Final = Bilingual(
@@ -77,6 +78,7 @@ TEXTS: Final = Bilingual(
         download="Save this part of the recording",
         nothing="Nothing happened in this part.",
         size="Recorded",
+        erased="The recording was kept for its time. Erased:",
     ),
     Texts(
         title="Sessions sur la machine",
@@ -105,6 +107,7 @@ TEXTS: Final = Bilingual(
         download="Enregistrer cette partie",
         nothing="Rien ne s'est passé dans cette partie.",
         size="Enregistré",
+        erased="L'enregistrement a été conservé le temps prévu. Effacé :",
     ),
 )
 

@@ -71,7 +71,10 @@ class ListDirectoryPersons(Request, frozen=True, kw_only=True):
 
 
 class DirectoryPersonView(Result, frozen=True, kw_only=True):
-    """A person as a directory sees her. `active`: neither suspended nor gone; she may still have to enrol."""
+    """A person as a directory sees her. `active`: neither suspended nor gone; she may still have to enrol.
+
+    `version` moves with each change that a directory makes, and with suspensions.
+    """
 
     id: str
     login: str
@@ -81,6 +84,7 @@ class DirectoryPersonView(Result, frozen=True, kw_only=True):
     external_id: str | None
     created_at: Instant
     changed_at: Instant
+    version: str
 
 
 class DirectoryPersons(Result, frozen=True, kw_only=True):
@@ -100,18 +104,23 @@ class InvitePerson(Request, frozen=True, kw_only=True):
 
 
 class ChangePerson(Request, frozen=True, kw_only=True):
-    """A mover: only what is given changes. `active`: false suspends; true lifts a suspension that a directory made."""
+    """A mover: only what is given changes. `active`: false suspends; true lifts a suspension that a directory made.
+
+    `versions`: the change happens only to one of these versions of her; empty: to whichever there is.
+    """
 
     id: str
     name: str | None = None
     active: bool | None = None
     external_id: str | None = None
+    versions: tuple[str, ...] = ()
 
 
 class RemovePerson(Request, frozen=True, kw_only=True):
-    """A leaver: everything of hers ends. Her machines are suspended."""
+    """A leaver: everything of hers ends. Her machines are suspended. `versions`: as of a mover."""
 
     id: str
+    versions: tuple[str, ...] = ()
 
 
 class Membership(Request, frozen=True, kw_only=True):

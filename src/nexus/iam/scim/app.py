@@ -67,21 +67,17 @@ class Scim:
         return await self._change(request, users.patched(await _document(request)))
 
     async def delete_user(self, request: Request) -> Response:
-        if "if-match" in request.headers:
-            _require_version(request, await self._person(request))
-        await self._do(request, "iam.directory.remove", path={"id": _id(request)})
+        query = {"versions": _versions(request)}
+        await self._do(request, "iam.directory.remove", path={"id": _id(request)}, query=query)
         return Response(status_code=204)
 
     async def _change(self, request: Request, kept: Mapping[str, Any]) -> Response:
-        present = await self._person(request)
-        _require_version(request, present)
+        present, versions = await self._person(request), _versions(request)
         asked = users.change(kept, present)
-        changed = (
-            await self._do(request, "iam.directory.change", path={"id": present["id"]}, body=asked)
-            if asked
-            else present
-        )
-        return _user(request, changed)
+        if not asked and not versions:
+            return _user(request, present)
+        body = {**asked, "versions": versions}
+        return _user(request, await self._do(request, "iam.directory.change", path={"id": present["id"]}, body=body))
 
     async def _person(self, request: Request) -> Any:
         found = await self._persons(request, id=_id(request))
@@ -152,7 +148,11 @@ class Scim:
             return raw
 
         sent = call_of(request)
-        asked = [(key, str(value)) for key, value in (query or {}).items()]
+        asked = [
+            (key, str(one))
+            for key, value in (query or {}).items()
+            for one in (value if isinstance(value, list) else [value])
+        ]
         call = replace(sent, path=path or {}, query=asked, body=read)
         answer = await self._dispatcher.dispatch(self._dispatcher.specs[name], call)
         document = msgspec.json.decode(answer.body) if answer.body else None
@@ -248,10 +248,9 @@ async def _document(request: Request) -> dict[str, Any]:
     return document
 
 
-def _require_version(request: Request, present: Mapping[str, Any]) -> None:
-    wanted = request.headers.get("if-match")
-    if wanted is not None and users.version_of(present) not in [each.strip() for each in wanted.split(",")]:
-        raise Invalid("this user has changed in the meantime", code="scim.version", hint="read it again")
+def _versions(request: Request) -> list[str]:
+    """What `If-Match` asks for; compared in the transaction of the change."""
+    return users.versions_in(request.headers["if-match"]) if "if-match" in request.headers else []
 
 
 def _user(request: Request, person: Mapping[str, Any], status: int = 200) -> Response:

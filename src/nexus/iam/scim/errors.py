@@ -26,7 +26,7 @@ _TYPE_OF_CODE: Final[Mapping[str, str]] = {
     "iam.name": "invalidValue",
     "iam.external-id": "invalidValue",
 }
-_STATUS_OF_CODE: Final[Mapping[str, int]] = {"scim.version": 412}
+_STATUS_OF_CODE: Final[Mapping[str, int]] = {"iam.version": 412}
 
 
 class Refused(Exception):
@@ -42,10 +42,10 @@ class Refused(Exception):
 def refusal(error: NexusError | Refused) -> Response:
     """The answer to a call that was refused."""
     if isinstance(error, Refused):
-        return _response(error.status, error.problem, error.headers)
+        status = _STATUS_OF_CODE.get(str(error.problem.get("code", "")), error.status)
+        return _response(status, error.problem, error.headers)
     problem = problem_of(error)
-    status = _STATUS_OF_CODE.get(error.code, problem.status)
-    return _response(status, {"detail": problem.detail, "code": problem.code, "hint": problem.hint}, {})
+    return _response(problem.status, {"detail": problem.detail, "code": problem.code, "hint": problem.hint}, {})
 
 
 def _response(status: int, problem: Mapping[str, Any], headers: Mapping[str, str]) -> Response:

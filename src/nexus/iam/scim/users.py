@@ -1,5 +1,6 @@
 """A person as a SCIM User, and what a User, or a patch of one, asks to change."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -7,6 +8,7 @@ from nexus.kernel.errors import Invalid
 
 SCHEMA: Final = "urn:ietf:params:scim:schemas:core:2.0:User"
 ENTERPRISE: Final = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+_TAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{1,128}"')
 PATCH: Final = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 USERS: Final = "/Users"
 """Where users lie, below the path of the server."""
@@ -49,8 +51,18 @@ def user_of(person: Mapping[str, Any], base: str) -> dict[str, Any]:
 
 
 def version_of(person: Mapping[str, Any]) -> str:
-    """A weak entity tag: it moves with each change that a directory makes, and with suspensions."""
-    return f'W/"{person["changed_at"]}-{int(person["active"])}"'
+    """A weak entity tag of the person's version."""
+    return f'W/"{person["version"]}"'
+
+
+def versions_in(header: str) -> list[str]:
+    """The versions that an `If-Match` names; none for `*`, which every person matches. Raises Invalid."""
+    tags = [tag.strip() for tag in header.split(",")]
+    if tags == ["*"]:
+        return []
+    if not all(_TAG.fullmatch(tag) for tag in tags):
+        raise Invalid("If-Match holds entity tags", code="scim.value")
+    return [tag.removeprefix("W/")[1:-1] for tag in tags]
 
 
 def attributes(document: Mapping[str, Any]) -> dict[str, Any]:
