@@ -118,3 +118,18 @@ async def test_what_is_described_is_refused_to_strangers(door, requests):
                 answer = await ask(http, asked[0][1])
                 assert answer.status_code == 401, (name, answer.text)
                 asked[0][1].validate_response(answer, checks=CHECKS)
+
+
+async def test_the_fhir_door_stands_beside_and_describes_itself(door):
+    async with door.client(None) as http:
+        for release, version in (("r4", "4.0.1"), ("r5", "5.0.0")):
+            statement = (await http.get(f"/fhir/{release}/metadata")).json()
+            assert (statement["resourceType"], statement["fhirVersion"]) == ("CapabilityStatement", version)
+            for path in ("Consent?patient=x", "Consent/x", "AuditEvent"):
+                answer = await http.get(f"/fhir/{release}/{path}")
+                assert answer.status_code in (401, 404) and answer.json()["resourceType"] == "OperationOutcome", (
+                    answer.text
+                )
+    async with door.client(door.tokens["alice"]) as http:
+        found = (await http.get("/fhir/r4/AuditEvent?_count=5")).json()
+        assert len(found["entry"]) == 5 and found["link"][1]["relation"] == "next"

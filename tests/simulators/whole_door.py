@@ -14,10 +14,9 @@ from urllib.parse import parse_qs, urlparse
 import httpx
 import pyotp
 
-from nexus.app import custody, datadir, founding, parts, schema, settings
-from nexus.app.custody import Part
-from nexus.app.ground import Ground
-from nexus.app.holding import KeyHold
+from nexus.app import datadir, founding, parts, settings
+from nexus.app.ground import Ground, stand
+from nexus.app.handoff import Handoff
 from nexus.app.keyservice import RunningKeyService
 from nexus.app.wiring import rest
 from nexus.app.wiring.storage import object_service
@@ -27,7 +26,6 @@ from nexus.kernel.clock import SystemClock
 from nexus.kernel.errors import Unavailable
 from nexus.kernel.mutual import ServiceIdentity
 from nexus.kernel.secret import Secret
-from nexus.kms.client import KeyServiceClient
 
 PASSPHRASE = "a passphrase that only tests know"
 PASSWORD = "correct horse battery 7"
@@ -83,40 +81,26 @@ async def _until(require: Callable[[], None], patience_s: float = 30.0) -> None:
 @asynccontextmanager
 async def whole_door(root: Path, **chosen: Any) -> AsyncIterator[WholeDoor]:
     """Found a platform in `root`, unseal it, and open its REST door to whoever holds this object."""
-    clock = SystemClock()
     given = settings.load(None, {}, anchors=[str(root / "anchors")], **chosen)
     founders = [Founder(login, login.title(), f"{login}@nexus.example", ROLES) for login in ("alice", "bruno")]
     ceremony = founding.Ceremony(founders, passphrase=Secret(PASSPHRASE.encode()))
     founded = await founding.found(root / "platform", given, ceremony)
     directory = founded.directory
-
-    def operation() -> Any:
-        return parts.platform_operation(parts.API, clock)
-
+    handoff = Handoff(
+        process=parts.API, root=str(directory.root), settings=given, console_url="https://console.test:8443"
+    )
     with datadir.locked(directory) as lock:
         running = RunningKeyService(directory, given, lock)
         async with running as supervisor, witness_client(given) as witnesses:
-            await supervisor.unseal(Secret(PASSPHRASE.encode()), operation())
+            await supervisor.unseal(Secret(PASSPHRASE.encode()), parts.platform_operation(parts.API, SystemClock()))
             identity = ServiceIdentity(running._identities.first(parts.API))
-            kms = KeyServiceClient(directory.kms_socket, identity)
-            await kms.start()
-            index = custody.read_index(directory)
-            hold = KeyHold(kms, directory, rest.KEYS, index.platform_key, operation)
-            key = await custody.open_part(kms, directory, Part.DATABASE, operation())
-            database = schema.open_database(directory, key, index.audit_public, clock)
-            await hold.start()
-            ground = Ground(
-                parts.API, directory, given, "https://console.test:8443", index, clock, kms, hold, database, identity
-            )
-            objects = object_service(ground)
-            try:
-                door = WholeDoor(rest.rest_door(ground, objects, witnesses), ground)
-                await _until(hold.require)
-                for login, invitation in zip(("alice", "bruno"), founded.invitations, strict=True):
-                    await door.enrol(login, invitation.code.reveal().decode())
-                yield door
-            finally:
-                objects.close()
-                database.close()
-                await hold.close()
-                await kms.close()
+            async with stand(handoff, rest.KEYS, identity) as ground:
+                objects = object_service(ground)
+                try:
+                    door = WholeDoor(rest.rest_door(ground, objects, witnesses), ground)
+                    await _until(ground.hold.require)
+                    for login, invitation in zip(("alice", "bruno"), founded.invitations, strict=True):
+                        await door.enrol(login, invitation.code.reveal().decode())
+                    yield door
+                finally:
+                    objects.close()
