@@ -6,9 +6,9 @@ import pytest
 
 from nexus.consent.holders import Hold
 from nexus.consent.migrations import MIGRATIONS
-from nexus.consent.model import Capacity
+from nexus.consent.model import Capacity, ClaimKind
 from nexus.consent.operations import OPERATIONS
-from nexus.consent.requests import RegisterSubject
+from nexus.consent.requests import AskOwn, RegisterSubject
 from nexus.iam.conditions import NO_CONDITIONS
 from nexus.iam.gate import Gate
 from nexus.iam.model import Role
@@ -19,7 +19,7 @@ from simulators.consents import Clinic, permit
 from simulators.people import Human, Platform, open_platform
 
 SPECS = {spec.name: spec for spec in OPERATIONS}
-OF_A_SUBJECT = [spec for spec in OPERATIONS if {"subject", "decision"} & set(spec.request.__struct_fields__)]
+OF_A_SUBJECT = [spec for spec in OPERATIONS if {"subject", "decision", "id"} & set(spec.request.__struct_fields__)]
 NOBODYS, UNDECIDED = "sub_00000000000000000000000000", "dec_00000000000000000000000000"
 
 
@@ -60,10 +60,13 @@ async def test_patients_of_other_sites_are_like_patients_that_do_not_exist(house
     """NX-09."""
     subject, patient = await house.clinic.patient(site="lyon")
     decided = (await house.clinic.decide(patient, subject, permit())).id
+    asked = AskOwn(subject=subject, kind=ClaimKind.ERASURE)
+    request = (await house.clinic.service.claims.ask(house.clinic.op(patient), asked)).id
     eve = await house.someone("eve", role, "site:chu")
     for spec in OF_A_SUBJECT:
-        names = {"subject", "decision"} & set(spec.request.__struct_fields__)
-        theirs, nobodys = {"subject": subject, "decision": decided}, {"subject": NOBODYS, "decision": UNDECIDED}
+        names = {"subject", "decision", "id"} & set(spec.request.__struct_fields__)
+        theirs = {"subject": subject, "decision": decided, "id": request}
+        nobodys = {"subject": NOBODYS, "decision": UNDECIDED, "id": "req_00000000000000000000000000"}
         heard = house.refusal(eve, spec.name, **{name: theirs[name] for name in names})
         of_nothing = house.refusal(eve, spec.name, **{name: nobodys[name] for name in names})
         assert heard == of_nothing and heard is not None, spec.name

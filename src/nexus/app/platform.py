@@ -7,14 +7,16 @@ from msgspec import Struct
 
 from nexus.app.control import Ask, Request
 from nexus.app.datadir import DataDirectory
-from nexus.app.doctor import mail, rights, trust
+from nexus.app.doctor import mail, requests, rights, trust
 from nexus.app.doctor.examination import examine, worst
 from nexus.app.doctor.finding import Finding, State
 from nexus.app.settings import Settings
 from nexus.app.status import PlatformStatus
+from nexus.consent import claim_store
+from nexus.consent.legal_clock import SOON
 from nexus.iam.model import Role
 from nexus.iam.service import RightsDue
-from nexus.kernel.clock import Clock
+from nexus.kernel.clock import Clock, Instant
 from nexus.kernel.database import Database
 from nexus.kernel.operation import PLATFORM, Operation, OperationSpec
 from nexus.mail import outbox
@@ -70,10 +72,14 @@ class PlatformService:
         """The doctor's table."""
         machine = await examine(self._directory, self._settings, self._clock, self._ask)
         duties = trust.duties(self._conflicting_duties(), separate=self._settings.separate_duties)
+        now = self._clock.now()
         with self._database.read() as tx:
             oldest = outbox.oldest(tx)
+            late, soon = claim_store.waiting(tx, now, Instant(now + SOON))
         sent = mail.delivery(self._settings, oldest, self._clock.now())
-        findings = (*machine, trust.four_eyes(self._lacking_approvers()), duties, sent, *rights.due(self._rights_due()))
+        asked = requests.legal_clock(late, soon)
+        eyes = trust.four_eyes(self._lacking_approvers())
+        findings = (*machine, eyes, duties, sent, asked, *rights.due(self._rights_due()))
         await self._database.record(op.allowed("platform.doctor", PLATFORM, worst=worst(findings).value))
         return Examination(worst=worst(findings), findings=findings)
 

@@ -128,6 +128,23 @@ class Reason(StrEnum):
     """Nobody decides about this purpose; it reads no data of subjects."""
 
 
+class ClaimKind(StrEnum):
+    """What a patient asks of her site (GDPR, articles 15, 16, 17, 20)."""
+
+    ACCESS = "access"
+    RECTIFICATION = "rectification"
+    ERASURE = "erasure"
+    PORTABILITY = "portability"
+
+
+class ClaimState(StrEnum):
+    """Where a request stands."""
+
+    RECEIVED = "received"
+    DONE = "done"
+    REFUSED = "refused"
+
+
 class Period(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """From a moment until just before another. None: open at that side."""
 

@@ -5,17 +5,24 @@ from typing import Any, Final
 
 from nexus.consent.model import register_resource
 from nexus.consent.requests import (
+    AnswerRequest,
     AppointRepresentative,
+    AskOwn,
+    ById,
+    BySubject,
     CorrectDecision,
     Decide,
     Decisions,
     DecisionView,
     EndRepresentative,
     ExportRegister,
+    ExtendRequest,
+    FileRequest,
     FindSubject,
     GetReceipt,
     HolderView,
     LiftObjection,
+    ListRequests,
     ListWithdrawals,
     Nothing,
     Object,
@@ -25,6 +32,9 @@ from nexus.consent.requests import (
     RecordDecision,
     RegisterPage,
     RegisterSubject,
+    RequestDetail,
+    Requests,
+    RequestView,
     SubjectView,
     Withdraw,
     Withdrawals,
@@ -49,6 +59,10 @@ def _register(service: ConsentService, request: Any) -> Resource:
 
 def _of_decision(service: ConsentService, request: CorrectDecision) -> Resource:
     return service.recording.resource_of(request.decision)
+
+
+def _of_request(service: ConsentService, request: Any) -> Resource:
+    return service.claims.resource_of(request.id)
 
 
 def _spec(  # noqa: PLR0917 - a table reads best without keywords
@@ -129,6 +143,74 @@ OWN_RECEIPT: Final = _spec(
     GetReceipt,
     ReceiptFile,
     lambda service, op, request: service.receipts.own(op, request),
+)
+OWN_REQUESTS: Final[tuple[OperationSpec, ...]] = (
+    _spec(
+        "consent.own.ask",
+        "POST /v1/consent/own/{subject}/requests",
+        "Ask the site for access, rectification, erasure or portability",
+        AskOwn,
+        RequestView,
+        lambda service, op, request: service.claims.ask(op, request),
+    ),
+    OperationSpec(
+        name="consent.own.requests",
+        service="consent",
+        method="GET",
+        path="/v1/consent/own/{subject}/requests",
+        summary="Show what one asked of the site, and until when it answers",
+        request=BySubject,
+        result=Requests,
+        action="consent.own.read",
+        run=lambda service, op, request: service.claims.own(op, request),
+        resource=_subject,
+    ),
+)
+REQUESTS: Final[tuple[OperationSpec, ...]] = (
+    _spec(
+        "consent.request.file",
+        "POST /v1/consent/subjects/{subject}/requests",
+        "File a request of a patient that came on paper",
+        FileRequest,
+        RequestView,
+        lambda service, op, request: service.claims.file(op, request),
+    ),
+    _spec(
+        "consent.request.list",
+        "GET /v1/consent/requests",
+        "List what patients asked for, and until when the answer is due",
+        ListRequests,
+        Requests,
+        lambda service, op, request: service.claims.list(op, request),
+        _register,
+    ),
+    _spec(
+        "consent.request.read",
+        "GET /v1/consent/requests/{id}",
+        "Show a request with the patient's own words",
+        ById,
+        RequestDetail,
+        lambda service, op, request: service.claims.read(op, request),
+        _of_request,
+    ),
+    _spec(
+        "consent.request.extend",
+        "POST /v1/consent/requests/{id}/extension",
+        "Take two further months for a request",
+        ExtendRequest,
+        RequestView,
+        lambda service, op, request: service.claims.extend(op, request),
+        _of_request,
+    ),
+    _spec(
+        "consent.request.answer",
+        "POST /v1/consent/requests/{id}/answer",
+        "Close a request: done, or refused with a reason",
+        AnswerRequest,
+        RequestView,
+        lambda service, op, request: service.claims.answer(op, request),
+        _of_request,
+    ),
 )
 PROFESSIONAL: Final[tuple[OperationSpec, ...]] = (
     _spec(
@@ -222,4 +304,4 @@ PROFESSIONAL: Final[tuple[OperationSpec, ...]] = (
         _register,
     ),
 )
-OPERATIONS: Final[tuple[OperationSpec, ...]] = (*OWN, OWN_RECEIPT, *PROFESSIONAL)
+OPERATIONS: Final[tuple[OperationSpec, ...]] = (*OWN, OWN_RECEIPT, *OWN_REQUESTS, *PROFESSIONAL, *REQUESTS)

@@ -23,6 +23,7 @@ KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
 VERSION: Final = b"\x01"
 _REFERENCE: Final = b"nexus/consent/reference/v1"
+_WORDS: Final = b"nexus/consent/words/v1"
 _INDEX: Final = b"nexus/consent/blind-index/v1"
 
 
@@ -50,6 +51,19 @@ class SubjectSealing:
         nonce = secrets.token_bytes(NONCE_BYTES)
         plain = msgspec.json.encode(known)
         return VERSION + nonce + AESGCM(self._derived(_REFERENCE)).encrypt(nonce, plain, _context(subject))
+
+    def seal_words(self, words: str, request: str) -> bytes:
+        """What a patient wrote, bound to her request."""
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return VERSION + nonce + AESGCM(self._derived(_WORDS)).encrypt(nonce, words.encode(), request.encode())
+
+    def open_words(self, sealed: bytes, request: str) -> str:
+        """Raises Damaged if they were changed, moved from another request, or sealed under another key."""
+        nonce, body = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
+        try:
+            return AESGCM(self._derived(_WORDS)).decrypt(nonce, body, request.encode()).decode()
+        except (InvalidTag, ValueError) as error:
+            raise Damaged("the words of a request do not open", code="consent.sealed-words") from error
 
     def open(self, sealed: bytes, subject: str) -> Known:
         """Raises Damaged if it was changed, moved from another subject, or sealed under another key."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from nexus.consent.ages import Ages
+from nexus.consent.claims import Claims
 from nexus.consent.deciding import Deciding
 from nexus.consent.holders import Holders
 from nexus.consent.ports import Accounts, Documents, Proofs, Signer
@@ -48,5 +49,6 @@ class ConsentService:
         self.reading = Reading(database, clock, rulings)
         self.recording = Recording(database, clock, self.holders, others.documents, others.accounts)
         self.register = Register(database)
+        self.claims = Claims(database, clock, sealing)
         self.receipts = Receipts(database, clock, others.signer, others.proofs, others.circumstances)
         self.rulings = rulings

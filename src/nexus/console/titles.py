@@ -9,6 +9,7 @@ from nexus.web.browser.language import Bilingual
 
 FRENCH: Final[Mapping[str, str]] = {
     "consent.decision.receipt": "Obtenir le récépissé signé de la décision d'un patient",
+    "consent.own.requests": "Voir ce que l'on a demandé à l'établissement et le délai de réponse",
     "iam.access-request.grant": "Accorder le rôle demandé",
     "iam.access-request.grant-privileged": "Accorder le rôle privilégié demandé",
     "iam.break-glass.end": "Mettre fin à un accès d'urgence avant son terme",

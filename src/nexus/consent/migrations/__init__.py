@@ -54,4 +54,18 @@ MIGRATIONS: tuple[Migration, ...] = (
             "ALTER TABLE consent_decision ADD COLUMN operation TEXT NOT NULL DEFAULT ''",
         ),
     ),
+    Migration(
+        "consent",
+        4,
+        (
+            # `words`: what the patient wrote, sealed. `due_at`: the end of the day on which the answer is due.
+            "CREATE TABLE consent_request ("
+            " id TEXT PRIMARY KEY, subject TEXT NOT NULL, site TEXT NOT NULL, kind TEXT NOT NULL, account TEXT NOT NULL,"
+            " filed_by TEXT NOT NULL, received_at INTEGER NOT NULL, due_at INTEGER NOT NULL, state TEXT NOT NULL,"
+            " words BLOB NOT NULL, extended_at INTEGER, reason TEXT NOT NULL, closed_at INTEGER, closed_by TEXT NOT NULL"
+            ") STRICT",
+            "CREATE INDEX consent_request_subject ON consent_request (subject)",
+            "CREATE INDEX consent_request_waiting ON consent_request (due_at) WHERE state = 'received'",
+        ),
+    ),
 )

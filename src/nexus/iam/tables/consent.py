@@ -41,6 +41,23 @@ ACTIONS: tuple[Action, ...] = (
         (SUBJECT,),
         patient=True,
     ),
+    Action(
+        "consent.own.ask",
+        "ask one's site for access, rectification, erasure or portability",
+        "demander à l'établissement l'accès, la rectification, l'effacement ou la portabilité",
+        (SUBJECT,),
+        patient=True,
+    ),
+    Action("consent.request.file", "file a request of a patient", "déposer la demande d'un patient", (SUBJECT,)),
+    Action("consent.request.list", "list requests of patients", "lister les demandes de patients", (REGISTER,)),
+    Action("consent.request.read", "read a request of a patient", "consulter la demande d'un patient", (SUBJECT,)),
+    Action(
+        "consent.request.extend",
+        "take more time for a request of a patient",
+        "prolonger le délai de la demande d'un patient",
+        (SUBJECT,),
+    ),
+    Action("consent.request.answer", "answer a request of a patient", "répondre à la demande d'un patient", (SUBJECT,)),
     Action("consent.subject.register", "register a patient", "enregistrer un patient", (SUBJECT,)),
     Action("consent.subject.find", "find a patient of a site", "trouver un patient d'un établissement", (SUBJECT,)),
     Action(
