@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from nexus.consent.claim_requests import AskOwn
 from nexus.consent.holders import Hold
 from nexus.consent.migrations import MIGRATIONS
 from nexus.consent.model import Capacity, ClaimKind
 from nexus.consent.operations import OPERATIONS
-from nexus.consent.requests import AskOwn, RegisterSubject
+from nexus.consent.requests import RegisterSubject
 from nexus.iam.conditions import NO_CONDITIONS
 from nexus.iam.gate import Gate
 from nexus.iam.model import Role

@@ -7,19 +7,19 @@ import pytest
 from nexus.app.doctor.finding import State
 from nexus.app.doctor.requests import legal_clock
 from nexus.consent import claim_store
-from nexus.consent.claims import MAX_WAITING
-from nexus.consent.legal_clock import SOON, due
-from nexus.consent.model import ClaimKind, ClaimState
-from nexus.consent.requests import (
+from nexus.consent.claim_requests import (
     AnswerRequest,
     AskOwn,
     ById,
-    BySubject,
     ExtendRequest,
     FileRequest,
     ListRequests,
     RequestView,
 )
+from nexus.consent.claims import MAX_WAITING
+from nexus.consent.legal_clock import SOON, due
+from nexus.consent.model import ClaimKind, ClaimState
+from nexus.consent.requests import BySubject
 from nexus.kernel.clock import DAY, SECOND, Instant, rfc3339
 from nexus.kernel.errors import Conflict, Denied, Invalid, NotFound
 from simulators.consents import Clinic, open_clinic

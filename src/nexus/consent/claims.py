@@ -9,16 +9,10 @@ from dataclasses import replace
 from typing import Final
 
 from nexus.consent import claim_store, store
-from nexus.consent.claim_store import Claim, Closing
-from nexus.consent.deciding import not_holder
-from nexus.consent.holders import holding_now
-from nexus.consent.legal_clock import due, overdue
-from nexus.consent.model import ClaimState, Subject, register_resource, subject_resource
-from nexus.consent.requests import (
+from nexus.consent.claim_requests import (
     AnswerRequest,
     AskOwn,
     ById,
-    BySubject,
     ExtendRequest,
     FileRequest,
     ListRequests,
@@ -26,6 +20,12 @@ from nexus.consent.requests import (
     Requests,
     RequestView,
 )
+from nexus.consent.claim_store import Claim, Closing
+from nexus.consent.deciding import not_holder
+from nexus.consent.holders import holding_now
+from nexus.consent.legal_clock import due, overdue
+from nexus.consent.model import ClaimState, Subject, register_resource, subject_resource
+from nexus.consent.requests import BySubject
 from nexus.consent.sealing import SubjectSealing
 from nexus.consent.subjects import concerning, no_subject
 from nexus.kernel.clock import DAY, Clock, Instant

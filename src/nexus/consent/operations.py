@@ -3,12 +3,20 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from nexus.consent.model import register_resource
-from nexus.consent.requests import (
+from nexus.consent.claim_requests import (
     AnswerRequest,
-    AppointRepresentative,
     AskOwn,
     ById,
+    ExtendRequest,
+    FileRequest,
+    ListRequests,
+    RequestDetail,
+    Requests,
+    RequestView,
+)
+from nexus.consent.model import register_resource
+from nexus.consent.requests import (
+    AppointRepresentative,
     BySubject,
     CorrectDecision,
     Decide,
@@ -16,13 +24,10 @@ from nexus.consent.requests import (
     DecisionView,
     EndRepresentative,
     ExportRegister,
-    ExtendRequest,
-    FileRequest,
     FindSubject,
     GetReceipt,
     HolderView,
     LiftObjection,
-    ListRequests,
     ListWithdrawals,
     Nothing,
     Object,
@@ -32,9 +37,6 @@ from nexus.consent.requests import (
     RecordDecision,
     RegisterPage,
     RegisterSubject,
-    RequestDetail,
-    Requests,
-    RequestView,
     SubjectView,
     Withdraw,
     Withdrawals,
