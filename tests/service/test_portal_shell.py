@@ -11,6 +11,7 @@ import pytest
 from nexus.portal.dates import Dates
 from nexus.portal.wording import typeset
 from nexus.web.browser.language import Language
+from simulators.clock import ManualClock
 from simulators.patients import invite
 from simulators.people import PASSWORD, open_platform
 from simulators.portal import Portal
@@ -147,7 +148,7 @@ def test_french_is_set_as_french_is():
 
 
 def test_moments_are_said_in_the_time_of_the_place():
-    dates = Dates("Europe/Paris")
+    dates = Dates("Europe/Paris", ManualClock())
     assert dates.when("2026-06-01T22:04:00Z", Language.FRENCH) == "2 juin 2026 à 0\u00a0h\u00a004"
     assert dates.weekday("2026-12-01T08:00:00Z", Language.FRENCH) == "mardi 1ᵉʳ décembre 2026"
     assert dates.when("2026-11-27T15:04:00Z", Language.ENGLISH) == "27 November 2026 at 16:04"

@@ -51,7 +51,7 @@ class Portal:
             self.dispatcher,
             CookieSession(self.platform.authenticator, COOKIES),
             pages=made,
-            dates=Dates("Europe/Paris"),
+            dates=Dates("Europe/Paris", self.platform.clock),
             origins={ORIGIN},
         )
 

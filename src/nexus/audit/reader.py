@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from nexus.audit import store
+from nexus.audit.concerning import Concerning
 from nexus.audit.filters import BLOCK_ENTRIES, Terms, build_filter, may_hold
 from nexus.audit.model import EntryPage, EntryView, ListEntries
 from nexus.audit.opening import EntryOpener, Row
@@ -32,6 +33,7 @@ class AuditReader:
         """`directory`: the static files of the log, `<data>/log`. `max_scanned`: entries opened for one page."""
         self._db, self._directory, self._max_scanned = db, directory, max_scanned
         self.opener = EntryOpener(private_key)
+        self.concerning = Concerning(db, self.opener)
         self._terms = Terms(private_key)
 
     # Searching

@@ -55,10 +55,17 @@ class AuditService:
 
     async def prove_entry(self, op: Operation, request: model.ProveEntry) -> model.Receipt:
         """A receipt for one entry. Waits for the next checkpoint if the entry is too fresh to be covered by one."""
+        receipt = await self.receipt(request.index)
+        entry = op.allowed("audit.entry.prove", model.LOG, index=request.index, size=receipt.checkpoint_size)
+        await self._db.record(entry)
+        return receipt
+
+    async def receipt(self, index: int) -> model.Receipt:
+        """The same for callers that have made sure that it may be shown, and record that it is."""
         reader, deadline = self._reader(), asyncio.get_running_loop().time() + self._prove_wait_s
         while True:
             try:
-                text, checkpoint = await asyncio.to_thread(reader.prove, request.index)
+                text, checkpoint = await asyncio.to_thread(reader.prove, index)
                 break
             except Unavailable:
                 if asyncio.get_running_loop().time() > deadline:
@@ -67,10 +74,11 @@ class AuditService:
         # A receipt that does not verify is never handed out: it would say that the log is whole where it is not.
         unwitnessed = TrustPolicy.parse(policy_text(self._identity, model.LogPolicy()))
         await asyncio.to_thread(verify_receipt, text, unwitnessed)
-        await self._db.record(op.allowed("audit.entry.prove", model.LOG, index=request.index, size=checkpoint.size))
-        return model.Receipt(
-            index=request.index, text=text, checkpoint_size=checkpoint.size, witnessed=checkpoint.witnessed
-        )
+        return model.Receipt(index=index, text=text, checkpoint_size=checkpoint.size, witnessed=checkpoint.witnessed)
+
+    def log_keys(self) -> tuple[str, tuple[str, ...]]:
+        """The log's name, and the public keys that receipts are checked against."""
+        return self._identity.origin, tuple(str(key) for key in self._identity.keys)
 
     async def erase_person(self, op: Operation, request: model.ErasePerson) -> model.Erasure:
         """Destroy the keys of a person's entries. Their leaves stay, so that every proof still verifies."""

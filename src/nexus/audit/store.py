@@ -190,6 +190,28 @@ def leaf_rows(tx: Transaction, first: int, end: int) -> list[LeafRow]:
     )
 
 
+def leaf_rows_at(tx: Transaction, places: Sequence[int]) -> list[LeafRow]:
+    """The entries at these places that exist."""
+    marks = ", ".join("?" * len(places))
+    sql = f"SELECT position, leaf, epoch, sealed FROM audit_leaf WHERE position IN ({marks})"  # noqa: S608 - marks
+    return cast(list[LeafRow], tx.all(sql, tuple(places))) if places else []
+
+
+def places_of_person(tx: Transaction, person: bytes) -> list[int]:
+    """The places of every entry that is sealed for a person, in order."""
+    rows = tx.all(
+        "SELECT l.position FROM audit_epoch e JOIN audit_leaf l ON l.epoch = e.id WHERE e.person = ? ORDER BY 1",
+        (person,),
+    )
+    return [place for (place,) in rows]
+
+
+def is_of_person(tx: Transaction, person: bytes, place: int) -> bool:
+    """Whether the entry at a place is sealed for a person."""
+    sql = "SELECT 1 FROM audit_leaf l JOIN audit_epoch e ON e.id = l.epoch WHERE l.position = ? AND e.person = ?"
+    return tx.one(sql, (place, person)) is not None
+
+
 def end_of_leaves(tx: Transaction) -> int:
     """One more than the position of the last entry that there is."""
     row = tx.one("SELECT max(position) FROM audit_leaf")

@@ -1,9 +1,10 @@
 """Moments as patients read them: in the time of the place, with words for months, and today and yesterday by name."""
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from nexus.kernel.clock import Clock, Instant, rfc3339
 from nexus.web.browser.language import Language
 
 _MONTHS: Final = {
@@ -45,9 +46,10 @@ _DAYS: Final = {
 
 
 class Dates:
-    """Says moments in one time zone."""
+    """Says moments in one time zone, and how long ago they were."""
 
-    def __init__(self, zone: str) -> None:
+    def __init__(self, zone: str, clock: Clock) -> None:
+        self._clock = clock
         self.zone: tzinfo = UTC if zone == "UTC" else ZoneInfo(zone)
         self._suffix = " UTC" if self.zone is UTC else ""
 
@@ -76,13 +78,17 @@ class Dates:
         """`2026-11-27`, in the time of the place."""
         return f"{self._local(moment):%Y-%m-%d}"
 
-    def midnight(self, day: str) -> str | None:
-        """The RFC 3339 moment at which a day (`2026-11-27`) begins; None if it is no day."""
+    def midnight(self, day: str, *, days: int = 0) -> str | None:
+        """The RFC 3339 moment at which a day (`2026-11-27`), or one so many days later, begins; None if it is no day."""
         try:
-            began = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=self.zone)
-        except ValueError:
+            began = (datetime.strptime(day, "%Y-%m-%d") + timedelta(days=days)).replace(tzinfo=self.zone)
+        except (ValueError, OverflowError):
             return None
         return began.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def ago(self, span: timedelta) -> str:
+        """The moment so long before now."""
+        return rfc3339(Instant(self._clock.now() - span // timedelta(microseconds=1)))
 
     def _local(self, moment: str) -> datetime:
         return datetime.fromisoformat(moment).astimezone(self.zone)

@@ -2,9 +2,48 @@
 
 from typing import Protocol
 
+from nexus.audit.model import Receipt
+from nexus.kernel.clock import Instant
+from nexus.kernel.database import Transaction
+from nexus.kernel.operation import Operation, Resource
+from nexus.kernel.secret import Secret
+
 
 class CodeForm(Protocol):
     """The form of the codes on patients' letters."""
 
     def well_formed(self, typed: str) -> bool:
         """Whether what was typed can be a code: a mistyped one is said so at once, and costs no try."""
+
+
+class Accounts(Protocol):
+    """Accounts of patients, made inside the transaction that records why."""
+
+    def create(self, tx: Transaction, by: str, now: Instant) -> str:
+        """An account without factors; returns its id."""
+
+    def invite(self, tx: Transaction, person: str, birth_date: Secret, now: Instant) -> tuple[Secret, Instant]:
+        """A new code and its end; whatever opened the account before ends now."""
+
+
+class Files(Protocol):
+    """Subjects, and who decides for them."""
+
+    def resource(self, subject: str) -> Resource:
+        """A subject as the gate sees him."""
+
+    def own_account(self, tx: Transaction, subject: str, now: Instant) -> str | None:
+        """The account by which a subject decides for himself now. Raises NotFound for an unknown subject."""
+
+    def hold(self, tx: Transaction, op: Operation, subject: str, account: str, now: Instant) -> None:
+        """From now on this account is the subject's own. Raises NotFound, Denied."""
+
+
+class Proofs(Protocol):
+    """The audit log, as far as proofs go."""
+
+    async def receipt(self, index: int) -> Receipt:
+        """A receipt for one entry, verified before it is handed out."""
+
+    def log_keys(self) -> tuple[str, tuple[str, ...]]:
+        """The log's name, and its public keys."""

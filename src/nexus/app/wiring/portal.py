@@ -48,6 +48,6 @@ def portal_door(ground: Ground, port: int) -> Asgi:
         dispatcher,
         CookieSession(known, COOKIES),
         pages=made,
-        dates=Dates(ground.settings.time_zone),
+        dates=Dates(ground.settings.time_zone, ground.clock),
         origins=addresses(ground.settings, port, ground.portal_url),
     )

@@ -36,4 +36,12 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE TABLE audit_policy (id INTEGER PRIMARY KEY CHECK (id = 1), body BLOB NOT NULL) STRICT",
         ),
     ),
+    Migration(
+        "audit",
+        2,
+        (
+            # The history of one person is found by the epochs that sealed it.
+            "CREATE INDEX audit_leaf_epoch ON audit_leaf (epoch)",
+        ),
+    ),
 )

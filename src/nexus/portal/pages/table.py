@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from nexus.portal.page import Page
-from nexus.portal.pages import account, home, language, sign_in
+from nexus.portal.pages import accesses, account, choices, home, language, sign_in
 from nexus.portal.pages.enrol import Enrolling
 from nexus.portal.ports import CodeForm
 
@@ -13,7 +13,15 @@ STEPPING = frozenset({"iam.step-up.begin", "iam.step-up.prove"})
 
 def pages(codes: CodeForm) -> tuple[Page, ...]:
     """The pages of the portal."""
-    return (*home.PAGES, *account.PAGES, *sign_in.PAGES, *Enrolling(codes).pages(), *language.PAGES)
+    return (
+        *home.PAGES,
+        *accesses.PAGES,
+        *choices.PAGES,
+        *account.PAGES,
+        *sign_in.PAGES,
+        *Enrolling(codes).pages(),
+        *language.PAGES,
+    )
 
 
 def operations(of: Sequence[Page]) -> frozenset[str]:

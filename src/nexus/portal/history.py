@@ -1,0 +1,101 @@
+"""What the log says of a subject, for whoever decides for him: page by page, and proved entry by entry."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from nexus.audit.concerning import Concerning, Wanted
+from nexus.audit.model import EntryContent
+from nexus.kernel.database import Database
+from nexus.kernel.errors import NotFound
+from nexus.kernel.operation import Entry, Operation, Resource
+from nexus.portal.ports import Proofs
+from nexus.portal.requests import Accesses, AccessView, Kind, OwnAccesses, OwnProof, OwnReceipt
+
+ACCESSES: Final = "consent.own.accesses"
+PROOF: Final = "consent.own.proof"
+CHOICES: Final = ("consent.own.decide", "consent.own.withdraw", "consent.own.object", "consent.own.lift-objection")
+RECORDED: Final = ("consent.decision.", "consent.representative.", "consent.holder.", "consent.request.")
+"""What others record for a patient."""
+
+
+class Histories:
+    """Reads of the log by the person concerned. Each is an entry itself, under the same person's key."""
+
+    def __init__(self, db: Database, concerning: Callable[[], Concerning], proofs: Proofs) -> None:
+        """`concerning` is a call, so that a lost lease fails closed: it raises Sealed while the log cannot be opened."""
+        self._db = db
+        self._concerning = concerning
+        self._proofs = proofs
+
+    async def accesses(self, op: Operation, request: OwnAccesses) -> Accesses:
+        """A page of the history. The gate has made sure that the account decides for the subject now."""
+        wanted = Wanted(
+            lambda content: _fits(request, content), request.since, request.until, request.before, request.limit
+        )
+        page = await asyncio.to_thread(self._concerning().page, request.subject, wanted)
+        await self._db.record(_entry(op, ACCESSES, request.subject, found=len(page.entries)))
+        return Accesses(entries=tuple(view(place, content) for place, content in page.entries), next=page.next)
+
+    async def proof(self, op: Operation, request: OwnProof) -> OwnReceipt:
+        """A receipt for one entry of the history. Raises NotFound for any other entry, as if there were none."""
+        content = await asyncio.to_thread(self._concerning().find, request.subject, request.index)
+        if content is None or content.subject != request.subject:
+            raise NotFound("there is no such entry about this subject", code="portal.no-entry")
+        receipt = await self._proofs.receipt(request.index)
+        origin, keys = self._proofs.log_keys()
+        await self._db.record(_entry(op, PROOF, request.subject, index=request.index))
+        return OwnReceipt(
+            index=request.index,
+            entry=view(request.index, content),
+            text=receipt.text,
+            checkpoint_size=receipt.checkpoint_size,
+            witnessed=receipt.witnessed,
+            origin=origin,
+            keys=keys,
+        )
+
+
+def kind_of(content: EntryContent) -> Kind:
+    """What an entry is to the patient."""
+    if content.action.startswith("objects."):
+        return Kind.DATA
+    chosen = content.action in CHOICES or content.action.startswith(RECORDED)
+    return Kind.CHOICES if chosen else Kind.FILE
+
+
+def view(place: int, content: EntryContent) -> AccessView:
+    """An entry as the patient sees it."""
+    attributes, details, resource = content.resource.attributes, content.details, content.resource
+    return AccessView(
+        index=place,
+        operation=content.operation,
+        at=content.at,
+        kind=kind_of(content),
+        action=content.action,
+        outcome=content.outcome,
+        purpose=content.purpose,
+        actor=content.actor.id,
+        actor_kind=content.actor.kind,
+        name=content.actor.name,
+        site=str(attributes.get("site", "")),
+        project=str(attributes.get("project", "")),
+        bucket=resource.id if resource.type == "Bucket" else "",
+        break_glass="break_glass" in details,
+        reason=str(details.get("ruling") or details.get("reason") or details.get("consent") or ""),
+        door=content.door,
+    )
+
+
+def _fits(request: OwnAccesses, content: EntryContent) -> bool:
+    return (
+        content.subject == request.subject
+        and kind_of(content) is request.kind
+        and request.purpose in {"", content.purpose}
+        and request.outcome in {None, content.outcome}
+    )
+
+
+def _entry(op: Operation, action: str, subject: str, **details: int) -> Entry:
+    return replace(op.allowed(action, Resource("Subject", subject), **details), subject=subject)

@@ -1,0 +1,261 @@
+"""My choices as switches: for what my data may serve, which kinds of data, which projects."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from nexus.kernel.errors import Invalid
+from nexus.portal import plain_words
+from nexus.portal.page import Page
+from nexus.portal.records import FIELD, LIST, records
+from nexus.portal.visit import Visit
+from nexus.portal.wording import spoken
+from nexus.web.browser import paths
+from nexus.web.browser.language import Language
+from nexus.web.browser.operations import Document
+
+PATH: Final = "/choix"
+MAX_PROJECTS_SHOWN: Final = 20
+SEEN: Final = 100
+"""Uses that are looked at for the projects that they were made for."""
+_NARROWINGS: Final = ("projects", "sites", "persons", "categories", "sources", "sensitivities", "references")
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What the page says."""
+
+    title: str
+    intro: str
+    purposes: str
+    purposes_help: str
+    all_refused: str
+    all_refused_help: str
+    categories: str
+    categories_help: str
+    more_categories: str
+    projects: str
+    projects_help: str
+    no_projects: str
+    yes: str
+    no: str
+    done: str
+    because: dict[str, str]
+    care: str
+    care_help: str
+    history: str
+    minor: str
+
+
+TEXTS: Final = spoken(
+    Texts(
+        title="My choices",
+        intro="Each switch counts from the moment you touch it. You need not say why.",
+        purposes="For what may my data serve?",
+        purposes_help="Beyond your care, each use needs your permission or, where the law allows it, that you do not refuse.",
+        all_refused="You refused every use beyond your care",
+        all_refused_help="The switches below count again once you lift this refusal on the first page.",
+        categories="Which data are never for that?",
+        categories_help="Switch off what is to serve your care only, whatever you allow above.",
+        more_categories="All other kinds of data",
+        projects="Which projects may use them?",
+        projects_help="Projects that used or wanted your data, or that you refused.",
+        no_projects="No project has used your data so far.",
+        yes="Allowed",
+        no="Refused",
+        done="Done. It counts from this moment.",
+        because={
+            "permitted": "you allowed it",
+            "public-interest": "of public interest; you did not refuse",
+            "denied": "you refused it",
+            "withdrawn": "you withdrew it",
+            "expired": "your permission has ended",
+            "no-decision": "you have not allowed it",
+            "not-covered": "you allowed it for some data or projects only",
+            "objection": "by your general refusal",
+        },
+        care="And my care?",
+        care_help="Those who care for you may read your file. To hide a part of it from them, speak with your hospital.",
+        history="What I chose before",
+        minor="Until majority, your guardian decides what is allowed. You may refuse at any time.",
+    ),
+    Texts(
+        title="Mes choix",
+        intro="Chaque interrupteur compte dès que vous le touchez. Vous n'avez pas à dire pourquoi.",
+        purposes="À quoi mes données peuvent-elles servir ?",
+        purposes_help="Au-delà de vos soins, chaque usage demande votre accord ou, quand la loi le permet, que vous ne refusiez pas.",
+        all_refused="Vous avez refusé tout usage autre que vos soins",
+        all_refused_help="Les interrupteurs ci-dessous compteront de nouveau si vous levez ce refus à la première page.",
+        categories="Quelles données n'y servent jamais ?",
+        categories_help="Éteignez ce qui ne doit servir qu'à vos soins, quoi que vous autorisiez plus haut.",
+        more_categories="Toutes les autres sortes de données",
+        projects="Quels projets peuvent les utiliser ?",
+        projects_help="Les projets qui ont utilisé ou voulu utiliser vos données, ou que vous avez refusés.",
+        no_projects="Aucun projet n'a utilisé vos données jusqu'ici.",
+        yes="Autorisé",
+        no="Refusé",
+        done="C'est fait. Cela compte dès cet instant.",
+        because={
+            "permitted": "vous l'avez autorisé",
+            "public-interest": "d'intérêt public ; vous ne l'avez pas refusé",
+            "denied": "vous l'avez refusé",
+            "withdrawn": "vous l'avez retiré",
+            "expired": "votre autorisation a pris fin",
+            "no-decision": "vous ne l'avez pas autorisé",
+            "not-covered": "vous ne l'avez autorisé que pour certaines données ou certains projets",
+            "objection": "par votre refus général",
+        },
+        care="Et mes soins ?",
+        care_help="Ceux qui vous soignent peuvent lire votre dossier. Pour leur en cacher une partie, parlez-en à votre hôpital.",
+        history="Ce que j'ai choisi auparavant",
+        minor="Jusqu'à la majorité, le tuteur décide de ce qui est autorisé. Vous pouvez refuser à tout moment.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """One switch: `what` is purpose, category or project."""
+
+    what: str
+    name: str
+    label: str
+    help: str
+    on: bool
+    why: str = ""
+
+    @property
+    def id(self) -> str:
+        """What the page calls it."""
+        return f"{self.what}-{self.name}"
+
+
+async def show(visit: Visit) -> Response:
+    """All switches as they stand."""
+    found = await records(visit)
+    if found is None:
+        return visit.redirect(paths.HOME)
+    subject = found.chosen.subject
+    decisions = await visit.get("consent.own.read", subject=subject, limit=1)
+    used = await visit.get("consent.own.accesses", subject=subject, limit=SEEN)
+    denied = list(_simple_denials(decisions))
+    projects = {one["project"] for one in used["entries"] if one["project"]} | {
+        name for what, name, _ in denied if what == "project"
+    }
+    return visit.render(
+        "choices.html",
+        t=TEXTS,
+        said=TEXTS.of(visit.language).done if visit.query("fait") else "",
+        records=found,
+        decisions=decisions,
+        purposes=_purposes(decisions, visit.language),
+        categories=_off(plain_words.CATEGORIES, "category", denied, visit.language),
+        projects=[
+            Switch("project", name, plain_words.place(name), "", ("project", name) not in {one[:2] for one in denied})
+            for name in sorted(projects)[:MAX_PROJECTS_SHOWN]
+        ],
+        sensitive=6,
+    )
+
+
+async def submit(visit: Visit) -> Response:
+    """One switch was touched."""
+    found = await records(visit)
+    what, name, on = visit.form.text("what"), visit.form.text("name"), visit.form.text("to") == "allow"
+    if found is None or not _known(what, name):
+        raise Invalid("there is no such switch", code="portal.switch")
+    subject = found.chosen.subject
+    decisions = await visit.get("consent.own.read", subject=subject, limit=1)
+    wanted = _provision(what, name, on=on)
+    replaced = [one for kind, named, one in _simple(decisions) if (kind, named) == (what, name)]
+    if wanted is not None or replaced:
+        await visit.do(
+            "consent.own.decide",
+            subject=subject,
+            version=int(visit.form.text("version") or 0),
+            provisions=[wanted] if wanted else [],
+            replaces=replaced,
+        )
+    more = f"&{FIELD}={subject}" if len(found.all) > 1 else ""
+    return visit.redirect(f"{PATH}?fait=1{more}#{what}-{name}")
+
+
+def _known(what: str, name: str) -> bool:
+    if what == "project":
+        return 0 < len(name) <= 63
+    return name in (
+        plain_words.SECONDARY if what == "purpose" else plain_words.CATEGORIES if what == "category" else ()
+    )
+
+
+def _provision(what: str, name: str, *, on: bool) -> Document | None:
+    """What a switch decides. Kinds of data and projects are only ever refused: switched on, the refusal goes."""
+    if what == "purpose":
+        return {"effect": "permit" if on else "deny", "purposes": [name]}
+    if on:
+        return None
+    return {"effect": "deny", "purposes": list(plain_words.SECONDARY), f"{_PLURAL[what]}": [name]}
+
+
+_PLURAL: Final = {"category": "categories", "project": "projects"}
+
+
+def _purposes(decisions: Document, language: Language) -> list[Switch]:
+    """The purposes, as they would be ruled on now, the general refusal apart."""
+    because, found = TEXTS.of(language).because, {one["purpose"]: one for one in decisions["permissions"]}
+    return [
+        Switch(
+            "purpose",
+            name,
+            plain_words.PURPOSES[name].of(language),
+            plain_words.PURPOSE_HELP[name].of(language),
+            found[name]["allowed"],
+            because.get(found[name]["reason"], ""),
+        )
+        for name in plain_words.SECONDARY
+        if name in found
+    ]
+
+
+def _off(table: Any, what: str, denied: list[tuple[str, str, str]], language: Language) -> list[Switch]:
+    off = {name for kind, name, _ in denied if kind == what}
+    return [Switch(what, name, text.of(language), "", name not in off) for name, text in table.items()]
+
+
+def _simple(decisions: Document) -> Iterator[tuple[str, str, str]]:
+    """Decisions in force that one switch made, or could have made: (what, name, id)."""
+    for decision in decisions["in_force"]:
+        if decision["kind"] != "permissions" or len(decision["provisions"]) != 1:
+            continue
+        provision = decision["provisions"][0]
+        narrowed = {name: provision[name] for name in _NARROWINGS if provision.get(name)}
+        if provision.get("collected") or provision.get("valid") or provision.get("emergency"):
+            continue
+        if not narrowed and len(provision["purposes"]) == 1:
+            yield "purpose", provision["purposes"][0], decision["id"]
+        elif set(provision["purposes"]) == set(plain_words.SECONDARY) and provision["effect"] == "deny":
+            yield from _narrowed(narrowed, decision["id"])
+
+
+def _narrowed(narrowed: dict[str, list[str]], decision: str) -> Iterator[tuple[str, str, str]]:
+    for what, plural in _PLURAL.items():
+        if set(narrowed) == {plural} and len(narrowed[plural]) == 1:
+            yield what, narrowed[plural][0], decision
+
+
+def _simple_denials(decisions: Document) -> Iterator[tuple[str, str, str]]:
+    return (one for one in _simple(decisions) if one[0] != "purpose")
+
+
+PAGES: Final = (
+    Page(
+        PATH,
+        frozenset({LIST, "consent.own.read", "consent.own.decide", "consent.own.accesses"}),
+        show,
+        submit,
+        menu=spoken("Choices", "Choix"),
+        icon="choice",
+    ),
+)

@@ -1,0 +1,119 @@
+"""What the portal's own operations take and return."""
+
+from enum import StrEnum
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from nexus.kernel.clock import Instant
+from nexus.kernel.operation import Outcome
+from nexus.kernel.secret import Secret
+
+MAX_PAGE: Final = 100
+SubjectId = Annotated[str, Meta(min_length=1, max_length=64)]
+Place = Annotated[int, Meta(ge=0)]
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a caller sends."""
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What a caller receives."""
+
+
+class Kind(StrEnum):
+    """Kinds of entries in a patient's history."""
+
+    DATA = "data"
+    """Reads and changes of data, allowed or refused."""
+    CHOICES = "choices"
+    """What was decided, by the patient or for him."""
+    FILE = "file"
+    """Whatever else was done with the file: who looked at decisions, who made a letter."""
+
+
+class OwnAccesses(Request, frozen=True, kw_only=True):
+    """A page of a subject's history, newest first. `until` is not included. `before`: `next` of the page before."""
+
+    subject: SubjectId
+    kind: Kind = Kind.DATA
+    since: Instant | None = None
+    until: Instant | None = None
+    purpose: Annotated[str, Meta(max_length=64)] = ""
+    outcome: Outcome | None = None
+    before: Place | None = None
+    limit: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = 25
+
+
+class AccessView(Result, frozen=True, kw_only=True):
+    """One entry, as the patient sees it. `index` is its place in the log, by which it is proved."""
+
+    index: int
+    operation: str
+    at: str
+    kind: Kind
+    action: str
+    outcome: Outcome
+    purpose: str
+    actor: str
+    actor_kind: str
+    name: str
+    """Who it was; empty for programs that have no name."""
+    site: str
+    project: str
+    bucket: str
+    break_glass: bool
+    reason: str
+    """Why it was allowed or refused: a word of `consent.model.Reason`, or an id of the decision."""
+    door: str
+
+
+class Accesses(Result, frozen=True, kw_only=True):
+    """A page of a subject's history."""
+
+    entries: tuple[AccessView, ...]
+    next: int | None
+
+
+class OwnProof(Request, frozen=True, kw_only=True):
+    """One entry of a subject's history."""
+
+    subject: SubjectId
+    index: Place
+
+
+class OwnReceipt(Result, frozen=True, kw_only=True):
+    """A receipt (docs/formats/receipt.md), and the log's public keys that it is checked against."""
+
+    index: int
+    entry: AccessView
+    text: str
+    checkpoint_size: int
+    witnessed: bool
+    origin: str
+    keys: tuple[str, ...]
+
+
+class CreateEnrolment(Request, frozen=True, kw_only=True):
+    """A code for a letter. For the subject's own account; or, where `oneself` is false, for somebody who is going to decide for him."""
+
+    subject: SubjectId
+    birth_date: Secret
+    """Of whoever opens the letter, as `1958-03-14`: asked for together with the code."""
+    oneself: bool = True
+    letter: bool = False
+    """Whether the letter comes along, ready to print."""
+
+
+class Enrolment(Result, frozen=True, kw_only=True):
+    """The code is shown once."""
+
+    account: str
+    code: Secret
+    expires_at: Instant
+    address: str
+    """Where the letter sends to."""
+    letter: bytes | None
+    """The letter, as a PDF."""
