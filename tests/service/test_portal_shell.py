@@ -13,19 +13,25 @@ from nexus.portal.wording import typeset
 from nexus.web.browser.language import Language
 from simulators.clock import ManualClock
 from simulators.patients import invite
-from simulators.people import PASSWORD, open_platform
-from simulators.portal import Portal
+from simulators.people import PASSWORD
+from simulators.portal import Hospital
 
 
 @pytest.fixture
-def platform(tmp_path):
-    with open_platform(tmp_path) as opened:
-        yield opened
+def hospital(tmp_path):
+    opened = Hospital(tmp_path)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
-def portal(platform):
-    return Portal(platform)
+def platform(hospital):
+    return hospital.platform
+
+
+@pytest.fixture
+def portal(hospital):
+    return hospital.portal()
 
 
 def heading(page: str) -> str:

@@ -1,26 +1,166 @@
-"""The portal in front of the real services, and a patient's browser."""
+"""A hospital with a portal: identity, consent and the audit log over one database, its patients, and their browsers."""
 
+import asyncio
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from nexus.app.demo.passkey import SoftwarePasskey
 from nexus.app.operations import OPERATIONS, PURPOSES
+from nexus.app.schema import MIGRATIONS
+from nexus.app.wiring.consent import NoDocuments, PatientAccounts
+from nexus.app.wiring.portal_service import PatientFiles
+from nexus.audit.checkpointer import Checkpointer
+from nexus.audit.log import AuditLog
+from nexus.audit.policy import LogIdentity
+from nexus.audit.reader import AuditReader
+from nexus.audit.service import AuditService
+from nexus.consent.ages import Ages
+from nexus.consent.model import LegalBasis
+from nexus.consent.requests import RegisterSubject
+from nexus.consent.rules import Bases
+from nexus.consent.rulings import Rulings
+from nexus.consent.sealing import SubjectSealing
+from nexus.consent.service import ConsentService, Others
 from nexus.iam import patient_codes
+from nexus.kernel.database import Database, Transaction
+from nexus.kernel.ids import new_id
+from nexus.kernel.operation import Actor, ActorKind, Entry, Resource
+from nexus.kernel.secret import Secret
 from nexus.portal.app import portal_app
 from nexus.portal.cookies import COOKIES
 from nexus.portal.dates import Dates
+from nexus.portal.enrolling import Enrolments
+from nexus.portal.history import Histories
+from nexus.portal.letter import Letter
 from nexus.portal.pages.table import operations, pages
+from nexus.portal.requests import CreateEnrolment
+from nexus.portal.service import PortalService
 from nexus.web.browser.cookies import CookieSession
 from nexus.web.dispatch import Dispatcher
+from simulators.audit_log import PRIVATE_KEY
+from simulators.clock import ManualClock
 from simulators.doorkeepers import Leash
 from simulators.patients import BORN, Patient
-from simulators.people import HOME, PARTY, Platform
+from simulators.people import HOME, PARTY, SEALING_KEY, Human, Platform
+from simulators.recorder import MemoryRecorder
+from simulators.signers import ORIGIN as ORIGIN_OF_LOG
+from simulators.signers import log_signers
 
 ORIGIN = PARTY.origin
 PHONE = "Mozilla/5.0 (a telephone of the tests)"
+
+
+class Remembering(MemoryRecorder):
+    """Writes the audit log, and remembers what it wrote."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__()
+        self._log = AuditLog(PRIVATE_KEY.public, clock=clock)
+
+    def record(self, tx: Transaction, entries: Sequence[Entry]) -> None:
+        self._log.record(tx, entries)
+        super().record(tx, entries)
+
+
+class Hospital:
+    """The services that the portal needs, over one database; `desk` enrols its patients."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = ManualClock()
+        recorder = Remembering(self.clock)
+        self.db = Database(folder / "nexus.db", key=Secret(b"k" * 32), recorder=recorder)
+        self.db.migrate(MIGRATIONS)
+        self.platform = Platform(self.db, self.clock, recorder)
+        self.reader = AuditReader(self.db, PRIVATE_KEY, folder / "log")
+        signers = log_signers()
+        identity = LogIdentity(ORIGIN_OF_LOG, tuple(signer.key for signer in signers))
+        self.audit = AuditService(self.db, identity, lambda: self.reader, folder / "log", clock=self.clock)
+        self.checkpointer = Checkpointer(self.db, signers, folder / "log", None, clock=self.clock)
+        self.consent = ConsentService(
+            self.db,
+            self.clock,
+            sealing=SubjectSealing(SEALING_KEY),
+            ages=Ages(),
+            rulings=Rulings(Bases(by_purpose={"statistics": LegalBasis.PUBLIC_INTEREST})),
+            others=Others(NoDocuments(), PatientAccounts()),
+        )
+        files = PatientFiles(self.consent)
+        letter = Letter(Dates("Europe/Paris", self.clock), "0000 1111")
+        self.service = PortalService(
+            Histories(self.db, lambda: self.reader.concerning, self.audit),
+            Enrolments(
+                self.db,
+                self.clock,
+                accounts=self.platform.service.patient_accounts,
+                files=files,
+                address=ORIGIN,
+                letter=letter,
+            ),
+            files,
+        )
+        self.desk = Human("per_desk", "desk", actor=Actor("per_desk", ActorKind.PERSON, "Desk", person="per_desk"))
+
+    async def open(self) -> "Hospital":
+        """Begin to publish checkpoints."""
+        await self.checkpointer.start()
+        return self
+
+    def portal(self) -> "Portal":
+        """The pages over it."""
+        return Portal(self.platform, {"consent": self.consent, "portal": self.service})
+
+    async def subject(self, reference: str = "", born: date | None = None) -> str:
+        """A patient of the hospital, under a name that says nothing."""
+        asked = RegisterSubject(site="chu-lyon", reference=reference or new_id("ipp"), born=born)
+        return (await self.consent.subjects.register(self.platform.op(self.desk), asked)).subject
+
+    async def letter(self, subject: str, born: str = BORN, **more: Any) -> Patient:
+        """The letter of a patient."""
+        asked = CreateEnrolment(subject=subject, birth_date=Secret(born.encode()), **more)
+        made = await self.service.enrolments.create(self.platform.op(self.desk), asked)
+        return Patient(made.account, made.code, SoftwarePasskey(ORIGIN))
+
+    async def patient(self) -> tuple[str, "PatientBrowser"]:
+        """A patient who is signed in: his subject, and his browser."""
+        subject = await self.subject()
+        browser = self.portal().browser()
+        await browser.enrol(await self.letter(subject))
+        return subject, browser
+
+    async def reads(self, subject: str, count: int = 1, *, allowed: bool = True, **more: Any) -> None:
+        """Somebody reads data of a subject, or is refused."""
+        about = {
+            "purpose": "research",
+            "name": "Dr. Rossi",
+            "project": "cohorte-diabete",
+            "reason": "permitted",
+            **more,
+        }
+        who = Actor("per_rossi", ActorKind.PERSON, about["name"], person="per_rossi")
+        op = replace(self.platform.op(who, purpose=about["purpose"]), door="s3")
+        bucket = Resource("Bucket", "cohorte", {"site": "chu-lyon", "project": about["project"], "kind": "standard"})
+        emergency = {"break_glass": "elv_1"} if more.get("emergency") else {}
+        details = {"key": "scan.dcm", "consent": about["reason"], **emergency}
+        write = op.allowed if allowed else op.denied
+        entry = replace(write("objects.object.read", bucket, **details), subject=subject)
+        await asyncio.gather(*(self.db.record(entry) for _ in range(count)))
+
+    async def publish(self) -> None:
+        """A checkpoint covers everything until now."""
+        await self.checkpointer.publish()
+
+    def close(self) -> None:
+        """Everything ends."""
+        self.checkpointer.close()
+        self.platform.service.close()
+        self.db.close()
 
 
 @dataclass
@@ -32,7 +172,7 @@ class Portal:
     lease: Leash = field(default_factory=Leash)
 
     def __post_init__(self) -> None:
-        made = pages(patient_codes)
+        made = pages(patient_codes, {"statistics"})
         needed = operations(made)
         self.dispatcher = Dispatcher(
             [spec for spec in OPERATIONS if spec.name in needed],
@@ -68,6 +208,7 @@ class PatientBrowser:
         transport = httpx.ASGITransport(portal.app, client=(address, 4711), raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers={"User-Agent": agent})
         self.page = ""
+        self.human: Patient | None = None
 
     async def get(self, path: str, **headers: str) -> httpx.Response:
         """Type an address."""
@@ -110,6 +251,7 @@ class PatientBrowser:
 
     async def enrol(self, patient: Patient) -> httpx.Response:
         """Open the account with the passkey of this telephone."""
+        self.human = patient
         await self.present(patient)
         return await self.post("/ouvrir/appareil", {"name": "phone", **patient.passkey.create(self.asked())})
 

@@ -185,6 +185,8 @@ def test_nobody_may_anything_without_a_role_but_with_what_is_his_own(policy):
         "iam.access-request.withdraw",
         "consent.own.list",
         "consent.own.read",
+        "consent.own.accesses",
+        "consent.own.proof",
         "consent.own.decide",
         "consent.own.withdraw",
         "consent.own.object",

@@ -12,9 +12,20 @@ from nexus.iam.operations import OPERATIONS as IAM
 from nexus.kernel.operation import OperationSpec
 from nexus.kms.operations import OPERATIONS as KMS
 from nexus.objects.operations import OPERATIONS as OBJECTS
+from nexus.portal.operations import OPERATIONS as PORTAL
 from nexus.projects.operations import OPERATIONS as PROJECTS
 
-OPERATIONS: Final[tuple[OperationSpec, ...]] = (*IAM, *KMS, *OBJECTS, *AUDIT, *BASTION, *CONSENT, *PROJECTS, *PLATFORM)
+OPERATIONS: Final[tuple[OperationSpec, ...]] = (
+    *IAM,
+    *KMS,
+    *OBJECTS,
+    *AUDIT,
+    *BASTION,
+    *CONSENT,
+    *PORTAL,
+    *PROJECTS,
+    *PLATFORM,
+)
 PURPOSES: Final = tuple(purpose.value for purpose in Purpose)
 """What an operation may be for."""
 WHILE_SEALED: Final = frozenset({"kms.service.status", "kms.service.unseal", "platform.status"})
@@ -26,6 +37,7 @@ SERVICES: Final[Mapping[str, str]] = {
     "iam": "Who may do what: persons, machines, rights, sessions, approvals.",
     "kms": "Who holds the keys: keys and their life, sealing.",
     "objects": "Buckets. Objects travel over S3.",
+    "portal": "What patients see of the log, and the letters that open their accounts.",
     "platform": "The platform as a whole.",
     "projects": "Who wants data for what, who agreed, and until when.",
 }

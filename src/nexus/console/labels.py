@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from nexus.console.lexicon import consent, projects
+from nexus.console.lexicon import consent, portal, projects
 from nexus.web.browser.language import Language
 
 ENGLISH: Final[Mapping[str, str]] = {
@@ -32,6 +32,7 @@ ENGLISH: Final[Mapping[str, str]] = {
 
 FRENCH: Final[Mapping[str, str]] = {
     **consent.FIELDS,
+    **portal.FIELDS,
     **projects.FIELDS,
     "access_keys": "clés d'accès",
     "accounts": "comptes",

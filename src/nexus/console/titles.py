@@ -52,6 +52,7 @@ SERVICES: Final[Mapping[str, Bilingual[str]]] = {
     "platform": Bilingual("Platform", "Plateforme"),
     "bastion": Bilingual("Bastion", "Bastion"),
     "consent": Bilingual("Consent", "Consentement"),
+    "portal": Bilingual("Patients' portal", "Portail des patients"),
     "projects": Bilingual("Projects", "Projets"),
 }
 """The services, in the order of the list of operations."""

@@ -6,7 +6,7 @@ A test compares them with the values that operations take and return.
 from collections.abc import Mapping
 from typing import Final
 
-from nexus.console.lexicon import consent, projects
+from nexus.console.lexicon import consent, portal, projects
 from nexus.iam.actions import ROLES
 from nexus.web.browser.language import Bilingual, Language
 
@@ -17,6 +17,7 @@ _ROLES: Final[Mapping[str, Bilingual[str]]] = {
 WORDS: Final[Mapping[str, Bilingual[str]]] = {
     **_ROLES,
     **consent.VALUES,
+    **portal.VALUES,
     **projects.VALUES,
     # identities and factors
     "person": Bilingual("person", "personne"),

@@ -20,6 +20,7 @@ from nexus.audit.model import ListEntries
 from nexus.audit.reader import AuditReader
 from nexus.consent.events import DECIDED, WITHDRAWN
 from nexus.consent.model import LegalBasis, Scan
+from nexus.consent.ports import Documents
 from nexus.consent.receipt_format import Signature, signed
 from nexus.consent.receipt_record import Circumstances
 from nexus.consent.requests import Tongue
@@ -134,7 +135,14 @@ def rulings(ground: Ground) -> Rulings:
     return Rulings(ground.settings.bases(), ProjectBases())
 
 
-def consent_service(ground: Ground, objects: ObjectService) -> ConsentService:
+class NoDocuments:
+    """The port `consent.ports.Documents` at a door where no papers are recorded."""
+
+    async def holds(self, op: Operation, site: str, scan: Scan) -> bool:
+        return False
+
+
+def consent_service(ground: Ground, documents: Documents) -> ConsentService:
     """The operations of consent, for a process that holds the key that references are sealed under."""
     return ConsentService(
         ground.database,
@@ -143,7 +151,7 @@ def consent_service(ground: Ground, objects: ObjectService) -> ConsentService:
         ages=ground.settings.ages(),
         rulings=rulings(ground),
         others=Others(
-            StoredDocuments(objects),
+            documents,
             PatientAccounts(),
             ReceiptSigner(ground.kms),
             LogProofs(audit_reader(ground)),

@@ -12,8 +12,9 @@ from nexus.app.operations import OPERATIONS, PURPOSES, WHILE_SEALED
 from nexus.app.platform import PlatformService
 from nexus.app.settings import Settings
 from nexus.app.wiring.bastion import bastion_service
-from nexus.app.wiring.consent import consent_service
+from nexus.app.wiring.consent import StoredDocuments, consent_service
 from nexus.app.wiring.log import audit_reader, audit_service
+from nexus.app.wiring.portal_service import portal_service
 from nexus.app.wiring.storage import placements
 from nexus.audit.witnesses import WitnessClient
 from nexus.iam.approvals import Approvals
@@ -73,13 +74,16 @@ def dispatcher(
         device_authorities=DeviceAuthorities.read(ground.settings.device_authority),
         evidence=Evidence(objects.buckets, audit_reader(ground)),
     )
+    audit = audit_service(ground, witnesses)
+    consent = consent_service(ground, StoredDocuments(objects))
     services = {
         "iam": identities,
         "kms": ground.kms,
-        "audit": audit_service(ground, witnesses),
+        "audit": audit,
         "bastion": bastion_service(ground),
         "objects": BucketAdministration(objects, gate, placements(ground)),
-        "consent": consent_service(ground, objects),
+        "consent": consent,
+        "portal": portal_service(ground, identities.patient_accounts, consent, audit),
         "projects": ProjectService(ground.database, gate, ground.clock),
         "platform": PlatformService(
             ground.directory,

@@ -31,7 +31,7 @@ def audit_reader(ground: Ground) -> Callable[[], AuditReader]:
     return reader
 
 
-def audit_service(ground: Ground, witnesses: WitnessClient) -> AuditService:
+def audit_service(ground: Ground, witnesses: WitnessClient | None) -> AuditService:
     """The operations of the audit log."""
     return AuditService(
         ground.database,

@@ -7,7 +7,10 @@ from nexus.app.ground import Ground
 from nexus.app.operations import OPERATIONS, PURPOSES
 from nexus.app.serving import Asgi
 from nexus.app.wiring import dispatching
+from nexus.app.wiring.consent import NoDocuments, consent_service
 from nexus.app.wiring.console import addresses
+from nexus.app.wiring.log import audit_service
+from nexus.app.wiring.portal_service import portal_service
 from nexus.iam import patient_codes
 from nexus.iam.approvals import Approvals
 from nexus.iam.gate import Gate
@@ -29,11 +32,16 @@ def portal_door(ground: Ground, port: int) -> Asgi:
     gate = Gate(ground.database, ground.clock, ground.settings.conditions())
     approvals = Approvals(ground.database, gate, ground.clock)
     identities = dispatching.identity_service(ground, approvals, RelyingParty.at(ground.portal_url))
-    made = pages(patient_codes)
+    consent = consent_service(ground, NoDocuments())
+    made = pages(patient_codes, ground.settings.consent_public_interest)
     needed = operations(made)
     dispatcher = Dispatcher(
         [spec for spec in OPERATIONS if spec.name in needed],
-        {"iam": identities},
+        {
+            "iam": identities,
+            "consent": consent,
+            "portal": portal_service(ground, identities.patient_accounts, consent, audit_service(ground, None)),
+        },
         lease=ground.hold,
         authenticator=known,
         gate=gate,

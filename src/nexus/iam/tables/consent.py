@@ -58,6 +58,26 @@ ACTIONS: tuple[Action, ...] = (
         (SUBJECT,),
     ),
     Action("consent.request.answer", "answer a request of a patient", "répondre à la demande d'un patient", (SUBJECT,)),
+    Action(
+        "consent.own.accesses",
+        "see who used one's own data",
+        "voir qui a utilisé ses propres données",
+        (SUBJECT,),
+        patient=True,
+    ),
+    Action(
+        "consent.own.proof",
+        "prove a use of one's own data",
+        "prouver un usage de ses propres données",
+        (SUBJECT,),
+        patient=True,
+    ),
+    Action(
+        "consent.enrolment.create",
+        "make the code by which a patient opens an account",
+        "faire le code par lequel un patient ouvre son compte",
+        (SUBJECT,),
+    ),
     Action("consent.subject.register", "register a patient", "enregistrer un patient", (SUBJECT,)),
     Action("consent.subject.find", "find a patient of a site", "trouver un patient d'un établissement", (SUBJECT,)),
     Action(

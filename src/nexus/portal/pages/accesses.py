@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from nexus.crypto.notes import SignatureType, VerifierKey
 from nexus.kernel.errors import NotFound
 from nexus.portal import plain_words, shown
+from nexus.portal.log_keys import browser_key, fingerprint
 from nexus.portal.page import Page
 from nexus.portal.records import FIELD, LIST, records
 from nexus.portal.visit import Visit
@@ -244,7 +243,7 @@ async def show(visit: Visit) -> Response:
 async def check(visit: Visit) -> Response:
     """One line with its receipt, and what checks it."""
     found, proof = await _proof(visit)
-    fingerprints = [(key.split("+", 2)[0], fingerprint(key)) for key in proof["keys"] if is_ed25519(key)]
+    key = browser_key(proof["keys"])
     line = shown.entry(proof["entry"], visit.language)
     return visit.render(
         "check.html",
@@ -252,8 +251,8 @@ async def check(visit: Visit) -> Response:
         records=found,
         line=line,
         proof=proof,
-        key=next((key for key in proof["keys"] if is_ed25519(key)), ""),
-        fingerprints=fingerprints,
+        key=key,
+        fingerprint=fingerprint(key),
     )
 
 
@@ -263,17 +262,6 @@ async def receipt(visit: Visit) -> Response:
     name = f"recu-{proof['index']}.tlog-proof"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(proof["text"], media_type="text/plain; charset=utf-8", headers=headers)
-
-
-def fingerprint(key: str) -> str:
-    """Of a verifier key, as letters show it: sixteen groups of four hexadecimal digits of its SHA-256."""
-    digest = sha256(key.encode()).hexdigest()
-    return " ".join(digest[start : start + 4] for start in range(0, 32, 4))
-
-
-def is_ed25519(key: str) -> bool:
-    """Whether a C2SP verifier key is of the kind that browsers verify."""
-    return VerifierKey.parse(key).type is SignatureType.ED25519
 
 
 async def _proof(visit: Visit) -> tuple[Any, dict[str, Any]]:

@@ -1,6 +1,6 @@
 """My choices as switches: for what my data may serve, which kinds of data, which projects."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -132,8 +132,23 @@ class Switch:
         return f"{self.what}-{self.name}"
 
 
-async def show(visit: Visit) -> Response:
-    """All switches as they stand."""
+class Choosing:
+    """The page. `public_interest`: uses that are allowed as long as nobody refuses them."""
+
+    def __init__(self, public_interest: Collection[str]) -> None:
+        self._public_interest = frozenset(public_interest)
+
+    def pages(self) -> tuple[Page, ...]:
+        """One page, with its switches."""
+        needed = frozenset({LIST, "consent.own.read", "consent.own.decide", "consent.own.accesses"})
+        return (Page(PATH, needed, self.show, submit, menu=spoken("Choices", "Choix"), icon="choice"),)
+
+    async def show(self, visit: Visit) -> Response:
+        """All switches as they stand."""
+        return await _show(visit, self._public_interest)
+
+
+async def _show(visit: Visit, public_interest: Collection[str]) -> Response:
     found = await records(visit)
     if found is None:
         return visit.redirect(paths.HOME)
@@ -150,7 +165,7 @@ async def show(visit: Visit) -> Response:
         said=TEXTS.of(visit.language).done if visit.query("fait") else "",
         records=found,
         decisions=decisions,
-        purposes=_purposes(decisions, visit.language),
+        purposes=_purposes(decisions, public_interest, visit.language),
         categories=_off(plain_words.CATEGORIES, "category", denied, visit.language),
         projects=[
             Switch("project", name, plain_words.place(name), "", ("project", name) not in {one[:2] for one in denied})
@@ -202,21 +217,32 @@ def _provision(what: str, name: str, *, on: bool) -> Document | None:
 _PLURAL: Final = {"category": "categories", "project": "projects"}
 
 
-def _purposes(decisions: Document, language: Language) -> list[Switch]:
-    """The purposes, as they would be ruled on now, the general refusal apart."""
+def _purposes(decisions: Document, public_interest: Collection[str], language: Language) -> list[Switch]:
+    """The purposes, each as it was chosen; where nothing was, as it is ruled on."""
     because, found = TEXTS.of(language).because, {one["purpose"]: one for one in decisions["permissions"]}
-    return [
-        Switch(
-            "purpose",
-            name,
-            plain_words.PURPOSES[name].of(language),
-            plain_words.PURPOSE_HELP[name].of(language),
-            found[name]["allowed"],
-            because.get(found[name]["reason"], ""),
-        )
-        for name in plain_words.SECONDARY
-        if name in found
-    ]
+    effects = {one["id"]: one["provisions"][0]["effect"] for one in decisions["in_force"] if one["provisions"]}
+    chosen = {name: effects[decision] == "permit" for what, name, decision in _simple(decisions) if what == "purpose"}
+    switches = []
+    for name in plain_words.SECONDARY:
+        ruled = found[name]
+        if name in chosen:
+            on, reason = chosen[name], "permitted" if chosen[name] else "denied"
+        elif ruled["reason"] in {"denied", "objection"}:  # by a choice about something else: this use is as it was
+            on = name in public_interest
+            reason = "public-interest" if on else "no-decision"
+        else:
+            on, reason = ruled["allowed"], ruled["reason"]
+        why = because.get(reason, "")
+        switches.append(Switch("purpose", name, _name(name, language), _help(name, language), on, why))
+    return switches
+
+
+def _name(purpose: str, language: Language) -> str:
+    return plain_words.PURPOSES[purpose].of(language)
+
+
+def _help(purpose: str, language: Language) -> str:
+    return plain_words.PURPOSE_HELP[purpose].of(language)
 
 
 def _off(table: Any, what: str, denied: list[tuple[str, str, str]], language: Language) -> list[Switch]:
@@ -247,15 +273,3 @@ def _narrowed(narrowed: dict[str, list[str]], decision: str) -> Iterator[tuple[s
 
 def _simple_denials(decisions: Document) -> Iterator[tuple[str, str, str]]:
     return (one for one in _simple(decisions) if one[0] != "purpose")
-
-
-PAGES: Final = (
-    Page(
-        PATH,
-        frozenset({LIST, "consent.own.read", "consent.own.decide", "consent.own.accesses"}),
-        show,
-        submit,
-        menu=spoken("Choices", "Choix"),
-        icon="choice",
-    ),
-)

@@ -104,10 +104,10 @@ async def show(visit: Visit) -> Response:
     """The switch as it stands, and what happened lately."""
     texts = TEXTS.of(visit.language)
     found = await records(visit)
-    if found is None:
-        return visit.render("no_file.html", t=TEXTS)
     said = {"non": texts.turned_off, "oui": texts.turned_on}.get(visit.query("fait"), "")
     said = texts.welcome if visit.query("bienvenue") else said
+    if found is None:
+        return visit.render("no_file.html", t=TEXTS, said=said)
     chosen = found.chosen.subject
     decisions = await visit.get("consent.own.read", subject=chosen, limit=1)
     page = await visit.get("consent.own.accesses", subject=chosen, limit=LATEST, since=_recently(visit))

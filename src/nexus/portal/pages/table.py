@@ -1,9 +1,10 @@
 """Every page, in the order of the menu, and the operations that they need: all that this door performs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from nexus.portal.page import Page
-from nexus.portal.pages import accesses, account, choices, home, language, sign_in
+from nexus.portal.pages import accesses, account, home, language, sign_in
+from nexus.portal.pages.choices import Choosing
 from nexus.portal.pages.enrol import Enrolling
 from nexus.portal.ports import CodeForm
 
@@ -11,12 +12,12 @@ STEPPING = frozenset({"iam.step-up.begin", "iam.step-up.prove"})
 """What the page between performs, where an operation asks for a fresh factor."""
 
 
-def pages(codes: CodeForm) -> tuple[Page, ...]:
-    """The pages of the portal."""
+def pages(codes: CodeForm, public_interest: Collection[str]) -> tuple[Page, ...]:
+    """The pages of the portal. `public_interest`: uses that are allowed as long as nobody refuses them."""
     return (
         *home.PAGES,
         *accesses.PAGES,
-        *choices.PAGES,
+        *Choosing(public_interest).pages(),
         *account.PAGES,
         *sign_in.PAGES,
         *Enrolling(codes).pages(),

@@ -1,0 +1,21 @@
+"""The portal's own operations in words."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from nexus.web.browser.language import Bilingual
+
+FIELDS: Final[Mapping[str, str]] = {
+    "actor_kind": "sorte d'acteur",
+    "address": "adresse",
+    "break_glass": "accès d'urgence",
+    "door": "porte",
+    "entry": "entrée",
+    "letter": "courrier à imprimer",
+    "oneself": "pour le patient lui-même",
+}
+VALUES: Final[Mapping[str, Bilingual[str]]] = {
+    "choices": Bilingual("choices", "choix"),
+    "data": Bilingual("uses of data", "usages des données"),
+    "file": Bilingual("the file", "le dossier"),
+}
