@@ -176,6 +176,19 @@ async def test_switches_say_what_holds_and_change_it_at_once(hospital):
     assert not allowed(hospital, subject, "research", "autre")
 
 
+async def test_each_choice_gives_a_receipt_to_keep_as_pdf_and_as_json(hospital):
+    subject, browser = await hospital.patient()
+    await browser.get("/")
+    await browser.post("/refus-general")
+    await hospital.publish()
+    page = (await browser.get("/choix")).text
+    links = [link.replace("&amp;", "&") for link in re.findall(r'href="(/choix/[^"]+/recu[^"]+)"', page)]
+    assert len(links) == 2
+    printed, read = [await browser.get(link) for link in links]
+    assert printed.content.startswith(b"%PDF-") and printed.headers["content-type"] == "application/pdf"
+    assert subject in read.text and read.headers["content-disposition"].startswith("attachment")
+
+
 async def test_a_switch_that_does_not_exist_changes_nothing(hospital):
     _, browser = await hospital.patient()
     await browser.get("/choix")

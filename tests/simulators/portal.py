@@ -14,7 +14,7 @@ import httpx
 from nexus.app.demo.passkey import SoftwarePasskey
 from nexus.app.operations import OPERATIONS, PURPOSES
 from nexus.app.schema import MIGRATIONS
-from nexus.app.wiring.consent import NoDocuments, PatientAccounts
+from nexus.app.wiring.consent import LogProofs, NoDocuments, PatientAccounts
 from nexus.app.wiring.portal_service import PatientFiles
 from nexus.audit.checkpointer import Checkpointer
 from nexus.audit.log import AuditLog
@@ -23,7 +23,8 @@ from nexus.audit.reader import AuditReader
 from nexus.audit.service import AuditService
 from nexus.consent.ages import Ages
 from nexus.consent.model import LegalBasis
-from nexus.consent.requests import RegisterSubject
+from nexus.consent.receipt_record import Circumstances
+from nexus.consent.requests import RegisterSubject, Tongue
 from nexus.consent.rules import Bases
 from nexus.consent.rulings import Rulings
 from nexus.consent.sealing import SubjectSealing
@@ -46,6 +47,7 @@ from nexus.web.browser.cookies import CookieSession
 from nexus.web.dispatch import Dispatcher
 from simulators.audit_log import PRIVATE_KEY
 from simulators.clock import ManualClock
+from simulators.consents import LocalSigner
 from simulators.doorkeepers import Leash
 from simulators.patients import BORN, Patient
 from simulators.people import HOME, PARTY, SEALING_KEY, Human, Platform
@@ -89,7 +91,13 @@ class Hospital:
             sealing=SubjectSealing(SEALING_KEY),
             ages=Ages(),
             rulings=Rulings(Bases(by_purpose={"statistics": LegalBasis.PUBLIC_INTEREST})),
-            others=Others(NoDocuments(), PatientAccounts()),
+            others=Others(
+                NoDocuments(),
+                PatientAccounts(),
+                LocalSigner(),
+                LogProofs(lambda: self.reader),
+                Circumstances(site="", zone="zone-1", notice="", language=Tongue.FRENCH),
+            ),
         )
         files = PatientFiles(self.consent)
         letter = Letter(Dates("Europe/Paris", self.clock), "0000 1111")

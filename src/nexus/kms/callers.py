@@ -44,7 +44,8 @@ CALLERS: Final[Mapping[str, frozenset[str]]] = {
     "s3": _ALWAYS | _DATA_KEYS | {"list_keys", "bound_key"},
     "api": _ALWAYS | _DATA_KEYS | _OPERATIONS | _BOUND | {"wrap", "prf", "public_key"},
     "console": _ALWAYS | _DATA_KEYS | _OPERATIONS | _BOUND,
-    "portal": _ALWAYS | {"unwrap"},  # patients come from anywhere: it opens what it holds, and nothing else
+    # Patients come from anywhere: it opens what it holds, has receipts signed, and nothing else.
+    "portal": _ALWAYS | _BOUND | {"unwrap"},
     "bastion": _ALWAYS | {"unwrap", "bound_key"},
     "worker": _ALWAYS | _DATA_KEYS | _JOBS | _LOG,
 }

@@ -1,5 +1,6 @@
 """My choices as switches: for what my data may serve, which kinds of data, which projects."""
 
+from base64 import b64decode
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,6 +18,8 @@ from nexus.web.browser.language import Language
 from nexus.web.browser.operations import Document
 
 PATH: Final = "/choix"
+RECEIPT: Final = "/choix/{decision}/recu"
+RECEIPTS_SHOWN: Final = 10
 MAX_PROJECTS_SHOWN: Final = 20
 SEEN: Final = 100
 """Uses that are looked at for the projects that they were made for."""
@@ -46,6 +49,11 @@ class Texts:
     care: str
     care_help: str
     history: str
+    receipts: str
+    receipts_help: str
+    kinds: dict[str, str]
+    pdf: str
+    json: str
     minor: str
 
 
@@ -79,6 +87,17 @@ TEXTS: Final = spoken(
         care="And my care?",
         care_help="Those who care for you may read your file. To hide a part of it from them, speak with your hospital.",
         history="What I chose before",
+        receipts="My receipts",
+        receipts_help="Each choice gives a signed receipt. Keep it: it proves what you chose, and when.",
+        kinds={
+            "permissions": "Choice",
+            "withdrawal": "Withdrawal",
+            "objection": "General refusal",
+            "lifting": "Refusal lifted",
+            "correction": "Correction",
+        },
+        pdf="Receipt (PDF)",
+        json="For programs (JSON)",
         minor="Until majority, your guardian decides what is allowed. You may refuse at any time.",
     ),
     Texts(
@@ -110,6 +129,17 @@ TEXTS: Final = spoken(
         care="Et mes soins ?",
         care_help="Ceux qui vous soignent peuvent lire votre dossier. Pour leur en cacher une partie, parlez-en à votre hôpital.",
         history="Ce que j'ai choisi auparavant",
+        receipts="Mes récépissés",
+        receipts_help="Chaque choix donne un récépissé signé. Gardez-le : il prouve ce que vous avez choisi, et quand.",
+        kinds={
+            "permissions": "Choix",
+            "withdrawal": "Retrait",
+            "objection": "Refus général",
+            "lifting": "Refus levé",
+            "correction": "Correction",
+        },
+        pdf="Récépissé (PDF)",
+        json="Pour les programmes (JSON)",
         minor="Jusqu'à la majorité, le tuteur décide de ce qui est autorisé. Vous pouvez refuser à tout moment.",
     ),
 )
@@ -141,7 +171,10 @@ class Choosing:
     def pages(self) -> tuple[Page, ...]:
         """One page, with its switches."""
         needed = frozenset({LIST, "consent.own.read", "consent.own.decide", "consent.own.accesses"})
-        return (Page(PATH, needed, self.show, submit, menu=spoken("Choices", "Choix"), icon="choice"),)
+        return (
+            Page(PATH, needed, self.show, submit, menu=spoken("Choices", "Choix"), icon="choice"),
+            Page(RECEIPT, frozenset({LIST, "consent.own.receipt"}), receipt),
+        )
 
     async def show(self, visit: Visit) -> Response:
         """All switches as they stand."""
@@ -153,7 +186,7 @@ async def _show(visit: Visit, public_interest: Collection[str]) -> Response:
     if found is None:
         return visit.redirect(paths.HOME)
     subject = found.chosen.subject
-    decisions = await visit.get("consent.own.read", subject=subject, limit=1)
+    decisions = await visit.get("consent.own.read", subject=subject, limit=RECEIPTS_SHOWN)
     used = await visit.get("consent.own.accesses", subject=subject, limit=SEEN)
     denied = list(_simple_denials(decisions))
     projects = {one["project"] for one in used["entries"] if one["project"]} | {
@@ -173,6 +206,23 @@ async def _show(visit: Visit, public_interest: Collection[str]) -> Response:
         ],
         sensitive=6,
     )
+
+
+async def receipt(visit: Visit) -> Response:
+    """The signed receipt of a decision, as a PDF to read or as JSON to verify."""
+    found = await records(visit)
+    if found is None:
+        return visit.redirect(paths.HOME)
+    made = await visit.get(
+        "consent.own.receipt",
+        subject=found.chosen.subject,
+        decision=visit.path["decision"],
+        form="json" if visit.query("forme") == "json" else "pdf",
+        language=visit.language.value,
+    )
+    name = "".join(sign for sign in made["name"] if sign.isalnum() or sign in "._-")
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(b64decode(made["content"]), media_type=made["media_type"], headers=headers)
 
 
 async def submit(visit: Visit) -> Response:
