@@ -193,6 +193,7 @@ def test_nobody_may_anything_without_a_role_but_with_what_is_his_own(policy):
         "consent.own.lift-objection",
         "consent.own.receipt",
         "consent.own.ask",
+        "objects.subject.holdings",
         "iam.what-can",
         "iam.what-if",
         "iam.explain",

@@ -39,13 +39,9 @@ class Listing:
 # Versions
 
 
-READ_VERSION = "SELECT version FROM consent_version"
-"""The version of all decisions: whatever a ruling depends on moves it."""
-
-
 def version(tx: Transaction) -> int:
     """The version of all decisions."""
-    row = tx.one(READ_VERSION)
+    row = tx.one("SELECT version FROM consent_version")
     assert row is not None
     return int(row[0])
 

@@ -5,14 +5,16 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from nexus.kernel.clock import Instant
-from nexus.kernel.errors import Denied
+from nexus.kernel.errors import Denied, Unavailable
 from nexus.kernel.operation import Operation
 from nexus.objects.consenting import refuse_secondary_writes
 from nexus.objects.declaration import Declaration
+from nexus.objects.errors import REFUSED_USE
 from nexus.objects.model import Bucket, BucketKind, ObjectRef, Versioning
 from nexus.objects.naming import MAX_MANIFEST_SUBJECTS
 from nexus.objects.s3.ports import Gate, Placements
 from nexus.objects.service import ObjectService
+from nexus.objects.subject_administration import SubjectAdministration
 from nexus.objects.usage import BucketUsage
 
 Name = Annotated[str, Meta(min_length=3, max_length=63)]
@@ -151,8 +153,12 @@ class LiftedLock(Struct, frozen=True, kw_only=True):
 class BucketAdministration:
     """The use cases. `placements` names the key that a new bucket's own key is wrapped under."""
 
-    def __init__(self, objects: ObjectService, gate: Gate, placements: Placements) -> None:
+    def __init__(
+        self, objects: ObjectService, gate: Gate, placements: Placements, subjects: SubjectAdministration | None = None
+    ) -> None:
+        """`subjects`: the use cases across buckets; without them, none is offered."""
         self._objects = objects
+        self._subjects = subjects
         self.buckets = objects.buckets
         self._locking = objects.locking
         self._gate = gate
@@ -208,6 +214,13 @@ class BucketAdministration:
         bucket = self.buckets.find(request.name)
         changed = await self._objects.subject_changing.change(op, bucket, request.key, request.subject, request.reason)
         return ChangedSubject(versions=changed)
+
+    @property
+    def subjects(self) -> SubjectAdministration:
+        """The use cases about subjects. Raises Unavailable where nobody knows any."""
+        if self._subjects is None:
+            raise Unavailable("nobody answers for patients here", code=REFUSED_USE)
+        return self._subjects
 
     async def lift_lock(self, op: Operation, request: LiftLock) -> LiftedLock:
         """End the retention (governance) and the legal hold of a version. Raises NotFound, Denied, Invalid."""

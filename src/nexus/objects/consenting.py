@@ -216,7 +216,7 @@ class Watch:
             known = self._home.remembered.get(key)
             if known is not None and known.version == version and op.at < known.ruled.until:
                 return known.ruled
-            if number > 0 and rows.is_erased(tx, number):
+            if rows.is_erased(tx, number) if number > 0 else self._secondary and rows.names_erased(tx, -number):
                 return Ruled(False, ERASED)
             ruled = self._joined(self._home.subjects.rulings(tx, op, self._bucket, self._names[number]), number)
         except NexusError:

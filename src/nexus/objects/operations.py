@@ -3,7 +3,7 @@
 from typing import Final
 
 from nexus.kernel.errors import NotFound
-from nexus.kernel.operation import OperationSpec, Resource
+from nexus.kernel.operation import Operation, OperationSpec, Resource
 from nexus.objects.administration import (
     BucketAdministration,
     BucketPage,
@@ -20,7 +20,10 @@ from nexus.objects.administration import (
     PutManifest,
     SetVersioning,
 )
+from nexus.objects.erasing import Certificate
+from nexus.objects.holdings import HoldingPage
 from nexus.objects.model import BucketKind, bucket_resource
+from nexus.objects.subject_administration import EraseSubject, ListHoldings
 from nexus.objects.usage import BucketUsage
 
 
@@ -37,6 +40,18 @@ def _named(service: BucketAdministration, request: _About) -> Resource:
         return service.buckets.find(request.name).resource
     except NotFound:
         return bucket_resource(request.name, "", "", BucketKind.STANDARD)
+
+
+def _subject(service: BucketAdministration, request: ListHoldings | EraseSubject) -> Resource:
+    return service.subjects.resource(request.subject)
+
+
+async def _holdings(service: BucketAdministration, op: Operation, request: ListHoldings) -> HoldingPage:
+    return await service.subjects.holdings(op, request)
+
+
+async def _erase(service: BucketAdministration, op: Operation, request: EraseSubject) -> Certificate:
+    return await service.subjects.erase(op, request)
 
 
 OPERATIONS: Final[tuple[OperationSpec, ...]] = (
@@ -146,6 +161,31 @@ OPERATIONS: Final[tuple[OperationSpec, ...]] = (
         action="objects.subject.change",
         run=BucketAdministration.change_subject,
         resource=_named,
+    ),
+    OperationSpec(
+        name="objects.subject.holdings",
+        service="objects",
+        method="GET",
+        path="/v1/subjects/{subject}/holdings",
+        summary="Show what is held of a patient, and where",
+        request=ListHoldings,
+        result=HoldingPage,
+        action="objects.subject.holdings",
+        run=_holdings,
+        resource=_subject,
+    ),
+    OperationSpec(
+        name="objects.subject.erase",
+        service="objects",
+        method="POST",
+        path="/v1/subjects/{subject}/erase",
+        summary="Erase what is held of a patient",
+        request=EraseSubject,
+        result=Certificate,
+        action="objects.subject.erase",
+        run=_erase,
+        resource=_subject,
+        sensitive=True,
     ),
     OperationSpec(
         name="objects.lock.lift",

@@ -20,7 +20,9 @@ from nexus.objects.blobs import Blobs
 from nexus.objects.buckets import Buckets
 from nexus.objects.consenting import Consenting, NoSubjects
 from nexus.objects.deleting import Deleting
+from nexus.objects.erasing import Erasing
 from nexus.objects.expiring import Expiring
+from nexus.objects.holdings import Holdings
 from nexus.objects.keys import BucketKeys
 from nexus.objects.listing import Listing
 from nexus.objects.locking import Locking
@@ -68,6 +70,8 @@ class ObjectService:
         self.uploads = Uploads(database, files, keys, clock, self.reading, consenting=consenting)
         self.revising = Revising(database, self.reading)
         self.subject_changing = SubjectChanging(database, self.reading, vaults)
+        self.erasing = Erasing(database, files, clock, vaults, asked)
+        self.holdings = Holdings(database, vaults)
         self.tagging = Tagging(self.reading, self.revising)
         self.locking = Locking(database, clock, consenting)
         self.expiring = Expiring(database, clock, self.reading, self.deleting, self.uploads)

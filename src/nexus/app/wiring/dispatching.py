@@ -28,6 +28,7 @@ from nexus.iam.relying_party import RelyingParty
 from nexus.iam.service import IdentityService
 from nexus.objects.administration import BucketAdministration
 from nexus.objects.service import ObjectService
+from nexus.objects.subject_administration import SubjectAdministration
 from nexus.projects.service import ProjectService
 from nexus.web.dispatch import Dispatcher
 
@@ -76,12 +77,13 @@ def dispatcher(
     )
     audit = audit_service(ground, witnesses)
     consent = consent_service(ground, StoredDocuments(objects))
+    of_subjects = SubjectAdministration(objects, consent.subjects.resource)
     services = {
         "iam": identities,
         "kms": ground.kms,
         "audit": audit,
         "bastion": bastion_service(ground),
-        "objects": BucketAdministration(objects, gate, placements(ground)),
+        "objects": BucketAdministration(objects, gate, placements(ground), of_subjects),
         "consent": consent,
         "portal": portal_service(ground, identities.patient_accounts, consent, audit),
         "projects": ProjectService(ground.database, gate, ground.clock),

@@ -18,7 +18,6 @@ from nexus.objects.ports import Ruled
 
 REMEMBERED_FOR: Final = 5 * MINUTE
 """How long a ruling is used that nothing else ends: its version is compared at each use all the same."""
-_VERSIONS: Final = f"SELECT ({store.READ_VERSION}), ({identities.READ_VERSION})"
 _SITE, _PROJECT = "site:", "project:"
 
 
@@ -30,10 +29,10 @@ class Subjects:
 
     def version(self, tx: Transaction) -> Hashable:
         """Of all decisions, and of all rights: a right that changes may change for which site or project one reads."""
-        found = tx.one(_VERSIONS)
-        if found is None or None in found:
-            raise Unavailable("the versions cannot be read", code="iam.no-version", hint="run `nexus doctor`")
-        return tuple(found)
+        rights = tx.one(identities.READ_VERSION)
+        if rights is None:
+            raise Unavailable("the rights cannot be read", code="iam.no-version", hint="run `nexus doctor`")
+        return self._rulings.version(tx), rights[0]
 
     def rulings(self, tx: Transaction, op: Operation, bucket: Bucket, subjects: Sequence[str]) -> Mapping[str, Ruled]:
         declared = bucket.subjects

@@ -1,7 +1,7 @@
 """Actions on buckets and objects."""
 
 from nexus.iam.model import Role
-from nexus.iam.tables.action import BUCKET, PLATFORM, Action, four_eyes
+from nexus.iam.tables.action import BUCKET, PLATFORM, SUBJECT, Action, four_eyes
 
 ACTIONS: tuple[Action, ...] = (
     Action("objects.bucket.create", "create a bucket", "créer un compartiment", (BUCKET,)),
@@ -22,6 +22,20 @@ ACTIONS: tuple[Action, ...] = (
         "say whose data an object is",
         "dire de quel patient sont les données d'un objet",
         (BUCKET,),
+    ),
+    Action(
+        "objects.subject.holdings",
+        "see what is held of a patient, and where",
+        "voir quelles données d'un patient sont conservées, et où",
+        (SUBJECT,),
+        patient=True,
+    ),
+    four_eyes(
+        "objects.subject.erase",
+        "erase what is held of a patient",
+        "effacer les données d'un patient",
+        SUBJECT,
+        Role.SECURITY_OFFICER,
     ),
     Action("objects.object.list", "list the objects of a bucket", "lister les objets d'un compartiment", (BUCKET,)),
     Action("objects.object.read", "read objects", "lire des objets", (BUCKET,)),

@@ -6,6 +6,7 @@ import msgspec
 
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Database, Transaction
+from nexus.objects.declaration import Declaration, decode
 from nexus.objects.store.named_keys import Wrapped
 
 
@@ -164,21 +165,31 @@ def manifests_with(tx: Transaction, number: int) -> list[int]:
     return [manifest for (manifest,) in found]
 
 
+def names_erased(tx: Transaction, manifest: int) -> bool:
+    """Whether a manifest names somebody who was erased."""
+    found = tx.one(
+        "SELECT 1 FROM objects_manifest_subject m JOIN objects_subject s ON s.number = m.subject"
+        " WHERE m.manifest = ? AND s.sealed_key IS NULL LIMIT 1",
+        (manifest,),
+    )
+    return found is not None
+
+
 class Held(msgspec.Struct, frozen=True):
-    """A version, or an upload (without `version`), of some subject."""
+    """A version of some subject, and what its bucket says of its data."""
 
     bucket: str
     site: str
     project: str
+    declared: Declaration | None
     key: str
-    version: str | None
+    version: str
     size: int
     since: Instant
-    subject: int
 
 
 _HELD = (
-    "SELECT b.name, b.site, b.project, v.key, v.id, v.size, v.modified_at, v.subject FROM objects_version v"
+    "SELECT b.name, b.site, b.project, b.subjects, v.key, v.id, v.size, v.modified_at FROM objects_version v"
     " JOIN objects_bucket b ON b.number = v.bucket WHERE v.subject = ? AND v.marker = 0 AND v.id > ?"
     " ORDER BY v.id LIMIT ?"
 )
@@ -186,7 +197,10 @@ _HELD = (
 
 def versions_of(tx: Transaction, subject: int, after: str, limit: int) -> list[Held]:
     """Versions of a subject or a manifest, by internal id."""
-    return [Held(*row) for row in tx.all(_HELD, (subject, after, limit))]
+    return [
+        Held(bucket, site, project, decode(declared), key, version, size, since)
+        for bucket, site, project, declared, key, version, size, since in tx.all(_HELD, (subject, after, limit))
+    ]
 
 
 def rows_of(tx: Transaction, subject: int, limit: int) -> Sequence[tuple[int, str, str]]:

@@ -70,6 +70,7 @@ _WITH_BODY: Final = f"SELECT {_VERSION}, sealed FROM objects_version LEFT JOIN o
 _ALONE: Final = f"SELECT {_VERSION} FROM objects_version"
 _TOP: Final = " WHERE bucket = ? AND key = ? ORDER BY ordinal DESC LIMIT 1"
 _NAMED: Final = " WHERE id = ? AND bucket = ? AND key = ? AND unversioned = 0"
+_BY_ID: Final = " WHERE id = ? AND bucket = ? AND key = ?"
 _UNVERSIONED: Final = " WHERE bucket = ? AND key = ? AND unversioned = 1 ORDER BY ordinal DESC LIMIT 1"
 _OF_UPLOAD: Final = " WHERE upload = ? AND bucket = ? AND key = ?"
 
@@ -90,6 +91,12 @@ def version(tx: Transaction, bucket: Bucket, key: str, version_id: str | None) -
     """A version by the name that clients use; the newest one for None."""
     which, parameters = _selection(bucket, key, version_id)
     row = tx.one(_ALONE + which, parameters)
+    return VersionRow(*row) if row else None
+
+
+def by_id(tx: Transaction, bucket: Bucket, key: str, version_id: str) -> VersionRow | None:
+    """A version or marker by its internal id."""
+    row = tx.one(_ALONE + _BY_ID, (version_id, bucket.number, key))
     return VersionRow(*row) if row else None
 
 
