@@ -135,7 +135,6 @@ FRENCH: Final[Mapping[str, str]] = {
     "entries": "entrées",
     "epochs": "époques",
     "erased": "effacée",
-    "erased_at": "effacé",
     "exclude": "passkeys exclues",
     "expires_at": "expiration",
     "exportable": "exportable",
