@@ -7,6 +7,7 @@ import sys
 from rich.table import Table
 
 from nexus.app.cli.rest_client import Refused
+from nexus.app.demo.patient import new_letter
 from nexus.app.demo.story import SITE, Story
 
 PILOT = "pilot-study"
@@ -73,6 +74,8 @@ def leave_open(story: Story) -> None:
     card.add_row("S3", status["s3"])
     card.add_row("REST", f"{status['api']}   (OpenAPI: /v1/openapi.json)")
     card.add_row("console", f"{status['console']}   (a browser must trust {scenery.data}/tls/ca.pem)")
+    letter = new_letter(story)
+    card.add_row("portal", f"{letter['address']}   be the patient: code {letter['code']}, born 14 3 1958")
     card.add_row("as claire", f"source {environment} && aws s3 ls s3://chu-lille-ingress --recursive")
     card.add_row("sign in", f"{nexus} login bruno {data}")
     card.add_row("", f"password {story.people['bruno'].password}, code from: {nexus} demo --code bruno")

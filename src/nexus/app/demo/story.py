@@ -32,6 +32,10 @@ class Story:
     """Access keys, by login."""
     read_operation: str = ""
     """The operation of the read that is proved later."""
+    subject: str = ""
+    """The patient, as the platform calls her."""
+    telephone: Any = None
+    """Her browser, once she has opened her account."""
 
     def enter(self, login: str, code: str) -> Person:
         """Somebody enrols and signs in."""
