@@ -224,6 +224,25 @@ CASES = [
         NO,
         Reason.WITHDRAWN,
     ),
+    # public interest, narrowed by a permission: who permits a reader some data permits him no others
+    ("some data for this reader", LAB, [given_(permit(categories=("imaging",)))], PUBLIC, NO, Reason.NOT_COVERED),
+    ("some data of unknown kind", ask(), [given_(permit(categories=("imaging",)))], PUBLIC, NO, Reason.NOT_COVERED),
+    (
+        "for another project, and so nothing about this one",
+        LAB,
+        [given_(permit(categories=("imaging",), projects=("q",)))],
+        PUBLIC,
+        YES,
+        Reason.PUBLIC_INTEREST,
+    ),
+    (
+        "for another purpose, and so nothing about this one",
+        LAB,
+        [given_(permit("statistics", categories=("imaging",)))],
+        PUBLIC,
+        YES,
+        Reason.PUBLIC_INTEREST,
+    ),
     ("an objection struck out", ask(), [OBJECTED, corrected("d1")], PUBLIC, YES, Reason.PUBLIC_INTEREST),
     (
         "a withdrawal struck out",

@@ -10,7 +10,8 @@
 5. A denial that may concern these data: refused.
 6. Permissions that surely cover all these data: allowed.
 7. A permission that covered them and has ended, withdrawn or by its date: refused. No default rule revives it.
-8. Otherwise the default rule: care is allowed unless the patient has permitted some care only; secondary use by its legal basis.
+8. Otherwise the default rule: care is allowed unless the patient has permitted some care only; secondary use by its legal basis,
+   of which public interest allows what no permission for this very recipient is narrower than.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -171,18 +172,19 @@ def _default(question: Question, standing: Standing, bases: Bases) -> Ruling:
         narrowed = _permitted_purpose(question, standing)
         return Ruling(True, Reason.CARE) if narrowed is None else Ruling(False, Reason.NOT_COVERED, narrowed.id)
     if bases.of(question.purpose, question.recipient.project) is LegalBasis.PUBLIC_INTEREST:
-        return Ruling(True, Reason.PUBLIC_INTEREST)
+        some = _permitted_purpose(question, standing, to_recipient=True)
+        return Ruling(True, Reason.PUBLIC_INTEREST) if some is None else Ruling(False, Reason.NOT_COVERED, some.id)
     other = _permitted_purpose(question, standing)
     return Ruling(False, Reason.NO_DECISION) if other is None else Ruling(False, Reason.NOT_COVERED, other.id)
 
 
-def _permitted_purpose(question: Question, standing: Standing) -> Decision | None:
-    purpose, at = question.purpose, question.at
+def _permitted_purpose(question: Question, standing: Standing, *, to_recipient: bool = False) -> Decision | None:
+    """The newest decision that permits something for this purpose; `to_recipient`: to whoever asks."""
     for decision in reversed(standing.giving):
-        if any(
-            _permits(p) and not p.emergency and purpose in p.purposes and _begun(p, at) for p in decision.provisions
-        ):
-            return decision
+        for p in decision.provisions:
+            named = _permits(p) and not p.emergency and question.purpose in p.purposes and _begun(p, question.at)
+            if named and (not to_recipient or _receives(p, question)):
+                return decision
     return None
 
 
