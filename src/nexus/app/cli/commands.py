@@ -93,6 +93,16 @@ BESIDE_OPERATIONS: Final[Mapping[str, Mapping[str, Local]]] = {
         ),
     },
     "consent": {
+        "export": Local(
+            "nexus.app.cli.consenting:export",
+            "Write the register of decisions to a file",
+            "Écrire le registre des décisions dans un fichier",
+        ),
+        "receipt": Local(
+            "nexus.app.cli.consenting:receipt",
+            "Write the receipt of a decision to a file",
+            "Écrire le récépissé d'une décision dans un fichier",
+        ),
         "verify-receipt": Local(
             "nexus.app.cli.consenting:verify_receipt",
             "Verify the receipt of a decision, offline",
