@@ -194,6 +194,7 @@ def test_nobody_may_anything_without_a_role_but_with_what_is_his_own(policy):
         "consent.own.receipt",
         "consent.own.ask",
         "objects.subject.holdings",
+        "objects.withdrawal.reached",
         "iam.what-can",
         "iam.what-if",
         "iam.explain",

@@ -25,6 +25,8 @@ WORDS: Final[Mapping[str, Bilingual[str]]] = {
     "invited": Bilingual("invited", "compte à activer"),
     "active": Bilingual("active", "actif"),
     "suspended": Bilingual("suspended", "suspendu"),
+    "stop": Bilingual("stop new use", "cesser tout nouvel usage"),
+    "erase": Bilingual("erase", "effacer"),
     "deleted": Bilingual("deleted", "supprimé"),
     "password": Bilingual("password", "mot de passe"),
     "totp": Bilingual("authenticator code", "code d'authentification"),

@@ -8,7 +8,7 @@ from nexus.kernel.clock import Instant
 from nexus.kernel.errors import Denied, Unavailable
 from nexus.kernel.operation import Operation
 from nexus.objects.consenting import refuse_secondary_writes
-from nexus.objects.declaration import Declaration
+from nexus.objects.declaration import Declaration, OnWithdrawal
 from nexus.objects.errors import REFUSED_USE
 from nexus.objects.model import Bucket, BucketKind, ObjectRef, Versioning
 from nexus.objects.naming import MAX_MANIFEST_SUBJECTS
@@ -61,6 +61,8 @@ class DeclareSubjects(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     source: Annotated[str, Meta(max_length=64)] = ""
     """Where they come from, as patients decide about it."""
     sensitivity: Word = "normal"
+    on_withdrawal: OnWithdrawal = OnWithdrawal.STOP
+    """Of a project's bucket: what a withdrawal does to what is there."""
 
 
 class PutManifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -103,6 +105,7 @@ class DeclaredSubjects(Struct, frozen=True, kw_only=True):
     categories: tuple[str, ...]
     source: str
     sensitivity: str
+    on_withdrawal: OnWithdrawal
 
 
 class ListBuckets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -198,7 +201,12 @@ class BucketAdministration:
 
     async def declare_subjects(self, op: Operation, request: DeclareSubjects) -> BucketView:
         """Say what data of patients a bucket holds. Raises NotFound, Invalid."""
-        declared = Declaration(categories=request.categories, source=request.source, sensitivity=request.sensitivity)
+        declared = Declaration(
+            categories=request.categories,
+            source=request.source,
+            sensitivity=request.sensitivity,
+            on_withdrawal=request.on_withdrawal,
+        )
         await self.buckets.declare_subjects(op, self.buckets.find(request.name), declared)
         return _view(self.buckets.find(request.name))
 
@@ -252,5 +260,6 @@ def _view(bucket: Bucket) -> BucketView:
             categories=bucket.subjects.categories,
             source=bucket.subjects.source,
             sensitivity=bucket.subjects.sensitivity,
+            on_withdrawal=bucket.subjects.on_withdrawal,
         ),
     )

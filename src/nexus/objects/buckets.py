@@ -196,6 +196,7 @@ class Buckets:
             categories=" ".join(declared.categories),
             source=declared.source,
             sensitivity=declared.sensitivity,
+            on_withdrawal=declared.on_withdrawal.value,
         )
 
         def work(tx: Transaction) -> Recorded[None]:

@@ -5,6 +5,7 @@ allows it now. The declaration is the one switch: a bucket without it takes no s
 """
 
 import re
+from enum import StrEnum
 from typing import Final
 
 import msgspec
@@ -21,6 +22,15 @@ _NEVER: Final = frozenset({Purpose.OPERATION, Purpose.SECURITY, Purpose.AUDIT, P
 """Purposes that never read a patient's data."""
 
 
+class OnWithdrawal(StrEnum):
+    """What becomes of a patient's data in the bucket of a project, once he allows its use no more."""
+
+    STOP = "stop"
+    """They stay, and nobody reads them for secondary use."""
+    ERASE = "erase"
+    """They are erased, where no lock keeps them."""
+
+
 class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     """What the data of a bucket are, in the words of consent: what a patient's decisions are matched with."""
 
@@ -30,6 +40,8 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     """Where the data come from, such as `pacs`; empty if it is not said."""
     sensitivity: str = "normal"
     """How sensitive the data are."""
+    on_withdrawal: OnWithdrawal = OnWithdrawal.STOP
+    """Of a project's bucket: what a withdrawal does to what is there."""
 
 
 def check(declared: Declaration) -> None:

@@ -23,7 +23,7 @@ from nexus.objects.administration import (
 from nexus.objects.erasing import Certificate
 from nexus.objects.holdings import HoldingPage
 from nexus.objects.model import BucketKind, bucket_resource
-from nexus.objects.subject_administration import EraseSubject, ListHoldings
+from nexus.objects.subject_administration import EraseSubject, ListHoldings, NamedSubject, ReachedPage
 from nexus.objects.usage import BucketUsage
 
 
@@ -42,12 +42,16 @@ def _named(service: BucketAdministration, request: _About) -> Resource:
         return bucket_resource(request.name, "", "", BucketKind.STANDARD)
 
 
-def _subject(service: BucketAdministration, request: ListHoldings | EraseSubject) -> Resource:
+def _subject(service: BucketAdministration, request: ListHoldings | EraseSubject | NamedSubject) -> Resource:
     return service.subjects.resource(request.subject)
 
 
 async def _holdings(service: BucketAdministration, op: Operation, request: ListHoldings) -> HoldingPage:
     return await service.subjects.holdings(op, request)
+
+
+async def _reached(service: BucketAdministration, op: Operation, request: NamedSubject) -> ReachedPage:
+    return await service.subjects.reached(op, request)
 
 
 async def _erase(service: BucketAdministration, op: Operation, request: EraseSubject) -> Certificate:
@@ -172,6 +176,18 @@ OPERATIONS: Final[tuple[OperationSpec, ...]] = (
         result=HoldingPage,
         action="objects.subject.holdings",
         run=_holdings,
+        resource=_subject,
+    ),
+    OperationSpec(
+        name="objects.withdrawal.reached",
+        service="objects",
+        method="GET",
+        path="/v1/subjects/{subject}/reached",
+        summary="Show what a patient's withdrawals have reached",
+        request=NamedSubject,
+        result=ReachedPage,
+        action="objects.withdrawal.reached",
+        run=_reached,
         resource=_subject,
     ),
     OperationSpec(

@@ -28,6 +28,7 @@ from nexus.objects.listing import Listing
 from nexus.objects.locking import Locking
 from nexus.objects.named_keys import NamedKeys, NoKeyRights
 from nexus.objects.ports import DataKeys, KeyRights, Subjects
+from nexus.objects.reaching import Reaching
 from nexus.objects.reading import Reading
 from nexus.objects.revising import Revising
 from nexus.objects.subject_changing import SubjectChanging
@@ -71,6 +72,7 @@ class ObjectService:
         self.revising = Revising(database, self.reading)
         self.subject_changing = SubjectChanging(database, self.reading, vaults)
         self.erasing = Erasing(database, files, clock, vaults, asked)
+        self.reaching = Reaching(database, files, clock, vaults, asked)
         self.holdings = Holdings(database, vaults)
         self.tagging = Tagging(self.reading, self.revising)
         self.locking = Locking(database, clock, consenting)

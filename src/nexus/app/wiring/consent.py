@@ -2,8 +2,8 @@
 
 | topic               | receivers |
 |---------------------|-----------|
-| `consent.decided`   | nobody yet |
-| `consent.withdrawn` | nobody yet |
+| `consent.decided`   | nobody: what is given is found by the next read |
+| `consent.withdrawn` | `objects.reaching`: what was derived for projects, written down, and erased where the bucket says so |
 """
 
 import asyncio
@@ -12,13 +12,15 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from nexus.app.chores.announcing import Receiver
 from nexus.app.custody import Part
 from nexus.app.ground import Ground
 from nexus.app.wiring.log import audit_reader
 from nexus.audit.model import ListEntries
 from nexus.audit.reader import AuditReader
-from nexus.consent.events import DECIDED, WITHDRAWN
+from nexus.consent.events import DECIDED, WITHDRAWN, Told
 from nexus.consent.model import LegalBasis, Scan
 from nexus.consent.ports import Documents
 from nexus.consent.receipt_format import Signature, signed
@@ -31,6 +33,7 @@ from nexus.iam.store import patients
 from nexus.kernel.database import Transaction
 from nexus.kernel.errors import Invalid, NotFound, Unavailable
 from nexus.kernel.operation import Operation
+from nexus.kernel.outbox import Message
 from nexus.kms.client import KeyServiceClient
 from nexus.kms.uses import Use
 from nexus.objects.service import ObjectService
@@ -162,6 +165,11 @@ def consent_service(ground: Ground, documents: Documents) -> ConsentService:
     )
 
 
-def receivers(ground: Ground) -> Mapping[str, Sequence[Receiver]]:
+def receivers(ground: Ground, objects: ObjectService) -> Mapping[str, Sequence[Receiver]]:
     """Who is told of what patients decided, by topic."""
-    return {DECIDED: (), WITHDRAWN: ()}
+
+    async def reach(message: Message) -> None:
+        told = msgspec.json.decode(message.body, type=Told)
+        await objects.reaching.carry(ground.operation(), told.subject, told.decision, told.purposes)
+
+    return {DECIDED: (), WITHDRAWN: (reach,)}

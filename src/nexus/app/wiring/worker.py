@@ -89,7 +89,11 @@ def chores(
         Chore("sweep", SWEEP_EVERY_S, Sweeping(people, objects.upkeep, ground.operation).sweep),
         Chore("mind the life of rights", MIND_EVERY_S, Minding(people, ground.operation).mind),
         Chore("tell alarms", ALARM_EVERY_S, _alarming(ground, people, alarm_http).tell),
-        Chore("tell decisions of patients", ANNOUNCE_EVERY_S, Announcing(ground.database, receivers(ground)).announce),
+        Chore(
+            "tell decisions of patients",
+            ANNOUNCE_EVERY_S,
+            Announcing(ground.database, receivers(ground, objects)).announce,
+        ),
         Chore("erase recordings", EXPIRE_EVERY_S, _retention(ground).erase_due),
         *_mail(ground),
     ]

@@ -30,6 +30,13 @@ ACTIONS: tuple[Action, ...] = (
         (SUBJECT,),
         patient=True,
     ),
+    Action(
+        "objects.withdrawal.reached",
+        "see what a patient's withdrawals have reached",
+        "voir ce que les retraits d'un patient ont atteint",
+        (SUBJECT,),
+        patient=True,
+    ),
     four_eyes(
         "objects.subject.erase",
         "erase what is held of a patient",

@@ -111,4 +111,16 @@ MIGRATIONS: tuple[Migration, ...] = (
             ") STRICT",
         ),
     ),
+    Migration(
+        "objects",
+        5,
+        (
+            # What a decision of a subject reached in a bucket of a project, once it was carried there.
+            "CREATE TABLE objects_reached ("
+            " subject INTEGER NOT NULL, decision TEXT NOT NULL, bucket INTEGER NOT NULL, versions INTEGER NOT NULL,"
+            " erased INTEGER NOT NULL, kept INTEGER NOT NULL, at INTEGER NOT NULL,"
+            " PRIMARY KEY (subject, decision, bucket)"
+            ") STRICT, WITHOUT ROWID",
+        ),
+    ),
 )

@@ -223,3 +223,51 @@ def held_locks(tx: Transaction, subject: int, now: Instant) -> int:
         (subject, now),
     )
     return int(row[0]) if row else 0
+
+
+class ReachedRow(msgspec.Struct, frozen=True):
+    """A row of `objects_reached`: what a decision of a subject reached in a bucket."""
+
+    subject: int
+    decision: str
+    bucket: int
+    versions: int
+    erased: int
+    kept: int
+    at: Instant
+
+
+def note_reached(tx: Transaction, row: ReachedRow) -> None:
+    """Write down what was reached; what is told twice is told as it was first."""
+    tx.execute(
+        "INSERT INTO objects_reached (subject, decision, bucket, versions, erased, kept, at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        msgspec.structs.astuple(row),
+    )
+
+
+def reached(tx: Transaction, subject: int, limit: int) -> list[ReachedRow]:
+    """What the decisions of a subject have reached, newest first."""
+    found = tx.all(
+        "SELECT subject, decision, bucket, versions, erased, kept, at FROM objects_reached WHERE subject = ?"
+        " ORDER BY at DESC, bucket LIMIT ?",
+        (subject, limit),
+    )
+    return [ReachedRow(*row) for row in found]
+
+
+def counted(tx: Transaction, owner: int) -> list[tuple[int, int]]:
+    """How many versions of a subject or a manifest are in each bucket, by its number."""
+    found = tx.all(
+        "SELECT bucket, COUNT(*) FROM objects_version WHERE subject = ? AND marker = 0 GROUP BY bucket", (owner,)
+    )
+    return [(bucket, number) for bucket, number in found]
+
+
+def in_bucket(tx: Transaction, owner: int, bucket: int, after: str, limit: int) -> list[tuple[str, str]]:
+    """Versions and markers of a subject or a manifest in one bucket, as (key, id), by id."""
+    found = tx.all(
+        "SELECT key, id FROM objects_version WHERE subject = ? AND bucket = ? AND id > ? ORDER BY id LIMIT ?",
+        (owner, bucket, after, limit),
+    )
+    return [(key, id_) for key, id_ in found]
