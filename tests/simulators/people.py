@@ -1,6 +1,6 @@
 """A small population for tests: founders and others, enrolled and signed in through the real services."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -65,10 +65,11 @@ def open_platform(
     conditions: Conditions = NO_CONDITIONS,
     evidence: Evidence | None = None,
     clock: ManualClock | None = None,
+    before: Callable[[MemoryRecorder], Any] = lambda recorder: recorder,
 ) -> Iterator["Platform"]:
     """A fresh platform whose database lies in `folder`, with these conditions in force; closed at the end."""
     recorder = MemoryRecorder()
-    db = Database(folder / "nexus.db", key=Secret(b"k" * 32), recorder=recorder)
+    db = Database(folder / "nexus.db", key=Secret(b"k" * 32), recorder=before(recorder))
     db.migrate(MIGRATIONS)
     platform = Platform(db, clock or ManualClock(), recorder, conditions, evidence)
     try:

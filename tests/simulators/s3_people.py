@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nexus.app.destinations import Destination, Destinations
 from nexus.app.own_identity import OwnIdentities
 from nexus.iam.model import AccessKey, Purpose, Role
 from nexus.iam.oidc.web_identity import WebIdentities
@@ -15,6 +16,7 @@ from nexus.objects.migrations import MIGRATIONS
 from nexus.objects.s3.app import create_app
 from nexus.objects.s3.own_identity import OwnIdentity
 from nexus.objects.s3.sts import Sts
+from nexus.objects.s3.telling import TellingRecorder
 from nexus.objects.service import ObjectService
 from simulators.clock import ManualClock
 from simulators.data_keys import SimulatedDataKeys
@@ -23,6 +25,11 @@ from simulators.issuer import ISSUER, IssuerAtWork
 from simulators.people import Human, Platform, open_platform
 from simulators.s3_client import S3Client
 from simulators.s3_door import DOMAIN, KEY_ID, REGION, SITE, OneSite, SiteKeys, SiteRights
+
+
+def destination(name: str, sites: tuple[str, ...] = (SITE,)) -> Destination:
+    """Somebody who may be told of what happens in buckets of the site."""
+    return Destination(name=name, url=f"https://{name}.test/hook", secret_file="/nowhere", sites=sites)
 
 
 @dataclass
@@ -72,7 +79,10 @@ def objects_beside(platform: Platform, folder: Path) -> Iterator[ObjectService]:
 @contextmanager
 def open_with_people(folder: Path, clock: ManualClock | None = None) -> Iterator[PeopleAtS3]:
     """The door and the people; closed at the end. Call `settle` before anything else."""
-    with open_platform(folder, clock=clock) as platform, objects_beside(platform, folder) as objects:
+    with (
+        open_platform(folder, clock=clock, before=TellingRecorder) as platform,
+        objects_beside(platform, folder) as objects,
+    ):
         placed = OneSite()
         issuer = IssuerAtWork(platform)
         tokens = WebIdentities(platform.db, platform.clock, ISSUER, issuer.signer)
@@ -89,6 +99,9 @@ def open_with_people(folder: Path, clock: ManualClock | None = None) -> Iterator
             clock=platform.clock,
             region=REGION,
             domains=(DOMAIN,),
+            destinations=Destinations(
+                {"pipeline": destination("pipeline"), "elsewhere": destination("elsewhere", ("elsewhere",))}
+            ),
             query_verbs=[*sts.verbs(), *own.verbs()],
         )
         nobody = Human("", "")

@@ -119,6 +119,8 @@ VERBS = [
     ("POST", "/b", Verb.POST_OBJECT),
     ("GET", "/b?logging", Verb.GET_BUCKET_LOGGING),
     ("PUT", "/b?logging", Verb.PUT_BUCKET_LOGGING),
+    ("GET", "/b?notification", Verb.GET_BUCKET_NOTIFICATION),
+    ("PUT", "/b?notification", Verb.PUT_BUCKET_NOTIFICATION),
     ("GET", "/b?object-lock", Verb.GET_OBJECT_LOCK_CONFIGURATION),
     ("PUT", "/b?object-lock", Verb.PUT_OBJECT_LOCK_CONFIGURATION),
     ("GET", "/b/k?retention", Verb.GET_OBJECT_RETENTION),
@@ -171,7 +173,6 @@ def test_every_verb_has_a_function_and_a_row_above():
             for name in [
                 "website",
                 "replication",
-                "notification",
                 "requestPayment",
                 "accelerate",
                 "analytics",

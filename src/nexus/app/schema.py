@@ -18,6 +18,7 @@ from nexus.kernel.secret import Secret
 from nexus.kms.client import KeyServiceClient
 from nexus.mail.migrations import MIGRATIONS as MAIL
 from nexus.objects.migrations import MIGRATIONS as OBJECTS
+from nexus.objects.s3.telling import TellingRecorder
 from nexus.projects.migrations import MIGRATIONS as PROJECTS
 
 MIGRATIONS: Final[tuple[Migration, ...]] = (*AUDIT, *IAM, *OBJECTS, *BASTION, *CONSENT, *MAIL, *PROJECTS, *APP)
@@ -26,7 +27,9 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (*AUDIT, *IAM, *OBJECTS, *BASTION, *C
 
 def open_database(directory: DataDirectory, key: Secret, audit_public: bytes, clock: Clock) -> Database:
     """The platform's database. What is written to it is recorded in the audit log, or not written."""
-    return Database(directory.database, key=key, recorder=AuditLog(SealingKey(audit_public), clock=clock))
+    return Database(
+        directory.database, key=key, recorder=TellingRecorder(AuditLog(SealingKey(audit_public), clock=clock))
+    )
 
 
 async def bring_forward(kms: KeyServiceClient, directory: DataDirectory, clock: Clock) -> list[Migration]:

@@ -169,6 +169,13 @@ class Settings(ConsentSettings, frozen=True, kw_only=True, forbid_unknown_fields
             pattern="^(/.*)?$",
         ),
     ] = ""
+    notification_file: Annotated[
+        str,
+        doc(
+            "File (absolute path, TOML) that names the addresses that may be told of events of buckets. Empty: none.",
+            pattern="^(/.*)?$",
+        ),
+    ] = ""
     certificate_hours: Annotated[
         int, doc("Life of the doors' certificates; they are renewed after two thirds of it.", "hours", ge=1, le=2_160)
     ] = 168

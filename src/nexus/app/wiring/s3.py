@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from nexus.app import destinations
 from nexus.app.custody import Part
 from nexus.app.ground import Ground
 from nexus.app.own_identity import OwnIdentities
@@ -50,6 +51,7 @@ def s3_door(ground: Ground, objects: ObjectService) -> Asgi:
         region=ground.settings.region,
         domains=ground.settings.names,
         devices=KnownDevices(ground.database, ground.clock, DeviceAuthorities.read(ground.settings.device_authority)),
+        destinations=destinations.load(ground.settings.notification_file),
         query_verbs=[*sts.verbs(), *own.verbs()],
     )
     ground.hold.on_wipe(app.wipe)

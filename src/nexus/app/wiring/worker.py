@@ -5,13 +5,14 @@ from typing import Final
 
 import httpx
 
-from nexus.app import mail, signing
+from nexus.app import destinations, mail, signing
 from nexus.app.chores.alarming import Alarming, Watch
 from nexus.app.chores.announcing import Announcing
 from nexus.app.chores.expiring import LifeCycles
 from nexus.app.chores.indexing import Indexing
 from nexus.app.chores.mailing import given_up
 from nexus.app.chores.minding import Minding
+from nexus.app.chores.notifying import Notifying
 from nexus.app.chores.publishing import Publishing
 from nexus.app.chores.rewrapping import Rewrapping
 from nexus.app.chores.schedule import Chore
@@ -44,6 +45,7 @@ VERIFY_CHECK_EVERY_S = 60.0
 SWEEP_EVERY_S = 300.0
 EXPIRE_EVERY_S = 3_600.0
 ACCESS_LOG_EVERY_S = 300.0
+NOTIFY_EVERY_S = 1.0
 MIND_EVERY_S = 60.0
 ALARM_EVERY_S = 1.0
 MAIL_EVERY_S = 1.0
@@ -95,8 +97,14 @@ def chores(
             Announcing(ground.database, receivers(ground, objects)).announce,
         ),
         Chore("erase recordings", EXPIRE_EVERY_S, _retention(ground).erase_due),
+        Chore("tell events of buckets", NOTIFY_EVERY_S, _notifying(ground).notify),
         *_mail(ground),
     ]
+
+
+def _notifying(ground: Ground) -> Notifying:
+    known = destinations.load(ground.settings.notification_file).known
+    return Notifying(ground.database, ground.clock, known)
 
 
 def _alarming(ground: Ground, people: IdentityService, http: httpx.AsyncClient) -> Alarming:

@@ -123,4 +123,16 @@ MIGRATIONS: tuple[Migration, ...] = (
             ") STRICT, WITHOUT ROWID",
         ),
     ),
+    Migration(
+        "objects",
+        6,
+        (
+            # Events of buckets that a destination has not taken yet.
+            "CREATE TABLE objects_event ("
+            " position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, destination TEXT NOT NULL,"
+            " body BLOB NOT NULL, attempts INTEGER NOT NULL, next_at INTEGER NOT NULL, created_at INTEGER NOT NULL"
+            ") STRICT",
+            "CREATE INDEX objects_event_destination ON objects_event (destination)",
+        ),
+    ),
 )

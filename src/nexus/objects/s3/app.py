@@ -46,10 +46,11 @@ from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.explain import explain
 from nexus.objects.s3.http import Receive, Request, Response, Scope, Send, client_of, expects_continue, has_body, read
 from nexus.objects.s3.placement import Placement, place
-from nexus.objects.s3.ports import AccessKeys, AuditWriter, Gate, Lease, Placements, Sharing
+from nexus.objects.s3.ports import AccessKeys, AuditWriter, Destinations, Gate, Lease, Placements, Sharing
 from nexus.objects.s3.posted import Posted
 from nexus.objects.s3.query import QueryVerb
 from nexus.objects.s3.stream import IDLE_TIMEOUT_S, BodyStream
+from nexus.objects.s3.subscriptions import NoDestinations
 from nexus.objects.s3.verbs import HANDLERS
 from nexus.objects.service import ObjectService
 from nexus.web.ports import Devices, NoDevices
@@ -329,6 +330,7 @@ def create_app(
     legacy_forms: bool = False,
     devices: Devices = NoDevices(),  # noqa: B008 - it holds nothing
     query_verbs: Sequence[QueryVerb] = (),
+    destinations: Destinations = NoDestinations(),  # noqa: B008 - it holds nothing
 ) -> S3App:
     """The S3 door as an ASGI application.
 
@@ -336,10 +338,10 @@ def create_app(
     (virtual-host style), besides path style, which always works; `body_idle_s` is the longest silence of a client
     within a body, in seconds. Without `sharing`, roles alone let in.
     `legacy_forms`: forms of browsers may be signed with version 2, which nothing else may. `query_verbs`: what is answered
-    in AWS's Query protocol, at the root of the door.
+    in AWS's Query protocol, at the root of the door. `destinations`: whom buckets may tell of their objects.
     """
     access = Access(objects, gate, sharing or NoSharing(), placements)
-    door = Door(objects, gate, audit, placements, region, access)
+    door = Door(objects, gate, audit, placements, region, access, destinations)
     return S3App(
         door,
         lease=lease,

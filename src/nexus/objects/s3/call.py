@@ -15,7 +15,7 @@ from nexus.objects.s3.errors import Code, Refusal
 from nexus.objects.s3.http import Request
 from nexus.objects.s3.payload import Payload, framing
 from nexus.objects.s3.placement import Placement
-from nexus.objects.s3.ports import AuditWriter, Gate, Placements
+from nexus.objects.s3.ports import AuditWriter, Destinations, Gate, Placements
 from nexus.objects.s3.posted import Posted
 from nexus.objects.s3.stream import BodyStream
 from nexus.objects.s3.xml import MAX_DOCUMENT, Document, parse
@@ -32,6 +32,7 @@ class Door:
     placements: Placements
     region: str
     access: Access
+    destinations: Destinations
 
     def bucket(self, op: Operation, action: str, name: str) -> Bucket:
         """The bucket of this name; whether the actor may do anything in it is to be asked next.

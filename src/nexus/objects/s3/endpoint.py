@@ -51,6 +51,8 @@ class Verb(Enum):
     DELETE_BUCKET_LIFECYCLE = ("DeleteBucketLifecycle", "objects.bucket.configure")
     GET_BUCKET_LOGGING = ("GetBucketLogging", "objects.bucket.read")
     PUT_BUCKET_LOGGING = ("PutBucketLogging", "objects.bucket.configure")
+    GET_BUCKET_NOTIFICATION = ("GetBucketNotificationConfiguration", "objects.bucket.read")
+    PUT_BUCKET_NOTIFICATION = ("PutBucketNotificationConfiguration", "objects.bucket.configure")
     GET_OBJECT_LOCK_CONFIGURATION = ("GetObjectLockConfiguration", "objects.bucket.read")
     PUT_OBJECT_LOCK_CONFIGURATION = ("PutObjectLockConfiguration", "objects.bucket.configure")
     GET_OBJECT_RETENTION = ("GetObjectRetention", "objects.object.list")
@@ -140,6 +142,8 @@ _BUCKET: Mapping[tuple[str, str], Verb] = {
     ("DELETE", "lifecycle"): Verb.DELETE_BUCKET_LIFECYCLE,
     ("GET", "logging"): Verb.GET_BUCKET_LOGGING,
     ("PUT", "logging"): Verb.PUT_BUCKET_LOGGING,
+    ("GET", "notification"): Verb.GET_BUCKET_NOTIFICATION,
+    ("PUT", "notification"): Verb.PUT_BUCKET_NOTIFICATION,
     ("GET", "object-lock"): Verb.GET_OBJECT_LOCK_CONFIGURATION,
     ("PUT", "object-lock"): Verb.PUT_OBJECT_LOCK_CONFIGURATION,
     ("DELETE", ""): Verb.DELETE_BUCKET,

@@ -27,6 +27,8 @@ _OTHERS: Final[Mapping[Verb, str]] = {
     Verb.GET_BUCKET_LIFECYCLE: "s3:GetLifecycleConfiguration",
     Verb.PUT_BUCKET_LIFECYCLE: "s3:PutLifecycleConfiguration",
     Verb.DELETE_BUCKET_LIFECYCLE: "s3:PutLifecycleConfiguration",
+    Verb.GET_BUCKET_NOTIFICATION: "s3:GetBucketNotification",
+    Verb.PUT_BUCKET_NOTIFICATION: "s3:PutBucketNotification",
     Verb.HEAD_OBJECT: "s3:GetObject",
     Verb.GET_OBJECT_ATTRIBUTES: "s3:GetObject",
     Verb.DELETE_OBJECTS: "s3:DeleteObject",

@@ -127,6 +127,13 @@ class Gate(Protocol):
         """Return if `op.actor` may do `action` on `resource` for `op.purpose`; raise Denied otherwise. Never waits."""
 
 
+class Destinations(Protocol):
+    """Where events of buckets may be sent: names that the operator gave to addresses."""
+
+    def takes(self, name: str, site: str) -> bool:
+        """Whether buckets of a site may name it."""
+
+
 class Sharing(Protocol):
     """Whether buckets may be shared with somebody who has no right of his own in them. On the platform: never."""
 
