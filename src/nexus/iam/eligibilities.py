@@ -4,25 +4,21 @@ Making somebody eligible takes the same right, the same distance and the same fo
 """
 
 from nexus.iam.approvals import Approvals
-from nexus.iam.humans import require_other_human
+from nexus.iam.granting import period, receiver, require_approved, require_unprivileged
 from nexus.iam.model import (
-    PRIVILEGED_ROLES,
     Eligibility,
     EligibilityKind,
     IdentityKind,
-    IdentityState,
 )
 from nexus.iam.requests.elevations import Eligibilities, EligibilityView, GrantEligibility, ListEligibilities
 from nexus.iam.requests.forms import ById
-from nexus.iam.rules import check_emergency, check_grant, page_size
-from nexus.iam.store import elevations, identities
-from nexus.iam.store.patients import require_staff
+from nexus.iam.rules import check_emergency, page_size
+from nexus.iam.store import elevations
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database, Recorded, Transaction
-from nexus.kernel.errors import Conflict, Denied, NotFound
+from nexus.kernel.errors import NotFound
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import PLATFORM, Operation, Resource
-from nexus.web import codec
 
 
 class EligibilityStories:
@@ -35,12 +31,7 @@ class EligibilityStories:
 
     async def grant(self, op: Operation, request: GrantEligibility) -> EligibilityView:
         """Make a person eligible for a role of data work. Raises Invalid, Denied (privileged), NotFound, Conflict."""
-        if request.role in PRIVILEGED_ROLES:
-            raise Denied(
-                f"{request.role.value} needs a second person",
-                code="iam.privileged-role",
-                hint="use `nexus iam eligibility grant-privileged`",
-            )
+        require_unprivileged(request.role, "iam eligibility grant-privileged")
 
         def work(tx: Transaction) -> Recorded[EligibilityView]:
             return self._add(tx, op, request, "iam.eligibility.grant")
@@ -49,10 +40,10 @@ class EligibilityStories:
 
     async def grant_privileged(self, op: Operation, request: GrantEligibility) -> EligibilityView:
         """Make a person eligible for any role, under four eyes. Raises Invalid, Denied, NotFound, Conflict."""
-        name, exact = "iam.eligibility.grant-privileged", codec.encode(request, GrantEligibility)
+        name = "iam.eligibility.grant-privileged"
 
         def work(tx: Transaction) -> Recorded[EligibilityView]:
-            self._approvals.require(tx, op, name, exact)
+            require_approved(self._approvals, tx, op, name, request)
             return self._add(tx, op, request, name)
 
         return await self._db.write(work)
@@ -80,15 +71,10 @@ class EligibilityStories:
 
     def _add(self, tx: Transaction, op: Operation, request: GrantEligibility, action: str) -> Recorded[EligibilityView]:
         now = self._clock.now()
-        person = identities.identity(tx, request.identity)
-        if person is None or person.kind is not IdentityKind.PERSON:
+        person = receiver(tx, op, request.identity)
+        if person.kind is not IdentityKind.PERSON:
             raise NotFound("no such person", code="iam.no-person", hint="only persons elevate: they prove factors")
-        if person.state is IdentityState.DELETED:
-            raise Conflict("the identity is deleted", code="iam.identity-deleted")
-        require_staff(tx, person.id)
-        require_other_human(tx, op, person.person, person.created_by)
-        starts_at = request.starts_at if request.starts_at is not None else now
-        check_grant(request.role, request.scope, person.kind, starts_at=starts_at, ends_at=request.ends_at, now=now)
+        starts_at = period(request, person, now)
         if request.kind is EligibilityKind.EMERGENCY:
             check_emergency(request.role, request.scope)
         new = Eligibility(

@@ -3,19 +3,17 @@
 from nexus.iam.approvals import Approvals
 from nexus.iam.duties import require_no_conflict
 from nexus.iam.elevations import view as elevation_view
-from nexus.iam.humans import require_other_human
-from nexus.iam.model import PRIVILEGED_ROLES, Grant, IdentityState
+from nexus.iam.granting import able_to_receive, period, receiver, require_approved, require_unprivileged
+from nexus.iam.model import Grant
 from nexus.iam.requests.forms import ById, Nothing
 from nexus.iam.requests.rights import GrantRole, Grants, GrantView, ListGrants, Me
-from nexus.iam.rules import MAX_PAGE, check_grant, page_size
+from nexus.iam.rules import MAX_PAGE, page_size
 from nexus.iam.store import duties, elevations, identities
-from nexus.iam.store.patients import require_staff
 from nexus.kernel.clock import DAY, Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
-from nexus.kernel.errors import Conflict, Denied, NotFound
+from nexus.kernel.errors import NotFound
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import PLATFORM, Operation, Resource
-from nexus.web import codec
 
 ENDING_SOON = 30 * DAY
 """Rights that end within this time are announced."""
@@ -31,12 +29,7 @@ class GrantStories:
 
     async def grant(self, op: Operation, request: GrantRole) -> GrantView:
         """Grant a role of data work. Raises Invalid (scope, period), Denied (privileged role), NotFound, Conflict."""
-        if request.role in PRIVILEGED_ROLES:
-            raise Denied(
-                f"{request.role.value} needs a second person",
-                code="iam.privileged-role",
-                hint="use `nexus iam role grant-privileged`",
-            )
+        require_unprivileged(request.role, "iam role grant-privileged")
 
         def work(tx: Transaction) -> Recorded[GrantView]:
             return self._granted(op, self.add(tx, op, request), "iam.role.grant")
@@ -45,11 +38,11 @@ class GrantStories:
 
     async def grant_privileged(self, op: Operation, request: GrantRole) -> GrantView:
         """Grant any role, under four eyes. Raises Invalid, Denied (not approved), NotFound, Conflict."""
-        exact = codec.encode(request, GrantRole)
+        name = "iam.role.grant-privileged"
 
         def work(tx: Transaction) -> Recorded[GrantView]:
-            self._approvals.require(tx, op, "iam.role.grant-privileged", exact)
-            return self._granted(op, self.add(tx, op, request), "iam.role.grant-privileged")
+            require_approved(self._approvals, tx, op, name, request)
+            return self._granted(op, self.add(tx, op, request), name)
 
         return await self._db.write(work)
 
@@ -103,22 +96,14 @@ class GrantStories:
 
     def add(self, tx: Transaction, op: Operation, request: GrantRole) -> Grant:
         """Store a right, in the caller's transaction, which records it. Raises Invalid, Denied, NotFound, Conflict."""
-        identity = identities.identity(tx, request.identity)
-        if identity is not None:
-            require_other_human(tx, op, identity.person, identity.created_by)
+        receiver(tx, op, request.identity)
         return self.add_by_rule(tx, op, request)
 
     def add_by_rule(self, tx: Transaction, op: Operation, request: GrantRole) -> Grant:
         """The same for a right that a rule gives which two people agreed to: whoever applies it may have created her."""
         now = self._clock.now()
-        identity = identities.identity(tx, request.identity)
-        if identity is None:
-            raise NotFound("no such identity", code="iam.no-identity")
-        if identity.state is IdentityState.DELETED:
-            raise Conflict("the identity is deleted", code="iam.identity-deleted")
-        require_staff(tx, identity.id)
-        starts_at = request.starts_at if request.starts_at is not None else now
-        check_grant(request.role, request.scope, identity.kind, starts_at=starts_at, ends_at=request.ends_at, now=now)
+        identity = able_to_receive(tx, request.identity)
+        starts_at = period(request, identity, now)
         require_no_conflict(request.role, request.scope, duties.held_by(tx, identity.id, now))
         new = Grant(new_id("grt"), identity.id, request.role, request.scope, starts_at, request.ends_at, op.actor.id)
         identities.add_grant(tx, new, now)
