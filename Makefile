@@ -40,7 +40,7 @@ bench-page: setup ## measure again, and write docs/explanation/performance.md
 reference: setup ## write the generated pages of docs/reference again
 	@$(BIN)/python docs/reference/generate.py
 
-pictures: setup ## take the pictures of the console for the documentation again
+pictures: setup ## take the pictures of console and portal for the documentation again
 	@$(BIN)/pytest -v tests/browser --pictures
 
 lock: setup ## resolve the dependencies again and write requirements/*.lock
