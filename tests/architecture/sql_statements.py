@@ -26,6 +26,7 @@ _SELECTIONS = (
     "[_selection(__import__('types').SimpleNamespace(number=1), 'k', which)[0] for which in (None, 'null', 'id')]"
 )
 CHOICES = {
+    "src/nexus/audit/store.py": {"marks": "['?', '?, ?']"},
     "src/nexus/consent/store.py": {"part": "[('a',), ('a', 'b')]"},
     "src/nexus/objects/usage.py": {"query": "[_VERSIONS, _UPLOADS, _PARTS]"},
     "src/nexus/iam/store/credentials.py": {"table": "['iam_access_key', 'iam_token']"},

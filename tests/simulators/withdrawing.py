@@ -52,10 +52,10 @@ from simulators.object_store import Store, everything
 from simulators.s3_door import S3Door, machine
 
 PRIVATE_KEY = OpeningKey(Secret(bytes(31) + b"\1"))
-PATIENTS = 40
+PATIENTS = 60
 AT_ONCE = 24
 """Reads under way in one reader."""
-DECIDERS = 2
+DECIDERS = 3
 """Patients who change their minds at once."""
 FORGETFUL_S = 0.05
 """For how long a forgetful reader believes what it heard."""
@@ -215,19 +215,18 @@ class Minds:
         while True:
             number = dice.randrange(len(patients))
             subject, account = patients[number]
-            objects = int(subject[-1], 36) % 2 == 0
-            await self._act(
-                "permit", subject, self._lift(subject, account) if objects else self._give(subject, account)
-            )
-            await asyncio.sleep(dice.random() * 0.01)
+            objects, held = int(subject[-1], 36) % 2 == 0, self._in_force(subject)
             if objects:
                 await self._act("withdraw", subject, self._clinic.object(account, subject))
-            else:
-                await self._act("withdraw", subject, self._clinic.withdraw(account, subject, self._in_force(subject)))
+            elif held:
+                await self._act("withdraw", subject, self._clinic.withdraw(account, subject, held))
             began = time.monotonic_ns()
             await self._store.database.record(self._clinic.desk.allowed("platform.status", PLATFORM))
             self._journal.note("commit", began, time.monotonic_ns())
-            await asyncio.sleep(dice.random() * 0.01)
+            await asyncio.sleep(dice.random() * 0.02)
+            await self._act(
+                "permit", subject, self._lift(subject, account) if objects else self._give(subject, account)
+            )
 
     async def _act(self, what: str, subject: str, act: Awaitable[object]) -> None:
         began = time.monotonic_ns()
