@@ -27,7 +27,13 @@ _SELECTIONS = (
 )
 CHOICES = {
     "src/nexus/audit/store.py": {"marks": "['?', '?, ?']"},
-    "src/nexus/consent/store.py": {"part": "[('a',), ('a', 'b')]"},
+    "src/nexus/consent/claim_store.py": {
+        "where": """["id > ?", "id > ? AND site = ? AND state = 'received' AND due_at < ?"]"""
+    },
+    "src/nexus/consent/store.py": {
+        "part": "[('a',), ('a', 'b')]",
+        "where": "[['d.change > ?', 's.site = ?', 'd.recorded_at >= ?', 'd.kind IN (?, ?)']]",
+    },
     "src/nexus/objects/usage.py": {"query": "[_VERSIONS, _UPLOADS, _PARTS]"},
     "src/nexus/iam/store/credentials.py": {"table": "['iam_access_key', 'iam_token']"},
     "src/nexus/iam/store/identities.py": {"column": "['p.id', 'p.login']"},
