@@ -18,8 +18,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count, cycle, islice
 from pathlib import Path
 from random import SystemRandom
@@ -42,6 +43,8 @@ from nexus.kernel.secret import Secret
 from simulators.crowd import STRICT, Crowd, Member
 
 SEED = 3
+BATCH = 1_000
+"""Questions that Cedar is asked at a time."""
 CALLS = 2_000
 """Decisions a round; a round's figure is their median."""
 ACTION = "objects.object.read"
@@ -128,21 +131,32 @@ def figures(gate: Gate, calls: dict[str, Callable[[], object]], rounds: int) -> 
         yield figure(what, medians[what], "us", target=targets.get(what, ""), note=note)
 
 
+def compare(gate: Gate, batch: Sequence[tuple[Member, Question]], answers: Counter[str], seed: int) -> None:
+    """The gate and Cedar on the same questions; ends the program at the first that they answer differently."""
+    ours, asked = [], []
+    for number, (member, question) in enumerate(batch):
+        at = SystemClock().now()
+        decision, moment = gate.decide(question), gate.moment(question, at)
+        if moment != gate.moment(question, SystemClock().now()):
+            decision = gate.decide(question)  # a minute or an hour ended in between
+            moment = gate.moment(question, SystemClock().now())
+        ours.append(decision)
+        facts = replace(facts_of(question.resource), id=f"r{number}")  # another thing each time, for Cedar
+        asked.append((member.principal(), question.action, facts, moment))
+    for mine, theirs, (_, question) in zip(ours, gate.policy.cedar.decide_all(asked), batch, strict=True):
+        if (mine.allowed, mine.forbidden_by) != (theirs.allowed, theirs.forbidden_by):
+            raise SystemExit(f"seed {seed}: {question} is {mine} here and {theirs} by Cedar")
+        answers["denied by a condition alone" if mine.conditions else "allowed" if mine.allowed else "denied"] += 1
+
+
 def differential(questions: int, seed: int) -> None:
     """Random questions to a gate and to Cedar; ends with an error at the first difference."""
     crowd, began = Crowd(seed), time.monotonic()
     answers: Counter[str] = Counter()
     with crowded(crowd, STRICT) as (_, gate):
-        cedar = gate.policy.cedar
-        for member, asked in islice(crowd.questions(SystemClock().now()), questions):
-            at = SystemClock().now()
-            ours = gate.decide(asked)
-            moment = gate.moment(asked, at)
-            theirs = cedar.decide(member.principal(), asked.action, facts_of(asked.resource), moment)
-            if ours.allowed is not theirs.allowed and moment == gate.moment(asked, SystemClock().now()):
-                raise SystemExit(f"seed {seed}: {asked} is {ours} here and {theirs} by Cedar")
-            answers["allowed" if ours.allowed else "denied"] += 1
-            answers["denied by a condition alone"] += bool(ours.conditions)
+        asking = crowd.questions(SystemClock().now())
+        while batch := list(islice(asking, min(BATCH, questions - answers.total()))):
+            compare(gate, batch, answers, seed)
     told = ", ".join(f"{number:,} {what}" for what, number in answers.items())
     sys.stdout.write(
         f"{questions:,} questions, seed {seed}: no difference ({told}; {time.monotonic() - began:.0f} s)\n"

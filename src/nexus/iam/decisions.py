@@ -8,7 +8,7 @@ part where their configuration says so (conditions.py).
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -78,6 +78,8 @@ class Principal:
     """Names of the optional attributes that it has: the roles held, `elevated`, `directory`, `patient`."""
     projects: frozenset[str] = field(init=False)
     """Names of the projects that a right is held within."""
+    attributes: Mapping[str, Any] = field(init=False)
+    """What policies look at."""
 
     def __post_init__(self) -> None:
         held = {role.value for role, scopes in self.rights.items() if scopes}
@@ -88,17 +90,11 @@ class Principal:
         scopes = frozenset().union(*self.rights.values())
         inside = frozenset(scope.removeprefix("project:") for scope in scopes if scope.startswith("project:"))
         object.__setattr__(self, "projects", inside)
-
-    def attributes(self) -> dict[str, Any]:
-        """What policies look at."""
-        held: dict[str, Any] = {role.value: scopes for role, scopes in self.rights.items() if scopes}
-        if self.elevated:
-            held[ELEVATED] = self.elevated
-        if self.directory:
-            held[DIRECTORY] = True
-        if self.patient:
-            held[PATIENT] = True
-        return {"person": self.person, "projects": self.projects, **held}
+        seen: dict[str, Any] = {role.value: scopes for role, scopes in self.rights.items() if scopes}
+        seen |= {ELEVATED: self.elevated} if self.elevated else {}
+        seen |= {DIRECTORY: True} if self.directory else {}
+        seen |= {PATIENT: True} if self.patient else {}
+        object.__setattr__(self, "attributes", {"person": self.person, "projects": inside, **seen})
 
     def entity(self) -> dict[str, Any]:
         """The principal in Cedar's JSON form."""
@@ -172,6 +168,8 @@ class Decision:
 
 
 NO = Decision(False)
+Asked = tuple[Principal, str, ResourceFacts, Circumstances]
+"""A question as policies see it: who, which action, on what, under which facts of the moment."""
 
 
 class Policy:
@@ -266,7 +264,7 @@ class Policy:
     ) -> Request:
         return Request(
             principal.type,
-            principal.attributes(),
+            principal.attributes,
             resource.type,
             {"scopes": frozenset(resource.scopes), **dict(resource.attributes)},
             circumstances.attributes(),
@@ -296,18 +294,29 @@ class Cedar:
         self, principal: Principal, action: str, resource: ResourceFacts, circumstances: Circumstances
     ) -> Decision:
         """What Cedar decides, without `conditions`. Raises PolicyError where it speaks of an error."""
-        entities = [principal.entity(), resource.entity(), self._parameters, self._action(action)]
-        request = {
-            "principal": {"type": principal.type, "id": principal.id},
-            "action": {"type": "Action", "id": action},
-            "resource": {"type": resource.type, "id": resource.id},
-            "context": _json(circumstances.context()),
-        }
-        answer = cedarpy.is_authorized(request, self._policies, _json(entities))
-        if answer.diagnostics.errors:
-            raise PolicyError("; ".join(str(error) for error in answer.diagnostics.errors))
-        spoke = tuple(sorted(answer.diagnostics.id_annotations_by_reason.values()))
-        return Decision(True, permitted_by=spoke) if answer.allowed else Decision(False, spoke)
+        return self.decide_all([(principal, action, resource, circumstances)])[0]
+
+    def decide_all(self, questions: Sequence[Asked]) -> list[Decision]:
+        """The same of several questions, which share the reading of their entities. Each id of a resource, or of a
+        principal, has to mean the same in all of them.
+        """
+        entities: dict[tuple[str, str], Any] = {}
+        for principal, action, resource, _ in questions:
+            entities[principal.type, principal.id] = principal
+            entities[resource.type, resource.id] = resource
+            entities["Action", action] = action
+        known = [self._action(each) if isinstance(each, str) else each.entity() for each in entities.values()]
+        requests = [
+            {
+                "principal": {"type": principal.type, "id": principal.id},
+                "action": {"type": "Action", "id": action},
+                "resource": {"type": resource.type, "id": resource.id},
+                "context": _json(circumstances.context()),
+            }
+            for principal, action, resource, circumstances in questions
+        ]
+        answers = cedarpy.is_authorized_batch(requests, self._policies, _json([*known, self._parameters]))
+        return [_decision(answer) for answer in answers]
 
     def _action(self, name: str) -> dict[str, Any]:
         parents = [{"type": type_, "id": id_} for type_, id_ in self._groups.get(name, ()) if id_ != name]
@@ -316,6 +325,13 @@ class Cedar:
     def check_form(self, principal: Principal, resource: ResourceFacts) -> None:
         """Raise ValueError if either is not in the form that the schema declares. For tests: slow."""
         cedarpy.Entities.from_json_str(_json([principal.entity(), resource.entity()]), self._schema)
+
+
+def _decision(answer: cedarpy.AuthzResult) -> Decision:
+    if answer.diagnostics.errors:
+        raise PolicyError("; ".join(str(error) for error in answer.diagnostics.errors))
+    spoke = tuple(sorted(answer.diagnostics.id_annotations_by_reason.values()))
+    return Decision(True, permitted_by=spoke) if answer.allowed else Decision(False, spoke)
 
 
 def _rules(policies: Mapping[str, Any]) -> tuple[Rule, ...]:

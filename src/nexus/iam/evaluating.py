@@ -6,7 +6,7 @@ and in service for one decision in `gate.CHECK_ONE_IN`. It knows only the forms 
 the program when the policies are loaded. Whatever goes wrong in an evaluation is an error, and an error is a refusal.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from nexus.iam.slicing import PolicyError
@@ -43,13 +43,21 @@ class Rule(NamedTuple):
 def rule(policy: Mapping[str, Any]) -> Rule:
     """A policy in Cedar's JSON form, made ready. Raises PolicyError on a form that is not used here."""
     parts = [_condition(each) for each in policy["conditions"]]
-    return Rule(
-        policy["annotations"]["id"], policy["effect"] == "permit", lambda request: all(part(request) for part in parts)
-    )
+    return Rule(policy["annotations"]["id"], policy["effect"] == "permit", _every(parts))
+
+
+def _every(parts: Sequence[Expression]) -> Expression:
+    if not parts:
+        return lambda request: True
+    first, others = parts[0], parts[1:]
+    if not others:
+        return first
+    rest = _every(others)
+    return lambda request: first(request) and rest(request)
 
 
 def _condition(condition: Mapping[str, Any]) -> Expression:
-    body = _boolean(_expression(condition["body"]))
+    body = _boolean(condition["body"])
     if condition["kind"] == "when":
         return body
     if condition["kind"] == "unless":
@@ -57,8 +65,11 @@ def _condition(condition: Mapping[str, Any]) -> Expression:
     raise PolicyError(f"a condition of kind {condition['kind']}")
 
 
-def _boolean(inner: Expression) -> Expression:
+def _boolean(node: Mapping[str, Any]) -> Expression:
     """What Cedar calls an error is one here: something else than yes or no."""
+    inner = _expression(node)
+    if not node.keys() <= {"Value", "Var", ".", "Set"}:
+        return inner  # every other form that is used answers yes or no itself, or raises
 
     def checked(request: Request) -> bool:
         value = inner(request)
@@ -102,8 +113,15 @@ def _variable(name: str) -> Expression:
 
 def _attribute(operands: Mapping[str, Any]) -> Expression:
     left, name = _expression(operands["left"]), operands["attr"]
-    if "Value" in operands["left"]:
-        return lambda request: request.parameters[left(request)][name]
+    match operands["left"]:
+        case {"Value": _}:
+            return lambda request: request.parameters[left(request)][name]
+        case {"Var": "principal"}:
+            return lambda request: request.principal[name]
+        case {"Var": "resource"}:
+            return lambda request: request.resource[name]
+        case {"Var": "context"}:
+            return lambda request: request.context[name]
     return lambda request: left(request)[name]
 
 
@@ -121,19 +139,17 @@ def _set(operands: list[Mapping[str, Any]]) -> Expression:
 
 
 def _and(operands: Mapping[str, Any]) -> Expression:
-    left, right = _both(operands)
-    left, right = _boolean(left), _boolean(right)
+    left, right = _boolean(operands["left"]), _boolean(operands["right"])
     return lambda request: left(request) and right(request)
 
 
 def _or(operands: Mapping[str, Any]) -> Expression:
-    left, right = _both(operands)
-    left, right = _boolean(left), _boolean(right)
+    left, right = _boolean(operands["left"]), _boolean(operands["right"])
     return lambda request: left(request) or right(request)
 
 
 def _not(operands: Mapping[str, Any]) -> Expression:
-    inner = _boolean(_expression(operands["arg"]))
+    inner = _boolean(operands["arg"])
     return lambda request: not inner(request)
 
 
@@ -144,6 +160,8 @@ def _kind(value: Any) -> type:
 
 def _equal(operands: Mapping[str, Any]) -> Expression:
     left, right = _both(operands)
+    if isinstance(text := operands["right"].get("Value"), str):
+        return lambda request: bool(left(request) == text)  # only a text equals a text
 
     def equal(request: Request) -> bool:
         one, other = left(request), right(request)

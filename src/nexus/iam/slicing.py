@@ -1,14 +1,15 @@
-"""Fewer policies for each decision: those that cannot take part in it are left out before Cedar is asked.
+"""Fewer and shorter policies for each decision: what cannot take part in it is left out before anything is evaluated.
 
-Left out is only what is certain to say nothing: a policy for another action or another type, and a policy whose condition
-is false for everybody without a role that the principal does not hold. The decision stays the same (a property test
-compares it with that of all policies) and takes half the time.
+Left out is only what is certain to say nothing: a policy for another action or another type, and what the types, the action
+and the roles held decide alone (folding.py). The decision stays the same (a property test compares it with that of all
+policies) and takes a quarter of the time.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from nexus.iam.folding import Known, conditions_left
 from nexus.iam.memory import remember
 
 S = TypeVar("S")
@@ -45,6 +46,7 @@ class Slices(Generic[S]):
         """
         self._parsed = policies
         self._make = make
+        self._groups = actions
         self._all_roles = frozenset(roles)
         self._by_action = {action: self._concerning(action, groups) for action, groups in actions.items()}
         asking = {key: roles_in(policy) & self._all_roles for key, policy in policies["staticPolicies"].items()}
@@ -76,15 +78,20 @@ class Slices(Generic[S]):
         return {key: policy for key, policy in policies if _names(policy["action"], named)}
 
     def _slice(self, about: About) -> S:
-        absent = self._all_roles - about.roles
-        narrow = {"op": "==", "entity": {"type": "Action", "id": about.action}}
-        kept = {
-            key: {**policy, "action": narrow}
-            for key, policy in self._by_action[about.action].items()
-            if _fits(policy["principal"], about.principal_type)
-            and _fits(policy["resource"], about.resource_type)
-            and not any(_is_false(each["body"], absent) for each in policy["conditions"] if each["kind"] == "when")
-        }
+        known = Known(
+            about.action,
+            self._groups[about.action] | {about.action},
+            about.principal_type,
+            about.resource_type,
+            about.roles,
+            self._all_roles - about.roles,
+        )
+        kept = {}
+        for key, policy in self._by_action[about.action].items():
+            if _fits(policy["principal"], about.principal_type) and _fits(policy["resource"], about.resource_type):
+                left = conditions_left(policy["conditions"], known)
+                if left is not None:
+                    kept[key] = {**policy, "conditions": left}
         return self._make({**self._parsed, "staticPolicies": kept})
 
 
@@ -110,18 +117,6 @@ def _fits(scope: Mapping[str, Any], type_: str) -> bool:
         case {"op": "is", "entity_type": named, **rest} if "in" not in rest:
             return bool(named == type_)
     return True
-
-
-def _is_false(expression: Mapping[str, Any], absent: frozenset[str]) -> bool:
-    """Whether an expression is false for everybody who lacks these roles; forms we do not read are not."""
-    match expression:
-        case {"has": {"left": {"Var": "principal"}, "attr": str(attribute)}}:
-            return attribute in absent
-        case {"&&": {"left": left, "right": right}}:
-            return _is_false(left, absent) or _is_false(right, absent)
-        case {"||": {"left": left, "right": right}}:
-            return _is_false(left, absent) and _is_false(right, absent)
-    return False
 
 
 def roles_in(document: Any) -> frozenset[str]:
