@@ -1,5 +1,6 @@
 """Fixtures that more than one room of tests uses: real platforms, and where the sample data lie."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from nexus.app import softhsm
 from nexus.app.settings import shared_data_path
+from simulators.databases import VARIABLE, variable
 from simulators.installation import Installation
 from simulators.postgresql import PostgresServer
 from simulators.postgresql import running as running_postgresql
@@ -39,6 +41,26 @@ def demonstration(tmp_path_factory) -> Iterator[Installation]:
     """A running platform whose keys are destroyed after a second instead of a week."""
     installation = Installation(tmp_path_factory.mktemp("demo"), demo_destruction_seconds=1)
     yield from _running(installation, "--demonstration")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database",
+        choices=["sqlite", "postgresql"],
+        default="sqlite",
+        help="what simulated services keep their rows in",
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _chosen_database(request: pytest.FixtureRequest) -> Iterator[None]:
+    """`--database postgresql`: whatever opens a database by `simulators.databases` opens a schema of one server."""
+    if request.config.getoption("--database") == "sqlite":
+        yield
+        return
+    os.environ[VARIABLE] = variable(request.getfixturevalue("postgresql"))
+    yield
+    del os.environ[VARIABLE]
 
 
 @pytest.fixture(scope="session")

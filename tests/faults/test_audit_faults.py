@@ -21,10 +21,10 @@ sys.path[:0] = {path!r}
 from pathlib import Path
 from simulators.audit_log import PRIVATE_KEY, read_entry
 from nexus.audit.log import AuditLog
-from nexus.kernel.database import Database
+from simulators.databases import database as open_database
 
 async def main():
-    db = Database(Path({file!r}), key=None, recorder=AuditLog(PRIVATE_KEY.public))
+    db = open_database(Path({file!r}), key=None, recorder=AuditLog(PRIVATE_KEY.public))
     done = 0
     while True:
         await asyncio.gather(*(db.record(read_entry(key=f"{{done + i}}")) for i in range(7)))
@@ -74,10 +74,10 @@ from nexus.crypto.notes import SignatureType
 from nexus.audit.checkpointer import Checkpointer
 from nexus.audit.log import AuditLog
 from nexus.audit.witnesses import WitnessClient
-from nexus.kernel.database import Database
+from simulators.databases import database as open_database
 
 async def main():
-    db = Database(Path({data!r}) / "nexus.db", key=None, recorder=AuditLog(PRIVATE_KEY.public))
+    db = open_database(Path({data!r}) / "nexus.db", key=None, recorder=AuditLog(PRIVATE_KEY.public))
     seeds = [bytes.fromhex(text) for text in {seeds!r}]
     types = (SignatureType.ED25519, SignatureType.MLDSA44)
     signers = [LocalSigner(type_=type_, seed=seed) for type_, seed in zip(types, seeds)]

@@ -9,9 +9,10 @@ from nexus.iam.model import APPROVAL_VALID, IntentState, Role
 from nexus.iam.requests.approvals import Approve, ListIntents
 from nexus.iam.requests.forms import ById
 from nexus.iam.requests.rights import ListGrants
-from nexus.kernel.database import Bookkeeping, Database
+from nexus.kernel.database import Bookkeeping
 from nexus.kernel.errors import Conflict, Denied, NexusError
 from nexus.kernel.secret import Secret
+from simulators.databases import database as open_database
 from simulators.people import Platform, open_platform
 
 
@@ -70,7 +71,7 @@ async def test_an_intent_is_executed_once_whoever_else_tries(platform, people):
 async def test_two_processes_execute_it_once(platform, people, tmp_path):
     """Exactly once over one file, whichever process wins the database."""
     ada, ben, chloe = people
-    other_db = Database(tmp_path / "nexus.db", key=Secret(b"k" * 32), recorder=platform.recorder)
+    other_db = open_database(tmp_path / "nexus.db", key=Secret(b"k" * 32), recorder=platform.recorder)
     other = Platform(other_db, platform.clock, platform.recorder)
     for _ in range(5):
         intent = await propose(platform, ben, chloe)

@@ -7,10 +7,10 @@ import pytest
 from nexus.app.chores.rewrapping import Rewrapping
 from nexus.app.chores.schedule import Chore, run_all
 from nexus.app.chores.shipping import MIGRATIONS, Shipping
-from nexus.kernel.database import Database
 from nexus.kernel.errors import Damaged, NexusError, Unavailable
 from nexus.kernel.secret import Secret
 from nexus.kms.requests import CreateKey, ListKeys
+from simulators.databases import database as open_database
 from simulators.keyservice import running
 from simulators.operations import operation
 from simulators.recorder import MemoryRecorder
@@ -23,7 +23,7 @@ def recorder():
 
 @pytest.fixture
 def database(tmp_path, recorder):
-    database = Database(tmp_path / "nexus.db", key=Secret(b"k" * 32), recorder=recorder)
+    database = open_database(tmp_path / "nexus.db", key=Secret(b"k" * 32), recorder=recorder)
     database.migrate(MIGRATIONS)
     yield database
     database.close()

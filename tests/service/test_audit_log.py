@@ -14,11 +14,12 @@ from nexus.audit.model import ListEntries
 from nexus.audit.payload import MAX_PAYLOAD_BYTES
 from nexus.audit.store import read_head
 from nexus.crypto.merkle import EMPTY_ROOT, leaf_hash, tree_root
-from nexus.kernel.database import Database, Migration, Recorded
+from nexus.kernel.database import Migration, Recorded
 from nexus.kernel.errors import Conflict, Invalid, NexusError
 from nexus.kernel.operation import Resource
 from nexus.kernel.secret import Secret
 from simulators.audit_log import PRIVATE_KEY, AuditPlatform, read_entry
+from simulators.databases import database as open_database
 from simulators.operations import operation
 
 
@@ -91,7 +92,7 @@ class _WithoutHead:
 
 async def test_a_crash_between_leaf_and_head_leaves_nothing(log):
     recorder = BreaksBetweenLeafAndHead(PRIVATE_KEY.public)
-    broken = Database(log.data / "nexus.db", key=None, recorder=recorder)
+    broken = open_database(log.data / "nexus.db", key=None, recorder=recorder)
 
     def work(tx):
         tx.execute("INSERT INTO demo VALUES ('ana')")
@@ -131,10 +132,10 @@ sys.path[:0] = {path!r}
 from pathlib import Path
 from simulators.audit_log import PRIVATE_KEY, read_entry
 from nexus.audit.log import AuditLog
-from nexus.kernel.database import Database
+from simulators.databases import database as open_database
 
 async def main(name):
-    db = Database(Path({file!r}), key=None, recorder=AuditLog(PRIVATE_KEY.public))
+    db = open_database(Path({file!r}), key=None, recorder=AuditLog(PRIVATE_KEY.public))
     for i in range(60):
         await asyncio.gather(*(db.record(read_entry(person="per_" + name, key=f"{{name}}-{{i}}-{{j}}")) for j in range(3)))
     db.close()
@@ -232,7 +233,7 @@ async def test_the_database_itself_refuses_to_rewrite_the_log(log, statement):
 
 
 def test_migrations_apply_to_an_encrypted_database(tmp_path: Path):
-    db = Database(tmp_path / "e.db", key=Secret(b"k" * 32), recorder=AuditLog(PRIVATE_KEY.public))
+    db = open_database(tmp_path / "e.db", key=Secret(b"k" * 32), recorder=AuditLog(PRIVATE_KEY.public))
     db.migrate(MIGRATIONS)
     db.submit(lambda tx: Recorded(None, read_entry())).result()
     db.close()

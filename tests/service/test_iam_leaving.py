@@ -13,10 +13,10 @@ from nexus.iam.requests.humans import RecordSamePerson
 from nexus.iam.requests.machines import CreateAccessKey, CreateMachine, CreateToken
 from nexus.iam.store import identities
 from nexus.kernel.clock import DAY, Instant
-from nexus.kernel.database import Database
 from nexus.kernel.errors import Denied, Invalid, NexusError, NotFound, Unauthenticated
 from nexus.kernel.operation import Actor, ActorKind, Resource
 from nexus.kernel.secret import Secret
+from simulators.databases import database as open_database
 from simulators.people import BROWSER, HOME, Human, Platform, open_platform
 from simulators.recorder import MemoryRecorder
 
@@ -74,7 +74,7 @@ async def test_everything_of_a_leaver_ends_in_one_commit_in_every_process(platfo
     """Issue 3: a removed person's sessions, tokens, keys and shells end at once."""
     ada, ben, rita, _ = people
     made = await everything(platform, ada, ben, rita)
-    other_db = Database(tmp_path / "nexus.db", key=Secret(b"k" * 32), recorder=MemoryRecorder())
+    other_db = open_database(tmp_path / "nexus.db", key=Secret(b"k" * 32), recorder=MemoryRecorder())
     gates = [platform.gate, Gate(other_db, platform.clock, NO_CONDITIONS)]
     assert all(may(gate, rita.actor) for gate in gates)
     platform.authenticator.access_key(made["key"])

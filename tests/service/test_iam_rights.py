@@ -12,10 +12,10 @@ from nexus.iam.requests.humans import RecordSamePerson
 from nexus.iam.requests.machines import CreateMachine
 from nexus.iam.requests.rights import GrantRole, ListGrants
 from nexus.kernel.clock import DAY, HOUR, Instant
-from nexus.kernel.database import Database
 from nexus.kernel.errors import Conflict, Denied, Invalid, NexusError, NotFound
 from nexus.kernel.operation import ANONYMOUS, PLATFORM, Actor, ActorKind, Resource, system_actor
 from nexus.kernel.secret import Secret
+from simulators.databases import database as open_database
 from simulators.people import Human, Platform, open_platform
 from simulators.recorder import MemoryRecorder
 
@@ -102,7 +102,7 @@ async def test_a_clock_that_is_set_back_does_not_keep_a_right_that_has_not_begun
 async def test_no_decision_outlives_its_version_in_any_process(platform, people, tmp_path):
     """NX-11, F-068: a change of rights is seen everywhere by the next decision."""
     ada, ben, rita = people
-    other_db = Database(tmp_path / "nexus.db", key=Secret(b"k" * 32), recorder=MemoryRecorder())
+    other_db = open_database(tmp_path / "nexus.db", key=Secret(b"k" * 32), recorder=MemoryRecorder())
     gates = [
         platform.gate,
         Gate(platform.db, platform.clock, NO_CONDITIONS),

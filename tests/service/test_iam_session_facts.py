@@ -7,9 +7,10 @@ from nexus.iam.model import Purpose
 from nexus.iam.requests.forms import OfIdentity
 from nexus.iam.requests.machines import CreateToken
 from nexus.kernel.clock import DAY, MINUTE, Instant
-from nexus.kernel.database import Bookkeeping, Database
+from nexus.kernel.database import Bookkeeping
 from nexus.kernel.secret import Secret
 from simulators.clock import ManualClock
+from simulators.databases import database as open_database
 from simulators.people import BROWSER, HOME, SEALING_KEY, open_platform
 from simulators.recorder import MemoryRecorder
 
@@ -48,7 +49,7 @@ async def test_a_token_or_an_access_key_proves_no_factor(tmp_path):
 
 async def test_a_session_opened_before_factors_were_kept_goes_on(tmp_path):
     clock, token = ManualClock(), "nxs_from-before"
-    db = Database(tmp_path / "old.db", key=Secret(b"k" * 32), recorder=MemoryRecorder())
+    db = open_database(tmp_path / "old.db", key=Secret(b"k" * 32), recorder=MemoryRecorder())
     db.migrate(MIGRATIONS[:1])
     now = clock.now()
 

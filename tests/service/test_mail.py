@@ -26,6 +26,7 @@ from nexus.mail.outbox import MAX_AGE, Outbox
 from nexus.mail.postman import Postman
 from nexus.mail.smtp import MailServer, Security, SmtpCarrier
 from simulators.clock import ManualClock
+from simulators.databases import database as open_database
 from simulators.mail_server import NAME, PASSWORD, USER, Mailboxes, mail_server
 from simulators.recorder import MemoryRecorder
 
@@ -76,7 +77,7 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path):
     recorder = MemoryRecorder()
-    db = Database(tmp_path / "mail.db", key=None, recorder=recorder)
+    db = open_database(tmp_path / "mail.db", key=None, recorder=recorder)
     db.migrate(MIGRATIONS)
     yield Desk(db, recorder, OpeningKey(generate_seed()))
     db.close()

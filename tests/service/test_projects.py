@@ -3,7 +3,6 @@
 import pytest
 
 from nexus.kernel.clock import DAY, Instant
-from nexus.kernel.database import Database
 from nexus.kernel.errors import Conflict, Denied, Invalid, NotFound
 from nexus.kernel.secret import Secret
 from nexus.projects.migrations import MIGRATIONS
@@ -20,6 +19,7 @@ from nexus.projects.requests import (
 from nexus.projects.rules import Lack
 from nexus.projects.service import ProjectService
 from simulators.clock import ManualClock
+from simulators.databases import database as open_database
 from simulators.operations import operation
 from simulators.recorder import MemoryRecorder
 
@@ -45,7 +45,7 @@ def recorder():
 
 @pytest.fixture
 def database(tmp_path, recorder):
-    opened = Database(tmp_path / "nexus.db", key=Secret(b"k" * 32), recorder=recorder)
+    opened = open_database(tmp_path / "nexus.db", key=Secret(b"k" * 32), recorder=recorder)
     opened.migrate(MIGRATIONS)
     yield opened
     opened.close()

@@ -4,13 +4,14 @@ import os
 
 import pytest
 
-from nexus.kernel.database import Database, Recorded
+from nexus.kernel.database import Recorded
 from nexus.kernel.errors import Conflict, NotFound
 from nexus.kernel.operation import PLATFORM
 from nexus.kernel.secret import Secret
 from nexus.pseudonyms import ledger
 from nexus.pseudonyms.function import Pseudonymising, fresh_secret
 from nexus.pseudonyms.notation import Domain
+from simulators.databases import database as open_database
 from simulators.operations import operation
 from simulators.recorder import MemoryRecorder
 
@@ -20,7 +21,7 @@ HUB, PROJECT = Domain("EMC2", 1), Domain("PRJA", 1)
 
 @pytest.fixture
 def db(tmp_path):
-    database = Database(tmp_path / "linkage.db", key=Secret(b"k" * 32), recorder=MemoryRecorder())
+    database = open_database(tmp_path / "linkage.db", key=Secret(b"k" * 32), recorder=MemoryRecorder())
     database.migrate([ledger.SCHEMA])
     yield database
     database.close()

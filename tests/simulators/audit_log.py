@@ -23,10 +23,10 @@ from nexus.audit.witness.store import WitnessStore
 from nexus.audit.witnesses import WitnessClient
 from nexus.crypto.hpke import OpeningKey
 from nexus.kernel.clock import MINUTE
-from nexus.kernel.database import Database
 from nexus.kernel.operation import Entry, Resource
 from nexus.kernel.secret import Secret
 from simulators.clock import ManualClock
+from simulators.databases import database
 from simulators.operations import operation
 from simulators.signers import ORIGIN, LocalSigner, log_signers
 
@@ -93,7 +93,7 @@ class AuditPlatform:
         self.db.migrate(MIGRATIONS)
 
     def open(self) -> None:
-        self.db = Database(self.data / "nexus.db", key=None, recorder=AuditLog(PRIVATE_KEY.public, clock=self.clock))
+        self.db = database(self.data / "nexus.db", key=None, recorder=AuditLog(PRIVATE_KEY.public, clock=self.clock))
         self.reader = AuditReader(self.db, PRIVATE_KEY, self.data / "log")
         self.service = AuditService(
             self.db,

@@ -45,6 +45,7 @@ from nexus.kernel.operation import Entry, Operation, OperationSpec, system_actor
 from nexus.kernel.secret import Secret
 from simulators.audit_log import PRIVATE_KEY
 from simulators.clock import ManualClock
+from simulators.databases import database as open_database
 from simulators.keyservice import running
 from simulators.people import Human, Platform
 
@@ -240,7 +241,7 @@ async def open_bastion() -> AsyncIterator[Bastion]:
     root = Path(mkdtemp(prefix="bas-"))
     clock = ManualClock(SystemClock().now() - 30 * MINUTE)
     recorder = Recorder(clock)
-    database = Database(root / "nexus.db", key=Secret(b"k" * 32), recorder=recorder)
+    database = open_database(root / "nexus.db", key=Secret(b"k" * 32), recorder=recorder)
     try:
         database.migrate((*AUDIT, *IAM, *BASTION))
         async with running() as keys:

@@ -28,6 +28,7 @@ from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Actor, ActorKind, Operation
 from nexus.kernel.secret import Secret
 from simulators.clock import ManualClock
+from simulators.databases import database as open_database
 from simulators.recorder import MemoryRecorder
 
 KEY = Secret(b"c" * 32)
@@ -189,7 +190,7 @@ class Clinic:
 def open_clinic(folder: Path, bases: Bases = CONSENT_ONLY) -> Iterator[Clinic]:
     """A fresh clinic whose database lies in `folder`; closed at the end."""
     recorder = MemoryRecorder()
-    database = Database(folder / "nexus.db", key=Secret(b"k" * 32), recorder=recorder)
+    database = open_database(folder / "nexus.db", key=Secret(b"k" * 32), recorder=recorder)
     database.migrate(MIGRATIONS)
     try:
         yield Clinic(database, recorder, bases)

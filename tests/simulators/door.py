@@ -16,6 +16,7 @@ from nexus.web.openapi import openapi
 from nexus.web.rest import rest_app
 from simulators import notebook
 from simulators.clock import ManualClock
+from simulators.databases import database
 from simulators.doorkeepers import FourEyes, Intent, Leash, Rights, Steps, Tokens
 from simulators.recorder import MemoryRecorder
 
@@ -72,6 +73,6 @@ class Door:
 def open_door(folder: Path) -> Door:
     """A door over a fresh database in `folder`; the caller closes `door.db`."""
     audit = MemoryRecorder()
-    db = Database(folder / "door.db", key=Secret(b"k" * 32), recorder=audit)
+    db = database(folder / "door.db", key=Secret(b"k" * 32), recorder=audit)
     db.migrate([notebook.SCHEMA])
     return Door(db, audit, notebook.Notebook(db))

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from nexus.kernel.clock import Clock
-from nexus.kernel.database import Database, Migration, Recorder
+from nexus.kernel.database import Migration, Recorder
 from nexus.kernel.operation import Operation
 from nexus.kernel.secret import Secret
 from nexus.objects.migrations import MIGRATIONS
@@ -13,6 +13,7 @@ from nexus.objects.ports import Subjects
 from nexus.objects.service import ObjectService
 from simulators.clock import ManualClock
 from simulators.data_keys import SimulatedDataKeys
+from simulators.databases import database as open_database
 from simulators.operations import operation
 from simulators.recorder import MemoryRecorder
 
@@ -42,7 +43,7 @@ class Store:
         if "key_site" not in self.keys.versions:
             self.keys.add_key()
         self.clock = clock or ManualClock()
-        self.database = Database(root / "nexus.db", key=Secret(b"d" * 32), recorder=self.recorder)
+        self.database = open_database(root / "nexus.db", key=Secret(b"d" * 32), recorder=self.recorder)
         self.database.migrate([*MIGRATIONS, *migrations])
         self.objects = ObjectService(self.database, self.blobs, self.keys, self.clock, subjects=subjects)
         self.op = operation()

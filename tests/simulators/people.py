@@ -32,6 +32,7 @@ from nexus.kernel.operation import ANONYMOUS, Actor, Entry, Operation, Operation
 from nexus.kernel.secret import Secret
 from nexus.web import codec
 from simulators.clock import ManualClock
+from simulators.databases import database
 from simulators.recorder import MemoryRecorder
 
 CHEAP = Cost(memory_kib=8, passes=1, lanes=1)
@@ -69,7 +70,7 @@ def open_platform(
 ) -> Iterator["Platform"]:
     """A fresh platform whose database lies in `folder`, with these conditions in force; closed at the end."""
     recorder = MemoryRecorder()
-    db = Database(folder / "nexus.db", key=Secret(b"k" * 32), recorder=before(recorder))
+    db = database(folder / "nexus.db", key=Secret(b"k" * 32), recorder=before(recorder))
     db.migrate(MIGRATIONS)
     platform = Platform(db, clock or ManualClock(), recorder, conditions, evidence)
     try:

@@ -1,28 +1,42 @@
-"""A PostgreSQL server of our own for a test run: private, on a unix socket, durable, and gone afterwards."""
+"""A PostgreSQL server of our own for a test run: private, durable, gone afterwards.
+
+By its unix socket it lets in whoever can reach that; over TLS, on this machine's loop, it asks for a password.
+"""
 
 import os
 import pwd
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from nexus.kernel.engines.postgresql import PostgresEngine
 from nexus.kernel.engines.server import Server
 
 ACCOUNT = "postgres"
 """Debian's account for PostgreSQL: the server refuses to run as root."""
-_START_S = 30
+INSTANCE = "nx_test"
+PASSWORD = "only for tests"
+_START_S = 120
 _SETTINGS = {
-    "listen_addresses": "",
+    "listen_addresses": "127.0.0.1",
+    "ssl": "on",
+    "password_encryption": "scram-sha-256",
     "fsync": "on",
     "full_page_writes": "on",
     "synchronous_commit": "on",
@@ -50,8 +64,6 @@ class PostgresServer:
         self.binaries = binaries()
         self.folder = Path(tempfile.mkdtemp(prefix="nx-pg-"))
         self.data = self.folder / "data"
-        self.port = 5432
-        self.settings = dict(_SETTINGS)
         self._run_as = _account()
         self._process: subprocess.Popen[bytes] | None = None
         if self._run_as is not None:
@@ -60,15 +72,16 @@ class PostgresServer:
         self._run(
             "initdb", "--pgdata", str(self.data), "--encoding=UTF8", "--locale=C", "--auth=trust", "--username=owner"
         )
-
-    @property
-    def socket(self) -> Path:
-        return self.folder
+        self.port = _free_port()
+        self._certificate()
+        settings = _SETTINGS | {"port": str(self.port), "unix_socket_directories": str(self.folder)}
+        with (self.data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+        (self.data / "pg_hba.conf").write_text("local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n")
 
     def start(self) -> "PostgresServer":
-        """Start it, and wait until it answers."""
-        options = [part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")]
-        command = [str(self.binaries / "postgres"), "-D", str(self.data), "-k", str(self.socket), *options]
+        """Start it, and wait until it answers. It ends with this process, whatever ends that."""
+        command = ["setpriv", "--pdeathsig", "QUIT", str(self.binaries / "postgres"), "-D", str(self.data)]
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, **self._identity())
         deadline = time.monotonic() + _START_S
@@ -83,20 +96,35 @@ class PostgresServer:
 
     def sql(self, statement: str, *parameters: object, database: str = "postgres") -> list[tuple]:
         """A statement as the superuser."""
-        where = f"host={self.socket} port={self.port} dbname={database} user=owner"
+        where = f"host={self.folder} port={self.port} dbname={database} user=owner"
         with psycopg.connect(where, autocommit=True) as connection:
             cursor = connection.execute(statement, parameters or None)
             return cursor.fetchall() if cursor.description else []
 
     def found(self) -> "PostgresServer":
         """The role and the database that Nexus uses."""
-        self.sql("CREATE ROLE nexus LOGIN")
+        self.sql(f"CREATE ROLE nexus LOGIN PASSWORD '{PASSWORD}'")
         self.sql("CREATE DATABASE nexus OWNER nexus")
         return self
 
-    def place(self, schema: str = "") -> Server:
-        """A schema that nobody has used."""
-        return Server(host=str(self.socket), port=self.port, schema=schema or f"t{secrets.token_hex(6)}")
+    def place(self, schema: str = "", **more: Any) -> Server:
+        """A schema that nobody has used, by the unix socket if nothing else is said."""
+        named = schema or f"t{secrets.token_hex(6)}"
+        return Server(**{"host": str(self.folder), "instance": INSTANCE, "port": self.port, "schema": named} | more)
+
+    @contextmanager
+    def altered(self, **settings: str) -> Iterator[None]:
+        """Other settings for new connections, and then the old ones."""
+        for name, value in settings.items():
+            self.sql(f"ALTER SYSTEM SET {name} TO {value}")
+        self.sql("SELECT pg_reload_conf()")
+        time.sleep(0.2)
+        try:
+            yield
+        finally:
+            self.sql("ALTER SYSTEM RESET ALL")
+            self.sql("SELECT pg_reload_conf()")
+            time.sleep(0.2)
 
     def engine(self, schema: str = "") -> PostgresEngine:
         """An engine on a schema, a fresh one if it is not named."""
@@ -111,17 +139,40 @@ class PostgresServer:
     def stop(self) -> None:
         """End it, whatever is connected."""
         if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
-            try:
-                self._process.wait(20)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            self.kill()  # its files go with it: nothing is worth a checkpoint
 
     def destroy(self) -> None:
         """Stop it and remove its files."""
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _certificate(self) -> None:
+        """The server's certificate, for `localhost`, is its own authority."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+        now = datetime.now(UTC)
+        made = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(hours=1))
+            .not_valid_after(now + timedelta(days=2))
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        secret = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        self.authority = self.folder / "authority.pem"
+        self.authority.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+        for file, content in (("server.crt", self.authority.read_bytes()), ("server.key", secret)):
+            (self.data / file).write_bytes(content)
+            (self.data / file).chmod(0o600)
+            if self._run_as is not None:
+                os.chown(self.data / file, self._run_as.pw_uid, self._run_as.pw_gid)
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
@@ -140,6 +191,11 @@ class PostgresServer:
             "group": self._run_as.pw_gid,
             "extra_groups": [],
         }
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
 
 
 def _account() -> pwd.struct_passwd | None:

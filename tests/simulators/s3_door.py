@@ -17,6 +17,7 @@ from nexus.objects.service import ObjectService
 from nexus.objects.store.named_keys import key_resource
 from simulators.clock import ManualClock
 from simulators.data_keys import SimulatedDataKeys
+from simulators.databases import database
 from simulators.doorkeepers import Leash
 from simulators.recorder import MemoryRecorder
 from simulators.s3_client import S3Client
@@ -191,7 +192,7 @@ def open_s3_door(
     audit, data_keys, clock = MemoryRecorder(), SimulatedDataKeys(), clock or ManualClock()
     data_keys.add_key(KEY_ID)
     data_keys.add_key(OTHER_KEY_ID)
-    db = Database(folder / "nexus.db", key=Secret(b"k" * 32), recorder=audit)
+    db = database(folder / "nexus.db", key=Secret(b"k" * 32), recorder=audit)
     db.migrate(MIGRATIONS)
     rights = SiteRights()
     objects = ObjectService(db, folder / "blobs", data_keys, clock, key_rights=SiteKeys(rights), subjects=subjects)

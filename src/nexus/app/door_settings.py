@@ -2,13 +2,12 @@
 
 from typing import Annotated
 
-from msgspec import Struct
-
+from nexus.app.database_settings import DatabaseSettings
 from nexus.app.setting import OPTIONAL_FILE, doc
 from nexus.web.proxies import Proxies, proxies
 
 
-class DoorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DoorSettings(DatabaseSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whom the doors believe, and how long the bastion's recordings are kept."""
 
     trusted_proxies: Annotated[

@@ -20,6 +20,7 @@ from pathlib import Path
 from nexus.app import custody, datadir, parts, schema, softhsm
 from nexus.app.authority import CertificateAuthority
 from nexus.app.custody import Part
+from nexus.app.database_settings import DatabaseSettings
 from nexus.app.datadir import DataDirectory
 from nexus.app.keyservice import RunningKeyService
 from nexus.app.settings import Settings
@@ -27,6 +28,8 @@ from nexus.iam.founding import Founding
 from nexus.iam.model import Founder
 from nexus.iam.requests.persons import Invitation
 from nexus.kernel.clock import Clock, SystemClock
+from nexus.kernel.engines.postgresql_writing import discard
+from nexus.kernel.errors import NexusError
 from nexus.kernel.operation import PLATFORM
 from nexus.kernel.secret import Secret
 from nexus.kms.client import KeyServiceClient
@@ -72,7 +75,8 @@ async def found(
 
     Raises Conflict if there is something already, Invalid on an impossible ceremony.
     """
-    directory = await asyncio.to_thread(datadir.create, root, demonstration=ceremony.demonstration, settings=keep or {})
+    kept = {**_whereabouts(settings), **(keep or {})}
+    directory = await asyncio.to_thread(datadir.create, root, demonstration=ceremony.demonstration, settings=kept)
     try:
         with datadir.locked(directory) as lock:
             return await _found(directory, settings, ceremony, lock, clock or SystemClock())
@@ -81,8 +85,20 @@ async def found(
         raise
 
 
+def _whereabouts(settings: Settings) -> dict[str, str | int]:
+    """Where the database is belongs into the directory: started without it, the platform would look for a file."""
+    chosen = {name: getattr(settings, name) for name in DatabaseSettings.__struct_fields__}
+    return {name: value for name, value in chosen.items() if value} if settings.database_host else {}
+
+
 def _remove(directory: DataDirectory, settings: Settings) -> None:
     """Leave nothing of a founding that failed: it protects nothing yet."""
+    server = (
+        schema.Place(directory, settings, parts.SUPERVISOR).server() if settings.database_volume_encrypted else None
+    )
+    if server is not None:
+        with suppress(NexusError):  # it is away, or never let us in
+            discard(server)
     shutil.rmtree(directory.root, ignore_errors=True)
     for register in directory.anchors(settings.anchors):
         register.unlink(missing_ok=True)
@@ -91,6 +107,8 @@ def _remove(directory: DataDirectory, settings: Settings) -> None:
 
 
 async def _found(directory: DataDirectory, settings: Settings, ceremony: Ceremony, lock: int, clock: Clock) -> Founded:
+    place = schema.Place(directory, settings, parts.SUPERVISOR)
+    place.server()  # whether it may be used, before anything is made
     pin = _token_pin(directory, settings, ceremony)
     async with RunningKeyService(directory, settings, lock) as kms:
         shares = await _initialise(kms, ceremony, pin, clock)
@@ -99,7 +117,7 @@ async def _found(directory: DataDirectory, settings: Settings, ceremony: Ceremon
         index = await custody.found(kms, directory, origin, op)
         await CertificateAuthority(kms, directory, clock).ensure(op)
         key = await custody.open_part(kms, directory, Part.DATABASE, op)
-        database = schema.open_database(directory, key, index.audit_public, clock)
+        database = place.open(key, index.audit_public, clock, new=True)
         try:
             await asyncio.to_thread(database.migrate, schema.MIGRATIONS)
             await database.record(op.allowed(FOUNDED, PLATFORM, instance=directory.instance, origin=origin))

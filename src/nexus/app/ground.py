@@ -66,7 +66,7 @@ async def stand(handoff: Handoff, keys: Sequence[Part], identity: ServiceIdentit
     hold = KeyHold(kms, directory, keys, index.platform_key, operation)
     try:
         key = await custody.open_part(kms, directory, Part.DATABASE, operation())
-        database = schema.open_database(directory, key, index.audit_public, clock)
+        database = schema.Place(directory, handoff.settings, handoff.process).open(key, index.audit_public, clock)
         try:
             await hold.start()
             yield Ground(

@@ -1,10 +1,14 @@
 """The database as a whole: the schemas of every service, brought forward before any door opens it."""
 
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from nexus.app import custody, parts
 from nexus.app.chores.shipping import MIGRATIONS as APP
 from nexus.app.custody import Part
+from nexus.app.database_settings import DatabaseSettings
 from nexus.app.datadir import DataDirectory
 from nexus.audit.log import AuditLog
 from nexus.audit.migrations import MIGRATIONS as AUDIT
@@ -14,6 +18,9 @@ from nexus.crypto.hpke import SealingKey
 from nexus.iam.migrations import MIGRATIONS as IAM
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database, Migration
+from nexus.kernel.engines.postgresql import PostgresEngine
+from nexus.kernel.engines.server import Server
+from nexus.kernel.errors import Conflict, Damaged, Invalid
 from nexus.kernel.secret import Secret
 from nexus.kms.client import KeyServiceClient
 from nexus.mail.migrations import MIGRATIONS as MAIL
@@ -25,20 +32,74 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (*AUDIT, *IAM, *OBJECTS, *BASTION, *C
 """Of everything in `nexus.db`. The key service has a database and migrations of its own."""
 
 
-def open_database(directory: DataDirectory, key: Secret, audit_public: bytes, clock: Clock) -> Database:
-    """The platform's database. What is written to it is recorded in the audit log, or not written."""
-    return Database(
-        directory.database, key=key, recorder=TellingRecorder(AuditLog(SealingKey(audit_public), clock=clock))
-    )
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the database of a platform is: in its data directory, or on the server that its settings name."""
+
+    directory: DataDirectory
+    settings: DatabaseSettings
+    process: str
+    """Which of the platform's processes asks."""
+
+    def server(self) -> Server | None:
+        """The PostgreSQL server, or None. Raises Invalid where nobody vouches for its disk."""
+        chosen = self.settings
+        if not chosen.database_host:
+            return None
+        if not chosen.database_volume_encrypted:
+            raise Invalid(
+                "names and logins would be readable on the disk of the database server",
+                code="settings.database",
+                hint="have its data, write-ahead log and backups on encrypted volumes, and say so:"
+                " database_volume_encrypted (docs/how-to/postgresql.md)",
+            )
+        return Server(
+            host=chosen.database_host,
+            instance=self.directory.instance,
+            port=chosen.database_port,
+            database=chosen.database_name,
+            user=chosen.database_user,
+            schema=chosen.database_schema,
+            password_file=_file(chosen.database_password_file),
+            authorities=_file(chosen.database_authorities),
+            certificate=_file(chosen.database_certificate),
+            certificate_key=_file(chosen.database_certificate_key),
+            name=f"nexus {self.process}",
+        )
+
+    def open(self, key: Secret, audit_public: bytes, clock: Clock, *, new: bool = False) -> Database:
+        """The platform's database. What is written to it is recorded in the audit log, or not written.
+
+        `key` encrypts the file. `new`: at the founding only; where there is none later, none is made, for an empty one would
+        be a platform without rights and without its log. Raises Damaged or Conflict.
+        """
+        recorder = TellingRecorder(AuditLog(SealingKey(audit_public), clock=clock))
+        server, file = self.server(), self.directory.database
+        if server is None:
+            if not new and not file.exists():
+                raise Damaged(f"{file.name} is missing", code="database.missing", hint="restore the last backup")
+            return Database(file, key=key, recorder=recorder)
+        if file.exists():
+            raise Conflict(
+                f"the database of this platform is a file, {file.name}",
+                code="database.is-a-file",
+                hint="remove the setting database_host: docs/how-to/postgresql.md",
+            )
+        return Database(PostgresEngine(server, new=new), recorder=recorder)
 
 
-async def bring_forward(kms: KeyServiceClient, directory: DataDirectory, clock: Clock) -> list[Migration]:
+def _file(name: str) -> Path | None:
+    return Path(name) if name else None
+
+
+async def bring_forward(kms: KeyServiceClient, place: Place, clock: Clock) -> list[Migration]:
     """Take every missing step; returns those taken. Raises Conflict on the data of a newer version."""
-    index = custody.read_index(directory)
-    key = await custody.open_part(kms, directory, Part.DATABASE, parts.platform_operation(parts.SUPERVISOR, clock))
-    database = open_database(directory, key, index.audit_public, clock)
+    index = custody.read_index(place.directory)
+    op = parts.platform_operation(parts.SUPERVISOR, clock)
+    key = await custody.open_part(kms, place.directory, Part.DATABASE, op)
+    database = await asyncio.to_thread(place.open, key, index.audit_public, clock)
     try:
-        return database.migrate(MIGRATIONS)
+        return await asyncio.to_thread(database.migrate, MIGRATIONS)
     finally:
         database.close()
         key.wipe()

@@ -74,7 +74,8 @@ class Supervisor:
         self._identities = ServiceIdentities(directory.instance, machine)
         self._kms = KeyServiceClient(directory.kms_socket, self._identities.own)
         self._authority = CertificateAuthority(self._kms, directory, machine)
-        self._backup = BackupJob(self._kms, directory, self._clock)
+        self._database = schema.Place(directory, settings, parts.SUPERVISOR)
+        self._backup = BackupJob(self._kms, self._database, self._clock)
         self._places: list[Place] = []
         self._ports: dict[str, int] = {}
         self._renew_at = 0
@@ -127,7 +128,7 @@ class Supervisor:
         await self._wait_unsealed()
         self._enter(Phase.OPENING)
         await custody.complete(self._kms, self.directory, self._operation())
-        await schema.bring_forward(self._kms, self.directory, self._clock)
+        await schema.bring_forward(self._kms, self._database, self._clock)
         await self._ensure_authority()
         # The worker first and alone: it refuses a log that was rolled back, and then nobody may be served.
         await self._open_places([parts.WORKER], lock)

@@ -14,7 +14,6 @@ from msgspec import structs
 from nexus.app import custody, parts, schema
 from nexus.app.backup.restoring import drop_note, read_note
 from nexus.app.custody import Index, Part
-from nexus.app.datadir import DataDirectory
 from nexus.audit import store as log
 from nexus.crypto.notes import VerifierKey
 from nexus.kernel.clock import Clock, rfc3339
@@ -27,11 +26,12 @@ ACTION: Final = "platform.accept-restore"
 _GENERATION: Final = re.compile(r"(?P<name>.*)/(?P<number>[1-9][0-9]{0,8})\Z")
 
 
-async def accept(kms: KeyServiceClient, directory: DataDirectory, clock: Clock, user: str) -> Index:
+async def accept(kms: KeyServiceClient, place: schema.Place, clock: Clock, user: str) -> Index:
     """Begin the new generation; the platform must be stopped and the key service unsealed.
 
     Raises Conflict where nothing was restored: a log that is shorter than it was without a restore was tampered with.
     """
+    directory = place.directory
     note = read_note(directory)
     if note is None:
         raise Conflict(
@@ -43,7 +43,7 @@ async def accept(kms: KeyServiceClient, directory: DataDirectory, clock: Clock, 
     renamed = _next_generation(index)
     op = parts.local_operation(user, clock)
     key = await custody.open_part(kms, directory, Part.DATABASE, op)
-    database = schema.open_database(directory, key, index.audit_public, clock)
+    database = place.open(key, index.audit_public, clock)
     try:
         await asyncio.to_thread(database.migrate, schema.MIGRATIONS)
         await database.write(

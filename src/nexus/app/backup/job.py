@@ -9,7 +9,6 @@ from msgspec import Struct
 from nexus.app import custody, schema
 from nexus.app.backup.making import Stage, make
 from nexus.app.custody import Part
-from nexus.app.datadir import DataDirectory
 from nexus.kernel.clock import Clock
 from nexus.kernel.errors import Conflict, NotFound
 from nexus.kernel.operation import PLATFORM, Operation
@@ -33,9 +32,10 @@ class BackupProgress(Struct, frozen=True, kw_only=True):
 class BackupJob:
     """At most one at a time."""
 
-    def __init__(self, kms: KeyServiceClient, directory: DataDirectory, clock: Clock) -> None:
+    def __init__(self, kms: KeyServiceClient, place: schema.Place, clock: Clock) -> None:
         self._kms = kms
-        self._directory = directory
+        self._place = place
+        self._directory = place.directory
         self._clock = clock
         self._stage = Stage()
         self._task: asyncio.Task[BackupProgress] | None = None
@@ -44,6 +44,12 @@ class BackupJob:
         """Begin. Raises Conflict while another one is under way."""
         if self._task is not None and not self._task.done():
             raise Conflict("a backup is under way already", code="backup.busy", hint="wait for it to finish")
+        if self._place.server() is not None:
+            raise Conflict(
+                "the database of this platform is on a server, whose own tools copy it",
+                code="backup.database-on-a-server",
+                hint="docs/how-to/postgresql.md says what to copy, and in which order",
+            )
         self._stage = Stage("waiting")
         self._task = asyncio.create_task(self._run(destination, op), name="backup")
         return self.progress()
@@ -65,7 +71,7 @@ class BackupJob:
     async def _run(self, destination: Path, op: Operation) -> BackupProgress:
         index = custody.read_index(self._directory)
         key = await custody.open_part(self._kms, self._directory, Part.DATABASE, op)
-        database = schema.open_database(self._directory, key, index.audit_public, self._clock)
+        database = self._place.open(key, index.audit_public, self._clock)
         try:
             made = await asyncio.to_thread(make, self._directory, database, destination, self._clock, self._stage)
             await database.record(op.allowed(ACTION, PLATFORM, files=len(made.files), bytes=made.bytes))

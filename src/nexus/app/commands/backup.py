@@ -25,6 +25,7 @@ from nexus.app.custody import Index
 from nexus.app.datadir import PRIVATE, DataDirectory, locked, open_directory
 from nexus.app.keyservice import RunningKeyService
 from nexus.app.parts import SUPERVISOR, platform_operation
+from nexus.app.schema import Place
 from nexus.app.settings import Settings
 from nexus.kernel.clock import SystemClock
 from nexus.kernel.secret import Secret
@@ -131,7 +132,7 @@ async def _begin_generation(
                 key = "ask.share" if status.unseal_with == "shares" else "ask.passphrase"
                 secret = secrets.pop(0) if secrets else screen.ask_secret(key)
                 status = await kms.unseal(secret, platform_operation(SUPERVISOR, clock))
-            return await accept(kms, directory, clock, getpass.getuser())
+            return await accept(kms, Place(directory, chosen, SUPERVISOR), clock, getpass.getuser())
 
 
 _BACKUP = click.Argument(["source"], type=click.Path(path_type=Path, exists=True, file_okay=False))

@@ -14,8 +14,9 @@ from nexus.app.backup.history import last_backup
 from nexus.app.chores.report import LogReport, VerificationReport
 from nexus.app.control import Ask, Request
 from nexus.app.datadir import DataDirectory
-from nexus.app.doctor import disk, machine, tls, trust
+from nexus.app.doctor import database, disk, machine, tls, trust
 from nexus.app.doctor.finding import Finding, State, broken
+from nexus.app.schema import Place
 from nexus.app.settings import Settings
 from nexus.app.status import Phase, PlatformStatus
 from nexus.kernel.clock import Clock
@@ -59,6 +60,7 @@ def _examine(
         trust.breached_passwords(settings.breached_passwords),
         *trust.conditions(settings.conditions()),
         trust.backups(last_backup(directory), now, settings.backup_max_age_hours),
+        *database.database(Place(directory, settings, "doctor")),
         disk.file_system(directory),
         disk.durable_writes(directory),
         disk.space(directory, settings.free_space_min_mib),

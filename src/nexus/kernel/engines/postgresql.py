@@ -23,9 +23,10 @@ from nexus.kernel.errors import Conflict, NexusError
 class PostgresEngine:
     """One schema, opened. Raises Unavailable if the server is away, NexusError if it is not to be trusted."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, *, new: bool = True) -> None:
+        """`new`: make the schema if there is none; Damaged otherwise."""
         gate = Gate(server)
-        self._writer = PostgresWriter(gate)
+        self._writer = PostgresWriter(gate, new=new)
         self._readers = Readers(gate)
 
     def read(self) -> AbstractContextManager[Transaction]:

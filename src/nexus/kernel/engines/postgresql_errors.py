@@ -63,7 +63,7 @@ _MEANINGS: Final = (
         Unavailable,
         "the database server does not let this account in, or not do that",
         "database.account",
-        "the log of the database server says why; it needs to own its database, and nothing else",
+        "the log of the database server says why; docs/how-to/postgresql.md says what the account needs",
     ),
     _Meaning((errors.IntegrityError,), NexusError, "a constraint of the database refuses it", "database.constraint"),
 )

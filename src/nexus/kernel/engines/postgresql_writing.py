@@ -20,8 +20,9 @@ from psycopg.pq import TransactionStatus
 from nexus.kernel.engines.connecting import Connection, Gate
 from nexus.kernel.engines.port import Transaction, TransactionLostError
 from nexus.kernel.engines.postgresql_errors import explain, is_gone
+from nexus.kernel.engines.server import Server
 from nexus.kernel.engines.statements import PostgresTransaction
-from nexus.kernel.errors import NexusError, Unavailable
+from nexus.kernel.errors import Conflict, Damaged, NexusError, Unavailable
 from nexus.kernel.ids import new_id
 
 DOUBT_S: Final = 10.0
@@ -30,9 +31,10 @@ _DOUBT_PAUSE_S: Final = 0.2
 FORGET_DAYS: Final = 7
 """Numbers of writers that are gone are kept for so long."""
 
-_TABLE: Final = (
+_TABLES: Final = (
     "CREATE TABLE IF NOT EXISTS kernel_writer"
-    ' (id text COLLATE "C" PRIMARY KEY, commits bigint NOT NULL, at timestamptz NOT NULL)'
+    ' (id text COLLATE "C" PRIMARY KEY, commits bigint NOT NULL, at timestamptz NOT NULL)',
+    "CREATE TABLE IF NOT EXISTS kernel_owner (one bigint PRIMARY KEY CHECK (one = 1), instance text NOT NULL)",
 )
 
 T = TypeVar("T")
@@ -41,7 +43,7 @@ T = TypeVar("T")
 class PostgresWriter:
     """The port's `Writer`. Connects again by itself."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, *, new: bool) -> None:
         self._gate = gate
         self._id = new_id("wrt")
         self._number = 0
@@ -56,7 +58,9 @@ class PostgresWriter:
         self._warned = False
         """The server said something during a commit: it is stored there, and perhaps not where it waits for."""
         self._lock = _lock_number(gate.server.schema)
+        self._new = new
         self._connect()
+        self._new = False
 
     def begin(self, jobs: int) -> Transaction:
         self._number += 1
@@ -167,8 +171,8 @@ class PostgresWriter:
         connection.add_notice_handler(self._heed)
         self._connection, self._tx = connection, PostgresTransaction(connection)
         try:
-            _prepare(connection, self._gate.server.schema, self._lock)
-        except psycopg.Error as error:
+            _prepare(connection, self._gate.server, self._lock, new=self._new)
+        except (psycopg.Error, NexusError) as error:
             self._drop()
             raise explain(error) from None
 
@@ -217,15 +221,45 @@ def _lock_number(schema: str) -> int:
     return int.from_bytes(hashlib.sha256(f"nexus writer v1\n{schema}".encode()).digest()[:8], "big", signed=True)
 
 
-def _prepare(connection: Connection, schema: str, lock: int) -> None:
-    """Make sure of the schema and of the table that commits are numbered in."""
-    row = connection.execute("SELECT to_regclass('kernel_writer')::text").fetchone()
-    if row is not None and row[0] is not None:
-        return
-    connection.execute(f"BEGIN; SELECT pg_advisory_xact_lock({lock})")
-    row = connection.execute("SELECT to_regnamespace($1)::text", (f'"{schema}"',)).fetchone()
-    if row is None or row[0] is None:
-        connection.execute(f'CREATE SCHEMA "{schema}"')
-    connection.execute(_TABLE)
+def _prepare(connection: Connection, server: Server, lock: int, *, new: bool) -> None:
+    """Make sure of the schema, of whose it is, and of the table that commits are numbered in."""
+    if not _found(connection, "SELECT to_regclass('kernel_owner')::text"):
+        if not new:
+            raise Damaged(
+                f"the schema {server.schema} of the database server is empty",
+                code="database.missing",
+                hint="is it the right one (database_schema)? Otherwise restore the last backup",
+            )
+        connection.execute(f"BEGIN; SELECT pg_advisory_xact_lock({lock})")
+        if not _found(connection, "SELECT to_regnamespace($1)::text", f'"{server.schema}"'):
+            connection.execute(f'CREATE SCHEMA "{server.schema}"')
+        for table in _TABLES:
+            connection.execute(table)
+        connection.execute("INSERT INTO kernel_owner VALUES (1, $1) ON CONFLICT (one) DO NOTHING", (server.instance,))
+        connection.execute("COMMIT")
+    if _found(connection, "SELECT instance FROM kernel_owner") != server.instance:
+        raise Conflict(
+            f"the schema {server.schema} holds another platform",
+            code="database.another-platform",
+            hint="name another schema: database_schema",
+        )
     connection.execute(f"DELETE FROM kernel_writer WHERE at < now() - interval '{FORGET_DAYS} days'")  # noqa: S608
-    connection.execute("COMMIT")
+
+
+def _found(connection: Connection, sql: str, *parameters: str) -> str | None:
+    row = connection.execute(sql, parameters or None).fetchone()
+    return None if row is None else row[0]
+
+
+def discard(server: Server) -> None:
+    """Remove the schema of a platform that was never founded to its end, with all that is in it."""
+    connection = Gate(server).connect()
+    try:
+        if _found(connection, "SELECT to_regclass('kernel_owner')::text") and (
+            _found(connection, "SELECT instance FROM kernel_owner") == server.instance
+        ):
+            connection.execute(f'DROP SCHEMA "{server.schema}" CASCADE')
+    except psycopg.Error as error:
+        raise explain(error) from None
+    finally:
+        connection.close()

@@ -30,6 +30,8 @@ class Server:
     """
 
     host: str
+    instance: str
+    """Id of the platform that the schema belongs to. Another one's is refused."""
     port: int = 5432
     database: str = "nexus"
     user: str = "nexus"
