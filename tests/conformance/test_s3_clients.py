@@ -1,5 +1,6 @@
 """Real clients, unchanged, against a real server: granian, TLS 1.3, a certificate of our own authority (EMC-47)."""
 
+import io
 import os
 import shutil
 import subprocess
@@ -13,9 +14,12 @@ import pyarrow as pa
 import pyarrow.fs
 import pyarrow.parquet as pq
 import pytest
+import s3fs
+import urllib3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from minio import Minio
 
 from nexus.kernel.clock import SystemClock
 from simulators.s3_door import REGION, S3Door, open_s3_door
@@ -287,3 +291,62 @@ def test_duckdb_reads_parquet(site, s3, tmp_path):
         f" ENDPOINT '{site.url.removeprefix('https://')}', URL_STYLE 'path')"
     )
     assert db.sql(f"SELECT sum(id) FROM 's3://{bucket}/t/*.parquet'").fetchone() == (4_999_950_000,)
+
+
+def test_minio_py_puts_lists_copies_and_removes(site, s3):
+    bucket = a_bucket(s3, "minio-py")
+    client = Minio(
+        endpoint=site.url.removeprefix("https://"),
+        access_key=site.key,
+        secret_key=site.secret,
+        region=REGION,
+        http_client=urllib3.PoolManager(ca_certs=str(site.ca)),
+    )
+    client.put_object(bucket_name=bucket, object_name="a/é", data=io.BytesIO(BIG), length=len(BIG), part_size=5 * MIB)
+    assert client.get_object(bucket_name=bucket, object_name="a/é").read() == BIG
+    assert [found.object_name for found in client.list_objects(bucket_name=bucket, recursive=True)] == ["a/é"]
+    client.remove_object(bucket_name=bucket, object_name="a/é")
+    assert list(client.list_objects(bucket_name=bucket, recursive=True)) == []
+
+
+def test_s3fs_is_a_file_system(site, s3):
+    bucket = a_bucket(s3, "s3fs")
+    files = s3fs.S3FileSystem(
+        key=site.key,
+        secret=site.secret,
+        endpoint_url=site.url,
+        client_kwargs={"region_name": REGION, "verify": str(site.ca)},
+        skip_instance_cache=True,
+    )
+    with files.open(f"{bucket}/folder/table.csv", "wb") as file:
+        file.write(b"a,b\n" * 1_000)
+    assert files.cat(f"{bucket}/folder/table.csv") == b"a,b\n" * 1_000
+    assert files.ls(f"{bucket}/folder") == [f"{bucket}/folder/table.csv"]
+    with files.open(f"{bucket}/folder/table.csv", "rb") as file:
+        file.seek(2_000)
+        assert file.read(4) == b"a,b\n"
+    files.rm(f"{bucket}/folder", recursive=True)
+    assert not files.exists(f"{bucket}/folder/table.csv")
+
+
+def test_s5cmd_copies_lists_and_removes(site, s3, tmp_path):
+    bucket = a_bucket(s3, "s5cmd")
+    env = {
+        "AWS_ACCESS_KEY_ID": site.key,
+        "AWS_SECRET_ACCESS_KEY": site.secret,
+        "AWS_REGION": REGION,
+        "SSL_CERT_FILE": str(site.ca),
+    }
+    for name in ("one", "two"):
+        (tmp_path / "up" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "up" / name).write_bytes(name.encode())
+    s5cmd = [tool("s5cmd"), "--endpoint-url", site.url]
+    run(*s5cmd, "cp", f"{tmp_path}/up/", f"s3://{bucket}/up/", env=env)
+    assert {line.split()[-1] for line in run(*s5cmd, "ls", f"s3://{bucket}/up/", env=env).splitlines()} == {
+        "one",
+        "two",
+    }
+    run(*s5cmd, "cp", f"s3://{bucket}/up/*", f"{tmp_path}/down/", env=env)
+    assert (tmp_path / "down" / "two").read_bytes() == b"two"
+    run(*s5cmd, "rm", f"s3://{bucket}/up/*", env=env)
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0

@@ -23,7 +23,10 @@ from nexus.web.browser import paths
 from nexus.web.browser.language import Bilingual, Language, chosen
 from nexus.web.browser.moments import lasting, until, when
 
-SAME_IN_BOTH = {"Menu", "Version", "Code", "machine", "Machines", "Action", "Bastion", "Ed25519", "audit"}
+SAME_IN_BOTH = {
+    *("Menu", "Version", "Code", "machine", "Machines", "Action", "Bastion", "Ed25519", "audit"),
+    *("Minutes", "correction", "rectification", "homologation"),
+}
 """Texts that are the same word in both languages."""
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from nexus.iam.store import clients
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Transaction
 
@@ -20,13 +21,14 @@ class AgreementRow:
 def of_person(tx: Transaction, person: str) -> list[AgreementRow]:
     """The agreements of a person, by the tools' names."""
     rows = tx.all(
-        "SELECT g.client, json_extract(CAST(c.registration AS TEXT), '$.name'), g.scope, g.at,"
+        "SELECT g.client, c.registration, g.scope, g.at,"
         " EXISTS (SELECT 1 FROM iam_oidc_authorization a JOIN iam_session s ON s.id = a.session"
         " WHERE a.person = g.person AND a.client = g.client AND a.ended_at IS NULL)"
-        " FROM iam_oidc_consent g JOIN iam_oidc_client c ON c.id = g.client WHERE g.person = ? ORDER BY 2, 1",
+        " FROM iam_oidc_consent g JOIN iam_oidc_client c ON c.id = g.client WHERE g.person = ?",
         (person,),
     )
-    return [AgreementRow(row[0], row[1], row[2], Instant(row[3]), bool(row[4])) for row in rows]
+    found = [AgreementRow(row[0], clients.named(row[1]), row[2], Instant(row[3]), bool(row[4])) for row in rows]
+    return sorted(found, key=lambda each: (each.name, each.client))
 
 
 def end(tx: Transaction, person: str, client: str, now: Instant) -> int | None:
@@ -38,13 +40,13 @@ def end(tx: Transaction, person: str, client: str, now: Instant) -> int | None:
     codes = tx.execute(
         "DELETE FROM iam_oidc_code WHERE person = ? AND client = ? AND used_at IS NULL", (person, client)
     )
-    tx.execute(
-        "INSERT INTO iam_oidc_goodbye (client, person, session) SELECT DISTINCT a.client, a.person, a.session"
-        " FROM iam_oidc_authorization a JOIN iam_oidc_client c ON c.id = a.client"
-        " WHERE a.person = ? AND a.client = ? AND a.ended_at IS NULL"
-        " AND json_extract(CAST(c.registration AS TEXT), '$.backchannel_logout_uri') <> ''",
-        (person, client),
-    )
+    tool = clients.find(tx, client)
+    if tool is not None and tool.registration.backchannel_logout_uri:
+        tx.execute(
+            "INSERT INTO iam_oidc_goodbye (client, person, session) SELECT DISTINCT client, person, session"
+            " FROM iam_oidc_authorization WHERE person = ? AND client = ? AND ended_at IS NULL",
+            (person, client),
+        )
     ended = tx.execute(
         "UPDATE iam_oidc_authorization SET ended_at = ? WHERE person = ? AND client = ? AND ended_at IS NULL",
         (now, person, client),

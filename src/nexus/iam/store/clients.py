@@ -28,6 +28,11 @@ def find(tx: Transaction, client_id: str) -> Client | None:
     return None if row is None else client_of(row)
 
 
+def named(document: bytes) -> str:
+    """The name of a tool, out of its stored registration."""
+    return _registration.decode(document).name
+
+
 def page(tx: Transaction, after: str, limit: int) -> list[Client]:
     """Clients in order of creation, after an id."""
     rows = tx.all(f"SELECT {_CLIENT} FROM iam_oidc_client WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
