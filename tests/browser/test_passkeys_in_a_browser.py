@@ -75,7 +75,6 @@ def test_a_passkey_is_registered_with_a_fresh_factor(page, home, bruno, authenti
     page.get_by_label("What do you call it?").fill("virtual key")
     page.get_by_role("button", name="Go on").click()
     heading(page, "Prove a factor once more")
-    picture(page, "step-up")
     page.get_by_label("Six-digit code").fill(bruno.fresh_code())
     page.get_by_role("button", name="Confirm").click()
     heading(page, "My passkeys")

@@ -28,6 +28,8 @@ class Console:
     lease: Leash = field(default_factory=Leash)
     mounts: Any = None
     """What else answers at the console's address: a function of the browser session."""
+    origin: str = ORIGIN
+    """Where browsers reach it."""
 
     def __post_init__(self) -> None:
         self.dispatcher = Dispatcher(
@@ -50,7 +52,7 @@ class Console:
             session,
             pages=pages(OPERATIONS, PURPOSES),
             clock=self.platform.clock,
-            origins={ORIGIN},
+            origins={self.origin},
             mounts=self.mounts(session) if self.mounts else (),
         )
 

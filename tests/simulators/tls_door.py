@@ -10,6 +10,7 @@ from pathlib import Path
 from nexus.app import pki
 from nexus.app.serving import serve
 from nexus.kernel.clock import SystemClock
+from simulators.console import Console
 from simulators.door import Door
 
 START_WAIT_S = 20
@@ -24,13 +25,13 @@ class Listening:
 
 
 @contextmanager
-def listening(door: Door, folder: Path) -> Iterator[Listening]:
-    """Serve a door from a thread of its own on a free port for as long as the block runs."""
+def listening(door: Door | Console, folder: Path, port: int = 0) -> Iterator[Listening]:
+    """Serve a door from a thread of its own, on a free port unless one is named, for as long as the block runs."""
     now = SystemClock().now()
     authority = pki.found_authority("nx_test", now)
     leaf = pki.issue(authority, (), 1, now)
     (folder / "ca.pem").write_bytes(authority.certificate)
-    port, ready = free_port(), threading.Event()
+    port, ready = port or free_port(), threading.Event()
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
 
     def run() -> None:
