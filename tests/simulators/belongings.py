@@ -72,6 +72,7 @@ class Belongings:
         self.ids = {login: (await self.do(login, "iam.me.read"))["id"] for login in ("alice", "bruno")}
         await self.join("vera")
         await self._of_vera()
+        await self._of_a_patient()
         await self._of_the_platform()
         await self.door.ground.database.bookkeep(Bookkeeping.PROGRESS, self._stored)
         return self
@@ -86,6 +87,8 @@ class Belongings:
         credential = {"identity": vera, "expires_at": ends}
         theirs["access-key"] = (await self.do("vera", "iam.access-key.create", purpose="care", **credential))["id"]
         theirs["token"] = (await self.do("vera", "iam.token.create", label="cron", **credential))["id"]
+        derived = await self.do("vera", "iam.temporary-key.create", identity=vera, purpose="care")
+        theirs["temporary-key"] = derived["id"]
         right = {"identity": vera, "scope": "project:theirs", "ends_at": ends}
         eligible = await self.do("bruno", "iam.eligibility.grant", role="researcher", **right)
         theirs["eligibility"] = eligible["id"]
@@ -97,6 +100,17 @@ class Belongings:
         smash = (await self.do("bruno", "iam.eligibility.grant", **emergency))["id"]
         broken = await self.do("vera", "iam.break-glass.open", eligibility=smash, reason=WHY, purpose="care")
         theirs["break-glass"] = broken["id"]
+
+    async def _of_a_patient(self) -> None:
+        """A patient of Vera's site, with a decision and a request of hers."""
+        theirs, now = self.theirs, rfc3339(self.door.ground.clock.now())
+        await self.grant("vera", Role.CONSENT_DESK, "site:theirs")
+        registered = await self.do("vera", "consent.subject.register", site="theirs", reference="8004")
+        theirs["subject"] = registered["subject"]
+        objection = {"subject": theirs["subject"], "kind": "objection", "capacity": "self", "decided_at": now}
+        theirs["consent-decision"] = (await self.do("vera", "consent.decision.record", **objection))["id"]
+        filed = {"subject": theirs["subject"], "kind": "access", "received_at": now}
+        theirs["consent-request"] = (await self.do("vera", "consent.request.file", **filed))["id"]
 
     async def _of_the_platform(self) -> None:
         theirs = self.theirs
