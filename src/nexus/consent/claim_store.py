@@ -118,7 +118,8 @@ def listed(tx: Transaction, site: str, after: str, limit: int, due_before: Insta
 def waiting(tx: Transaction, now: Instant, soon: Instant) -> tuple[int, int]:
     """(overdue, due before `soon`) requests that wait for their answer."""
     row = tx.one(
-        "SELECT coalesce(sum(due_at < ?), 0), coalesce(sum(due_at >= ? AND due_at < ?), 0) FROM consent_request"
+        "SELECT count(CASE WHEN due_at < ? THEN 1 END), count(CASE WHEN due_at >= ? AND due_at < ? THEN 1 END)"
+        " FROM consent_request"
         " WHERE state = 'received'",
         (now, now, soon),
     )
