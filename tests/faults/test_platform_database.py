@@ -13,7 +13,8 @@ import pytest
 
 from nexus.app.cli.exits import ExitCode
 from nexus.app.datadir import DataDirectory, is_locked
-from nexus.kernel.database import BUSY_TIMEOUT_MS, Bookkeeping
+from nexus.kernel.database import Bookkeeping
+from nexus.kernel.engines.sqlite import BUSY_TIMEOUT_MS
 from simulators.installation import PASSPHRASE, Installation, until
 from simulators.open_safe import open_safe
 

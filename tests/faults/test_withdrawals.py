@@ -15,10 +15,12 @@ from simulators.withdrawing import prepare
 READS = int(os.environ.get("NEXUS_WITHDRAWAL_READS", "2000"))
 CONTROL = 1_000
 """Reads of the negative control: far fewer find it out."""
+ATTEMPTS = 4
 MOST_S = 60.0
 
 
 async def live(root: Path, roles: Sequence[str], reads: int) -> Judgement:
+    root.mkdir(exist_ok=True)
     await prepare(root)
     house = House(root, seed=len(roles))
     try:
@@ -38,5 +40,9 @@ async def test_no_read_is_served_after_the_withdrawal_whoever_is_killed(tmp_path
 
 @pytest.mark.parametrize("broken", ["forgetful", "outside"])
 async def test_the_harness_finds_readers_that_ask_too_early_or_believe_too_long(tmp_path, broken):
-    found = await live(tmp_path, (broken, broken, "patients"), CONTROL)
-    assert found.after_withdrawal_in_the_log > 0
+    """What they do wrong shows only where a withdrawal comes in between: a quiet machine needs more reads for it."""
+    for attempt in range(1, ATTEMPTS + 1):
+        found = await live(tmp_path / str(attempt), (broken, broken, "patients"), CONTROL * attempt)
+        if found.after_withdrawal_in_the_log > 0:
+            return
+    raise AssertionError("the harness found nothing")

@@ -10,7 +10,7 @@ from nexus.iam.gate import Question
 from nexus.iam.rules import require_fresh_factor
 from nexus.iam.surroundings import SKEW
 from nexus.kernel.clock import HOUR, MINUTE, SECOND, Instant
-from nexus.kernel.errors import Denied, Unauthenticated
+from nexus.kernel.errors import StepUpNeeded, Unauthenticated
 from nexus.kernel.operation import Resource
 from simulators.people import open_platform
 
@@ -46,7 +46,7 @@ async def test_a_factor_that_was_proved_in_the_future_is_not_fresh(platform):
         try:
             require_fresh_factor(op, now)
             young = True
-        except Denied:
+        except StepUpNeeded:
             young = False
         return platform.gate.decide(Question(actor, asked, KEY, "operation", op.origin)), young
 

@@ -82,9 +82,14 @@ async def test_two_ceremonies_at_once_found_one_platform(platform: Platform):
 
 async def test_the_doctor_hears_of_missing_approvers_and_rights_that_end(platform: Platform):
     ada, ben = await platform.found("ada", "ben")
-    assert platform.service.lacking_approvers() == {Role.AUDITOR: 0}
+    assert platform.service.lacking_approvers() == {Role.AUDITOR: 0, Role.DATA_PROTECTION_OFFICER: 0}
     await platform.call("iam.person.suspend", platform.op(ada), ById(id=ben.id))
-    assert platform.service.lacking_approvers() == {Role.AUDITOR: 0, Role.KEY_CUSTODIAN: 1, Role.SECURITY_OFFICER: 1}
+    assert platform.service.lacking_approvers() == {
+        Role.AUDITOR: 0,
+        Role.DATA_PROTECTION_OFFICER: 0,
+        Role.KEY_CUSTODIAN: 1,
+        Role.SECURITY_OFFICER: 1,
+    }
     assert platform.service.grants.ending_soon() == []
     platform.clock.advance(340 * DAY)
     assert len(platform.service.grants.ending_soon()) == 4

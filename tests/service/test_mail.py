@@ -273,7 +273,7 @@ async def test_a_copy_that_is_sent_again_carries_the_same_message_id(desk, tmp_p
     assert desk.waiting() == 0
 
 
-async def test_while_the_key_is_not_held_messages_wait(desk):
+async def test_while_the_key_is_not_held_messages_wait(desk, tmp_path):
     await desk.post()
 
     def no_key():
@@ -283,7 +283,7 @@ async def test_while_the_key_is_not_held_messages_wait(desk):
         desk.db,
         desk.clock,
         key=no_key,
-        carrier=FolderCarrier(desk.db.path.parent / "mail"),
+        carrier=FolderCarrier(tmp_path / "mail"),
         operation=desk.operation,
         alarm=lambda *_: None,
     )

@@ -45,11 +45,12 @@ async def open_safe(data: Path, passphrase: str) -> AsyncIterator[OpenSafe]:
     directory, clock = open_directory(data), SystemClock()
     op = platform_operation(SUPERVISOR, clock)
     with locked(directory) as lock:
-        async with RunningKeyService(directory, settings.load(directory.description, {}), lock) as kms:
+        chosen = settings.load(directory.description, {})
+        async with RunningKeyService(directory, chosen, lock) as kms:
             await kms.unseal(Secret(passphrase.encode()), op)
             index = custody.read_index(directory)
             key = await custody.open_part(kms, directory, Part.DATABASE, op)
-            database = schema.open_database(directory, key, index.audit_public, clock)
+            database = schema.Place(directory, chosen, SUPERVISOR).open(key, index.audit_public, clock)
             try:
                 yield OpenSafe(directory, kms, op, database)
             finally:
