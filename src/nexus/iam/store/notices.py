@@ -50,10 +50,11 @@ def mark_seen(tx: Transaction, person: str, now: Instant) -> int:
 
 
 def unmailed(tx: Transaction, limit: int) -> list[tuple[Notice, str]]:
-    """Notices whose mail was not arranged yet, the oldest first, each with the person's address."""
+    """Notices whose mail was not arranged yet, the oldest first, each with the person's address; patients have none here."""
     columns = ", ".join(f"n.{name}" for name in _COLUMNS.split(", "))
     rows = tx.all(
         f"SELECT {columns}, coalesce(p.email, '') FROM iam_notice n LEFT JOIN iam_person p ON p.id = n.person"  # noqa: S608
+        " AND p.id NOT IN (SELECT person FROM iam_patient)"
         " WHERE n.mailed_at IS NULL ORDER BY n.first_at, n.id LIMIT ?",
         (limit,),
     )
