@@ -16,6 +16,7 @@ from nexus.consent.holders import Hold
 from nexus.consent.model import Capacity, Question, Recipient
 from nexus.kernel.clock import DAY
 from nexus.kernel.secret import Secret
+from nexus.portal.pages.held import MAX_PAGES, everything
 from nexus.portal.requests import CreateEnrolment
 from simulators.portal import Hospital
 
@@ -131,18 +132,18 @@ async def test_nobody_proves_an_entry_of_somebody_else(hospital):
     _, browser = await hospital.patient()
     other, _ = await hospital.patient()
     await hospital.reads(other)
-    place = max(place for place, _ in hospital.reader.concerning.page(other, everything()).entries)
+    place = max(place for place, _ in hospital.reader.concerning.page(other, reads_of_objects()).entries)
     missing = [await browser.get(f"/acces/{index}") for index in (place, 10**9, "x", "9" * 30)]
     assert {answer.status_code for answer in missing} == {404}
     assert {re.search("<h1>(.*)</h1>", answer.text)[1] for answer in missing} == {"Cette page n’existe pas"}
-    for path in ("/", "/acces", "/choix", f"/acces/{place}"):
+    for path in ("/", "/acces", "/donnees", "/choix", f"/acces/{place}"):
         answers = [await browser.get(f"{path}?dossier={name}") for name in (other, "sub_unknown")]
         assert {answer.status_code for answer in answers} == {403}
     posted = await browser.send("/refus-general", {**(await here(browser, "/")), "dossier": other})
     assert posted.status_code == 403 and allowed(hospital, other)
 
 
-def everything():
+def reads_of_objects():
     return Wanted(lambda content: content.action == "objects.object.read")
 
 
@@ -189,6 +190,63 @@ async def test_each_choice_gives_a_receipt_to_keep_as_pdf_and_as_json(hospital):
     assert subject in read.text and read.headers["content-disposition"].startswith("attachment")
 
 
+def held(page: str) -> list[str]:
+    found = re.findall(r'<li class="line held">(.*?)</li>', page, re.S)
+    return [" | ".join(re.sub(r"<[^>]+>", " ", one).split("\n")).replace("  ", " ").strip() for one in found]
+
+
+async def test_what_is_held_is_shown_by_place_and_kind_with_how_many_and_since_when(hospital):
+    """GDPR article 15: which data, where, since when; counted by documents, not by their versions."""
+    subject, browser = await hospital.patient()
+    other = await hospital.subject()
+    page = (await browser.get("/donnees")).text
+    assert "Rien n’est détenu sur vous ici" in page and held(page) == []
+    await hospital.stores(subject, "a", "b")
+    await hospital.stores(other, "c", "d", bucket="not-mine")
+    hospital.clock.advance(DAY)
+    await browser.sign_in(browser.human)
+    await hospital.stores(subject, "b")
+    await hospital.stores(subject, "e", bucket="cohort", project="cohorte-diabete", what="genetic")
+    page = (await browser.get("/donnees")).text
+    images, genes = held(page)
+    assert "<h2>CHU Lyon</h2>" in page and "Imagerie" in images and "2 documents" in images and "Déposé" in images
+    assert "Données génétiques" in genes and "1 document " in genes and "Pour le projet Cohorte Diabete" in genes
+    told = [entry for entry in hospital.platform.recorder.entries if entry.action == "objects.subject.holdings"]
+    assert {entry.subject for entry in told} == {subject}
+    assert "What is held about me" in (await browser.post("/language", {"language": "en"})).text
+
+
+async def test_looking_at_what_is_held_is_no_use_of_the_data(hospital):
+    """The patient's own look stands in the log, but not among the uses on the first page."""
+    _, browser = await hospital.patient()
+    await browser.get("/donnees")
+    assert "Personne n’a utilisé vos données" in (await browser.get("/")).text
+    assert "a consulté ce que l’on détient sur vous" in (await browser.get("/acces?quoi=file&periode=")).text
+
+
+async def test_data_that_are_of_others_too_are_counted_and_said_to_be(hospital):
+    subject, browser = await hospital.patient()
+    other = await hospital.subject()
+    await hospital.stores(other, "a")
+    bucket = hospital.objects.buckets.find("scans")
+    op = hospital.platform.op(hospital.desk)
+    manifest = await hospital.objects.vaults.put_manifest(op, bucket, [subject, other])
+    await hospital.stores(manifest.id, "table.csv")
+    [shared] = held((await browser.get("/donnees")).text)
+    assert "1 document" in shared and "aussi des données d’autres personnes" in shared and other not in browser.page
+
+
+async def test_all_pages_are_counted_up_to_a_bound_that_is_told():
+    async def ask(after: str) -> dict:
+        number = int(after or 0) + 1
+        return {"holdings": [number], "next": str(number) if number < last else None}
+
+    last = MAX_PAGES
+    assert await everything(ask) == ([*range(1, MAX_PAGES + 1)], False)
+    last = MAX_PAGES + 1
+    assert await everything(ask) == ([*range(1, MAX_PAGES + 1)], True)
+
+
 async def test_a_switch_that_does_not_exist_changes_nothing(hospital):
     _, browser = await hospital.patient()
     await browser.get("/choix")
@@ -223,7 +281,7 @@ async def test_an_account_without_a_file_is_told_so(hospital):
     browser = hospital.portal().browser()
     await browser.enrol(await hospital.letter(subject, oneself=False))
     assert "Aucun dossier n’est lié à ce compte" in (await browser.get("/")).text
-    for path in ("/acces", "/choix"):
+    for path in ("/acces", "/donnees", "/choix"):
         assert (await browser.get(path)).status_code == 303
 
 

@@ -16,6 +16,7 @@ from nexus.app.operations import OPERATIONS, PURPOSES
 from nexus.app.schema import MIGRATIONS
 from nexus.app.wiring.consent import LogProofs, NoDocuments, PatientAccounts
 from nexus.app.wiring.portal_service import PatientFiles
+from nexus.app.wiring.subjects import Subjects
 from nexus.audit.checkpointer import Checkpointer
 from nexus.audit.log import AuditLog
 from nexus.audit.policy import LogIdentity
@@ -34,6 +35,11 @@ from nexus.kernel.database import Database, Transaction
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Actor, ActorKind, Entry, Resource
 from nexus.kernel.secret import Secret
+from nexus.objects.administration import BucketAdministration
+from nexus.objects.declaration import Declaration
+from nexus.objects.model import Metadata
+from nexus.objects.service import ObjectService
+from nexus.objects.subject_administration import SubjectAdministration
 from nexus.portal.app import portal_app
 from nexus.portal.cookies import COOKIES
 from nexus.portal.dates import Dates
@@ -48,10 +54,13 @@ from nexus.web.dispatch import Dispatcher
 from simulators.audit_log import PRIVATE_KEY
 from simulators.clock import ManualClock
 from simulators.consents import LocalSigner
+from simulators.data_keys import SimulatedDataKeys
 from simulators.doorkeepers import Leash
+from simulators.object_store import chunked
 from simulators.patients import BORN, Patient
 from simulators.people import HOME, PARTY, SEALING_KEY, Human, Platform
 from simulators.recorder import MemoryRecorder
+from simulators.s3_door import OneSite
 from simulators.signers import ORIGIN as ORIGIN_OF_LOG
 from simulators.signers import log_signers
 
@@ -99,6 +108,11 @@ class Hospital:
                 Circumstances(site="", zone="zone-1", notice="", language=Tongue.FRENCH),
             ),
         )
+        keys = SimulatedDataKeys()
+        keys.add_key()
+        self.objects = ObjectService(
+            self.db, folder / "blobs", keys, self.clock, subjects=Subjects(self.consent.rulings)
+        )
         files = PatientFiles(self.consent)
         letter = Letter(Dates("Europe/Paris", self.clock), "0000 1111")
         self.service = PortalService(
@@ -122,7 +136,9 @@ class Hospital:
 
     def portal(self) -> "Portal":
         """The pages over it."""
-        return Portal(self.platform, {"consent": self.consent, "portal": self.service})
+        of_subjects = SubjectAdministration(self.objects, self.consent.subjects.resource)
+        objects = BucketAdministration(self.objects, self.platform.gate, OneSite(), of_subjects)
+        return Portal(self.platform, {"consent": self.consent, "portal": self.service, "objects": objects})
 
     async def subject(self, reference: str = "", born: date | None = None) -> str:
         """A patient of the hospital, under a name that says nothing."""
@@ -160,6 +176,20 @@ class Hospital:
         entry = replace(write("objects.object.read", bucket, **details), subject=subject)
         await asyncio.gather(*(self.db.record(entry) for _ in range(count)))
 
+    async def stores(
+        self, name: str, *keys: str, bucket: str = "scans", project: str = "", what: str = "imaging"
+    ) -> None:
+        """Objects of a subject, or of a manifest, come into a bucket of the hospital."""
+        op = self.platform.op(self.desk)
+        where = next((one for one in await self.objects.buckets.list(op) if one.name == bucket), None)
+        if where is None:
+            where = await self.objects.buckets.create(op, bucket, site="chu-lyon", key_id="key_site", project=project)
+            await self.objects.buckets.declare_subjects(op, where, Declaration(categories=(what,), source="pacs"))
+            where = self.objects.buckets.find(bucket)
+        for key in keys:
+            about = Metadata(tags={"nexus:subject": name})
+            await self.objects.writing.put(op, where, key, chunked(b"bytes"), length=5, metadata=about)
+
     async def publish(self) -> None:
         """A checkpoint covers everything until now."""
         await self.checkpointer.publish()
@@ -167,6 +197,7 @@ class Hospital:
     def close(self) -> None:
         """Everything ends."""
         self.checkpointer.close()
+        self.objects.close()
         self.platform.service.close()
         self.db.close()
 

@@ -18,6 +18,8 @@ PROOF: Final = "consent.own.proof"
 CHOICES: Final = ("consent.own.decide", "consent.own.withdraw", "consent.own.object", "consent.own.lift-objection")
 RECORDED: Final = ("consent.decision.", "consent.representative.", "consent.holder.", "consent.request.")
 """What others record for a patient."""
+LOOKED: Final = ("objects.subject.holdings", "objects.withdrawal.reached")
+"""Looks at what there is, without a byte of it."""
 
 
 class Histories:
@@ -59,7 +61,7 @@ class Histories:
 
 def kind_of(content: EntryContent) -> Kind:
     """What an entry is to the patient."""
-    if content.action.startswith("objects."):
+    if content.action.startswith("objects.") and content.action not in LOOKED:
         return Kind.DATA
     chosen = content.action in CHOICES or content.action.startswith(RECORDED)
     return Kind.CHOICES if chosen else Kind.FILE

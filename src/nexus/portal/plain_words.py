@@ -69,6 +69,8 @@ ACTIONS: Final[Mapping[str, Bilingual[str]]] = {
     "objects.version.read": spoken("read earlier data of yours", "a lu des données anciennes de votre dossier"),
     "objects.object.write": spoken("added data to your file", "a ajouté des données à votre dossier"),
     "objects.object.delete": spoken("removed data of yours", "a supprimé des données de votre dossier"),
+    "objects.subject.holdings": spoken("looked at what is held of you", "a consulté ce que l'on détient sur vous"),
+    "objects.subject.erase": spoken("erased data of yours", "a effacé des données de votre dossier"),
     "consent.own.decide": spoken("changed your choices", "a modifié vos choix"),
     "consent.own.withdraw": spoken("withdrew a permission", "a retiré une autorisation"),
     "consent.own.object": spoken("refused every use beyond your care", "a refusé tout usage autre que vos soins"),

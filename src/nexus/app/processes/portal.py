@@ -5,17 +5,22 @@ from nexus.app.ground import stand
 from nexus.app.handoff import Handoff
 from nexus.app.processes.life import Life
 from nexus.app.wiring import portal
+from nexus.app.wiring.storage import object_service
 
 
 async def main(given: Handoff, life: Life) -> None:
     """Serve the portal until told to stop."""
     async with stand(given, portal.KEYS, life.identity) as ground:
-        await serving.serve(
-            portal.portal_door(ground, given.port),
-            host=given.settings.host,
-            port=given.port,
-            leaf=given.take_leaf(),
-            stop=life.stop,
-            grace_s=given.settings.stop_grace_s,
-            ready=life.ready,
-        )
+        objects = object_service(ground)
+        try:
+            await serving.serve(
+                portal.portal_door(ground, objects, given.port),
+                host=given.settings.host,
+                port=given.port,
+                leaf=given.take_leaf(),
+                stop=life.stop,
+                grace_s=given.settings.stop_grace_s,
+                ready=life.ready,
+            )
+        finally:
+            objects.close()

@@ -11,10 +11,14 @@ from nexus.app.wiring.consent import NoDocuments, consent_service
 from nexus.app.wiring.console import addresses
 from nexus.app.wiring.log import audit_service
 from nexus.app.wiring.portal_service import portal_service
+from nexus.app.wiring.storage import placements
 from nexus.iam import patient_codes
 from nexus.iam.approvals import Approvals
 from nexus.iam.gate import Gate
 from nexus.iam.relying_party import RelyingParty
+from nexus.objects.administration import BucketAdministration
+from nexus.objects.service import ObjectService
+from nexus.objects.subject_administration import SubjectAdministration
 from nexus.portal.app import portal_app
 from nexus.portal.cookies import COOKIES
 from nexus.portal.dates import Dates
@@ -26,8 +30,11 @@ KEYS: Final = dispatching.KEYS
 """Patients sign in, and read what the log says of them."""
 
 
-def portal_door(ground: Ground, port: int) -> Asgi:
-    """The portal. Its table of operations holds what its pages perform: whatever happens to this process, it can do no more."""
+def portal_door(ground: Ground, objects: ObjectService, port: int) -> Asgi:
+    """The portal. Its table of operations holds what its pages perform: whatever happens to this process, it can do no more.
+
+    Of the object store it performs one operation, which says what is held of a patient and reads none of it.
+    """
     known = dispatching.authenticator(ground)
     gate = Gate(ground.database, ground.clock, ground.settings.conditions())
     approvals = Approvals(ground.database, gate, ground.clock)
@@ -35,11 +42,13 @@ def portal_door(ground: Ground, port: int) -> Asgi:
     consent = consent_service(ground, NoDocuments())
     made = pages(patient_codes, ground.settings.consent_public_interest)
     needed = operations(made)
+    of_subjects = SubjectAdministration(objects, consent.subjects.resource)
     dispatcher = Dispatcher(
         [spec for spec in OPERATIONS if spec.name in needed],
         {
             "iam": identities,
             "consent": consent,
+            "objects": BucketAdministration(objects, gate, placements(ground), of_subjects),
             "portal": portal_service(ground, identities.patient_accounts, consent, audit_service(ground, None)),
         },
         lease=ground.hold,
