@@ -163,6 +163,14 @@ def test_a_patient_opens_an_account_refuses_and_checks_a_line(reception, phone, 
     expect(phone.get_by_text("Cette ligne est authentique.")).to_be_visible()
     look("proof")
 
+    phone.get_by_role("link", name="Demandes").click()
+    phone.get_by_label("Avoir une copie à emporter").check()
+    phone.get_by_label("Que voulez-vous ajouter").fill("Pour mon nouvel hôpital.")
+    phone.get_by_role("button", name="Envoyer la demande").click()
+    expect(phone.get_by_role("status").first).to_contain_text("C’est envoyé")
+    expect(phone.get_by_text("En attente")).to_be_visible()
+    look("requests")
+
 
 @pytest.mark.parametrize("what", ["entry", "path", "signature", "other"])
 def test_a_tampered_receipt_shows_red(reception, phone, look, what):
@@ -209,6 +217,7 @@ def test_every_page_is_accessible_in_both_languages_light_and_dark(phone, look, 
         ("/acces", "uses"),
         ("/donnees", "held"),
         ("/choix", "choices"),
+        ("/demandes", "requests"),
         ("/compte", "account"),
         ("/x", "nowhere"),
     ):

@@ -44,7 +44,7 @@ async def test_every_page_refuses_strangers_and_every_form_what_another_site_mad
 
 async def test_no_answer_is_framed_cached_or_runs_what_is_not_ours(hospital):
     _, browser = await hospital.patient()
-    for path in ("/", "/acces", "/donnees", "/choix", "/compte", "/x", "/sign-in/password"):
+    for path in ("/", "/acces", "/donnees", "/choix", "/demandes", "/compte", "/x", "/sign-in/password"):
         answer = await browser.get(path)
         policy = answer.headers["content-security-policy"]
         assert "frame-ancestors 'none'" in policy and "default-src 'none'" in policy and "unsafe" not in policy

@@ -12,10 +12,12 @@ from nexus.audit.concerning import Wanted
 from nexus.audit.model import LogPolicy
 from nexus.audit.policy import TrustPolicy, policy_text
 from nexus.audit.receipt import verify_receipt
+from nexus.consent.claim_requests import AnswerRequest, ById, ExtendRequest, ListRequests
 from nexus.consent.holders import Hold
-from nexus.consent.model import Capacity, Question, Recipient
+from nexus.consent.model import Capacity, ClaimState, Question, Recipient
 from nexus.kernel.clock import DAY
 from nexus.kernel.secret import Secret
+from nexus.portal.pages.asking import MAX_WORDS
 from nexus.portal.pages.held import MAX_PAGES, everything
 from nexus.portal.requests import CreateEnrolment
 from simulators.portal import Hospital
@@ -136,7 +138,7 @@ async def test_nobody_proves_an_entry_of_somebody_else(hospital):
     missing = [await browser.get(f"/acces/{index}") for index in (place, 10**9, "x", "9" * 30)]
     assert {answer.status_code for answer in missing} == {404}
     assert {re.search("<h1>(.*)</h1>", answer.text)[1] for answer in missing} == {"Cette page n’existe pas"}
-    for path in ("/", "/acces", "/donnees", "/choix", f"/acces/{place}"):
+    for path in ("/", "/acces", "/donnees", "/choix", "/demandes", f"/acces/{place}"):
         answers = [await browser.get(f"{path}?dossier={name}") for name in (other, "sub_unknown")]
         assert {answer.status_code for answer in answers} == {403}
     posted = await browser.send("/refus-general", {**(await here(browser, "/")), "dossier": other})
@@ -209,7 +211,12 @@ async def test_what_is_held_is_shown_by_place_and_kind_with_how_many_and_since_w
     await hospital.stores(subject, "e", bucket="cohort", project="cohorte-diabete", what="genetic")
     page = (await browser.get("/donnees")).text
     images, genes = held(page)
-    assert "<h2>CHU Lyon</h2>" in page and "Imagerie" in images and "2 documents" in images and "Déposé" in images
+    assert (
+        "<h2>CHU Lyon</h2>" in page
+        and "Imagerie" in images
+        and "2 documents" in images
+        and "Dépôts du 15 janvier 2027 au 16 janvier 2027" in images
+    )
     assert "Données génétiques" in genes and "1 document " in genes and "Pour le projet Cohorte Diabete" in genes
     told = [entry for entry in hospital.platform.recorder.entries if entry.action == "objects.subject.holdings"]
     assert {entry.subject for entry in told} == {subject}
@@ -234,6 +241,73 @@ async def test_data_that_are_of_others_too_are_counted_and_said_to_be(hospital):
     await hospital.stores(manifest.id, "table.csv")
     [shared] = held((await browser.get("/donnees")).text)
     assert "1 document" in shared and "aussi des données d’autres personnes" in shared and other not in browser.page
+
+
+def asked(page: str) -> list[str]:
+    found = re.findall(r'<li class="line asked">(.*?)</li>', page, re.S)
+    return [" ".join(re.sub(r"<[^>]+>", "", one).split()) for one in found]
+
+
+async def test_a_request_is_made_and_followed_with_its_legal_clock(hospital):
+    """GDPR article 12(3): a month, two more with a reason that the patient reads; what is late is said to be late."""
+    subject, browser = await hospital.patient()
+    assert "Vous n’avez encore rien demandé" in (await browser.get("/demandes")).text
+    answer = await browser.post("/demandes", {"kind": "access", "words": "tout,\r\ns'il vous plaît"})
+    [line] = asked(answer.text)
+    assert "C’est envoyé" in answer.text
+    assert line.startswith("En attente Savoir ce que l’on détient sur moi Reçue le 15 janvier 2027.")
+    assert line.endswith("Réponse au plus tard le 15 février 2027.")
+    officer, claims = hospital.platform.op(hospital.desk), hospital.consent.claims
+    [made] = (await claims.list(officer, ListRequests(site="chu-lyon"))).requests
+    assert (made.subject, (await claims.read(officer, ById(id=made.id))).words) == (subject, "tout,\ns'il vous plaît")
+    await claims.extend(officer, ExtendRequest(id=made.id, reason="Le dossier est long."))
+    [line] = asked((await browser.get("/demandes")).text)
+    assert "au plus tard le 15 avril 2027" in line and "deux mois de plus : Le dossier est long." in line
+    hospital.clock.advance(91 * DAY)
+    await browser.sign_in(browser.human)
+    [line] = asked((await browser.get("/demandes")).text)
+    assert line.startswith("En retard") and "la réponse était due le 15 avril 2027" in line and "CNIL" in line
+    refusal = AnswerRequest(id=made.id, state=ClaimState.REFUSED, reason="<b>non</b>")
+    await claims.answer(hospital.platform.op(hospital.desk), refusal)
+    page = (await browser.post("/language", {"language": "en"})).text
+    assert "Refused on 16 April 2027 (was to be answered by 15 April 2027)" in asked(page)[0]
+    assert "The hospital says: &lt;b&gt;non&lt;/b&gt;" in asked(page)[0]
+
+
+@pytest.mark.parametrize("kind", ["access", "portability", "rectification", "erasure"])
+async def test_whatever_the_law_gives_can_be_asked_for(hospital, kind):
+    """GDPR articles 15, 16, 17, 20."""
+    subject, browser = await hospital.patient()
+    await browser.get("/demandes")
+    await browser.post("/demandes", {"kind": kind})
+    [entry] = hospital.platform.entries("consent.own.ask")
+    assert (entry.subject, entry.operation.door, entry.details["kind"]) == (subject, "portal", kind)
+
+
+async def test_a_request_that_cannot_be_made_is_refused_and_too_many_are_said_to_be(hospital):
+    _, browser = await hospital.patient()
+    other, _ = await hospital.patient()
+    await browser.get("/demandes")
+    hidden = browser.hidden("/demandes")
+    for wrong in ({"kind": "gossip"}, {"kind": ""}, {"kind": "access", "words": "x" * (MAX_WORDS + 1)}):
+        assert (await browser.send("/demandes", {**hidden, **wrong})).status_code == 400
+    assert (await browser.send("/demandes", {**hidden, "kind": "access", "dossier": other})).status_code == 403
+    assert asked((await browser.get("/demandes")).text) == []
+    for _ in range(20):
+        assert (await browser.send("/demandes", {**hidden, "kind": "erasure"})).status_code == 303
+    answer = await browser.send("/demandes", {**hidden, "kind": "access", "words": "one <more>"})
+    assert answer.status_code == 409 and "attendent déjà une réponse" in answer.text
+    assert ">one &lt;more&gt;</textarea>" in answer.text and len(asked(answer.text)) == 20
+
+
+async def test_a_guardian_asks_for_the_child(hospital):
+    mine, browser = await hospital.patient()
+    child = await hospital.subject(born=date(2015, 2, 5))
+    held_for = Hold(browser.human.id, child, Capacity.GUARDIAN, proof="livret de famille")
+    await hospital.consent.holders.hold(hospital.platform.op(hospital.desk), held_for)
+    await browser.get(f"/demandes?dossier={child}")
+    answer = await browser.post("/demandes", {"kind": "access"})
+    assert len(asked(answer.text)) == 1 and asked((await browser.get(f"/demandes?dossier={mine}")).text) == []
 
 
 async def test_all_pages_are_counted_up_to_a_bound_that_is_told():
@@ -281,7 +355,7 @@ async def test_an_account_without_a_file_is_told_so(hospital):
     browser = hospital.portal().browser()
     await browser.enrol(await hospital.letter(subject, oneself=False))
     assert "Aucun dossier n’est lié à ce compte" in (await browser.get("/")).text
-    for path in ("/acces", "/donnees", "/choix"):
+    for path in ("/acces", "/donnees", "/choix", "/demandes"):
         assert (await browser.get(path)).status_code == 303
 
 

@@ -46,6 +46,7 @@ def test_the_story_is_told_to_its_end_without_sample_data(folder):
         "the directory rolled back",
         "the object is gone for good",
         "She sees who read her data, and withdraws",
+        "1 document",
         "eva's next read: NoSuchKey",
         "both lines verify offline",
         "The platform stays up.",

@@ -15,7 +15,13 @@ from nexus.portal.requests import Accesses, AccessView, Kind, OwnAccesses, OwnPr
 
 ACCESSES: Final = "consent.own.accesses"
 PROOF: Final = "consent.own.proof"
-CHOICES: Final = ("consent.own.decide", "consent.own.withdraw", "consent.own.object", "consent.own.lift-objection")
+CHOICES: Final = (
+    "consent.own.decide",
+    "consent.own.withdraw",
+    "consent.own.object",
+    "consent.own.lift-objection",
+    "consent.own.ask",
+)
 RECORDED: Final = ("consent.decision.", "consent.representative.", "consent.holder.", "consent.request.")
 """What others record for a patient."""
 LOOKED: Final = ("objects.subject.holdings", "objects.withdrawal.reached")

@@ -17,6 +17,7 @@ BORN: Final = "1958-03-14"
 TELEPHONE: Final = "a patient's telephone (demonstration)"
 _FORM: Final = re.compile(r"<form ([^>]*)>(.*?)</form>", re.DOTALL)
 _HIDDEN: Final = re.compile(r'type="hidden" name="([^"]+)" value="([^"]*)"')
+_HELD: Final = re.compile(r'<li class="line held">(.*?)</li>', re.DOTALL)
 _LINE: Final = re.compile(r'<p class="who">(.*?)</p>.*?href="(/acces/\d+)', re.DOTALL)
 
 
@@ -51,6 +52,10 @@ class Telephone:
     def lines(self) -> list[tuple[str, str]]:
         """What the open page says of uses, and where each is checked."""
         return [(" ".join(re.sub("<[^>]+>", "", who).split()), link) for who, link in _LINE.findall(self.page)]
+
+    def held(self) -> list[str]:
+        """What the open page says is held."""
+        return [" ".join(re.sub("<[^>]+>", " ", one).split()) for one in _HELD.findall(self.page)]
 
     def _hidden(self, path: str) -> dict[str, str]:
         for attributes, inside in _FORM.findall(self.page):
@@ -109,6 +114,8 @@ def withdraw(story: Story) -> None:
         stage.did(f"eva reads the scan for research: {len(body):,} bytes")
         telephone.open("/acces")
         stage.fact("she reads", telephone.lines()[0][0])
+        telephone.open("/donnees")
+        stage.fact("held of her", telephone.held()[0])
         telephone.open("/")
         telephone.send("/refus-general", to="refuse")
         stage.did("one tap on the first page: no use beyond her care any more, no reason asked")

@@ -41,6 +41,9 @@ class Texts:
     shared: str
     unnamed: str
     more: str
+    elsewhere: str
+    elsewhere_help: str
+    ask: str
 
 
 TEXTS: Final = spoken(
@@ -58,6 +61,9 @@ TEXTS: Final = spoken(
         shared="Some of it holds data of other people too.",
         unnamed="Data of a kind that is not stated",
         more="There is more: only the oldest documents are counted here. Ask the hospital for all of it.",
+        elsewhere="Do you want a copy?",
+        elsewhere_help="Ask the hospital for access to your data, for a copy, or that it corrects or erases them.",
+        ask="Make a request",
     ),
     Texts(
         title="Ce que l'on détient sur moi",
@@ -67,12 +73,15 @@ TEXTS: Final = spoken(
         project="Pour le projet",
         one="document",
         many="documents",
-        on="Déposé le",
-        since="Déposés du",
+        on="Dépôt le",
+        since="Dépôts du",
         until="au",
         shared="Une partie contient aussi des données d'autres personnes.",
         unnamed="Données dont la sorte n'est pas précisée",
         more="Il y en a davantage : seuls les documents les plus anciens sont comptés ici. Demandez le tout à l'hôpital.",
+        elsewhere="Vous en voulez une copie ?",
+        elsewhere_help="Demandez à l'hôpital l'accès à vos données, une copie, ou qu'il les corrige ou les efface.",
+        ask="Faire une demande",
     ),
 )
 
