@@ -58,8 +58,11 @@ async def test_a_destroyed_key_opens_nothing_ever_again_and_its_neighbours_do(km
         state = await api.read(operation(), KeyRef(key_id=key.id))
         assert state.state is KeyState.DESTROYED and state.destroyed_at == kms.clock.now()
         for each in lost:
-            with pytest.raises(Conflict, match="destroyed"):
+            with pytest.raises(Conflict, match="destroyed") as caught:
                 await api.unwrap(each.wrapped, CONTEXT, operation())
+            assert (
+                caught.value.code == "kms.key-destroyed"
+            )  # others rely on it: what it sealed is gone, not just closed
         assert await api.unwrap(still.wrapped, CONTEXT, operation()) == still.plaintext
         await kms.restart()
         await kms.unseal()

@@ -152,3 +152,24 @@ async def test_what_is_held_is_shown_by_bucket_page_by_page_and_nothing_of_other
     assert [held.shared for held in seen] == [False] * 5 + [True]
     assert seen[0].categories == ("imaging",)
     assert store.entries[-1].subject == subject
+
+
+async def test_a_key_that_was_destroyed_hides_nobody_and_one_that_is_disabled_might(store, patients):
+    """What stands under other keys is shown and erased all the same; nothing is certified while a key is only disabled."""
+    await put(store, await declared(store), "a", subject := patients.new("care"))
+    where = await store.bucket("other", key_id=store.keys.add_key("key_other"))
+    await store.objects.buckets.declare_subjects(store.op, where, IMAGING)
+    await put(store, store.objects.buckets.find("other"), "b", subject)
+    about = Resource("Subject", subject)
+    assert len((await store.objects.holdings.of(store.op, about, subject)).holdings) == 2
+    store.keys.disable("key_other")
+    for story in (
+        store.objects.holdings.of(store.op, about, subject),
+        store.objects.erasing.erase(store.op, subject, "x"),
+    ):
+        with pytest.raises(Conflict):
+            await story
+    store.keys.destroy("key_other")
+    page = await store.objects.holdings.of(store.op, about, subject)
+    assert [one.key for one in page.holdings] == ["a"]
+    assert (await store.objects.erasing.erase(store.op, subject, "x")).versions == 1

@@ -39,7 +39,9 @@ def require_state(key: Key, allowed: set[KeyState], to: KeyState) -> None:
 
 
 def require_enabled(key: Key) -> None:
-    """Raises Conflict on a key that may not be used now."""
+    """Raises Conflict on a key that may not be used now; of one that is gone for good, under a code of its own."""
+    if key.state is KeyState.DESTROYED:
+        raise Conflict(f"{key.id} is {key.state.value}", code="kms.key-destroyed")
     if key.state is not KeyState.ENABLED:
         raise Conflict(
             f"{key.id} is {key.state.value}", code="kms.key-not-enabled", hint="only an enabled key seals and opens"

@@ -44,6 +44,7 @@ MAX_REMEMBERED: Final = 200_000
 """Names, manifests and keys that a process remembers; beyond, it forgets all and opens them again."""
 WRITE: Final = "objects.object.write"
 _KEY_BYTES: Final = 32
+_DESTROYED: Final = "kms.key-destroyed"
 _list = msgspec.msgpack.Decoder(tuple[str, ...])
 
 
@@ -298,11 +299,22 @@ class Vaults:
             await self.put_manifest(op, bucket, members, name)
 
     async def find_everywhere(self, op: Operation, subject: str) -> Sequence[tuple[Vault, SubjectRow]]:
-        """The rows of a subject in every vault that knows it."""
+        """The rows of a subject in every vault that knows it. A vault whose key was destroyed knows nobody any more.
+
+        Raises what the key service raises: behind a key that is disabled there may be something.
+        """
         with self._database.read() as tx:
             known = rows.vaults(tx)
-        vaults = [await self.open_row(op, row) for row in known]
+        vaults = [vault for row in known if (vault := await self._open_unless_destroyed(op, row)) is not None]
         return [(vault, found) for vault in vaults if (found := vault.find(subject)) is not None]
+
+    async def _open_unless_destroyed(self, op: Operation, row: VaultRow) -> Vault | None:
+        try:
+            return await self.open_row(op, row)
+        except Conflict as error:
+            if error.code != _DESTROYED:
+                raise
+            return None
 
     def wipe(self) -> None:
         """Forget whatever was opened."""
