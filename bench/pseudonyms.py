@@ -3,7 +3,6 @@
 .venv/bin/python bench/pseudonyms.py [--rounds N] [--json]
 """
 
-import asyncio
 import hmac
 import os
 import sys
@@ -53,7 +52,7 @@ def measure(rounds: int) -> Iterable[Figure]:
 
         def entered() -> int:
             links = [os.urandom(32) for _ in range(BATCH)]
-            asyncio.run(_write(database, lambda tx: Recorded(ledger.enter(tx, made, links), ENTRY)))
+            database.submit(lambda tx: Recorded(ledger.enter(tx, made, links), ENTRY)).result()
             return BATCH
 
         fresh = rate(entered, rounds=rounds)
@@ -62,10 +61,6 @@ def measure(rounds: int) -> Iterable[Figure]:
     assert held is not None
     note = f"each checked against {held[0]:,} others; encrypted, {BATCH:,} a durable commit"
     yield figure("pseudonyms, second level and ledger", fresh, "/s", target="50 k/s", note=note)
-
-
-async def _write(database: Database, work: object) -> None:
-    await database.write(work)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

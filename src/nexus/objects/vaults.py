@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -39,6 +39,8 @@ from nexus.objects.ports import DataKeys, Subjects
 from nexus.objects.sealing import SUBJECT_ID, SUBJECT_INDEX, SUBJECT_KEY, SUBJECT_LIST, BucketKey, Place, SubjectKey
 from nexus.objects.store import subjects as rows
 from nexus.objects.store.subjects import ManifestRow, SubjectRow, VaultRow
+
+T = TypeVar("T")
 
 MAX_REMEMBERED: Final = 200_000
 """Names, manifests and keys that a process remembers; beyond, it forgets all and opens them again."""
@@ -179,7 +181,7 @@ class _Remembered:
         self.keys: dict[int, SubjectKey] = {}
 
     @staticmethod
-    def keep(known: dict, number: int, value: object) -> None:  # type: ignore[type-arg]
+    def keep(known: dict[int, T], number: int, value: T) -> None:
         if len(known) >= MAX_REMEMBERED:
             known.clear()
         known[number] = value
