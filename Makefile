@@ -47,5 +47,5 @@ lock: setup ## resolve the dependencies again and write requirements/*.lock
 	@requirements/compile
 
 clean: ## remove everything that the commands above made, except data directories
-	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from project_tree import ROOT
 
-LOCKS = ("run.lock", "dev.lock")
+LOCKS = ("run.lock", "dev.lock", "spark.lock")
 
 
 def _text(name: str) -> str:
@@ -32,9 +32,9 @@ def _project() -> dict:
 
 def _wanted(lock: str) -> list[Requirement]:
     project = _project()
-    groups = ("build",) if lock == "run.lock" else ("build", "dev")
+    groups = {"run.lock": ("build",), "dev.lock": ("build", "dev"), "spark.lock": ("spark",)}[lock]
     texts = [
-        *project["project"]["dependencies"],
+        *(project["project"]["dependencies"] if lock != "spark.lock" else ()),
         *(text for group in groups for text in project["dependency-groups"][group]),
     ]
     return [Requirement(text) for text in texts]
