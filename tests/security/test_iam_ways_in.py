@@ -8,7 +8,14 @@ from nexus.web.codec import from_builtins
 from nexus.web.examples import example_of
 from simulators.people import open_platform
 
-OF_EVERYBODY = {"iam.me.read", "iam.approval.list", "iam.step-up.prove", "iam.access-request.list", "iam.explain"} | {
+OF_EVERYBODY = {
+    "iam.me.read",
+    "iam.identity.name",
+    "iam.approval.list",
+    "iam.step-up.prove",
+    "iam.access-request.list",
+    "iam.explain",
+} | {
     "iam.review.items",
     "iam.review.list",
 }

@@ -136,6 +136,7 @@ def test_nobody_may_anything_without_a_role_but_with_what_is_his_own(policy):
     assert allowed == {
         "bastion.host.read",
         "iam.me.read",
+        "iam.identity.name",
         "iam.notice.list",
         "iam.notice.acknowledge",
         "iam.person.read",

@@ -1,13 +1,14 @@
 """Templates into pages: every value escaped, a name that does not exist an error, words from one catalogue."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
+from nexus.console.known import Known
 from nexus.console.labels import label
 from nexus.console.links import link_of
 from nexus.console.texts import FRAME
@@ -37,6 +38,8 @@ class Frame:
     said: str = ""
     offered: frozenset[str] = frozenset()
     """Of the operations that entries of the menu need: those that the person may do."""
+    known: Mapping[str, Known] = field(default_factory=dict)
+    """By number: the identities whose names can be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,6 @@ class Renderer:
         self._menu = menu
         self._clock = clock
         self._environment = environment(FOLDER, assets)
-        self._environment.globals.update(link_of=link_of)
         self._environment.filters["commands"] = _commands
 
     def page(self, template: str, frame: Frame, values: Mapping[str, Any], status: int = 200) -> Response:
@@ -73,6 +75,8 @@ class Renderer:
             size=lambda count: moments.size(count, language),
             word=lambda value: word(value, language),
             label=lambda name: label(name, language),
+            link_of=lambda text: link_of(text, frame.offered, frame.person),
+            known=frame.known,
             **own,
         )
         return HTMLResponse(text, status)

@@ -89,9 +89,11 @@ async def _about(visit: Visit) -> About | None:
     spec = visit.operations.specs[name]
     title = title_of(spec).of(visit.language)
     if name not in OF_APPROVALS:
+        await visit.meet(fields)
         return About(title, shown(fields, spec.request))
     intent = (await visit.operations.call("iam.approval.read", {"id": fields["id"]}, visit.sender())).document
     target = visit.operations.specs.get(intent["operation"])
+    await visit.meet(intent["request"])
     content = shown(msgspec.json.decode(intent["request"]), target.request if target else Any)
     return About(title, content, title_of(target).of(visit.language) if target else intent["operation"])
 

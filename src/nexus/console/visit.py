@@ -5,10 +5,12 @@ from typing import Any
 
 from starlette.responses import Response
 
+from nexus.console.known import OPERATION, Known, ids_in
 from nexus.console.render import Frame, Renderer
 from nexus.console.texts import FRAME
 from nexus.console.titles import title_of
 from nexus.kernel.errors import NexusError
+from nexus.web.browser.operations import Refused
 from nexus.web.browser.visit import BrowserVisit
 
 
@@ -17,6 +19,20 @@ class Visit(BrowserVisit):
     """What a page's handler is given. `actor` is None only on open pages."""
 
     renderer: Renderer = field(kw_only=True)
+    known: dict[str, Known] = field(default_factory=dict)
+    """By number: the identities whose names the page can show."""
+
+    async def meet(self, *documents: Any) -> None:
+        """Learn the names of whom these documents speak of. Without the right to it, numbers stay numbers."""
+        ids = [one for one in ids_in(documents) if one not in self.known]
+        if not ids or self.actor is None:
+            return
+        try:
+            found = (await self.operations.call(OPERATION, {"ids": ids}, self.sender())).document
+        except Refused:  # a name is a courtesy: the page is not refused for it
+            return
+        for one in found["names"]:
+            self.known[one["id"]] = Known(one["name"], one["login"], one["kind"])
 
     def render(self, template: str, *, status: int = 200, said: str = "", **values: Any) -> Response:
         """A page from a template. `said` is read out by screen readers: what was just done."""
@@ -33,6 +49,7 @@ class Visit(BrowserVisit):
             csrf=self.csrf(),
             said=said or self._just_done(),
             offered=self._offered(),
+            known=self.known,
         )
 
     def is_over(self, moment: str) -> bool:

@@ -29,6 +29,7 @@ from nexus.iam.grants import GrantStories
 from nexus.iam.humans import HumanStories
 from nexus.iam.machines import MachineStories
 from nexus.iam.model import MIN_OFFICERS, SESSION_IDLE, Role
+from nexus.iam.naming import NamingStories
 from nexus.iam.notices import NoticeStories
 from nexus.iam.oidc.agreements import AgreementStories
 from nexus.iam.oidc.clients import ClientStories
@@ -131,6 +132,7 @@ class IdentityService:
         )
         self.persons = PersonStories(db, clock, approvals)
         self.machines = MachineStories(db, clock)
+        self.naming = NamingStories(db)
         self.credentials = CredentialStories(db, clock, sealing)
         self.temporary_keys = TemporaryKeyStories(db, clock, sealing)
         self.grants = GrantStories(db, clock, approvals)

@@ -110,7 +110,12 @@ async def show_list(visit: Visit) -> Response:
     """Intents in one state, those that wait first."""
     state = visit.query("state") if visit.query("state") in STATES else STATES[0]
     found = await visit.get("iam.approval.list", state=state)
-    return visit.render("approvals.html", t=TEXTS, states=STATES, state=state, intents=found["intents"])
+    await visit.meet(found)
+    specs, rows = visit.operations.specs, []
+    for intent in found["intents"]:
+        spec = specs.get(intent["operation"])
+        rows.append((title_of(spec).of(visit.language) if spec else intent["operation"], intent))
+    return visit.render("approvals.html", t=TEXTS, states=STATES, state=state, rows=rows)
 
 
 async def show_one(visit: Visit) -> Response:
@@ -118,6 +123,7 @@ async def show_one(visit: Visit) -> Response:
     intent = await visit.get("iam.approval.read", id=visit.path["id"])
     spec = visit.operations.specs.get(intent["operation"])
     request: Any = msgspec.json.decode(intent["request"])
+    await visit.meet(intent, request)
     return visit.render(
         "approval.html",
         t=TEXTS,

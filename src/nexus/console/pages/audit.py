@@ -181,6 +181,7 @@ async def show_search(visit: Visit) -> Response:
     if query.text("cursor"):
         wanted["cursor"] = query.text("cursor")
     found = await visit.get(spec.name, for_purpose=PURPOSE, **wanted)
+    await visit.meet(found)
     kept = [(name, text) for name in FILTERS if (text := query.text(name))]
     older = f"/audit?{urlencode([*kept, ('cursor', found['next'])])}" if found["next"] else ""
     return visit.render(
@@ -203,13 +204,15 @@ async def show_proof(visit: Visit) -> Response:
         proven = verify_receipt(receipt["text"], policy)
     except Damaged as error:
         trouble = error.message
+    content = _content(proven)
+    await visit.meet(content)
     return visit.render(
         "proof.html",
         t=TEXTS,
         receipt=receipt,
         proven=proven,
         trouble=trouble,
-        content=shown(_content(proven)),
+        content=shown(content),
     )
 
 

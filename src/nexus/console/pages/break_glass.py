@@ -126,6 +126,7 @@ async def show(visit: Visit) -> Response:
     assert visit.actor is not None
     eligible = await visit.get("iam.eligibility.list", identity=visit.actor.id)
     uses, supervises = await _uses(visit, visit.actor.id)
+    await visit.meet(uses)
     waiting = [use for use in uses if use["verdict"] == Verdict.NONE.value]
     return visit.render(
         "break_glass.html",

@@ -93,6 +93,7 @@ async def show_list(visit: Visit) -> Response:
 async def show_one(visit: Visit) -> Response:
     """One bucket and its settings."""
     bucket = await visit.get("objects.bucket.read", name=visit.path["name"])
+    await visit.meet(bucket)
     held = await visit.get("objects.bucket.usage", name=visit.path["name"])
     return visit.render("bucket.html", t=TEXTS, bucket=bucket, held=held)
 

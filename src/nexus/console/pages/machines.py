@@ -50,6 +50,7 @@ async def show_list(visit: Visit) -> Response:
     after = visit.query("after")
     found = await visit.get("iam.machine.list", limit=PAGE, **({"after": after} if after else {}))
     machines = found["machines"]
+    await visit.meet(machines)
     following = machines[-1]["id"] if len(machines) == PAGE else ""
     return visit.render("machines.html", m=TEXTS, machines=machines, following=following)
 

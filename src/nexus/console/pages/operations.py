@@ -160,41 +160,42 @@ class OperationForm:
         query = Form({name: visit.request.query_params.getlist(name) for name in visit.request.query_params})
         reads = self._spec.method == "GET"
         if not reads or (query.text(RUN) == "" and any(field.required for field in self._fields)):
-            return self._form(visit, query)
+            return await self._form(visit, query)
         try:
             done = await self._do(visit, query)
         except Refused as refused:
-            return self._refused(visit, query, refused)
+            return await self._refused(visit, query, refused)
         except Invalid as invalid:
-            return self._form(visit, query, trouble=invalid.message, status=400)
-        return self._form(visit, query, done=done, following=_following(self._spec, query, done.document))
+            return await self._form(visit, query, trouble=invalid.message, status=400)
+        return await self._form(visit, query, done=done, following=_following(self._spec, query, done.document))
 
     async def submit(self, visit: Visit) -> Response:
         """Do it; then the result, or the page that the form came from, or what waits for a second person."""
         try:
             done = await self._do(visit, visit.form)
         except Refused as refused:
-            return self._refused(visit, visit.form, refused)
+            return await self._refused(visit, visit.form, refused)
         except Invalid as invalid:
-            return self._form(visit, visit.form, trouble=invalid.message, status=400)
+            return await self._form(visit, visit.form, trouble=invalid.message, status=400)
         back = visit.form.text(NEXT)
         if done.held:
             return _see(f"/approvals/{done.document['id']}", self._spec.name)
         if back and (not done.document or not (self._spec.secret_result or done.executed)):
             return _see(paths.own(back), self._spec.name)
-        return self._result(visit, done, back)
+        return await self._result(visit, done, back)
 
     async def _do(self, visit: Visit, form: Form) -> Done:
         purpose = form.text(PURPOSE) or PURPOSE_OF.get(self._spec.service, "")
         return await visit.do(self._spec.name, for_purpose=purpose, **document_of(self._fields, form))
 
-    def _refused(self, visit: Visit, form: Form, refused: Refused) -> Response:
+    async def _refused(self, visit: Visit, form: Form, refused: Refused) -> Response:
         if isinstance(refused.error, Invalid):
-            return self._form(visit, form, trouble=refused.error.message, hint=refused.error.hint, status=400)
+            return await self._form(visit, form, trouble=refused.error.message, hint=refused.error.hint, status=400)
         raise refused
 
-    def _result(self, visit: Visit, done: Done, back: str) -> Response:
+    async def _result(self, visit: Visit, done: Done, back: str) -> Response:
         spec = visit.operations.specs[done.executed] if self._spec.name == EXECUTE and done.executed else self._spec
+        await visit.meet(done.document)
         return visit.render(
             "result.html",
             t=TEXTS,
@@ -205,7 +206,7 @@ class OperationForm:
             back=paths.own(back) if back else ROOT,
         )
 
-    def _form(
+    async def _form(
         self,
         visit: Visit,
         form: Form,
@@ -216,6 +217,8 @@ class OperationForm:
         hint: str = "",
         status: int = 200,
     ) -> Response:
+        given = typed(self._fields, form)
+        await visit.meet(*given.values(), done.document if done else None)
         return visit.render(
             "operation.html",
             t=TEXTS,
@@ -224,7 +227,7 @@ class OperationForm:
             title=self._title,
             fields=self._fields,
             kinds=Kind,
-            typed=typed(self._fields, form),
+            typed=given,
             purposes=self._purposes,
             purpose=form.text(PURPOSE) or PURPOSE_OF.get(self._spec.service, "operation"),
             back=form.text(NEXT),

@@ -195,6 +195,7 @@ async def with_part(
     operation, rows = PARTS[part]
     found = await visit.try_get(operation, identity=identity)
     listed = None if found is None else found[rows]
+    await visit.meet(listed, values)
     session = visit.actor.session if visit.actor else ""
     return visit.render(
         template,

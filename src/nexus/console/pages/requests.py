@@ -102,6 +102,7 @@ async def show_list(visit: Visit) -> Response:
     """Requests in one state: one's own, and those that one could answer."""
     state = visit.query("state") if visit.query("state") in STATES else STATES[0]
     found = await visit.get("iam.access-request.list", state=state)
+    await visit.meet(found)
     return visit.render(
         "requests.html",
         t=TEXTS,

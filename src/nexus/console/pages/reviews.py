@@ -104,6 +104,7 @@ async def show(visit: Visit) -> Response:
         asked: dict[str, Any] = {"id": campaign["id"], "verdict": verdict, "limit": PAGE}
         after = visit.query("after")
         items = await visit.get("iam.review.items", **asked, **({"after": after} if after else {}))
+    await visit.meet(items)
     return visit.render(
         "reviews.html",
         t=TEXTS,

@@ -67,6 +67,7 @@ async def show(visit: Visit) -> Response:
     after = visit.query("after")
     found = await visit.get("iam.role.list", limit=PAGE, **({"after": after} if after else {}))
     grants = found["grants"]
+    await visit.meet(grants)
     following = grants[-1]["id"] if len(grants) == PAGE else ""
     return visit.render("rights.html", t=TEXTS, grants=grants, following=following)
 

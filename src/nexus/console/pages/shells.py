@@ -117,6 +117,7 @@ async def show_list(visit: Visit) -> Response:
     before = visit.query("before")
     found = await visit.get("bastion.session.list", limit=PAGE, **({"before": before} if before else {}))
     sessions = found["sessions"]
+    await visit.meet(sessions)
     following = sessions[-1]["id"] if len(sessions) == PAGE else ""
     return visit.render("shells.html", t=TEXTS, sessions=sessions, following=following)
 
@@ -125,6 +126,7 @@ async def show_one(visit: Visit) -> Response:
     """One session; what happened in it where that is asked for, because that reading is recorded too."""
     session = await visit.get("bastion.session.read", id=visit.path["id"])
     part = await _part(visit, session) if visit.query("show") else None
+    await visit.meet(session)
     moments = moments_of(part["cast"]) if part else []
     return visit.render("shell.html", t=TEXTS, session=session, part=part, moments=moments, after=_start(visit))
 

@@ -37,6 +37,12 @@ ACTIONS: tuple[Action, ...] = (
         patient=True,
     ),
     Action("iam.password.change", "change one's password", "changer son mot de passe", (IDENTITY,), patient=True),
+    Action(
+        "iam.identity.name",
+        "see what persons and machines are called",
+        "voir comment s'appellent personnes et machines",
+        (PLATFORM,),
+    ),
     Action("iam.machine.create", "create a machine", "créer une machine", (PLATFORM,)),
     Action("iam.machine.list", "list machines", "lister les machines", (PLATFORM,)),
     Action("iam.machine.read", "read the record of a machine", "consulter la fiche d'une machine", (IDENTITY,)),
