@@ -76,7 +76,7 @@ async def signed_in(console, human, **more):
 
 async def test_a_steward_sees_what_she_answers_for_and_keeps_or_ends_it(platform, console, people):
     """Issue 3: access review; whoever answers for rights need not be an officer."""
-    ada, _, steward, doctor = people
+    ada, _, steward, _ = people
     browser = await signed_in(console, steward)
     assert "No review is under way" in text_of(await browser.get("/reviews"))
     await platform.call("iam.review.open", platform.op(ada), OpenReview(days=30))
