@@ -12,6 +12,7 @@ from nexus.iam.oidc.endpoints import Endpoints
 from nexus.iam.oidc.http import IssuerRoutes
 from nexus.iam.oidc.leaving import Leaving
 from nexus.iam.oidc.letting_in import LettingIn
+from nexus.iam.oidc.pushing import Pushing
 from nexus.iam.requests.forms import ById
 from nexus.kernel.clock import MINUTE
 from nexus.web.browser.assets import SHARED, Assets
@@ -41,6 +42,7 @@ def console(issuer: IssuerAtWork) -> Console:
         routes = IssuerRoutes(
             issuer.issuer,
             Authorizing(platform.db, platform.clock, Endpoints("https://nexus.test")),
+            Pushing(platform.db, platform.clock, Endpoints("https://nexus.test")),
             Leaving(platform.db, Endpoints("https://nexus.test"), issuer.signer),
             LettingIn(platform.db, platform.clock),
             sessions=IssuerVisitors(session, renderer, origins={ORIGIN}, end=end),

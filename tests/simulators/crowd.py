@@ -21,6 +21,7 @@ STRICT = Conditions(
     time_zone="Europe/Paris",
     privileged_zones=frozenset({"office"}),
     privileged_device=True,
+    passkeys_only=True,
     fresh_factor_s=900,
     research_zones=frozenset({"office", "ward"}),
     research_hours=True,
@@ -28,6 +29,7 @@ STRICT = Conditions(
     separate_duties=True,
 )
 """Every condition in force."""
+FACTORS = (("passkey",), ("passkey",), ("passkey",), ("password", "totp"))
 ORIGINS = ("10.1.2.3", "10.2.4.5", "192.0.2.7", "local", "2001:db8::9", "garbage")
 WORKING, PRIVILEGED = sorted(set(Role) - PRIVILEGED_ROLES), sorted(PRIVILEGED_ROLES)
 
@@ -103,7 +105,7 @@ class Crowd:
                 member.kind,
                 person=member.person,
                 session=session,
-                factors=frozenset({"password", "totp"} if session else ()),
+                factors=frozenset(self._random.choice(FACTORS)) if session else frozenset(),
                 proved_at=None if age is None else Instant(now - age),
             )
             yield (

@@ -28,6 +28,7 @@ from nexus.iam.oidc.leaving import Leaving
 from nexus.iam.oidc.letting_in import LettingIn
 from nexus.iam.oidc.model import ClientAuthentication, Scope
 from nexus.iam.oidc.ports import SigningKey, Visitor
+from nexus.iam.oidc.pushing import Pushing
 from nexus.iam.requests.clients import CreateClient, NewClient
 from nexus.iam.requests.forms import ById
 from nexus.kernel.errors import Denied, Unavailable
@@ -171,16 +172,17 @@ class Tool:
 class IssuerAtWork:
     """Everything of the issuer over one platform, reached through its routes."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, *, strict: bool = False, passkeys_only: bool = False) -> None:
         self.platform = platform
         self.signer = MemorySigner()
         self.browser = Browser(platform)
         self.lease = Leash()
         here = Endpoints(ISSUER)
-        self.issuer = Issuer(platform.db, platform.clock, here, self.signer)
+        self.issuer = Issuer(platform.db, platform.clock, here, self.signer, strict=strict)
         self.routes = IssuerRoutes(
             self.issuer,
-            Authorizing(platform.db, platform.clock, here),
+            Authorizing(platform.db, platform.clock, here, strict=strict, passkeys_only=passkeys_only),
+            Pushing(platform.db, platform.clock, here, strict=strict),
             Leaving(platform.db, here, self.signer),
             LettingIn(platform.db, platform.clock),
             sessions=self.browser,
@@ -277,7 +279,8 @@ def sent_back(answer: httpx.Response) -> dict[str, str]:
 
 
 @contextmanager
-def open_issuer(folder: Path):
+def open_issuer(folder: Path, *, strict: bool = False):
     """An issuer over a fresh platform."""
     with open_platform(folder) as platform:
-        yield IssuerAtWork(platform)
+        platform.federate(strict_tools=strict)
+        yield IssuerAtWork(platform, strict=strict)

@@ -43,14 +43,14 @@ class Peer:
 
 
 @contextmanager
-def relying_party(authority: Path) -> Iterator[Peer]:
+def relying_party(authority: Path, program: str = "relying_party.mjs") -> Iterator[Peer]:
     """The tool, trusting the platform's authority and nobody else."""
     node = shutil.which("node")
     if node is None or not (PEERS / "node_modules" / "openid-client").is_dir():
         pytest.skip("node, or the packages of tests/peers, are not installed (`make setup` does it where it can)")
     environment = {"PATH": os.environ["PATH"], "NODE_EXTRA_CA_CERTS": str(authority)}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = subprocess.Popen([node, "relying_party.mjs"], cwd=PEERS, env=environment, text=True, **pipes)
+    process = subprocess.Popen([node, program], cwd=PEERS, env=environment, text=True, **pipes)
     try:
         yield Peer(process)
     finally:
@@ -117,6 +117,38 @@ def test_a_certified_client_signs_a_person_in_refreshes_and_hears_that_she_left(
         claims = json.loads(jws.extract_compact(token.encode()).payload)
         assert claims["aud"] == made["id"] and claims["sub"] == eve.id
         page.context.close()
+
+
+def test_a_certified_client_pushes_its_request_and_holds_the_key_of_its_tokens(platform: Installation, browser):
+    """OWASP ASVS 10.4.13, 10.4.14, 10.4.16 with somebody else's implementation of PAR, DPoP and private_key_jwt."""
+    eve = platform.person("eve", "researcher", "project:alpha")
+    with listening_tool() as tool, relying_party(platform.data / "tls" / "ca.pem", "strict_party.mjs") as peer:
+        made = platform.founder("alice").call(
+            "iam.client.create",
+            name="Strict notebooks",
+            authentication="private_key_jwt",
+            jwks=json.dumps(peer.hear()["jwks"]),
+            redirect_uris=[f"{tool.address}/callback"],
+            scopes=["openid", "profile"],
+            pushed_requests=True,
+            bound_tokens=True,
+        )
+        page = profile(browser).new_page()
+        peer.say(issuer=console(platform), id=made["id"], redirect_uri=f"{tool.address}/callback")
+        sent = peer.hear()
+        assert "callback" not in sent["url"] and "request_uri" in sent["url"]
+        page.goto(sent["url"])
+        sign_in(page, eve)
+        page.get_by_role("button", name="Sign in to Strict notebooks").click()
+        page.wait_for_url(f"{tool.address}/callback?code=**")
+        peer.say(callback=page.url)
+        received = peer.hear()
+        page.goto(sent["plain"])  # the same request, as it is
+        page.wait_for_url(f"{tool.address}/callback?error=invalid_request**")
+        page.context.close()
+    assert received["sub"] == received["userinfo"] == eve.id
+    assert received["type"].lower() == received["refreshed"].lower() == "dpop" and received["cnf"]["jkt"]
+    assert received["refusals"] == ["invalid_token", "invalid_token", "invalid_dpop_proof", "invalid_grant"]
 
 
 def test_the_command_line_is_let_in_from_a_browser_and_stores_nothing_in_clear(

@@ -12,6 +12,7 @@ from nexus.iam.conditions import (
     FRESH_FACTOR,
     MEMBERS_ONLY,
     NO_CONDITIONS,
+    PASSKEYS_ONLY,
     PRIVILEGED_DEVICE,
     PRIVILEGED_ZONES,
     RESEARCH_HOURS,
@@ -38,7 +39,7 @@ AT_WORK = Circumstances(
     zone="office",
     hour=10,
     weekday=1,
-    factors=frozenset({"password", "totp"}),
+    factors=frozenset({"passkey"}),
     factor_age_s=60,
     device_certificate=True,
 )
@@ -46,6 +47,7 @@ RESEARCH_BUCKET = facts_of(Resource("Bucket", "b", {"project": "p", "site": "s",
 EACH = {
     PRIVILEGED_ZONES: Conditions(zones=OFFICE, privileged_zones=frozenset({"office"})),
     PRIVILEGED_DEVICE: Conditions(privileged_device=True),
+    PASSKEYS_ONLY: Conditions(passkeys_only=True),
     FRESH_FACTOR: Conditions(fresh_factor_s=900),
     RESEARCH_ZONES: Conditions(zones=OFFICE, research_zones=frozenset({"office"})),
     RESEARCH_HOURS: Conditions(research_hours=True),
@@ -55,6 +57,7 @@ EACH = {
 UNMET = {
     PRIVILEGED_ZONES: replace(AT_WORK, zone="ward"),
     PRIVILEGED_DEVICE: replace(AT_WORK, device_certificate=False),
+    PASSKEYS_ONLY: replace(AT_WORK, factors=frozenset({"password", "totp"})),
     FRESH_FACTOR: replace(AT_WORK, factor_age_s=960),
     RESEARCH_ZONES: replace(AT_WORK, zone="outside"),
     RESEARCH_HOURS: replace(AT_WORK, hour=20),
@@ -94,6 +97,7 @@ def all_conditions():
         zones=OFFICE,
         privileged_zones=frozenset({"office"}),
         privileged_device=True,
+        passkeys_only=True,
         fresh_factor_s=900,
         research_zones=frozenset({"office"}),
         research_hours=True,
@@ -141,6 +145,26 @@ def test_privileged_roles_do_nothing_from_elsewhere_but_protect_what_is_their_ow
 
 def test_an_ordinary_role_is_not_held_to_the_zones_of_privileged_ones():
     assert decided(PRIVILEGED_ZONES, holder([Role.DATA_STEWARD]), "objects.object.read", RESEARCH_BUCKET, AT_WORK)
+
+
+def test_whoever_signed_in_without_a_passkey_registers_one_and_protects_what_is_her_own():
+    """OWASP ASVS 6.3.3 at level 3. Access keys, service tokens, machines and patients are not held by it."""
+    left = set()
+    for action in ACTIONS.values():
+        for case in cases(action):
+            asked = (holder(Role), action.name, facts_of(case.resource))
+            before = Policy.shipped().decide(*asked, AT_WORK)
+            after = decided(PASSKEYS_ONLY, *asked, UNMET[PASSKEYS_ONLY])
+            assert decided(PASSKEYS_ONLY, *asked, AT_WORK) == before
+            without_session = replace(UNMET[PASSKEYS_ONLY], signed_in=False, factors=frozenset())
+            assert decided(PASSKEYS_ONLY, *asked, without_session) == Policy.shipped().decide(*asked, without_session)
+            if after.allowed:
+                left.add(action.name)
+    assert left == {
+        *("iam.me.read", "iam.step-up.prove", "iam.passkey.list", "iam.passkey.register"),
+        *("iam.session.list", "iam.session.end", "iam.elevation.end"),
+        *("iam.access-key.revoke", "iam.token.revoke", "iam.temporary-key.end"),
+    }
 
 
 def test_keys_and_rights_wait_for_a_fresh_factor_and_emergencies_do_not():
@@ -210,6 +234,7 @@ def test_each_refusal_says_what_helps_under_a_code_of_its_own():
     assert {rule: error.code for rule, error in said.items()} == {
         PRIVILEGED_ZONES: "iam.condition-zone",
         PRIVILEGED_DEVICE: "iam.condition-device",
+        PASSKEYS_ONLY: "iam.condition-passkey",
         FRESH_FACTOR: "iam.condition-factor",
         RESEARCH_ZONES: "iam.condition-zone",
         RESEARCH_HOURS: "iam.condition-hours",

@@ -26,6 +26,7 @@ ALL_CONDITIONS = Conditions(
     zones=zones(["office=10.0.0.0/8", "ward=10.7.0.0/16"]),
     privileged_zones=frozenset({"office", "local"}),
     privileged_device=True,
+    passkeys_only=True,
     fresh_factor_s=900,
     research_zones=frozenset({"ward"}),
     research_hours=True,

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from nexus.app.consent_settings import ConsentSettings
+from nexus.app.assurance_settings import AssuranceSettings
 from nexus.app.setting import Folder, Port, doc
 from nexus.iam.conditions import Conditions
 from nexus.iam.zones import zones
@@ -30,7 +30,7 @@ FOREIGN_VARIABLES = frozenset({"NEXUS_SHARED_DATA"})
 """Variables with our prefix that are no settings: they tell demonstrations and tests where sample data lie."""
 
 
-class Settings(ConsentSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Settings(AssuranceSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The settings of one platform. Immutable: a change needs a restart."""
 
     host: Annotated[str, doc("Address that the doors listen on. `0.0.0.0` opens them to the network.")] = "127.0.0.1"
@@ -233,6 +233,7 @@ class Settings(ConsentSettings, frozen=True, kw_only=True, forbid_unknown_fields
             time_zone=self.time_zone,
             privileged_zones=frozenset(self.privileged_zones),
             privileged_device=self.privileged_device_certificate,
+            passkeys_only=self.passkeys_only,
             fresh_factor_s=60 * self.fresh_factor_minutes,
             research_zones=frozenset(self.research_zones),
             research_hours=self.research_in_working_hours,

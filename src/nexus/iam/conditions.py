@@ -18,12 +18,14 @@ PRIVILEGED_DEVICE: Final = "privileged-roles-act-from-certified-devices"
 FRESH_FACTOR: Final = "keys-and-rights-need-a-fresh-factor"
 RESEARCH_ZONES: Final = "researchers-work-from-named-zones"
 RESEARCH_HOURS: Final = "researchers-work-in-working-hours"
+PASSKEYS_ONLY: Final = "persons-act-after-a-passkey"
 SEPARATE_DUTIES: Final = "conflicting-duties-are-not-exercised-together"
 MEMBERS_ONLY: Final = "project-data-are-for-the-members-of-the-project"
 
 SETTING_OF: Final[Mapping[str, str]] = {
     PRIVILEGED_ZONES: "privileged_zones",
     PRIVILEGED_DEVICE: "privileged_device_certificate",
+    PASSKEYS_ONLY: "passkeys_only",
     FRESH_FACTOR: "fresh_factor_minutes",
     RESEARCH_ZONES: "research_zones",
     RESEARCH_HOURS: "research_in_working_hours",
@@ -43,6 +45,7 @@ class Conditions:
     time_zone: str = "UTC"
     privileged_zones: frozenset[str] = frozenset()
     privileged_device: bool = False
+    passkeys_only: bool = False
     fresh_factor_s: int = 0
     research_zones: frozenset[str] = frozenset()
     research_hours: bool = False
@@ -68,6 +71,7 @@ class Conditions:
         switches = {
             PRIVILEGED_ZONES: self.privileged_zones,
             PRIVILEGED_DEVICE: self.privileged_device,
+            PASSKEYS_ONLY: self.passkeys_only,
             FRESH_FACTOR: self.fresh_factor_s,
             RESEARCH_ZONES: self.research_zones,
             RESEARCH_HOURS: self.research_hours,
@@ -111,6 +115,7 @@ class Conditions:
         words = {
             PRIVILEGED_ZONES: f"privileged roles act from {_listed(self.privileged_zones)} only",
             PRIVILEGED_DEVICE: "privileged roles act from devices with a certificate only",
+            PASSKEYS_ONLY: "persons act in sessions opened with a passkey only",
             FRESH_FACTOR: f"keys and rights need a factor proved within {self.fresh_factor_s // 60} minutes",
             RESEARCH_ZONES: f"researchers work from {_listed(self.research_zones)} only",
             RESEARCH_HOURS: f"researchers work {hours} only",
@@ -135,51 +140,52 @@ def zone_of(name: str) -> tzinfo:
 NO_CONDITIONS: Final = Conditions()
 
 
+_ZONE: Final = (
+    "from this network you may not {tried}",
+    "iam.condition-zone",
+    "use the network from which your role works; the security officer knows which",
+)
+_HELP: Final[Mapping[str, tuple[str, str, str]]] = {
+    PRIVILEGED_ZONES: _ZONE,
+    RESEARCH_ZONES: _ZONE,
+    PRIVILEGED_DEVICE: (
+        "from this device you may not {tried}",
+        "iam.condition-device",
+        "use a device that has a certificate",
+    ),
+    PASSKEYS_ONLY: (
+        "to {tried}, sign in with a passkey",
+        "iam.condition-passkey",
+        "register a passkey on your account page if you have none, then sign in with it",
+    ),
+    FRESH_FACTOR: (
+        "to {tried}, prove a factor again",
+        "iam.condition-factor",
+        "sign in again, then repeat it: what administers keys and rights needs a factor proved just now",
+    ),
+    RESEARCH_HOURS: (
+        "at this hour you may not {tried}",
+        "iam.condition-hours",
+        "come back in working hours",
+    ),
+    SEPARATE_DUTIES: (
+        "holding conflicting duties, you may not {tried}",
+        "iam.condition-duties",
+        "`nexus iam me read` shows your roles; have one of two that conflict taken away",
+    ),
+    MEMBERS_ONLY: (
+        "you may not {tried} without being a member of the project",
+        "iam.condition-membership",
+        "ask the data steward for a right within the project",
+    ),
+}
+"""What is said to whom each rule stops: message, code, hint."""
+
+
 def refusal(rule: str, tried: str, rules: tuple[str, ...]) -> Denied:
     """What somebody hears who has the right, but not now or not from here. `tried`: what he wanted, in words."""
-    match rule:
-        case "keys-and-rights-need-a-fresh-factor":
-            return Denied(
-                f"to {tried}, prove a factor again",
-                code="iam.condition-factor",
-                hint="sign in again, then repeat it: what administers keys and rights needs a factor proved just now",
-                rules=rules,
-            )
-        case "privileged-roles-act-from-named-zones" | "researchers-work-from-named-zones":
-            return Denied(
-                f"from this network you may not {tried}",
-                code="iam.condition-zone",
-                hint="use the network from which your role works; the security officer knows which",
-                rules=rules,
-            )
-        case "privileged-roles-act-from-certified-devices":
-            return Denied(
-                f"from this device you may not {tried}",
-                code="iam.condition-device",
-                hint="use a device that has a certificate",
-                rules=rules,
-            )
-        case "researchers-work-in-working-hours":
-            return Denied(
-                f"at this hour you may not {tried}",
-                code="iam.condition-hours",
-                hint="come back in working hours",
-                rules=rules,
-            )
-        case "conflicting-duties-are-not-exercised-together":
-            return Denied(
-                f"holding conflicting duties, you may not {tried}",
-                code="iam.condition-duties",
-                hint="`nexus iam me read` shows your roles; have one of two that conflict taken away",
-                rules=rules,
-            )
-        case _:
-            return Denied(
-                f"you may not {tried} without being a member of the project",
-                code="iam.condition-membership",
-                hint="ask the data steward for a right within the project",
-                rules=rules,
-            )
+    message, code, hint = _HELP[rule]
+    return Denied(message.format(tried=tried), code=code, hint=hint, rules=rules)
 
 
 def _listed(names: frozenset[str]) -> str:

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from nexus.iam.actions import ACTIONS
 from nexus.iam.analysis import Things, action_named
-from nexus.iam.conditions import FRESH_FACTOR, PRIVILEGED_DEVICE
+from nexus.iam.conditions import FRESH_FACTOR, PASSKEYS_ONLY, PRIVILEGED_DEVICE
 from nexus.iam.decisions import Circumstances, Decision
 from nexus.iam.gate import Gate, Question
 from nexus.iam.holdings import Held, Holding, How, principal_of
@@ -126,7 +126,7 @@ class ExplainingStories:
 
 
 _FACTS_OF_THE_MOMENT = 7
-_NOT_RECORDED = frozenset({FRESH_FACTOR, PRIVILEGED_DEVICE})
+_NOT_RECORDED = frozenset({FRESH_FACTOR, PASSKEYS_ONLY, PRIVILEGED_DEVICE})
 """Conditions on facts that the log does not hold of a past decision."""
 
 

@@ -7,10 +7,10 @@ from nexus.iam import tokens
 from nexus.iam.model import SESSION_ABSOLUTE, Factor, NoticeKind, Session
 from nexus.iam.notices import tell
 from nexus.iam.requests.sessions import SignedIn
-from nexus.iam.store import credentials, notices, patients
+from nexus.iam.store import credentials, notices, passkeys, patients
 from nexus.kernel.clock import DAY, Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
-from nexus.kernel.errors import NexusError
+from nexus.kernel.errors import NexusError, Unauthenticated
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Actor, ActorKind, Entry, Operation, Resource
 
@@ -38,9 +38,13 @@ class Proved:
 class Opener:
     """Opens sessions for those who proved their factors."""
 
-    def __init__(self, db: Database, clock: Clock) -> None:
+    def __init__(self, db: Database, clock: Clock, *, passkeys_only: bool = False) -> None:
+        """`passkeys_only`: whoever has a passkey comes with it. What could be passed on by a page that looks like ours
+        opens a session for the first passkey alone; the condition of that name says what may be done in it.
+        """
         self._db = db
         self._clock = clock
+        self._passkeys_only = passkeys_only
 
     async def open(
         self, op: Operation, proved: Proved, guard: Callable[[Transaction], Entry | None], refused: NexusError
@@ -48,6 +52,7 @@ class Opener:
         """A session, recorded under `iam.session.create`.
 
         A patient at another door than the portal, and anybody else there, gets the same `refused` as for a wrong factor.
+        Where passkeys are demanded, whoever has one and did not use it hears so: she has proved the rest.
         `guard` looks once more, inside the transaction: it raises, or returns an entry that is recorded instead of a
         session; then `refused` is raised.
         """
@@ -59,6 +64,7 @@ class Opener:
         def work(tx: Transaction) -> Recorded[int | None]:
             if patients.is_patient(tx, proved.person) != (op.door == PATIENTS_DOOR):
                 raise refused
+            self._require_passkey(tx, op, proved)
             if (instead := guard(tx)) is not None:
                 return Recorded(None, instead)
             credentials.add_session(tx, session, tokens.fingerprint(token), MAX_SESSIONS)
@@ -87,6 +93,16 @@ class Opener:
             expires_at=session.expires_at,
             notices=unseen,
         )
+
+    def _require_passkey(self, tx: Transaction, op: Operation, proved: Proved) -> None:
+        if not self._passkeys_only or op.door == PATIENTS_DOOR or Factor.PASSKEY in proved.factors:
+            return
+        if passkeys.usable(tx, proved.person):
+            raise Unauthenticated(
+                "here, you sign in with your passkey",
+                code="iam.passkey-demanded",
+                hint="if it is lost, have your account recovered by two persons: docs/how-to/lose-a-key.md",
+            )
 
 
 def _session(op: Operation, proved: Proved, now: Instant) -> Session:

@@ -97,12 +97,15 @@ class IdentityService:
         transport: Transport = over_the_network,
         evidence: Evidence | None = None,
         device_authorities: DeviceAuthorities | None = None,
+        strict_tools: bool = False,
+        passkeys_only: bool = False,
     ) -> None:
         """`sealing_key`: 32 bytes, for second factors and access-key secrets at rest. `party`: where passkeys belong.
 
         `passwords`: the default cost. `issuers`: outside ones that people may sign in with, reached by `transport`.
         `evidence`: what other services know, for the analysis of decisions. `device_authorities`: whose certificates of
-        devices count; none.
+        devices count; none. `strict_tools`: tools are registered with a key pair only. `passkeys_only`: whoever has a
+        passkey signs in with it.
         """
         self._db = db
         self._clock = clock
@@ -113,7 +116,14 @@ class IdentityService:
         self.resources = Resources(db, clock)
         self.founding = Founding(db, clock)
         self.enrolments = EnrolmentStories(db, clock, passwords=self._passwords, throttle=throttle, sealing=sealing)
-        self.sessions = SessionStories(db, clock, passwords=self._passwords, throttle=throttle, sealing=sealing)
+        self.sessions = SessionStories(
+            db,
+            clock,
+            passwords=self._passwords,
+            throttle=throttle,
+            sealing=sealing,
+            passkeys_only=passkeys_only,
+        )
         self.notices = NoticeStories(db, clock)
         challenges = Challenges(db, clock, sealing_key)
         self.passkeys = PasskeyStories(db, clock, challenges=challenges, party=party)
@@ -149,6 +159,7 @@ class IdentityService:
             sealing=sealing,
             grants=self.grants,
             transport=transport,
+            passkeys_only=passkeys_only,
         )
         authorities = device_authorities or DeviceAuthorities()
         self.devices = DeviceStories(db, clock, authorities)
@@ -157,7 +168,7 @@ class IdentityService:
         self.asking = AskingStories(db, clock, approvals=approvals, grants=self.grants, resources=self.resources)
         self.eligibilities = EligibilityStories(db, clock, approvals)
         self.elevations = ElevationStories(db, clock, approvals)
-        self.clients = ClientStories(db, clock)
+        self.clients = ClientStories(db, clock, strict=strict_tools)
         self.agreements = AgreementStories(db, clock)
         known = evidence or NoEvidence()
         things = Things(self.resources, known)

@@ -28,14 +28,22 @@ class SessionStories:
     """Sessions: opened with two factors, bound to one client, ended at will."""
 
     def __init__(
-        self, db: Database, clock: Clock, *, passwords: Passwords, throttle: Throttle, sealing: Sealing
+        self,
+        db: Database,
+        clock: Clock,
+        *,
+        passwords: Passwords,
+        throttle: Throttle,
+        sealing: Sealing,
+        passkeys_only: bool = False,
     ) -> None:
+        """`passkeys_only`: as in `Opener`."""
         self._db = db
         self._clock = clock
         self._passwords = passwords
         self._throttle = throttle
         self._sealing = sealing
-        self._opener = Opener(db, clock)
+        self._opener = Opener(db, clock, passkeys_only=passkeys_only)
         self._no_factor = sealing.seal(totp.new_secret(), "totp", _NOBODY)
         """Opened and compared with where there is no person, so that it takes the same time."""
 

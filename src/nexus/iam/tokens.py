@@ -16,6 +16,7 @@ ACCESS_PREFIX = "nxa_"
 REFRESH_PREFIX = "nxr_"
 WAITING_PREFIX = "nxv_"
 PROOF_PREFIX = "nxp_"
+PUSHED_PREFIX = "nxq_"
 CODE_GROUPS = 4
 CODE_GROUP = 5
 """An enrolment code is four groups of five characters: 100 bits, to be read from paper."""

@@ -57,6 +57,8 @@ def identity_service(ground: Ground, approvals: Approvals, party: RelyingParty, 
         sealing_key=ground.hold.secrets[Part.IDENTITY],
         party=party,
         passwords=Passwords(breached=breached_passwords(ground.settings)),
+        strict_tools=ground.settings.strict_tools,
+        passkeys_only=ground.settings.passkeys_only,
         **more,
     )
 

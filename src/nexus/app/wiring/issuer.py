@@ -20,6 +20,7 @@ from nexus.iam.oidc.issuer import Issuer
 from nexus.iam.oidc.leaving import Leaving
 from nexus.iam.oidc.letting_in import LettingIn
 from nexus.iam.oidc.ports import Messenger
+from nexus.iam.oidc.pushing import Pushing
 from nexus.iam.store import credentials
 from nexus.kernel.database import Recorded, Transaction
 from nexus.kernel.operation import Actor, Resource
@@ -33,7 +34,8 @@ GOODBYE_EVERY_S = 1.0
 def issuer(ground: Ground, port: int) -> Issuer:
     """The issuer whose name is the console's address."""
     signer = KmsTokenSigner(ground.kms, ground.clock, ground.operation)
-    return Issuer(ground.database, ground.clock, Endpoints(console_url(ground.settings, port).rstrip("/")), signer)
+    here = Endpoints(console_url(ground.settings, port).rstrip("/"))
+    return Issuer(ground.database, ground.clock, here, signer, strict=ground.settings.strict_tools)
 
 
 def issuer_routes(ground: Ground, made: Issuer, browser: BrowserSession, origins: Collection[str]) -> Sequence[Route]:
@@ -45,7 +47,14 @@ def issuer_routes(ground: Ground, made: Issuer, browser: BrowserSession, origins
 
     routes = IssuerRoutes(
         made,
-        Authorizing(ground.database, ground.clock, made.endpoints),
+        Authorizing(
+            ground.database,
+            ground.clock,
+            made.endpoints,
+            strict=made.strict,
+            passkeys_only=ground.settings.passkeys_only,
+        ),
+        Pushing(ground.database, ground.clock, made.endpoints, strict=made.strict),
         Leaving(ground.database, made.endpoints, made.signer),
         LettingIn(ground.database, ground.clock),
         sessions=IssuerVisitors(browser, renderer, origins=origins, end=end),

@@ -61,13 +61,14 @@ class FederationStories:
         sealing: Sealing,
         grants: GrantStories,
         transport: Transport = over_the_network,
+        passkeys_only: bool = False,
     ) -> None:
-        """`back`: the address of ours that issuers send browsers back to."""
+        """`back`: the address of ours that issuers send browsers back to. `passkeys_only`: as in `Opener`."""
         self._db = db
         self._clock = clock
         self._back = back
         self._transactions = Transactions(db, clock, sealing)
-        self._opener = Opener(db, clock)
+        self._opener = Opener(db, clock, passkeys_only=passkeys_only)
         self._roles = ClaimedRoles(db, clock, grants)
         self._providers: Mapping[str, OutsideProvider] = {
             issuer.name: OutsideProvider(issuer, clock, transport) for issuer in issuers

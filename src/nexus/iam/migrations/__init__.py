@@ -130,4 +130,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("iam", 17, PATIENTS),
     Migration("iam", 18, DEVICES),
     Migration("iam", 19, TEMPORARY_KEYS),
+    Migration("iam", 20, issuer.PUSHED),
 )

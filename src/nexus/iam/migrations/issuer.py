@@ -44,6 +44,12 @@ GOODBYES = (
     ),
 )
 
+PUSHED = (
+    "CREATE TABLE iam_oidc_pushed (hash BLOB PRIMARY KEY, client TEXT NOT NULL, request BLOB NOT NULL,"
+    " expires_at INTEGER NOT NULL) STRICT",
+    "ALTER TABLE iam_oidc_code ADD COLUMN jkt TEXT NOT NULL DEFAULT ''",
+)
+
 DEVICES = (
     "CREATE TABLE iam_oidc_device (device_hash BLOB PRIMARY KEY, user_code TEXT NOT NULL UNIQUE, client TEXT NOT NULL,"
     " jkt TEXT NOT NULL, origin TEXT NOT NULL, agent TEXT NOT NULL, created_at INTEGER NOT NULL,"

@@ -2,13 +2,15 @@
 
 Steps, each of which ends the request if it does not pass:
 
+0. A reference to a pushed request (`pushing.py`) stands for that request, whatever else comes along.
 1. Authlib and our grants validate it: client, redirect address, response type, scope, PKCE. Before the address is known
    to be the client's, a refusal is a page of ours; after that, it is sent there, with `iss` (RFC 9207) and `state`.
-2. What this issuer does not do (request objects, other response modes) is refused by name.
+2. What this issuer does not do (request objects, other response modes) is refused by name; a client that has to push its
+   requests arrives with a pushed one.
 3. Somebody is signed in, recently enough for `max_age` and `prompt=login`, or signs in first.
 4. She may use this client: she holds one of the roles that it was registered for.
 5. She has agreed, now or before, to tell it what it asks for.
-6. The code is stored with its entry, and she is sent back with it.
+6. The code is stored with its entry, and she is sent back with it. A pushed request is used up by that, and by a refusal.
 """
 
 from dataclasses import dataclass, field, replace
@@ -16,24 +18,22 @@ from typing import Any, Final
 
 from authlib.common.urls import add_params_to_uri
 from authlib.oauth2.rfc6749 import AccessDeniedError, InvalidRequestError, OAuth2Error
-from authlib.oidc.core.errors import (
-    ConsentRequiredError,
-    LoginRequiredError,
-    RequestNotSupportedError,
-    RequestURINotSupportedError,
-)
+from authlib.oidc.core.errors import ConsentRequiredError, InvalidRequestURIError, LoginRequiredError
 
+from nexus.iam.model import Factor
+from nexus.iam.oidc import pushing
 from nexus.iam.oidc.endpoints import AUTHORIZE, Endpoints
-from nexus.iam.oidc.grants import MAX_NONCE, CodeGrant, server_for
+from nexus.iam.oidc.grants import CodeGrant, server_for
 from nexus.iam.oidc.issuer import entry_of
 from nexus.iam.oidc.ports import Visitor
 from nexus.iam.oidc.redirects import origin_of
-from nexus.iam.oidc.server import Asked, IssuerServer, ProtocolRequest, Reply, Scene
+from nexus.iam.oidc.server import Asked, ProtocolRequest, Reply, Scene
 from nexus.iam.oidc.standing import holds_one, signed_in
+from nexus.iam.oidc.validating import validated
 from nexus.iam.store import clients
 from nexus.kernel.clock import SECOND, Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
-from nexus.kernel.operation import Operation, Resource
+from nexus.kernel.operation import Entry, Operation, Resource
 
 ACTION: Final = "iam.oidc.authorize"
 FRESH: Final = 15 * SECOND
@@ -75,18 +75,24 @@ Step = SendBack | Refuse | SignInFirst | Ask
 class Authorizing:
     """Decides what happens next to a person who arrives from a client."""
 
-    def __init__(self, db: Database, clock: Clock, endpoints: Endpoints) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, endpoints: Endpoints, *, strict: bool = False, passkeys_only: bool = False
+    ) -> None:
+        """`strict`: as in `Issuer`. `passkeys_only`: nobody signs in to a tool from a session without one."""
         self._db = db
         self._clock = clock
         self._endpoints = endpoints
+        self._strict = strict
+        self._passkeys_only = passkeys_only
 
     async def next(self, op: Operation, asked: Asked, visitor: Visitor | None, *, agrees: bool | None = None) -> Step:
         """`agrees`: what the person answered to `Ask`, None before she was asked."""
         with self._db.read() as tx:
+            asked = pushing.taken_up(tx, asked, self._clock.now())
             scene = self._scene(tx, asked)
             step = self._step(scene, visitor, agrees)
         if isinstance(step, Reply):
-            await self._db.record(entry_of(op, ACTION, scene, step))
+            await self._record_refusal(asked, entry_of(op, ACTION, scene, step))
             return _refused(step, self._endpoints.issuer)
         if step is not None:
             return step
@@ -94,14 +100,29 @@ class Authorizing:
         return await self._send_code(op, asked, visitor, agrees)
 
     def _scene(self, tx: Transaction, asked: Asked) -> Scene:
-        return Scene(tx, self._clock.now(), self._endpoints, asked)
+        return Scene(tx, self._clock.now(), self._endpoints, asked, self._strict)
+
+    async def _record_refusal(self, asked: Asked, entry: Entry) -> None:
+        if not asked.pushed:
+            return await self._db.record(entry)
+
+        def work(tx: Transaction) -> Recorded[None]:
+            pushing.use_up(tx, asked)
+            return Recorded(None, entry)
+
+        return await self._db.write(work)
 
     def _step(self, scene: Scene, visitor: Visitor | None, agrees: bool | None) -> Step | Reply | None:
         """What comes before a code; None if nothing does."""
         server, request = server_for(scene), self._request(scene.asked)
         grant = None
         try:
-            grant = _validated(server, request, visitor)
+            if pushing.refers(scene.asked):
+                scene.reason = "pushed request unknown, over or used"
+                raise InvalidRequestURIError
+            grant = validated(server, request, visitor)
+            if grant.request.client.pushes and not scene.asked.pushed:
+                raise InvalidRequestError("This client has to push its requests.")
             return self._about_the_person(scene, grant, visitor, agrees)
         except OAuth2Error as error:
             error.redirect_uri = grant.redirect_uri if grant is not None else error.redirect_uri
@@ -121,6 +142,9 @@ class Authorizing:
             if "none" in prompts:
                 raise LoginRequiredError
             return SignInFirst(again=visitor is not None)
+        if self._passkeys_only and Factor.PASSKEY not in visitor.actor.factors:
+            scene.reason = "without a passkey"
+            raise AccessDeniedError
         if not holds_one(scene.tx, visitor.actor.id, client.registration.required_roles, scene.now):
             scene.reason = "without a role for this client"
             raise AccessDeniedError
@@ -148,12 +172,15 @@ class Authorizing:
                 return Recorded(step, entry_of(op, ACTION, scene, step))
             if step is not None:  # she ended the agreement meanwhile: ask her again
                 return Recorded(step, op.denied(ACTION, whose, reason="no agreement"))
-            grant = _validated(server, request, visitor)
+            grant = validated(server, request, visitor)
             session = visitor.actor.session or ""
             if not signed_in(tx, visitor.actor.id, session, scene.now):
                 scene.reason = "the session is over"
                 error = AccessDeniedError(redirect_uri=grant.redirect_uri, state=request.payload.state)
                 reply: Reply = server.handle_error_response(request, error)
+                return Recorded(reply, entry_of(op, ACTION, scene, reply))
+            if asked.pushed and not pushing.use_up(tx, asked):
+                reply = server.handle_error_response(request, InvalidRequestURIError())
                 return Recorded(reply, entry_of(op, ACTION, scene, reply))
             reply = server.handle_response(*grant.create_authorization_response(grant.redirect_uri, visitor))
             client = request.client.client.id
@@ -163,30 +190,6 @@ class Authorizing:
 
         done = await self._db.write(work)
         return _refused(done, self._endpoints.issuer) if isinstance(done, Reply) else done
-
-
-def _validated(server: IssuerServer, request: ProtocolRequest, visitor: Visitor | None) -> CodeGrant:
-    """Steps 1 and 2. Raises OAuth2Error; `redirect_uri` is set on it once the address is known to be the client's."""
-    grant: CodeGrant = server.get_consent_grant(request, end_user=visitor)
-    server.scene.facts["client"] = request.client.client.id
-    fields = request.payload.data
-    problem: OAuth2Error | None = None
-    if "request" in fields:
-        problem = RequestNotSupportedError()
-    elif "request_uri" in fields:
-        problem = RequestURINotSupportedError()
-    elif fields.get("response_mode", "query") != "query":
-        problem = InvalidRequestError("Only response_mode=query is supported.")
-    elif max(len(fields.get(name, "")) for name in ("nonce", "state")) > MAX_NONCE:
-        problem = InvalidRequestError("'nonce' or 'state' is too long.")
-    elif not (fields.get("max_age", "0").isascii() and fields.get("max_age", "0").isdigit()):
-        problem = InvalidRequestError("'max_age' is not a number.")
-    elif "none" in (prompts := fields.get("prompt", "").split()) and len(prompts) > 1:
-        problem = InvalidRequestError("'prompt=none' stands alone.")
-    if problem is not None:
-        problem.redirect_uri = grant.redirect_uri
-        raise problem
-    return grant
 
 
 def _too_old(fields: Any, prompts: set[str], visitor: Visitor, now: Instant) -> bool:

@@ -26,13 +26,21 @@ MAX_JWKS = 16 * 1024
 class ClientStories:
     """The life of a client. Registrations name no person; the log names the client by its id."""
 
-    def __init__(self, db: Database, clock: Clock) -> None:
+    def __init__(self, db: Database, clock: Clock, *, strict: bool = False) -> None:
+        """`strict`: as the issuer has it (`server.RegisteredClient`); nobody else could sign people in afterwards."""
         self._db = db
         self._clock = clock
+        self._strict = strict
 
     async def create(self, op: Operation, request: CreateClient) -> NewClient:
         """Register a client. Raises Invalid, Conflict (too many)."""
         registration = checked(request)
+        if self._strict and registration.authentication is not ClientAuthentication.PRIVATE_KEY:
+            raise Invalid(
+                "here, tools prove themselves by a key pair",
+                code="iam.client-strict",
+                hint="register it with private_key_jwt and its public keys; the setting strict_tools demands it",
+            )
         secret = _secret(registration.authentication)
         by = op.actor.person or op.actor.id
         new = Client(new_id("cli"), registration, _hash(secret), by, self._clock.now())
@@ -109,6 +117,8 @@ def checked(request: CreateClient) -> Registration:
         refresh=request.refresh,
         introspects=request.introspects[:MAX_CLIENTS],
         jwks=_checked_keys(request.jwks, request.authentication),
+        pushed_requests=request.pushed_requests,
+        bound_tokens=request.bound_tokens,
     )
 
 

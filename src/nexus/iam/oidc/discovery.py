@@ -12,11 +12,14 @@ from nexus.iam.oidc.server import DEVICE_CODE
 SECRET_METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
 
 
-def document(here: Endpoints) -> dict[str, Any]:
-    """What we do, and nothing that we do not."""
+def document(here: Endpoints, *, strict: bool = False) -> dict[str, Any]:
+    """What we do, and nothing that we do not. `strict`: as in `Issuer`."""
+    methods = ["private_key_jwt"] if strict else SECRET_METHODS
     return {
         "issuer": here.issuer,
         "authorization_endpoint": here.at(endpoints.AUTHORIZE),
+        "pushed_authorization_request_endpoint": here.at(endpoints.PUSH),
+        "require_pushed_authorization_requests": strict,
         "token_endpoint": here.token,
         "userinfo_endpoint": here.at(endpoints.USERINFO),
         "jwks_uri": here.at(endpoints.JWKS),
@@ -31,11 +34,11 @@ def document(here: Endpoints) -> dict[str, Any]:
         "dpop_signing_alg_values_supported": list(dpop.ALGORITHMS),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256"],
-        "token_endpoint_auth_methods_supported": [*SECRET_METHODS, "none"],
+        "token_endpoint_auth_methods_supported": [*methods, "none"],
         "token_endpoint_auth_signing_alg_values_supported": list(assertions.CLIENT_ALGORITHMS),
-        "introspection_endpoint_auth_methods_supported": SECRET_METHODS,
+        "introspection_endpoint_auth_methods_supported": methods,
         "introspection_endpoint_auth_signing_alg_values_supported": list(assertions.CLIENT_ALGORITHMS),
-        "revocation_endpoint_auth_methods_supported": [*SECRET_METHODS, "none"],
+        "revocation_endpoint_auth_methods_supported": [*methods, "none"],
         "revocation_endpoint_auth_signing_alg_values_supported": list(assertions.CLIENT_ALGORITHMS),
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent"],

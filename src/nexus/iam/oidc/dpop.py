@@ -30,6 +30,10 @@ from nexus.iam.oidc.claims import encoded
 from nexus.kernel.clock import MINUTE, SECOND, Clock, Instant
 
 ALGORITHMS: Final = ("ES256",)
+BAD_PROOF: Final = "invalid_dpop_proof"
+"""The protocol's word for a proof that proves nothing, is missing, or was seen before."""
+THUMBPRINT: Final = 43
+"""Characters of a SHA-256 in base64url."""
 KIND: Final = "dpop+jwt"
 PROOF_AGE: Final = MINUTE
 """How old a proof may be."""

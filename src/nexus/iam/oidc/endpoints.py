@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 AUTHORIZE, TOKEN, USERINFO = "/oidc/authorize", "/oidc/token", "/oidc/userinfo"
 INTROSPECT, REVOKE, JWKS, LOGOUT = "/oidc/introspect", "/oidc/revoke", "/oidc/jwks", "/oidc/logout"
-DEVICE, VERIFY = "/oidc/device", "/oidc/verify"
+DEVICE, VERIFY, PUSH = "/oidc/device", "/oidc/verify", "/oidc/par"
 DISCOVERY = "/.well-known/openid-configuration"
 METADATA = "/.well-known/oauth-authorization-server"
 

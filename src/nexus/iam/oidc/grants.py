@@ -1,7 +1,8 @@
 """The grants: Authlib validates the requests, this file says what they find in our database and what they leave there.
 
 What Authlib leaves open is closed here: PKCE is required and S256 only; a code is spent by whoever presents it first; a
-code or a refresh token that comes back, or turns up at another client, ends everything issued from it.
+code or a refresh token that comes back, or turns up at another client, ends everything issued from it; a code that was
+asked for with a key is exchanged with that key.
 """
 
 from typing import Any
@@ -94,6 +95,7 @@ class CodeGrant(AuthorizationCodeGrant):
                 challenge=fields["code_challenge"],
                 proof=proof_of(visitor),
                 expires_at=Instant(scene.now + CODE_VALID),
+                jkt=fields.get("dpop_jkt", ""),
             ),
         )
 
@@ -112,6 +114,9 @@ class CodeGrant(AuthorizationCodeGrant):
             return None
         if found.client != client.client.id:
             scene.reason = "code of another client"
+            return None
+        if found.jkt and found.jkt != scene.asked.jkt:
+            scene.reason = "code with another key"
             return None
         return FoundCode(found) if scene.now < found.expires_at else None
 

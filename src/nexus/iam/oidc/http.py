@@ -17,12 +17,13 @@ from starlette.routing import Route
 from nexus.iam.oidc import discovery, dpop, endpoints
 from nexus.iam.oidc.assertions import BadToken
 from nexus.iam.oidc.authorizing import Ask, Authorizing, Refuse, SendBack, SignInFirst, Step
-from nexus.iam.oidc.dpop import Possession
+from nexus.iam.oidc.dpop import BAD_PROOF, Possession
 from nexus.iam.oidc.forms import BadForm, asked_of, parsed, read_form
-from nexus.iam.oidc.issuer import BAD_PROOF, Issuer, revealed
+from nexus.iam.oidc.issuer import Issuer, revealed
 from nexus.iam.oidc.leaving import BadLeave, Leave, Leaving
 from nexus.iam.oidc.letting_in import DevicePage, LettingIn
 from nexus.iam.oidc.ports import BrowserSession, Lease, Pages, Visitor
+from nexus.iam.oidc.pushing import Pushing
 from nexus.iam.oidc.server import Asked, Reply
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database
@@ -38,7 +39,6 @@ PUBLIC: Final = {"Cache-Control": "public, max-age=300"}
 MAX_CLIENT: Final = 256
 """Characters of the User-Agent that count."""
 TO_CLIENT: Final = 303
-CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="nexus", error="invalid_token"'}
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ class IssuerRoutes:
         self,
         issuer: Issuer,
         authorizing: Authorizing,
+        pushing: Pushing,
         leaving: Leaving,
         letting_in: LettingIn,
         *,
@@ -64,6 +65,7 @@ class IssuerRoutes:
     ) -> None:
         self._issuer = issuer
         self._authorizing = authorizing
+        self._pushing = pushing
         self._leaving = leaving
         self._letting_in = letting_in
         self._sessions = sessions
@@ -74,13 +76,14 @@ class IssuerRoutes:
 
     def routes(self) -> list[Route]:
         """Every path of the issuer."""
-        described = msgspec.json.encode(discovery.document(self._issuer.endpoints))
+        described = msgspec.json.encode(discovery.document(self._issuer.endpoints, strict=self._issuer.strict))
         return [
             Route(endpoints.DISCOVERY, _public(described)),
             Route(endpoints.METADATA, _public(described)),
             Route(endpoints.JWKS, self._key_set),
             Route(endpoints.AUTHORIZE, self._authorize, methods=["GET"]),
             Route(endpoints.AUTHORIZE, self._decided, methods=["POST"]),
+            Route(endpoints.PUSH, self._program("iam.oidc.push", self._pushing.push), methods=["POST"]),
             Route(endpoints.TOKEN, self._program("iam.oidc.token", self._issuer.token), methods=["POST"]),
             Route(
                 endpoints.INTROSPECT, self._program("iam.oidc.introspect", self._issuer.introspect), methods=["POST"]
@@ -116,8 +119,8 @@ class IssuerRoutes:
 
         return endpoint
 
-    def _possession(self, request: Request) -> Possession | None:
-        """The proof of a key that came along. Raises BadForm if it proves nothing."""
+    def _possession(self, request: Request, token: str | None = None) -> Possession | None:
+        """The proof of a key that came along, for `token` where one did. Raises BadForm if it proves nothing."""
         proofs = request.headers.getlist("dpop")
         if not proofs:
             return None
@@ -125,7 +128,7 @@ class IssuerRoutes:
         try:
             if len(proofs) != 1:
                 raise BadToken
-            return dpop.check(proofs[0], method=request.method, url=here, now=self._clock.now())
+            return dpop.check(proofs[0], method=request.method, url=here, now=self._clock.now(), token=token)
         except BadToken as error:
             raise BadForm(BAD_PROOF) from error
 
@@ -135,11 +138,15 @@ class IssuerRoutes:
         scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
         try:
             self._lease.require()
-            known = token if scheme.lower() == "bearer" else ""
-            claims = await self._issuer.userinfo(op, known)
+            proved = self._possession(request, token) if scheme.lower() == "dpop" else None
+            known = token if proved is not None or scheme.lower() == "bearer" else ""
+            claims = await self._issuer.userinfo(op, known, proved)
+        except BadForm as refused:
+            await self._audit.record(op.denied("iam.oidc.userinfo", PLATFORM, error=refused.error))
+            return _error(refused.error, 401, _challenge(scheme, refused.error))
         except Exception as error:
             return await self._failed(op, "iam.oidc.userinfo", error)
-        return _error("invalid_token", 401, CHALLENGE) if claims is None else _json(claims)
+        return _error("invalid_token", 401, _challenge(scheme, "invalid_token")) if claims is None else _json(claims)
 
     async def _failed(self, op: Operation, action: str, error: Exception) -> Response:
         """The last line of defence: what went wrong stays here, and the answer says whether to come back."""
@@ -284,6 +291,16 @@ def _public(body: bytes) -> Endpoint:
 def _json(body: Any, status: int = 200, headers: Mapping[str, str] = PRIVATE) -> Response:
     kept = {**PRIVATE, **{name: value for name, value in headers.items() if name.lower() != "content-type"}}
     return Response(msgspec.json.encode(body), status, kept, "application/json")
+
+
+def _challenge(scheme: str, error: str) -> Mapping[str, str]:
+    """What a token has to come with, in the scheme in which it came."""
+    known = (
+        f'DPoP realm="nexus", algs="{" ".join(dpop.ALGORITHMS)}"'
+        if scheme.lower() == "dpop"
+        else 'Bearer realm="nexus"'
+    )
+    return {"WWW-Authenticate": f'{known}, error="{error}"'}
 
 
 def _error(error: str, status: int, headers: Mapping[str, str] = PRIVATE) -> Response:

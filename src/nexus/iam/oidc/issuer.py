@@ -13,10 +13,11 @@ from nexus.iam.oidc import claims, discovery
 from nexus.iam.oidc.commandline import CLIENT_ID, COMMAND_LINE
 from nexus.iam.oidc.device_endpoint import DEVICE_ENDPOINT, device_authorization
 from nexus.iam.oidc.device_grant import DeviceGrant
+from nexus.iam.oidc.dpop import BAD_PROOF, Possession
 from nexus.iam.oidc.endpoints import Endpoints
 from nexus.iam.oidc.grants import server_for
 from nexus.iam.oidc.inspection import Introspection, Revocation
-from nexus.iam.oidc.model import Authorization, Scope, TokenKind
+from nexus.iam.oidc.model import Authorization, IssuedToken, Scope, TokenKind
 from nexus.iam.oidc.ports import TokenSigner
 from nexus.iam.oidc.server import Asked, IssuerServer, ProtocolRequest, Reply, Scene
 from nexus.iam.oidc.standing import stands
@@ -27,8 +28,8 @@ from nexus.kernel.errors import NexusError, Unavailable
 from nexus.kernel.operation import PLATFORM, Entry, Operation, Resource
 from nexus.kernel.secret import Secret
 
-BAD_PROOF: Final = "invalid_dpop_proof"
 TOKEN_ACTION: Final = "iam.oidc.token"  # noqa: S105 - a name
+USERINFO_ACTION: Final = "iam.oidc.userinfo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +44,22 @@ class _Issued:
 class Issuer:
     """The token endpoint and those beside it."""
 
-    def __init__(self, db: Database, clock: Clock, endpoints: Endpoints, signer: TokenSigner) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, endpoints: Endpoints, signer: TokenSigner, *, strict: bool = False
+    ) -> None:
+        """`strict`: every tool does what `server.RegisteredClient` says, whatever it was registered with."""
         self._db = db
         self._clock = clock
         self.endpoints = endpoints
         self.signer = signer
+        self.strict = strict
 
     async def token(self, op: Operation, asked: Asked) -> Reply:
         """Exchange a code or a refresh token."""
 
         def work(tx: Transaction) -> Recorded[_Issued]:
-            scene = Scene(tx, self._clock.now(), self.endpoints, asked)
-            reply: Reply = _replayed(scene) or _token_server(scene).create_token_response(self._post(asked))
+            scene = self._scene(tx, asked)
+            reply: Reply = replayed(scene) or _token_server(scene).create_token_response(self._post(asked))
             if reply.error:
                 return Recorded(_Issued(reply), entry_of(op, TOKEN_ACTION, scene, reply))
             done = _issued(scene, reply)
@@ -66,10 +71,10 @@ class Issuer:
         """Let a command line begin to wait for its person."""
 
         def work(tx: Transaction) -> Recorded[Reply]:
-            scene = Scene(tx, self._clock.now(), self.endpoints, asked)
+            scene = self._scene(tx, asked)
             server = _token_server(scene)
             server.register_endpoint(device_authorization(op))
-            reply: Reply = _replayed(scene) or server.create_endpoint_response(DEVICE_ENDPOINT, self._post(asked))
+            reply: Reply = replayed(scene) or server.create_endpoint_response(DEVICE_ENDPOINT, self._post(asked))
             return Recorded(reply, entry_of(op, "iam.oidc.device", scene, reply))
 
         return await self._db.write(work)
@@ -82,27 +87,19 @@ class Issuer:
         """End a token and everything issued with it."""
         return await self._endpoint(op, asked, "iam.oidc.revoke", Revocation)
 
-    async def userinfo(self, op: Operation, token: str) -> dict[str, Any] | None:
-        """The claims that an access token opens; None if it is not in force, or bound to a key."""
-        now = self._clock.now()
-        with self._db.read() as tx:
+    async def userinfo(self, op: Operation, token: str, proved: Possession | None) -> dict[str, Any] | None:
+        """The claims that an access token opens; None if it is not in force, or bound to another key than was `proved`."""
+
+        def work(tx: Transaction) -> Recorded[dict[str, Any] | None]:
+            now = self._clock.now()
             found = issued.token(tx, tokens.fingerprint(token))
-            if (
-                found is None
-                or found.kind is not TokenKind.ACCESS
-                or found.authorization.jkt
-                or not stands(tx, found, now)
-            ):
-                about = None
-            else:
-                about = _personal(tx, found.authorization, found.scope, now)
-        if found is None or about is None:
-            await self._db.record(op.denied("iam.oidc.userinfo", PLATFORM, reason="token"))
-            return None
-        person = found.authorization.person
-        entry = op.allowed("iam.oidc.userinfo", _whose(person), client=found.authorization.client)
-        await self._db.record(replace(entry, subject=person))
-        return about
+            if found is None or not _new(tx, proved) or not _opens(tx, found, proved, now):
+                return Recorded(None, op.denied(USERINFO_ACTION, PLATFORM, reason="token"))
+            about, person = _personal(tx, found.authorization, found.scope, now), found.authorization.person
+            entry = op.allowed(USERINFO_ACTION, _whose(person), client=found.authorization.client)
+            return Recorded(about, replace(entry, subject=person))
+
+        return await self._db.write(work)
 
     async def key_set(self) -> dict[str, Any]:
         """The public keys, as a JWK set."""
@@ -115,9 +112,12 @@ class Issuer:
         signature = await self.signer.sign(keys[0].kid, message)
         return (message + b"." + claims.encoded(signature)).decode()
 
+    def _scene(self, tx: Transaction, asked: Asked) -> Scene:
+        return Scene(tx, self._clock.now(), self.endpoints, asked, self.strict)
+
     async def _endpoint(self, op: Operation, asked: Asked, action: str, endpoint: type[Any]) -> Reply:
         def work(tx: Transaction) -> Recorded[Reply]:
-            scene = Scene(tx, self._clock.now(), self.endpoints, asked)
+            scene = self._scene(tx, asked)
             server: IssuerServer = server_for(scene)
             server.register_endpoint(endpoint)
             reply: Reply = server.create_endpoint_response(endpoint.ENDPOINT_NAME, self._post(asked))
@@ -156,12 +156,22 @@ def _token_server(scene: Scene) -> IssuerServer:
     return server
 
 
-def _replayed(scene: Scene) -> Reply | None:
+def replayed(scene: Scene) -> Reply | None:
     """The refusal of a DPoP proof that was seen before; None for a new one, which is remembered, and for none at all."""
-    proved = scene.asked.possession
-    if proved is None or issued.first_seen(scene.tx, proved.digest, proved.ends_at):
+    if _new(scene.tx, scene.asked.possession):
         return None
     return Reply(400, {"error": BAD_PROOF}, error=BAD_PROOF, reason="proof seen before")
+
+
+def _new(tx: Transaction, proved: Possession | None) -> bool:
+    """Whether a proof is seen for the first time, or none came along."""
+    return proved is None or issued.first_seen(tx, proved.digest, proved.ends_at)
+
+
+def _opens(tx: Transaction, token: IssuedToken, proved: Possession | None, now: Instant) -> bool:
+    """Whether a token says who its person is, to whoever holds it and its key."""
+    bound = token.authorization.jkt == (proved.jkt if proved else "")
+    return bound and token.kind is TokenKind.ACCESS and stands(tx, token, now)
 
 
 def _issued(scene: Scene, reply: Reply) -> _Issued:

@@ -11,6 +11,8 @@ from nexus.kernel.clock import DAY, MINUTE, SECOND, Instant
 
 CODE_VALID: Final = MINUTE
 """An authorization code is exchanged within this time."""
+PUSHED_VALID: Final = 5 * MINUTE
+"""A pushed request becomes a code within this time: long enough to sign in, and to read what is asked."""
 ACCESS_VALID: Final = 5 * MINUTE
 """An access token ends this long after it was issued, unless it is refreshed; revoked, it ends at once."""
 ID_TOKEN_VALID: Final = 5 * MINUTE
@@ -71,6 +73,10 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     """Clients whose tokens this one may introspect, besides its own."""
     jwks: str = ""
     """Public keys as a JWK set, for `private_key_jwt`."""
+    pushed_requests: bool = False
+    """People arrive with a pushed request only (PAR)."""
+    bound_tokens: bool = False
+    """Tokens are issued only bound to a key of the client (DPoP)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +134,8 @@ class Code:
     """PKCE, always S256."""
     proof: Proof
     expires_at: Instant
+    jkt: str
+    """Thumbprint of the key that must be proved when it is exchanged; empty: none was named."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from nexus.iam import tokens
 from nexus.iam.oidc import assertions
 from nexus.iam.oidc.assertions import BadToken, check_assertion
 from nexus.iam.oidc.commandline import CLIENT_ID, COMMAND_LINE
-from nexus.iam.oidc.dpop import Possession
-from nexus.iam.oidc.endpoints import Endpoints
+from nexus.iam.oidc.dpop import BAD_PROOF, Possession
+from nexus.iam.oidc.endpoints import PUSH, Endpoints
 from nexus.iam.oidc.model import Client, ClientAuthentication
 from nexus.iam.store import clients
 from nexus.kernel.clock import Instant
@@ -27,6 +27,7 @@ from nexus.kernel.secret import Secret
 
 AUTHENTICATION_METHODS: Final = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
 """In the order in which they are tried; `none` is for public clients only."""
+TOKEN_ENDPOINT: Final = "token"  # noqa: S105 - Authlib's name for it
 DEVICE_CODE: Final = "urn:ietf:params:oauth:grant-type:device_code"
 REFUSED_CLIENT: Final = "The client could not be authenticated."
 """For every reason, so that nobody learns which clients exist."""
@@ -41,6 +42,8 @@ class Asked:
     """The header."""
     possession: Possession | None = None
     """The DPoP proof that came along, if one did; verified, but for its being seen for the first time."""
+    pushed: bytes = b""
+    """Fingerprint of the reference under which the client had pushed this request before; empty if it came as it is."""
 
     @property
     def jkt(self) -> str:
@@ -60,11 +63,32 @@ class Reply:
     """For the log, where it knows more than the client is told."""
 
 
-class RegisteredClient(ClientMixin):
-    """A client as Authlib asks for it."""
+class BadProofError(OAuth2Error):
+    """A proof of a key is missing, or is of another key."""
 
-    def __init__(self, client: Client) -> None:
+    error = BAD_PROOF
+
+
+class RegisteredClient(ClientMixin):
+    """A client as Authlib asks for it.
+
+    `strict` (the setting `strict_tools`): whatever it was registered with, a tool pushes its requests, receives tokens
+    bound to a key, and proves itself by a key pair. The command line, which keeps no secret, is bound to its key always.
+    """
+
+    def __init__(self, client: Client, *, strict: bool = False) -> None:
         self.client = client
+        self._strict = strict and client.id != CLIENT_ID
+
+    @property
+    def pushes(self) -> bool:
+        """Whether people arrive from it with a pushed request only."""
+        return self._strict or self.client.registration.pushed_requests
+
+    @property
+    def binds(self) -> bool:
+        """Whether its tokens are bound to a key."""
+        return self._strict or self.client.registration.bound_tokens
 
     def get_client_id(self) -> str:
         """Its id."""
@@ -92,6 +116,8 @@ class RegisteredClient(ClientMixin):
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
         """A client authenticates in the way that it is registered with, at every endpoint."""
         registered = self.client.registration.authentication
+        if self._strict and registered is not ClientAuthentication.PRIVATE_KEY:
+            return False
         if registered is ClientAuthentication.SECRET:
             return method in {"client_secret_basic", "client_secret_post"}
         return method == registered.value
@@ -147,6 +173,8 @@ class Scene:
     now: Instant
     endpoints: Endpoints
     asked: Asked
+    strict: bool = False
+    """What every tool has to do: see `RegisteredClient`."""
     reason: str = ""
     """Why it was refused, for the log."""
     facts: dict[str, str] = field(default_factory=dict)
@@ -165,9 +193,11 @@ class IssuerServer(AuthorizationServer):
     def query_client(self, client_id: str) -> RegisteredClient | None:
         """The client of this id, or None."""
         found = COMMAND_LINE if client_id == CLIENT_ID else clients.find(self.scene.tx, client_id)
-        return None if found is None else RegisteredClient(found)
+        return None if found is None else RegisteredClient(found, strict=self.scene.strict)
 
-    def authenticate_client(self, request: Any, methods: Sequence[str], endpoint: str = "token") -> RegisteredClient:
+    def authenticate_client(
+        self, request: Any, methods: Sequence[str], endpoint: str = TOKEN_ENDPOINT
+    ) -> RegisteredClient:
         """The client, by the one way that it is registered with. Every failure gives the same answer."""
         try:
             client: RegisteredClient = super().authenticate_client(request, AUTHENTICATION_METHODS, endpoint)
@@ -175,6 +205,8 @@ class IssuerServer(AuthorizationServer):
             status = 401 if self.scene.asked.authorization else 400
             raise InvalidClientError(description=REFUSED_CLIENT, status_code=status) from error
         self.scene.facts["client"] = client.client.id
+        if endpoint == TOKEN_ENDPOINT and client.binds and not self.scene.asked.jkt:
+            raise BadProofError("A DPoP proof is required.")
         return client
 
     def _by_assertion(self, query_client: Any, request: Any) -> RegisteredClient | None:
@@ -185,9 +217,8 @@ class IssuerServer(AuthorizationServer):
         if found is None or form.get("client_id", found.client.id) != found.client.id:
             raise BadToken
         here = self.scene.endpoints
-        check_assertion(
-            self.scene.tx, found.client, form["client_assertion"], [here.issuer, here.token], self.scene.now
-        )
+        meant = [here.issuer, here.token, here.at(PUSH)]
+        check_assertion(self.scene.tx, found.client, form["client_assertion"], meant, self.scene.now)
         return found
 
     def create_oauth2_request(self, request: Any) -> ProtocolRequest:

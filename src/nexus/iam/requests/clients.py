@@ -30,6 +30,10 @@ class CreateClient(Request, frozen=True, kw_only=True):
     """Ids of other clients whose tokens it may introspect."""
     jwks: str = ""
     """Its public keys as a JWK set (JSON), for private_key_jwt."""
+    pushed_requests: bool = False
+    """Whether it must push its requests (PAR) before it sends people."""
+    bound_tokens: bool = False
+    """Whether its tokens must be bound to a key that it proves (DPoP)."""
 
 
 class NewClient(Result, frozen=True, kw_only=True):
@@ -54,6 +58,8 @@ class ClientView(Result, frozen=True, kw_only=True):
     refresh: bool
     introspects: tuple[str, ...]
     jwks: str
+    pushed_requests: bool
+    bound_tokens: bool
     created_by: str
     created_at: Instant
 

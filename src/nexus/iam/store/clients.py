@@ -55,6 +55,7 @@ def remove(tx: Transaction, client_id: str, now: Instant) -> bool:
     tx.execute("UPDATE iam_oidc_authorization SET ended_at = ? WHERE client = ? AND ended_at IS NULL", (now, client_id))
     tx.execute("DELETE FROM iam_oidc_consent WHERE client = ?", (client_id,))
     tx.execute("DELETE FROM iam_oidc_code WHERE client = ?", (client_id,))
+    tx.execute("DELETE FROM iam_oidc_pushed WHERE client = ?", (client_id,))
     return tx.execute("DELETE FROM iam_oidc_client WHERE id = ?", (client_id,)) == 1
 
 

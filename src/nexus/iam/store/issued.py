@@ -19,7 +19,7 @@ def add_code(tx: Transaction, code_hash: bytes, new: Code) -> None:
     """Store a code by its hash."""
     tx.execute(
         "INSERT INTO iam_oidc_code (code_hash, client, person, session, redirect_uri, scope, nonce, challenge, proof,"
-        " expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " expires_at, jkt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             code_hash,
             new.client,
@@ -31,6 +31,7 @@ def add_code(tx: Transaction, code_hash: bytes, new: Code) -> None:
             new.challenge,
             msgspec.json.encode(new.proof),
             new.expires_at,
+            new.jkt,
         ),
     )
 
@@ -43,15 +44,15 @@ def use_code(tx: Transaction, code_hash: bytes, now: Instant) -> Code | None:
     ):
         return None
     row = tx.one(
-        "SELECT client, person, session, redirect_uri, scope, nonce, challenge, proof, expires_at FROM iam_oidc_code"
+        "SELECT client, person, session, redirect_uri, scope, nonce, challenge, proof, expires_at, jkt FROM iam_oidc_code"
         " WHERE code_hash = ?",
         (code_hash,),
     )
     if row is None:
         return None
-    client, person, session, redirect_uri, scope, nonce, challenge, proof, expires_at = row
+    client, person, session, redirect_uri, scope, nonce, challenge, proof, expires_at, jkt = row
     proved, ends = _proof.decode(proof), Instant(expires_at)
-    return Code(client, person, session, redirect_uri, scope, nonce, challenge, proved, ends)
+    return Code(client, person, session, redirect_uri, scope, nonce, challenge, proved, ends, jkt)
 
 
 def authorization_of_code(tx: Transaction, code_hash: bytes) -> str:
@@ -192,6 +193,7 @@ def first_seen(tx: Transaction, digest: bytes, ends_at: Instant) -> bool:
 def sweep(tx: Transaction, now: Instant, kept_since: Instant) -> None:
     """Remove what has ended; of used codes and refresh tokens, what is older than `kept_since`."""
     tx.execute("DELETE FROM iam_oidc_seen WHERE ends_at <= ?", (now,))
+    tx.execute("DELETE FROM iam_oidc_pushed WHERE expires_at <= ?", (now,))
     tx.execute("DELETE FROM iam_oidc_device WHERE expires_at <= ?", (kept_since,))
     tx.execute("DELETE FROM iam_oidc_code WHERE expires_at <= ?", (kept_since,))
     tx.execute("DELETE FROM iam_oidc_token WHERE expires_at <= ?", (kept_since,))
