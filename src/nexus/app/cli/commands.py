@@ -67,8 +67,8 @@ LOCAL: Final[Mapping[str, Local]] = {
     ),
     "warehouse": Local(
         "nexus.app.commands.warehouse:warehouse",
-        "Check the quality of OMOP data",
-        "Contrôler la qualité de données OMOP",
+        "Generate extracts, check the quality of OMOP data",
+        "Générer des extractions, contrôler la qualité de données OMOP",
     ),
     "witness": Local("nexus.app.commands.witness:witness", "Remember a log for others", "Se souvenir d'un journal"),
 }

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "generator.files": ("files", "fichiers"),
+    "generator.rows": ("rows", "lignes"),
+    "generator.speed": ("rows a second", "lignes par seconde"),
     "people.ask": ("Do all of this?", "Faire tout cela ?"),
     "people.nothing": ("accounts and file agree", "les comptes et le fichier concordent"),
     "approve.ask": ("Do you approve exactly this?", "Validez-vous exactement ceci ?"),

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from nexus.app.cli.options import json_option, terminal
 from nexus.app.cli.terminal import Terminal
+from nexus.app.commands.generating import generate_command
 from nexus.kernel.clock import SystemClock
 from nexus.kernel.errors import Invalid
 from nexus.warehouse.quality import gate, report, results
@@ -105,8 +106,8 @@ _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 
 warehouse = click.Group(
     "warehouse",
-    help="Data in the OMOP common data model, on this machine's own disk.",
-    short_help="Check the quality of OMOP data",
+    help="Extracts, and data in the OMOP common data model, on this machine's own disk.",
+    short_help="Generate extracts, check the quality of OMOP data",
     commands=[
         click.Command(
             "check",
@@ -132,6 +133,7 @@ warehouse = click.Group(
                 json_option(),
             ],
             help="Run every check over a CDM 5.4 in Parquet files: 27 kinds, 2,539 checks. Exit code 1 if a release is stopped.",
-        )
+        ),
+        generate_command,
     ],
 )
