@@ -67,8 +67,8 @@ LOCAL: Final[Mapping[str, Local]] = {
     ),
     "warehouse": Local(
         "nexus.app.commands.warehouse:warehouse",
-        "Generate extracts, check the quality of OMOP data",
-        "Générer des extractions, contrôler la qualité de données OMOP",
+        "Generate and link extracts, check the quality of OMOP data",
+        "Générer et relier des extractions, contrôler la qualité de données OMOP",
     ),
     "witness": Local("nexus.app.commands.witness:witness", "Remember a log for others", "Se souvenir d'un journal"),
 }

@@ -11,6 +11,7 @@ from rich.table import Table
 from nexus.app.cli.options import json_option, terminal
 from nexus.app.cli.terminal import Terminal
 from nexus.app.commands.generating import generate_command
+from nexus.app.commands.linking import link_command
 from nexus.kernel.clock import SystemClock
 from nexus.kernel.errors import Invalid
 from nexus.warehouse.quality import gate, report, results
@@ -107,7 +108,7 @@ _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 warehouse = click.Group(
     "warehouse",
     help="Extracts, and data in the OMOP common data model, on this machine's own disk.",
-    short_help="Generate extracts, check the quality of OMOP data",
+    short_help="Generate and link extracts, check the quality of OMOP data",
     commands=[
         click.Command(
             "check",
@@ -135,5 +136,6 @@ warehouse = click.Group(
             help="Run every check over a CDM 5.4 in Parquet files: 27 kinds, 2,539 checks. Exit code 1 if a release is stopped.",
         ),
         generate_command,
+        link_command,
     ],
 )
