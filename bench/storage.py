@@ -23,6 +23,7 @@ from nexus.kernel.database import Database
 from nexus.kernel.operation import Operation, system_actor
 from nexus.kernel.secret import Secret
 from nexus.kms.model import DataKey
+from nexus.objects.blobs.disk import DiskBlobs
 from nexus.objects.migrations import MIGRATIONS as OBJECTS
 from nexus.objects.model import Bucket
 from nexus.objects.service import ObjectService
@@ -58,7 +59,7 @@ class Bench:
         self.op = Operation("op_bench", system_actor("bench"), "operation", clock.now(), "local", "bench")
         self.database = Database(root / "nexus.db", key=Secret(bytes(31) + b"\1"), recorder=log)
         self.database.migrate([*OBJECTS, *AUDIT])
-        self.objects = ObjectService(self.database, root / "blobs", InstantKeys(), clock)
+        self.objects = ObjectService(self.database, DiskBlobs(root / "blobs"), InstantKeys(), clock)
 
     async def bucket(self, name: str) -> Bucket:
         return await self.objects.buckets.create(self.op, name, site="chu", key_id="key_bench")

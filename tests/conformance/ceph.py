@@ -28,6 +28,7 @@ from nexus.iam.model import AccessKey
 from nexus.kernel.clock import SECOND, SystemClock
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Actor, Operation, system_actor
+from nexus.objects.blobs.disk import DiskBlobs
 from nexus.objects.service import ObjectService
 from simulators.s3_door import KEY_ID, OTHER_KEY_ID, OneSite, OpenSharing, S3Door, machine, open_s3_door
 from simulators.tls_door import Listening, listening
@@ -84,7 +85,7 @@ def configuration(server: Listening, keys: dict[str, AccessKey]) -> str:
 def life_cycles(door: S3Door, folder: Path) -> Iterator[None]:
     """Carry out life cycle rules as the worker does, beside the door, with a day of DEBUG_DAY_S seconds."""
     stop = threading.Event()
-    worker = ObjectService(door.db, folder / "blobs", door.data_keys, door.clock)
+    worker = ObjectService(door.db, DiskBlobs(folder / "blobs"), door.data_keys, door.clock)
 
     def run() -> None:
         async def rounds() -> None:

@@ -1,7 +1,4 @@
-"""A disk that is full, read-only, gone or broken: a precise error, nothing half-appears, and all is well afterwards.
-
-Real file systems of a few megabytes, where the tests may mount one (root on Linux).
-"""
+"""A disk that is full, read-only, gone or broken: a precise error, nothing half-appears, and all is well afterwards."""
 
 import asyncio
 import os
@@ -10,7 +7,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,20 +14,8 @@ import pytest
 from nexus.kernel.errors import NotFound, Unavailable
 from nexus.objects.model import INLINE_BYTES, MIB
 from nexus.objects.sealed_stream import BATCH_BYTES
+from simulators.disks import small_disk
 from simulators.object_store import Store, chunked
-
-
-@contextmanager
-def small_disk(path: Path, size: int) -> Iterator[Path]:
-    """A file system of its own; skips the test where none can be mounted."""
-    path.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)]
-    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode != 0:
-        pytest.skip("this needs the right to mount a file system (root)")
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", "-l", str(path)], check=True)
 
 
 def remount(path: Path, options: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from nexus.kernel.database import Recorded
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import PLATFORM
-from nexus.objects.blobs import UNFINISHED, BlobFile
+from nexus.objects.blobs.disk import UNFINISHED
 from nexus.objects.model import INLINE_BYTES, MIN_PART_BYTES, PartReference
 from nexus.objects.sealed_stream import BATCH_BYTES
 from nexus.objects.upkeep import READERS_LEAVE_AFTER
@@ -31,7 +31,7 @@ def age(store: Store) -> None:
 
 def leave_behind(store: Store, *, named: bool, size: int = 5_000) -> None:
     """What a crash leaves: a blob under way, or one that has its name and no row."""
-    blob = BlobFile(store.objects._blobs, new_id("blb"), room=size)
+    blob = store.engine.create(new_id("blb"), room=size)
     blob.room(size)[:] = bytes(size)
     blob.filled(size)
     if named:

@@ -7,6 +7,8 @@ from nexus.kernel.clock import Clock
 from nexus.kernel.database import Migration, Recorder
 from nexus.kernel.operation import Operation
 from nexus.kernel.secret import Secret
+from nexus.objects.blobs import BlobStore
+from nexus.objects.blobs.disk import DiskBlobs
 from nexus.objects.migrations import MIGRATIONS
 from nexus.objects.model import Bucket, BucketKind, ObjectRead
 from nexus.objects.ports import Subjects
@@ -31,8 +33,9 @@ class Store:
         blobs: Path | None = None,
         subjects: Subjects | None = None,
         clock: Clock | None = None,
+        engine: BlobStore | None = None,
     ) -> None:
-        """`migrations`: of the recorder, if it keeps tables. `blobs`: elsewhere than in `root`. `subjects`: patients.
+        """`migrations`: of the recorder, if it keeps tables. `blobs`: elsewhere than in `root`. `engine`: another than one disk. `subjects`: patients.
 
         `clock`: one that stands still, if none is given.
         """
@@ -45,7 +48,8 @@ class Store:
         self.clock = clock or ManualClock()
         self.database = open_database(root / "nexus.db", key=Secret(b"d" * 32), recorder=self.recorder)
         self.database.migrate([*MIGRATIONS, *migrations])
-        self.objects = ObjectService(self.database, self.blobs, self.keys, self.clock, subjects=subjects)
+        self.engine = engine or DiskBlobs(self.blobs)
+        self.objects = ObjectService(self.database, self.engine, self.keys, self.clock, subjects=subjects)
         self.op = operation()
 
     @property
@@ -75,7 +79,7 @@ class Store:
 
     def settle(self) -> None:
         """Wait for removals in the background."""
-        threads = self.objects._blobs.threads
+        threads = self.engine.threads
         for done in [threads.submit(lambda: None) for _ in range(64)]:
             done.result()
 

@@ -36,6 +36,7 @@ from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Actor, ActorKind, Entry, Resource
 from nexus.kernel.secret import Secret
 from nexus.objects.administration import BucketAdministration
+from nexus.objects.blobs.disk import DiskBlobs
 from nexus.objects.declaration import Declaration
 from nexus.objects.model import Metadata
 from nexus.objects.service import ObjectService
@@ -111,7 +112,7 @@ class Hospital:
         keys = SimulatedDataKeys()
         keys.add_key()
         self.objects = ObjectService(
-            self.db, folder / "blobs", keys, self.clock, subjects=Subjects(self.consent.rulings)
+            self.db, DiskBlobs(folder / "blobs"), keys, self.clock, subjects=Subjects(self.consent.rulings)
         )
         files = PatientFiles(self.consent)
         letter = Letter(Dates("Europe/Paris", self.clock), "0000 1111")

@@ -10,6 +10,7 @@ from nexus.kernel.database import Database
 from nexus.kernel.errors import Denied, Unauthenticated
 from nexus.kernel.operation import Actor, ActorKind, Operation, Resource
 from nexus.kernel.secret import Secret
+from nexus.objects.blobs.disk import DiskBlobs
 from nexus.objects.migrations import MIGRATIONS
 from nexus.objects.ports import Subjects
 from nexus.objects.s3.app import create_app
@@ -195,7 +196,9 @@ def open_s3_door(
     db = database(folder / "nexus.db", key=Secret(b"k" * 32), recorder=audit)
     db.migrate(MIGRATIONS)
     rights = SiteRights()
-    objects = ObjectService(db, folder / "blobs", data_keys, clock, key_rights=SiteKeys(rights), subjects=subjects)
+    objects = ObjectService(
+        db, DiskBlobs(folder / "blobs"), data_keys, clock, key_rights=SiteKeys(rights), subjects=subjects
+    )
     placed = placements or OneSite()
     return S3Door(
         db,

@@ -12,6 +12,7 @@ from nexus.iam.model import AccessKey, Purpose, Role
 from nexus.iam.oidc.web_identity import WebIdentities
 from nexus.iam.requests.machines import CreateAccessKey
 from nexus.kernel.clock import DAY, Instant
+from nexus.objects.blobs.disk import DiskBlobs
 from nexus.objects.migrations import MIGRATIONS
 from nexus.objects.s3.app import create_app
 from nexus.objects.s3.own_identity import OwnIdentity
@@ -69,7 +70,9 @@ def objects_beside(platform: Platform, folder: Path) -> Iterator[ObjectService]:
     data_keys = SimulatedDataKeys()
     data_keys.add_key(KEY_ID)
     platform.db.migrate(MIGRATIONS)
-    objects = ObjectService(platform.db, folder / "blobs", data_keys, platform.clock, key_rights=SiteKeys(SiteRights()))
+    objects = ObjectService(
+        platform.db, DiskBlobs(folder / "blobs"), data_keys, platform.clock, key_rights=SiteKeys(SiteRights())
+    )
     try:
         yield objects
     finally:

@@ -33,11 +33,13 @@ _PEER = struct.Struct("3i")
 
 
 class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`do` says what; `secret` carries a passphrase or a custodian's share for `unseal`."""
+    """`do` says what; `secret` carries a passphrase or a custodian's share for `unseal`; `read` and `mend` are `fsck`'s."""
 
-    do: Literal["status", "unseal", "seal", "stop", "backup", "backup-progress"]
+    do: Literal["status", "unseal", "seal", "stop", "backup", "backup-progress", "fsck", "fsck-progress"]
     secret: str = ""
     path: str = ""
+    read: bool = False
+    mend: bool = False
 
 
 class Reply(Struct, frozen=True, kw_only=True):

@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from nexus.app.blob_settings import BlobSettings
 from nexus.app.setting import OPTIONAL_FILE, Port, doc
 
 Path = Annotated[str, Meta(pattern=OPTIONAL_FILE)]
@@ -11,7 +12,7 @@ Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,62}$")]
 """What PostgreSQL takes without quotes."""
 
 
-class DatabaseSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DatabaseSettings(BlobSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where identities, rights, names of objects and the audit log are kept."""
 
     database_host: Annotated[

@@ -128,6 +128,11 @@ class DataDirectory:
         return self.run / "verified.json"
 
     @property
+    def scrub_report(self) -> Path:
+        """How far the walks over all blobs are, and what the last ones found."""
+        return self.run / "scrubbed.json"
+
+    @property
     def journal(self) -> Path:
         """Messages of a platform that was started with `--detach`."""
         return self.run / "nexus.log"

@@ -338,10 +338,11 @@ def load(file: Path | None, environment: Mapping[str, str] | None = None, **give
         ("the environment", _from_environment(os.environ if environment is None else environment)),
         ("the command line", {name: value for name, value in given.items() if value is not None}),
     ):
-        _check(part, source)
+        check(part, source)
         values |= part
     settings = msgspec.convert(values, Settings, strict=False)
     settings.require_mail()
+    settings.require_blobs()
     settings.ages()
     settings.bases()
     settings.proxies()
@@ -374,8 +375,8 @@ def _is_list(name: str) -> bool:
     return isinstance(getattr(_DEFAULTS, name), tuple)
 
 
-def _check(part: dict[str, Any], source: str) -> None:
-    """Judge one source by itself, so that the message can name it."""
+def check(part: dict[str, Any], source: str) -> None:
+    """Judge one source by itself, so that the message can name it. Raises Invalid."""
     for name, value in part.items():
         if name not in Settings.__struct_fields__:
             near = get_close_matches(name, Settings.__struct_fields__, n=1)

@@ -21,9 +21,11 @@ import msgspec
 from nexus import __version__
 from nexus.app import custody, datadir, handoff, keyservice, parts, schema, serving
 from nexus.app.authority import CertificateAuthority
-from nexus.app.backup.job import BackupJob
+from nexus.app.backup.job import BackupJob, BackupProgress
 from nexus.app.control import ControlServer, Request
 from nexus.app.datadir import DataDirectory
+from nexus.app.fsck.examining import Findings
+from nexus.app.fsck.job import FsckJob
 from nexus.app.handoff import Handoff
 from nexus.app.identities import ServiceIdentities
 from nexus.app.keeping import Place
@@ -76,6 +78,7 @@ class Supervisor:
         self._authority = CertificateAuthority(self._kms, directory, machine)
         self._database = schema.Place(directory, settings, parts.SUPERVISOR)
         self._backup = BackupJob(self._kms, self._database, self._clock)
+        self._fsck = FsckJob(self._kms, self._database, self._settings, self._clock)
         self._places: list[Place] = []
         self._ports: dict[str, int] = {}
         self._renew_at = 0
@@ -287,13 +290,23 @@ class Supervisor:
                 return await self.unseal(Secret(request.secret.encode()), user)
             case "seal":
                 return await self._kms.seal(self._operation(user))
-            case "backup":
-                return self._backup.start(Path(request.path), self._operation(user))
-            case "backup-progress":
-                return self._backup.progress()
             case "stop":
                 self.stop()
                 return None
+            case _:
+                return self._job(request, user)
+
+    def _job(self, request: Request, user: str) -> BackupProgress | Findings:
+        """What takes long: begun by one request, followed by others."""
+        match request.do:
+            case "backup":
+                return self._backup.start(Path(request.path), self._operation(user))
+            case "fsck":
+                return self._fsck.start(self._operation(user), read=request.read, mend=request.mend)
+            case "fsck-progress":
+                return self._fsck.progress()
+            case _:
+                return self._backup.progress()
 
     async def status(self) -> PlatformStatus:
         """What runs, and in what state the keys are."""
@@ -325,6 +338,7 @@ class Supervisor:
         self._enter(Phase.STOPPING)
         self.directory.endpoints.unlink(missing_ok=True)
         await self._backup.close()
+        await self._fsck.close()
         doors = [place for place in self._places if place.name in self._ports]
         others = [place for place in reversed(self._places) if place.name not in self._ports]  # worker, then kms
         await asyncio.gather(*(door.close(self._settings.stop_grace_s) for door in doors))

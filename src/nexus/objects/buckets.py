@@ -13,7 +13,7 @@ from nexus.kernel.errors import Conflict, Invalid, NotFound
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import PLATFORM, Operation
 from nexus.objects import declaration, rules
-from nexus.objects.blobs import Blobs
+from nexus.objects.blobs import BlobStore
 from nexus.objects.committing import bucket_state, state_of
 from nexus.objects.consenting import Consenting, refuse_secondary_writes
 from nexus.objects.declaration import Declaration
@@ -58,7 +58,7 @@ class Buckets:
     """Stories about buckets."""
 
     def __init__(
-        self, database: Database, blobs: Blobs, keys: BucketKeys, clock: Clock, consenting: Consenting
+        self, database: Database, blobs: BlobStore, keys: BucketKeys, clock: Clock, consenting: Consenting
     ) -> None:
         self._consenting = consenting
         self._database = database

@@ -17,7 +17,7 @@ from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Conflict, Invalid
 from nexus.kernel.operation import Entry
 from nexus.objects import rules
-from nexus.objects.blobs import Blobs
+from nexus.objects.blobs import BlobStore
 from nexus.objects.errors import OTHER_SUBJECT, SUBJECT_ERASED, SUBJECT_NEEDED, no_such_bucket, not_lockable
 from nexus.objects.model import Bucket, Metadata, Versioning, WriteConditions, Written
 from nexus.objects.retention import Lock, default_of
@@ -40,6 +40,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     modified_at: Instant
     is_marker: bool = False
     blob: str | None = None
+    blob_checksum: bytes = b""
     upload: str | None = None
     sealed_key: bytes = b""
     sealed_facts: bytes = b""
@@ -61,7 +62,7 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     version_id: str | None
     """None while versioning is off."""
     discarded: Sequence[str]
-    """Blobs that no row knows any more, once this is committed."""
+    """BlobStore that no row knows any more, once this is committed."""
 
 
 def draft(
@@ -75,6 +76,7 @@ def draft(
     version_id: str,
     lock: Lock | None = None,
     subject: Named | None = None,
+    blob_checksum: bytes = b"",
 ) -> Draft:
     """Seal the facts and wrap the object key, both bound to the place of the version; under its subject's key first."""
     place = Place(bucket.id, key, version_id)
@@ -87,6 +89,7 @@ def draft(
         etag=facts.etag,
         modified_at=facts.modified_at,
         blob=name if kind == "blob" else None,
+        blob_checksum=blob_checksum,
         upload=name if kind == "parts" else None,
         sealed_key=bucket_key.wrap(object_key, place.bind(KEY), subject.key if subject else None),
         sealed_facts=seal_facts(object_key, place, facts),
@@ -99,7 +102,9 @@ def draft(
     )
 
 
-async def commit(database: Database, blobs: Blobs, new: Draft, conditions: WriteConditions, entry: Entry) -> Written:
+async def commit(
+    database: Database, blobs: BlobStore, new: Draft, conditions: WriteConditions, entry: Entry
+) -> Written:
     """Store a version with its audit entry, durably; then remove the blob that it replaced."""
 
     def work(tx: Transaction) -> Recorded[Placed]:
@@ -146,7 +151,8 @@ def take_place(tx: Transaction, new: Draft, conditions: WriteConditions) -> Plac
     if lock is not None:
         locks.put(tx, new.id, lock)
     if new.blob is not None:
-        blob_rows.insert(tx, new.id, BlobRow(0, new.blob, new.size, new.etag, new.modified_at, {}))
+        row_of_blob = BlobRow(0, new.blob, new.size, new.etag, new.modified_at, {}, new.blob_checksum)
+        blob_rows.insert(tx, new.id, row_of_blob)
     return Placed(version_id=None if versioning is Versioning.OFF else row.version_id, discarded=discarded)
 
 

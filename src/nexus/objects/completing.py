@@ -20,7 +20,7 @@ from nexus.kernel.errors import Invalid, NotFound
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Operation
 from nexus.objects import rules
-from nexus.objects.blobs import Blobs
+from nexus.objects.blobs import BlobStore
 from nexus.objects.client_keys import ClientKey
 from nexus.objects.committing import Draft, Placed, draft, take_place, written
 from nexus.objects.errors import (
@@ -66,7 +66,7 @@ class _Chosen:
 class Completing:
     """Completes uploads."""
 
-    def __init__(self, database: Database, blobs: Blobs, clock: Clock, reading: Reading, keys: UploadKeys) -> None:
+    def __init__(self, database: Database, blobs: BlobStore, clock: Clock, reading: Reading, keys: UploadKeys) -> None:
         self._database = database
         self._blobs = blobs
         self._keys = keys

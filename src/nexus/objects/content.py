@@ -12,7 +12,7 @@ import msgspec
 
 from nexus.crypto import floe
 from nexus.kernel.errors import Damaged, NexusError
-from nexus.objects.blobs import BlobReader, Blobs
+from nexus.objects.blobs import BlobReader, BlobStore
 from nexus.objects.errors import damaged
 from nexus.objects.sealing import SEGMENTS, BucketKey
 
@@ -98,7 +98,7 @@ def open_inline(sealed: bytes, key: bytes, aad: bytes, size: int) -> bytes:
 
 
 async def chunks(
-    blobs: Blobs, bucket_key: BucketKey, messages: Sequence[Message], first: int, length: int
+    blobs: BlobStore, bucket_key: BucketKey, messages: Sequence[Message], first: int, length: int
 ) -> AsyncGenerator[bytes, None]:
     """A range of several messages, one after the other. Raises Damaged, Sealed or Unavailable."""
     for message in messages:
@@ -114,7 +114,7 @@ async def chunks(
 
 
 async def _range(
-    blobs: Blobs, bucket_key: BucketKey, message: Message, first: int, length: int
+    blobs: BlobStore, bucket_key: BucketKey, message: Message, first: int, length: int
 ) -> AsyncGenerator[bytes, None]:
     """A range of one message, of one byte at least."""
     loop = asyncio.get_running_loop()
@@ -149,28 +149,39 @@ async def _range(
 class _MessageFile:
     """A message and its open blob. Used by one thread at a time."""
 
-    def __init__(self, blobs: Blobs, message: Message) -> None:
+    def __init__(self, blobs: BlobStore, message: Message) -> None:
         self._blobs = blobs
         self._message = message
         self._reader: BlobReader | None = None
+        self._header_read = False
         self._opener: floe.Opener
 
     def segments(self, position: int, count: int) -> list[bytes]:
-        """The plaintext of some segments. Opens file and header at the first call."""
-        try:
-            if self._reader is None:
-                self._reader = self._blobs.reader(self._message.blob)
-                self._opener = self._open(self._reader)
-            length = SEGMENTS.segment_bytes
-            data = memoryview(self._reader.read(floe.HEADER_BYTES + position * length, count * length))
-            return [
-                self._opener.open(position + number, data[number * length : (number + 1) * length])
-                for number in range(count)
-            ]
-        except Damaged as error:
-            if error.code == floe.DAMAGED:
-                raise damaged("the content of an object") from None
-            raise
+        """The plaintext of some segments, from whichever copy opens. Raises Damaged if none does."""
+        while True:
+            try:
+                return self._segments(position, count)
+            except Damaged as error:
+                self._header_read = False
+                if self._reader is not None and self._reader.elsewhere():
+                    continue
+                if error.code == floe.DAMAGED:
+                    raise damaged("the content of an object") from None
+                raise
+
+    def _segments(self, position: int, count: int) -> list[bytes]:
+        """Opens the blob at the first call, and the header of each copy."""
+        if self._reader is None:
+            self._reader = self._blobs.reader(self._message.blob)
+        if not self._header_read:
+            self._opener = self._open(self._reader)
+            self._header_read = True
+        length = SEGMENTS.segment_bytes
+        data = memoryview(self._reader.read(floe.HEADER_BYTES + position * length, count * length))
+        return [
+            self._opener.open(position + number, data[number * length : (number + 1) * length])
+            for number in range(count)
+        ]
 
     def _open(self, reader: BlobReader) -> floe.Opener:
         header = reader.read(0, floe.HEADER_BYTES)

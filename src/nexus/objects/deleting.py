@@ -9,7 +9,7 @@ from nexus.kernel.errors import NexusError
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Operation
 from nexus.objects import rules
-from nexus.objects.blobs import Blobs
+from nexus.objects.blobs import BlobStore
 from nexus.objects.committing import Draft, state_of, take_place
 from nexus.objects.consenting import refuse_secondary_writes
 from nexus.objects.model import ALWAYS_WRITE, Bucket, Deleted, DeleteTarget, Versioning, WriteConditions
@@ -23,7 +23,7 @@ _Outcome = tuple[Deleted, Sequence[str]]
 class Deleting:
     """Stories that remove objects and versions."""
 
-    def __init__(self, database: Database, blobs: Blobs, clock: Clock) -> None:
+    def __init__(self, database: Database, blobs: BlobStore, clock: Clock) -> None:
         self._database = database
         self._blobs = blobs
         self._clock = clock

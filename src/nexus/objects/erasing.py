@@ -21,7 +21,7 @@ from nexus.kernel.clock import Clock, rfc3339
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Conflict, NotFound
 from nexus.kernel.operation import Operation, Resource
-from nexus.objects.blobs import Blobs
+from nexus.objects.blobs import BlobStore
 from nexus.objects.errors import NO_SUCH_SUBJECT, SUBJECT_LOCKED
 from nexus.objects.model import Bucket
 from nexus.objects.naming import checked
@@ -65,7 +65,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
 class Erasing:
     """Erases subjects."""
 
-    def __init__(self, database: Database, blobs: Blobs, clock: Clock, vaults: Vaults, subjects: Subjects) -> None:
+    def __init__(self, database: Database, blobs: BlobStore, clock: Clock, vaults: Vaults, subjects: Subjects) -> None:
         self._database = database
         self._blobs = blobs
         self._clock = clock

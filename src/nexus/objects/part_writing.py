@@ -9,7 +9,7 @@ from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Invalid
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Operation
-from nexus.objects.blobs import Blobs
+from nexus.objects.blobs import BlobStore
 from nexus.objects.client_keys import ClientKey, joined
 from nexus.objects.errors import INVALID_PART_NUMBER, no_such_upload
 from nexus.objects.keys import BucketKeys
@@ -41,7 +41,7 @@ class PartSource:
 class PartWriting:
     """Stores parts."""
 
-    def __init__(self, database: Database, blobs: Blobs, clock: Clock, keys: "UploadKeys") -> None:
+    def __init__(self, database: Database, blobs: BlobStore, clock: Clock, keys: "UploadKeys") -> None:
         self._database = database
         self._blobs = blobs
         self._clock = clock
@@ -68,7 +68,9 @@ class PartWriting:
             known = await intake.take(source.body)
             checksums = source.verify(known) if source.verify is not None else {}
             await intake.make_durable()
-            row = BlobRow(number, blob_id, known.size, etag_of(known.md5), self._clock.now(), checksums)
+            row = BlobRow(
+                number, blob_id, known.size, etag_of(known.md5), self._clock.now(), checksums, intake.checksum
+            )
             intake.committing = True
             replaced = await self._commit(op, bucket, upload, row)
         self._blobs.discard(replaced)

@@ -22,7 +22,7 @@ from nexus.kernel.clock import Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Denied
 from nexus.kernel.operation import Operation, Resource
-from nexus.objects.blobs import Blobs
+from nexus.objects.blobs import BlobStore
 from nexus.objects.declaration import OnWithdrawal
 from nexus.objects.model import Bucket
 from nexus.objects.naming import checked
@@ -55,7 +55,7 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True):
 class Reaching:
     """Carries withdrawals to what was derived."""
 
-    def __init__(self, database: Database, blobs: Blobs, clock: Clock, vaults: Vaults, subjects: Subjects) -> None:
+    def __init__(self, database: Database, blobs: BlobStore, clock: Clock, vaults: Vaults, subjects: Subjects) -> None:
         self._database = database
         self._blobs = blobs
         self._clock = clock

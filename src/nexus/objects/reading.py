@@ -18,7 +18,7 @@ from nexus.kernel.database import Database
 from nexus.kernel.errors import Invalid, NexusError
 from nexus.kernel.operation import Detail, Operation
 from nexus.objects import content, rules
-from nexus.objects.blobs import Blobs
+from nexus.objects.blobs import BlobStore
 from nexus.objects.client_keys import ClientKey, joined
 from nexus.objects.consenting import Consenting, Watch
 from nexus.objects.content import Body, Message
@@ -122,7 +122,7 @@ class Reading:
     """Stories that open objects."""
 
     def __init__(
-        self, database: Database, blobs: Blobs, keys: BucketKeys, named: NamedKeys, consenting: Consenting
+        self, database: Database, blobs: BlobStore, keys: BucketKeys, named: NamedKeys, consenting: Consenting
     ) -> None:
         self._consenting = consenting
         self._database = database

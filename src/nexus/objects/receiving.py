@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 from nexus.kernel.errors import Conflict, Invalid, NotFound
-from nexus.objects.blobs import Blobs
+from nexus.objects.blobs import BlobStore
 from nexus.objects.errors import INCOMPLETE_BODY, TOO_LARGE
 from nexus.objects.model import MAX_PUT_BYTES, BodyFacts
 from nexus.objects.sealed_stream import SealedStream
@@ -17,7 +17,7 @@ class Intake:
 
     def __init__(
         self,
-        blobs: Blobs,
+        blobs: BlobStore,
         blob_id: str,
         bucket_key: BucketKey,
         key: bytes,
@@ -69,6 +69,11 @@ class Intake:
         """Sync the blob, if there is one, and give it its name. Raises Unavailable."""
         if self.stream is not None:
             await self.stream.make_durable()
+
+    @property
+    def checksum(self) -> bytes:
+        """Of the sealed bytes of the blob, once it is durable."""
+        return b"" if self.stream is None else self.stream.checksum
 
     def __enter__(self) -> "Intake":
         return self

@@ -8,7 +8,7 @@ import hashlib
 from typing import Final
 
 from nexus.crypto import floe
-from nexus.objects.blobs import BlobFile, Blobs
+from nexus.objects.blobs import BlobStore, BlobWriter
 from nexus.objects.model import MD5_BYTES
 from nexus.objects.sealing import SEGMENTS, BucketKey
 
@@ -21,7 +21,7 @@ class SealedStream:
 
     def __init__(
         self,
-        blobs: Blobs,
+        blobs: BlobStore,
         blob_id: str,
         bucket_key: BucketKey,
         key: bytes,
@@ -31,7 +31,9 @@ class SealedStream:
         want_md5: bool,
     ) -> None:
         """`key` and `aad` of the message; `expected` plaintext bytes, if known."""
-        self.blob: BlobFile | None = None
+        self.blob: BlobWriter | None = None
+        self.checksum = b""
+        """Of the sealed bytes, once they are durable."""
         self._blobs = blobs
         self._blob_id = blob_id
         self._bucket_key = bucket_key
@@ -44,7 +46,7 @@ class SealedStream:
         self._spare: bytearray | None = None
         self._held = 0
         self._size = 0
-        self._writing: asyncio.Future[None] | None = None
+        self._writing: asyncio.Future[None] | asyncio.Future[bytes] | None = None
 
     async def feed(self, chunk: bytes) -> None:
         """Add plaintext. A full batch leaves only when more follows it: the last segment must be known as the last.
@@ -69,8 +71,9 @@ class SealedStream:
     async def make_durable(self) -> None:
         """Sync the finished blob and give it its name. Raises Unavailable."""
         assert self.blob is not None
-        self._writing = asyncio.get_running_loop().run_in_executor(self._blobs.threads, self.blob.finish)
-        await self._settled()
+        finishing = asyncio.get_running_loop().run_in_executor(self._blobs.threads, self.blob.finish)
+        self._writing = finishing
+        self.checksum = await asyncio.shield(finishing)
 
     def release(self) -> None:
         """A row knows the blob now, or a sweep will find that none does."""
@@ -103,7 +106,7 @@ class SealedStream:
         header = b""
         if self.blob is None:
             header = self._sealer.header
-            self.blob = BlobFile(self._blobs, self._blob_id, room=SEGMENTS.sealed_length(self._batch_bytes))
+            self.blob = self._blobs.create(self._blob_id, room=SEGMENTS.sealed_length(self._batch_bytes))
         self._size += len(batch)
         if self._md5 is not None:
             if self._md5_limit is not None and self._size > self._md5_limit:
@@ -112,7 +115,7 @@ class SealedStream:
                 self._md5.update(batch)
         self._seal(self.blob, header, batch, is_last)
 
-    def _seal(self, blob: BlobFile, header: bytes, batch: memoryview, is_last: bool) -> None:
+    def _seal(self, blob: BlobWriter, header: bytes, batch: memoryview, is_last: bool) -> None:
         plain, sealed = SEGMENTS.plain_bytes, SEGMENTS.segment_bytes
         segments = max(1, -(-len(batch) // plain))
         length = len(header) + len(batch) + segments * floe.SEGMENT_OVERHEAD_BYTES
@@ -128,7 +131,7 @@ class SealedStream:
                 self._sealer.seal_into(segment, place)
         blob.filled(length)
 
-    def _remove_after(self, writing: asyncio.Future[None]) -> None:
+    def _remove_after(self, writing: asyncio.Future[None] | asyncio.Future[bytes]) -> None:
         writing.exception()  # seen: whoever gave up has an error of its own
         self._remove()
 

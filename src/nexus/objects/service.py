@@ -11,12 +11,10 @@ recorded here, by the body itself.
     async for chunk in read.body: ...
 """
 
-from pathlib import Path
-
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database
 from nexus.objects.access_logs import AccessLogs
-from nexus.objects.blobs import Blobs
+from nexus.objects.blobs import BlobStore
 from nexus.objects.buckets import Buckets
 from nexus.objects.consenting import Consenting, NoSubjects
 from nexus.objects.deleting import Deleting
@@ -31,6 +29,7 @@ from nexus.objects.ports import DataKeys, KeyRights, Subjects
 from nexus.objects.reaching import Reaching
 from nexus.objects.reading import Reading
 from nexus.objects.revising import Revising
+from nexus.objects.scrubbing import Scrubbing
 from nexus.objects.subject_changing import SubjectChanging
 from nexus.objects.tagging import Tagging
 from nexus.objects.upkeep import Upkeep
@@ -40,45 +39,46 @@ from nexus.objects.writing import Writing
 
 
 class ObjectService:
-    """Buckets, objects and versions over one database and one directory of blobs."""
+    """Buckets, objects and versions over one database and one engine for blobs."""
 
     def __init__(
         self,
         database: Database,
-        blobs: Path,
+        blobs: BlobStore,
         data_keys: DataKeys,
         clock: Clock,
         *,
         key_rights: KeyRights | None = None,
         subjects: Subjects | None = None,
     ) -> None:
-        """`blobs` is created if it does not exist. The database has this service's migrations.
+        """`blobs` is closed with the service. The database has this service's migrations.
 
         Without `key_rights` no object is under another key than that of its bucket. Without `subjects` no bucket holds
         data of patients by name.
         """
-        self._blobs = files = Blobs(blobs)
+        self._blobs = blobs
         self._keys = keys = BucketKeys(data_keys, clock)
         asked = subjects or NoSubjects()
         self.vaults = vaults = Vaults(database, keys, data_keys, asked)
         self.consenting = consenting = Consenting(database, vaults, asked, clock)
-        self.buckets = Buckets(database, files, keys, clock, consenting)
+        self.buckets = Buckets(database, blobs, keys, clock, consenting)
         self.named_keys = NamedKeys(database, keys, key_rights or NoKeyRights())
-        self.reading = Reading(database, files, keys, self.named_keys, consenting)
-        self.writing = Writing(database, files, keys, clock, self.reading, vaults=vaults)
-        self.deleting = Deleting(database, files, clock)
+        self.reading = Reading(database, blobs, keys, self.named_keys, consenting)
+        self.writing = Writing(database, blobs, keys, clock, self.reading, vaults=vaults)
+        self.deleting = Deleting(database, blobs, clock)
         self.listing = Listing(consenting)
-        self.uploads = Uploads(database, files, keys, clock, self.reading, consenting=consenting)
+        self.uploads = Uploads(database, blobs, keys, clock, self.reading, consenting=consenting)
         self.revising = Revising(database, self.reading)
         self.subject_changing = SubjectChanging(database, self.reading, vaults)
-        self.erasing = Erasing(database, files, clock, vaults, asked)
-        self.reaching = Reaching(database, files, clock, vaults, asked)
+        self.erasing = Erasing(database, blobs, clock, vaults, asked)
+        self.reaching = Reaching(database, blobs, clock, vaults, asked)
         self.holdings = Holdings(database, vaults)
         self.tagging = Tagging(self.reading, self.revising)
         self.locking = Locking(database, clock, consenting)
         self.expiring = Expiring(database, clock, self.reading, self.deleting, self.uploads)
         self.access_logs = AccessLogs(database, self.buckets, self.writing, clock)
-        self.upkeep = Upkeep(database, files, data_keys, clock)
+        self.scrubbing = Scrubbing(database, blobs, clock)
+        self.upkeep = Upkeep(database, blobs, data_keys, clock)
 
     def close(self) -> None:
         """Wipe every key and end the disk threads; streams under way fail."""

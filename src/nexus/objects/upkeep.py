@@ -12,7 +12,7 @@ from nexus.kernel.database import Bookkeeping, Database, Recorded, Transaction
 from nexus.kernel.errors import NexusError
 from nexus.kernel.ids import is_id
 from nexus.kernel.operation import PLATFORM, Operation, Resource
-from nexus.objects.blobs import Blobs, StoredFile
+from nexus.objects.blobs import BlobStore, Found
 from nexus.objects.keys import context_of
 from nexus.objects.ports import DataKeys
 from nexus.objects.store import blobs as blob_rows
@@ -62,12 +62,12 @@ class Rewrapped(msgspec.Struct, frozen=True, kw_only=True):
 class Upkeep:
     """Stories of the worker."""
 
-    def __init__(self, database: Database, blobs: Blobs, data_keys: DataKeys, clock: Clock) -> None:
+    def __init__(self, database: Database, blobs: BlobStore, data_keys: DataKeys, clock: Clock) -> None:
         self._database = database
         self._blobs = blobs
         self._data_keys = data_keys
         self._clock = clock
-        self._walk: Iterator[list[StoredFile]] | None = None
+        self._walk: Iterator[Sequence[Found]] | None = None
 
     async def sweep(self, op: Operation) -> Swept:
         """Remove temporary files and blobs that no row knows; never those of a write under way.
@@ -156,16 +156,15 @@ class Upkeep:
         self._walk = walk if examined >= EXAMINED_AT_ONCE else None
         return Swept(files=files, bytes=size)
 
-    def _remove_unknown(self, directory: Sequence[StoredFile]) -> list[StoredFile]:
+    def _remove_unknown(self, directory: Sequence[Found]) -> list[Found]:
         """Remove those of the files that no row knows; runs on a disk thread."""
-        ours = [file for file in directory if is_id(file.path.name, "blb")]
+        ours = [file for file in directory if is_id(file.id, "blb")]
         removed = []
         for start in range(0, len(ours), BATCH):
             batch = ours[start : start + BATCH]
-            known = self._known([file.path.name for file in batch])
+            known = self._known([file.id for file in batch])
             for file in batch:
-                name = file.path.name
-                if name not in known and self._blobs.remove_abandoned(file, partial(self._is_unknown, name)):
+                if file.id not in known and self._blobs.remove_abandoned(file, partial(self._is_unknown, file.id)):
                     removed.append(file)
         return removed
 

@@ -6,7 +6,7 @@
 4. `verify` agrees with what arrived.
 5. The blob is durable.
 6. Row and audit entry commit together; conditions are decided here.
-7. Blobs that were replaced are removed.
+7. BlobStore that were replaced are removed.
 """
 
 import secrets
@@ -24,7 +24,7 @@ from nexus.kernel.errors import Denied, Invalid
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Detail, Operation
 from nexus.objects import rules
-from nexus.objects.blobs import Blobs
+from nexus.objects.blobs import BlobStore
 from nexus.objects.client_keys import ClientKey
 from nexus.objects.committing import commit, draft
 from nexus.objects.consenting import refuse_secondary_writes
@@ -62,7 +62,7 @@ class Writing:
     """Stories that make a version in one piece."""
 
     def __init__(
-        self, database: Database, blobs: Blobs, keys: BucketKeys, clock: Clock, reading: Reading, *, vaults: Vaults
+        self, database: Database, blobs: BlobStore, keys: BucketKeys, clock: Clock, reading: Reading, *, vaults: Vaults
     ) -> None:
         self._vaults = vaults
         self._database = database
@@ -206,6 +206,7 @@ class Writing:
                 version_id=version_id,
                 lock=new.lock,
                 subject=subject,
+                blob_checksum=intake.checksum,
             )
             entry = op.allowed(WRITE, new.bucket.resource, key=new.key, version=version_id, size=known.size, **details)
             entry = concerning(entry, subject)

@@ -68,12 +68,17 @@ class BackupJob:
             with suppress(Exception):
                 await self._task
 
+    def _folders(self) -> list[Path]:
+        return [Path(folder) for folder in self._place.settings.blob_folders]
+
     async def _run(self, destination: Path, op: Operation) -> BackupProgress:
         index = custody.read_index(self._directory)
         key = await custody.open_part(self._kms, self._directory, Part.DATABASE, op)
         database = self._place.open(key, index.audit_public, self._clock)
         try:
-            made = await asyncio.to_thread(make, self._directory, database, destination, self._clock, self._stage)
+            made = await asyncio.to_thread(
+                make, self._directory, database, destination, self._clock, self._stage, blobs=self._folders()
+            )
             await database.record(op.allowed(ACTION, PLATFORM, files=len(made.files), bytes=made.bytes))
         finally:
             database.close()

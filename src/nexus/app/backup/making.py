@@ -12,6 +12,7 @@
 import os
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +27,11 @@ from nexus.audit import store as log
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database
 from nexus.kernel.errors import Conflict, Unavailable
+from nexus.objects.blobs.copies import MARK
 
 KMS_DATABASE: Final = "kms.db"
+LINKED: Final = "backup-"
+"""Beginning of the name of a directory of links, in a place of blobs, while they are copied."""
 _LEFT_OUT: Final = (".lock", "-wal", "-shm", ".new")
 """Endings of files that mean something only to a running process."""
 
@@ -44,14 +48,24 @@ class Stage:
         self.what, self.done, self.total = what, 0, total
 
 
-def make(directory: DataDirectory, database: Database, destination: Path, clock: Clock, stage: Stage) -> Manifest:
+def make(
+    directory: DataDirectory,
+    database: Database,
+    destination: Path,
+    clock: Clock,
+    stage: Stage,
+    *,
+    blobs: Sequence[Path] = (),
+) -> Manifest:
     """Write a backup into `destination`, a new or empty directory outside the data directory. Blocks.
+
+    `blobs`: the directories that each hold every blob, where there are several; one that is away is passed over.
 
     Raises Conflict on a bad destination, Unavailable when the disk refuses; then there is no manifest, and no backup.
     """
     _check(directory, destination)
     try:
-        return _make(directory, database, destination, clock, stage)
+        return _make(directory, database, destination, clock, stage, blobs=blobs or (directory.blobs,))
     except OSError as error:
         raise Unavailable(
             f"the backup could not be written: {error.strerror}",
@@ -60,7 +74,15 @@ def make(directory: DataDirectory, database: Database, destination: Path, clock:
         ) from error
 
 
-def _make(directory: DataDirectory, database: Database, destination: Path, clock: Clock, stage: Stage) -> Manifest:
+def _make(
+    directory: DataDirectory,
+    database: Database,
+    destination: Path,
+    clock: Clock,
+    stage: Stage,
+    *,
+    blobs: Sequence[Path],
+) -> Manifest:
     destination.mkdir(mode=0o700, parents=True, exist_ok=True)
     stage.enter("log")
     _copy_tree(directory.log, destination / "log")
@@ -69,7 +91,7 @@ def _make(directory: DataDirectory, database: Database, destination: Path, clock
         log_size = log.read_head(tx).size
     at = clock.now()
     database.copy_to(destination / directory.database.name, lambda done, total: _set(stage, done, total))
-    _copy_blobs(directory, destination / "blobs", stage)
+    _copy_blobs(blobs, destination / "blobs", stage)
     stage.enter("keys")
     _copy_kms(directory, destination / "kms")
     for folder in (directory.keys, directory.root / "tls", directory.recordings):
@@ -105,21 +127,29 @@ def _check(directory: DataDirectory, destination: Path) -> None:
         raise Conflict(f"{destination} is not empty", code="backup.not-empty", hint="name a new directory")
 
 
-def _copy_blobs(directory: DataDirectory, target: Path, stage: Stage) -> None:
-    linked = directory.run / f"backup-{os.getpid()}"
-    shutil.rmtree(linked, ignore_errors=True)
+def _copy_blobs(places: Sequence[Path], target: Path, stage: Stage) -> None:
+    """Each blob once, from the first place that has it. The links lie in the place itself: they cross no file system."""
+    present = [place for place in places if place.is_dir()]
+    for left in [links for place in present for links in place.glob(f"{LINKED}*")]:
+        shutil.rmtree(left, ignore_errors=True)  # by a backup that was killed
+    linked = [place / f"{LINKED}{os.getpid()}" for place in present]
     try:
-        stage.enter("blobs", _link_tree(directory.blobs, linked))
-        _copy_tree(linked, target, stage=stage)
+        sizes = [_link_tree(place, links) for place, links in zip(present, linked, strict=True)]
+        stage.enter("blobs", max(sizes, default=0))
+        for links in linked:
+            _copy_tree(links, target, stage=stage, without=(MARK,))
     finally:
-        shutil.rmtree(linked, ignore_errors=True)
+        for links in linked:
+            shutil.rmtree(links, ignore_errors=True)
 
 
 def _link_tree(source: Path, target: Path) -> int:
     """Link every file; returns their bytes. A file that is deleted this very moment is left out: its row is gone."""
     target.mkdir(mode=0o700)
     total = 0
-    for entry in os.scandir(source):
+    for entry in list(os.scandir(source)):
+        if entry.name.startswith(LINKED):
+            continue
         if entry.is_dir(follow_symlinks=False):
             total += _link_tree(Path(entry.path), target / entry.name)
         else:
@@ -148,6 +178,8 @@ def _copy_tree(source: Path, target: Path, without: tuple[str, ...] = (), stage:
         if entry.is_dir(follow_symlinks=False):
             _copy_tree(Path(entry.path), target / entry.name, stage=stage)
         elif entry.is_file(follow_symlinks=False):
+            if (target / entry.name).exists():
+                continue  # another place had it
             with suppress(FileNotFoundError):
                 _copy_file(Path(entry.path), target / entry.name)
             if stage is not None:

@@ -1,6 +1,8 @@
-"""How the audit log stands: written by the worker, read by the doctor."""
+"""What the worker has found, in files of `run/` that the doctor reads."""
 
 from msgspec import Struct
+
+from nexus.objects.scrubbing import Round
 
 
 class LogReport(Struct, frozen=True, kw_only=True):
@@ -24,3 +26,12 @@ class VerificationReport(Struct, frozen=True, kw_only=True):
     """Entries that were verified."""
     ok: bool
     problems: int
+
+
+class ScrubReport(Struct, frozen=True, kw_only=True):
+    """The walks over all blobs; `run/scrubbed.json`. Each kind: the one under way, and the last one that ended."""
+
+    quick: Round | None = None
+    full: Round | None = None
+    last_quick: Round | None = None
+    last_full: Round | None = None

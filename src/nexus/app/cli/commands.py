@@ -109,6 +109,18 @@ BESIDE_OPERATIONS: Final[Mapping[str, Mapping[str, Local]]] = {
             "Vérifier le récépissé d'une décision, hors ligne",
         ),
     },
+    "objects": {
+        "fsck": Local(
+            "nexus.app.commands.blobs:fsck",
+            "Examine whether the store is whole",
+            "Examiner si l'entrepôt est intact",
+        ),
+        "add-place": Local(
+            "nexus.app.commands.blobs:add_place",
+            "Take in a disk for copies of blobs",
+            "Accueillir un disque pour des copies des contenus",
+        ),
+    },
     "iam": {
         "people": Local(
             "nexus.app.cli.people:people",

@@ -60,6 +60,10 @@ def _create(destination: Path, **typed: Any) -> None:
     else:
         size = f"{made.files:,} files, {made.bytes:,} bytes, {made.log_size:,} entries"
         screen.good(f"Backup written to {destination}", aside=size)
+        if engine := settings.load(directory.description).blob_engine_url:
+            screen.note(
+                f"Contents larger than a row are not in it: {engine} keeps them, and its own backup saves them."
+            )
 
 
 async def _make(directory: DataDirectory, destination: Path, bar: Any) -> BackupProgress:

@@ -51,8 +51,9 @@ def _assignment(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise Invalid(f"--set takes NAME=VALUE, not {text!r}", code="init.set")
-    kept = settings.load(None, {}, **{name: value.split(",") if "," in value else value})
-    return name, msgspec.to_builtins(getattr(kept, name))
+    part = {name: value.split(",") if "," in value else value}
+    settings.check(part, "the command line")  # by itself: whether all fit together is asked of all
+    return name, msgspec.to_builtins(getattr(msgspec.convert(part, settings.Settings, strict=False), name))
 
 
 def _unsealing(screen: Terminal, shares: str | None, passphrase_file: str | None) -> dict[str, Any]:

@@ -11,10 +11,10 @@ import msgspec
 
 from nexus.app import control
 from nexus.app.backup.history import last_backup
-from nexus.app.chores.report import LogReport, VerificationReport
+from nexus.app.chores.report import LogReport, ScrubReport, VerificationReport
 from nexus.app.control import Ask, Request
 from nexus.app.datadir import DataDirectory
-from nexus.app.doctor import database, disk, machine, tls, trust
+from nexus.app.doctor import blobs, database, disk, machine, tls, trust
 from nexus.app.doctor.finding import Finding, State, broken
 from nexus.app.schema import Place
 from nexus.app.settings import Settings
@@ -65,6 +65,8 @@ def _examine(
         disk.durable_writes(directory),
         disk.space(directory, settings.free_space_min_mib),
         disk.redundancy(directory),
+        *blobs.places(settings, directory),
+        *blobs.scrubbed(_read(directory.scrub_report, ScrubReport), settings, now),
         disk.permissions(directory),
         *disk.demonstration(directory),
         machine.aes(),

@@ -1,12 +1,22 @@
 """The object store, for whichever process needs it."""
 
+from pathlib import Path
+
+from nexus.app.datadir import DataDirectory
 from nexus.app.ground import Ground
 from nexus.app.key_rights import KeyRights
 from nexus.app.placement import Placements
+from nexus.app.settings import Settings
 from nexus.app.wiring.consent import rulings
 from nexus.app.wiring.subjects import Subjects
 from nexus.iam.gate import Gate
+from nexus.kernel.database import Database
+from nexus.objects.blobs import BlobStore
+from nexus.objects.blobs.copies import Copies
+from nexus.objects.blobs.disk import DiskBlobs
+from nexus.objects.blobs.remote import RemoteBlobs
 from nexus.objects.service import ObjectService
+from nexus.objects.store import blobs
 
 
 def object_service(ground: Ground) -> ObjectService:
@@ -14,12 +24,24 @@ def object_service(ground: Ground) -> ObjectService:
     rights = KeyRights(Gate(ground.database, ground.clock, ground.settings.conditions()), placements(ground))
     return ObjectService(
         ground.database,
-        ground.directory.blobs,
+        blob_store(ground.settings, ground.directory, ground.database),
         ground.kms,
         ground.clock,
         key_rights=rights,
         subjects=Subjects(rulings(ground)),
     )
+
+
+def blob_store(settings: Settings, directory: DataDirectory, database: Database) -> BlobStore:
+    """The engine that the settings name. Raises Unavailable, Conflict (a folder of another platform), NotFound."""
+    if settings.blob_engine_url:
+        return RemoteBlobs(settings.blob_endpoint(), prefix=settings.blob_engine_prefix)
+    if not settings.blob_folders:
+        return DiskBlobs(directory.blobs)
+    folders = [Path(folder) for folder in settings.blob_folders]
+    with database.read() as tx:
+        is_new = not blobs.any_known(tx)
+    return Copies(folders, directory.instance, least=settings.blob_copies_least, home=directory.blobs, new=is_new)
 
 
 def placements(ground: Ground) -> Placements:

@@ -16,6 +16,7 @@ from nexus.app.chores.notifying import Notifying
 from nexus.app.chores.publishing import Publishing
 from nexus.app.chores.rewrapping import Rewrapping
 from nexus.app.chores.schedule import Chore
+from nexus.app.chores.scrubbing import Scrubber
 from nexus.app.chores.shipping import Shipping
 from nexus.app.chores.sweeping import Sweeping
 from nexus.app.chores.verifying import Verifying
@@ -47,6 +48,7 @@ EXPIRE_EVERY_S = 3_600.0
 ACCESS_LOG_EVERY_S = 300.0
 NOTIFY_EVERY_S = 1.0
 MIND_EVERY_S = 60.0
+SCRUB_EVERY_S = 1.0
 ALARM_EVERY_S = 1.0
 MAIL_EVERY_S = 1.0
 ANNOUNCE_EVERY_S = 0.5
@@ -89,6 +91,7 @@ def chores(
             "write access logs of buckets", ACCESS_LOG_EVERY_S, lambda: objects.access_logs.write(ground.operation())
         ),
         Chore("sweep", SWEEP_EVERY_S, Sweeping(people, objects.upkeep, ground.operation).sweep),
+        Chore("scrub blobs", SCRUB_EVERY_S, _scrubber(ground, objects).scrub),
         Chore("mind the life of rights", MIND_EVERY_S, Minding(people, ground.operation).mind),
         Chore("tell alarms", ALARM_EVERY_S, _alarming(ground, people, alarm_http).tell),
         Chore(
@@ -100,6 +103,19 @@ def chores(
         Chore("tell events of buckets", NOTIFY_EVERY_S, _notifying(ground).notify),
         *_mail(ground),
     ]
+
+
+def _scrubber(ground: Ground, objects: ObjectService) -> Scrubber:
+    settings = ground.settings
+    return Scrubber(
+        objects.scrubbing,
+        ground.directory.scrub_report,
+        ground.clock,
+        ground.operation,
+        days=settings.scrub_days,
+        mib_per_second=settings.scrub_mib_per_second,
+        several=len(settings.blob_folders) > 1,
+    )
 
 
 def _notifying(ground: Ground) -> Notifying:

@@ -135,4 +135,12 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX objects_event_destination ON objects_event (destination)",
         ),
     ),
+    Migration(
+        "objects",
+        7,
+        (
+            # Of the bytes of the file, so that a copy can be examined without a key. NULL: written by an earlier version.
+            "ALTER TABLE objects_blob ADD COLUMN sealed_checksum BLOB",
+        ),
+    ),
 )

@@ -19,6 +19,8 @@ class BlobRow(msgspec.Struct, frozen=True):
     etag: str
     modified_at: Instant
     checksums: Mapping[str, str]
+    sealed_checksum: bytes = b""
+    """Of the file's bytes, as `blobs.port.Checksum` makes it."""
 
     @property
     def shown(self) -> Part:
@@ -41,10 +43,19 @@ _checksums = msgspec.json.Decoder(dict[str, str])
 def insert(tx: Transaction, owner: str, row: BlobRow) -> None:
     """Store or replace the blob of a version or of a part."""
     tx.execute(
-        "INSERT INTO objects_blob VALUES (?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT (owner, number)"
+        "INSERT INTO objects_blob VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?) ON CONFLICT (owner, number)"
         " DO UPDATE SET id = excluded.id, size = excluded.size, etag = excluded.etag, modified_at = excluded.modified_at,"
-        " checksums = excluded.checksums, dropped_at = NULL",
-        (owner, row.number, row.id, row.size, row.etag, row.modified_at, msgspec.json.encode(row.checksums)),
+        " checksums = excluded.checksums, dropped_at = NULL, sealed_checksum = excluded.sealed_checksum",
+        (
+            owner,
+            row.number,
+            row.id,
+            row.size,
+            row.etag,
+            row.modified_at,
+            msgspec.json.encode(row.checksums),
+            row.sealed_checksum or None,
+        ),
     )
 
 
@@ -82,6 +93,11 @@ def delete_all(tx: Transaction, owner: str) -> list[str]:
 def delete(tx: Transaction, owner: str, numbers: Sequence[int]) -> None:
     """Forget some blobs of an upload."""
     tx.execute_many("DELETE FROM objects_blob WHERE owner = ? AND number = ?", [(owner, number) for number in numbers])
+
+
+def any_known(tx: Transaction) -> bool:
+    """Whether there is a blob at all."""
+    return tx.one("SELECT 1 FROM objects_blob LIMIT 1") is not None
 
 
 def known(tx: Transaction, ids: Sequence[str]) -> set[str]:

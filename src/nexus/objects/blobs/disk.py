@@ -1,9 +1,7 @@
-"""Files of sealed bytes: written under a temporary name, made durable, then given their name.
+"""Blobs as files of one directory: written under a temporary name, made durable, then given their name.
 
 A blob under way is locked (flock) from its creation until its row is committed or given up. The lock ends with its
 process, so that a sweep can tell what a crash left behind from what somebody is writing.
-
-Everything here waits for the disk: callers run it on `Blobs.threads`.
 """
 
 import errno
@@ -13,14 +11,15 @@ import mmap
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from nexus.kernel.errors import Damaged, Unavailable
+from nexus.kernel.ids import new_id
+from nexus.objects.blobs.port import Checksum, Copy, Expected, Found, State
 from nexus.objects.errors import CONTENT_MISSING, DISK_FULL, DISK_READ_ONLY, DISK_REFUSED
 from nexus.objects.model import MIB
 
@@ -35,6 +34,8 @@ _CANNOT_ALLOCATE: Final = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.E
 _SHARD_CHARS: Final = 2
 _BLOCK: Final = 4_096
 """Bytes that direct writes are aligned to."""
+_EXAMINED: Final = 4 * MIB
+"""Bytes of a file that are read at once, when it is examined or copied."""
 
 logger = logging.getLogger(__name__)
 
@@ -61,19 +62,20 @@ def _explain(error: OSError) -> Unavailable:
     return Unavailable(f"the disk of the blobs refused: {name}", code=DISK_REFUSED, hint="look at the system's log")
 
 
-class BlobFile:
-    """A blob under way: ask for `room`, fill it, say that it is `filled`. One caller at a time.
+class FileWriter:
+    """A blob on its way into a file.
 
     Whole blocks go past the page cache (O_DIRECT) where the file system can: sealed bytes are seldom read again soon,
     and a copy of each in the cache costs more than sealing them.
     """
 
-    def __init__(self, blobs: "Blobs", blob_id: str, *, room: int) -> None:
+    def __init__(self, blobs: "DiskBlobs", blob_id: str, *, room: int) -> None:
         """Create and lock the file. `room`: most bytes that are asked for at once. Raises Unavailable."""
         self.id = blob_id
         self._blobs = blobs
         self._path = blobs.unfinished / blob_id
         self._staged = mmap.mmap(-1, (room // _BLOCK + 2) * _BLOCK)  # anonymous: begins at a page, as O_DIRECT asks
+        self._checksum = Checksum()
         self._held = 0
         self._written = 0
         self._allocated = 0
@@ -87,6 +89,7 @@ class BlobFile:
 
     def filled(self, length: int) -> None:
         """Append what was put into `room`. Raises Unavailable; the blob is then good for `abort` only."""
+        self._checksum.update(memoryview(self._staged)[self._held : self._held + length])
         self._held += length
         whole = self._held // _BLOCK * _BLOCK
         if whole:
@@ -94,8 +97,8 @@ class BlobFile:
         self._staged.move(0, whole, self._held - whole)
         self._held -= whole
 
-    def finish(self) -> None:
-        """Make the bytes durable, then the name. Raises Unavailable."""
+    def finish(self) -> bytes:
+        """Make the bytes durable, then the name; returns their checksum. Raises Unavailable."""
         path = self._blobs.path(self.id)
         size = self._written + self._held
         if self._held:
@@ -107,6 +110,7 @@ class BlobFile:
             self._path.rename(path)
             self._path = path
             sync_directory(path.parent)
+        return self._checksum.digest()
 
     def _write(self, length: int) -> None:
         """Write whole blocks from the beginning of what is staged."""
@@ -169,19 +173,15 @@ def _write_once(fd: int, view: memoryview, offset: int) -> int:
     return os.pwrite(fd, view, offset)
 
 
-class BlobReader:
-    """An open blob. Reads may come from several threads."""
+class FileReader:
+    """An open file. Reads may come from several threads."""
 
     def __init__(self, path: Path) -> None:
         """Raises Damaged if there is no such file, Unavailable if the disk refuses."""
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError as error:
-            raise Damaged(
-                "the content of an object is missing from the disk",
-                code=CONTENT_MISSING,
-                hint="restore the directory of blobs from the last backup",
-            ) from error
+            raise missing() from error
         except OSError as error:
             raise _explain(error) from error
         self.size = os.fstat(self._fd).st_size
@@ -197,6 +197,10 @@ class BlobReader:
                 data += more
             return data
 
+    def elsewhere(self) -> bool:
+        """There is one file."""
+        return False
+
     def close(self) -> None:
         """Give the descriptor back."""
         if self._fd >= 0:
@@ -204,15 +208,16 @@ class BlobReader:
             self._fd = -1
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A file found by a sweep; its name is the id of a blob."""
+def missing() -> Damaged:
+    """No place has the blob."""
+    return Damaged(
+        "the content of an object is missing from the disk",
+        code=CONTENT_MISSING,
+        hint="restore the directory of blobs from the last backup",
+    )
 
-    path: Path
-    size: int
 
-
-class Blobs:
+class DiskBlobs:
     """The directory of blobs: `<two characters>/<id>`, and `unfinished/<id>` for those under way."""
 
     def __init__(self, root: Path) -> None:
@@ -223,6 +228,11 @@ class Blobs:
         self._shards: set[Path] = set()
         with disk_errors():
             self.unfinished.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @property
+    def places(self) -> Sequence[str]:
+        """The directory."""
+        return (str(self.root),)
 
     def path(self, blob_id: str) -> Path:
         """Where a blob lies. The last characters of an id are random, the first ones are its time."""
@@ -235,12 +245,16 @@ class Blobs:
             sync_directory(self.root)
             self._shards.add(shard)
 
-    def reader(self, blob_id: str) -> BlobReader:
+    def create(self, blob_id: str, *, room: int) -> FileWriter:
+        """Begin a blob."""
+        return FileWriter(self, blob_id, room=room)
+
+    def reader(self, blob_id: str) -> FileReader:
         """Open a blob."""
-        return BlobReader(self.path(blob_id))
+        return FileReader(self.path(blob_id))
 
     def discard(self, blob_ids: Iterable[str]) -> None:
-        """Remove blobs that no row knows any more, soon and in the background; a sweep finds what is left."""
+        """Remove blobs soon, in the background."""
         ids = list(blob_ids)
         if ids:
             self.threads.submit(self.remove, ids)
@@ -253,7 +267,7 @@ class Blobs:
             except OSError as error:
                 logger.warning("blob %s is left for the sweep: %s", blob_id, errno.errorcode.get(error.errno or 0))
 
-    def older_than(self, seconds: int) -> Iterator[list[StoredFile]]:
+    def older_than(self, seconds: int) -> Iterator[Sequence[Found]]:
         """Files not written to for so long, one list for each directory."""
         limit = time.time() - seconds
         with disk_errors():
@@ -265,13 +279,14 @@ class Blobs:
                         with suppress(FileNotFoundError):
                             status = entry.stat(follow_symlinks=False)
                             if status.st_mtime < limit:
-                                files.append(StoredFile(Path(entry.path), status.st_size))
+                                files.append(Found(entry.name, status.st_size, entry.path))
                 yield files
 
-    def remove_abandoned(self, file: StoredFile, is_unknown: Callable[[], bool]) -> bool:
+    def remove_abandoned(self, found: Found, is_unknown: Callable[[], bool]) -> bool:
         """Remove a file that nobody is writing and that, asked once its lock is held, no row knows."""
+        path = Path(found.place)
         try:
-            fd = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -280,7 +295,7 @@ class Blobs:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not is_unknown():
                 return False
-            file.path.unlink()
+            path.unlink()
         except (BlockingIOError, FileNotFoundError):
             return False
         except OSError as error:
@@ -289,9 +304,80 @@ class Blobs:
             os.close(fd)
         return True
 
+    def examine(self, expected: Expected, *, read: bool) -> Sequence[Copy]:
+        """How the file is. A disk that cannot read it says of the copy that it is damaged."""
+        return (Copy(str(self.root), self.state(expected, read=read)),)
+
+    def state(self, expected: Expected, *, read: bool) -> State:
+        """How the file is."""
+        try:
+            file = self.reader(expected.id)
+        except Damaged:
+            return State.MISSING
+        except Unavailable:
+            return State.AWAY
+        try:
+            if file.size != expected.size:
+                return State.DAMAGED
+            if read and not _reads_as(file, expected):
+                return State.DAMAGED
+        except Unavailable:
+            return State.DAMAGED
+        finally:
+            file.close()
+        return State.GOOD
+
+    def on_bad_copy(self, notice: Callable[[str], None]) -> None:
+        """There is nothing to tell: a bad copy is the only one."""
+
+    def mend(self, expected: Expected) -> int:
+        """There is no copy to mend it from."""
+        return 0
+
+    def copy_in(self, expected: Expected, source: FileReader) -> None:
+        """Take the blob's bytes from a good copy, durably, in the place of whatever was here. Raises Unavailable, Damaged."""
+        path = self.unfinished / new_id("blb")  # a name that no row knows: what a crash leaves of it is swept
+        with disk_errors():
+            self.make_shard(self.path(expected.id).parent)
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                checksum, offset = Checksum(), 0
+                while chunk := source.read(offset, _EXAMINED):
+                    checksum.update(chunk)
+                    offset += _write_all(fd, chunk, offset)
+                if offset != expected.size or expected.checksum not in (None, checksum.digest()):
+                    raise Damaged("a copy changed while it was copied", code=CONTENT_MISSING)
+                os.fdatasync(fd)
+                path.rename(self.path(expected.id))
+                sync_directory(self.path(expected.id).parent)
+            except BaseException:
+                path.unlink(missing_ok=True)
+                raise
+            finally:
+                os.close(fd)
+
     def close(self) -> None:
         """Wait for the disk threads."""
         self.threads.shutdown(wait=True)
+
+
+def _reads_as(file: FileReader, expected: Expected) -> bool:
+    """Whether every byte can be read and, where a checksum was noted, is the one that was written."""
+    checksum, offset = Checksum(), 0
+    while chunk := file.read(offset, _EXAMINED):
+        checksum.update(chunk)
+        offset += len(chunk)
+    return offset == expected.size and expected.checksum in (None, checksum.digest())
+
+
+def _write_all(fd: int, data: bytes, offset: int) -> int:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(fd, view, offset)
+        offset += written
+        view = view[written:]
+    return len(data)
 
 
 def sync_directory(path: Path) -> None:
