@@ -1,14 +1,11 @@
 """Settings of the blobs: the data directory, several disks or zones, or an S3 store that already runs."""
 
-from pathlib import Path
 from typing import Annotated
 
 from msgspec import Struct
 
 from nexus.app.setting import OPTIONAL_FILE, Folder, doc
-from nexus.kernel.errors import Invalid, NotFound
-from nexus.kernel.secret import Secret
-from nexus.objects.blobs.remote_client import Endpoint
+from nexus.kernel.errors import Invalid
 
 
 class BlobSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,20 +78,3 @@ class BlobSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             )
         if len(set(self.blob_folders)) != len(self.blob_folders) or self.blob_copies_least > len(self.blob_folders):
             raise Invalid("blob_folders differ, and blob_copies_least is their number at most", code="settings.blobs")
-
-    def blob_endpoint(self) -> Endpoint:
-        """The engine's. Raises NotFound if the secret cannot be read."""
-        try:
-            secret = Path(self.blob_engine_secret_file).read_text().strip()
-        except OSError as error:
-            raise NotFound(
-                f"{self.blob_engine_secret_file} cannot be read: {error.strerror}", code="settings.blobs"
-            ) from error
-        return Endpoint(
-            url=self.blob_engine_url,
-            bucket=self.blob_engine_bucket,
-            region=self.blob_engine_region,
-            access_key=self.blob_engine_access_key,
-            secret_key=Secret(secret.encode()),
-            authorities=Path(self.blob_engine_authorities) if self.blob_engine_authorities else None,
-        )

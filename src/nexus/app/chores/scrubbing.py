@@ -43,7 +43,8 @@ class Scrubber:
         self._several = several
         self._allowed = 0
         self._at = clock.now()
-        self._report = _read(report)
+        self.report = _read(report)
+        """How far the walks are."""
 
     async def scrub(self) -> bool:
         """A step of each walk that is due or under way. True: the quick one has more to do at once."""
@@ -52,16 +53,16 @@ class Scrubber:
         return more
 
     async def _quick(self) -> bool:
-        walk = self._report.quick
-        if walk is None and self._several and self._is_due(self._report.last_quick, QUICK_EVERY):
+        walk = self.report.quick
+        if walk is None and self._several and self._is_due(self.report.last_quick, QUICK_EVERY):
             walk = Round(full=False, started_at=self._clock.now())
         if walk is None:
             return False
         walk = await self._scrubbing.go_on(self._operation(), walk, read_bytes=NO_LIMIT)
         if walk.finished_at:
-            await self._keep(replace(self._report, quick=None, last_quick=walk))
+            await self._keep(replace(self.report, quick=None, last_quick=walk))
         else:
-            self._report = replace(self._report, quick=walk)
+            self.report = replace(self.report, quick=walk)
         return not walk.finished_at
 
     async def _full(self) -> None:
@@ -69,9 +70,9 @@ class Scrubber:
         now, before = self._clock.now(), self._at
         self._allowed = min(self._rate, self._allowed + self._rate * (now - before) // SECOND)
         self._at = now
-        walk, last = self._report.full, self._report.last_full
+        walk, last = self.report.full, self.report.last_full
         if last is None:  # a store that this worker has never seen is not read at once: it may just be starting
-            await self._keep(replace(self._report, last_full=Round(full=True, started_at=now, finished_at=now)))
+            await self._keep(replace(self.report, last_full=Round(full=True, started_at=now, finished_at=now)))
             return
         if walk is None and self._every and self._is_due(last, self._every):
             walk = Round(full=True, started_at=now)
@@ -81,15 +82,15 @@ class Scrubber:
         walk = await self._scrubbing.go_on(self._operation(), walk, read_bytes=self._allowed)
         self._allowed -= walk.bytes - read
         if walk.finished_at:
-            await self._keep(replace(self._report, full=None, last_full=walk))
+            await self._keep(replace(self.report, full=None, last_full=walk))
         else:
-            await self._keep(replace(self._report, full=walk))
+            await self._keep(replace(self.report, full=walk))
 
     def _is_due(self, last: Round | None, every: int) -> bool:
         return last is None or self._clock.now() - last.started_at >= every
 
     async def _keep(self, report: ScrubReport) -> None:
-        self._report = report
+        self.report = report
         await asyncio.to_thread(write_durably, self._path, msgspec.json.encode(report))
 
 

@@ -8,6 +8,7 @@ from nexus.app.chores.scrubbing import QUICK_EVERY
 from nexus.app.datadir import DataDirectory
 from nexus.app.doctor.finding import Finding, broken, degraded, real, unknown
 from nexus.app.settings import Settings
+from nexus.app.wiring.storage import endpoint
 from nexus.kernel.clock import DAY, Instant
 from nexus.kernel.errors import NexusError
 from nexus.objects.blobs.copies import Place
@@ -41,7 +42,7 @@ def _place(folder: Path, directory: DataDirectory) -> Finding:
 
 def _engine(settings: Settings) -> Finding:
     try:
-        engine = RemoteBlobs(settings.blob_endpoint(), prefix=settings.blob_engine_prefix)
+        engine = RemoteBlobs(endpoint(settings), prefix=settings.blob_engine_prefix)
         try:
             engine.client.request("HEAD")
         finally:

@@ -11,10 +11,13 @@ from nexus.app.wiring.consent import rulings
 from nexus.app.wiring.subjects import Subjects
 from nexus.iam.gate import Gate
 from nexus.kernel.database import Database
+from nexus.kernel.errors import NotFound
+from nexus.kernel.secret import Secret
 from nexus.objects.blobs import BlobStore
 from nexus.objects.blobs.copies import Copies
 from nexus.objects.blobs.disk import DiskBlobs
 from nexus.objects.blobs.remote import RemoteBlobs
+from nexus.objects.blobs.remote_client import Endpoint
 from nexus.objects.service import ObjectService
 from nexus.objects.store import blobs
 
@@ -35,13 +38,31 @@ def object_service(ground: Ground) -> ObjectService:
 def blob_store(settings: Settings, directory: DataDirectory, database: Database) -> BlobStore:
     """The engine that the settings name. Raises Unavailable, Conflict (a folder of another platform), NotFound."""
     if settings.blob_engine_url:
-        return RemoteBlobs(settings.blob_endpoint(), prefix=settings.blob_engine_prefix)
+        return RemoteBlobs(endpoint(settings), prefix=settings.blob_engine_prefix)
     if not settings.blob_folders:
         return DiskBlobs(directory.blobs)
     folders = [Path(folder) for folder in settings.blob_folders]
     with database.read() as tx:
         is_new = not blobs.any_known(tx)
     return Copies(folders, directory.instance, least=settings.blob_copies_least, home=directory.blobs, new=is_new)
+
+
+def endpoint(settings: Settings) -> Endpoint:
+    """The S3 store that keeps blobs, as the settings name it. Raises NotFound if the secret cannot be read."""
+    try:
+        secret = Path(settings.blob_engine_secret_file).read_text().strip()
+    except OSError as error:
+        raise NotFound(
+            f"{settings.blob_engine_secret_file} cannot be read: {error.strerror}", code="settings.blobs"
+        ) from error
+    return Endpoint(
+        url=settings.blob_engine_url,
+        bucket=settings.blob_engine_bucket,
+        region=settings.blob_engine_region,
+        access_key=settings.blob_engine_access_key,
+        secret_key=Secret(secret.encode()),
+        authorities=Path(settings.blob_engine_authorities) if settings.blob_engine_authorities else None,
+    )
 
 
 def placements(ground: Ground) -> Placements:
