@@ -18,6 +18,7 @@ from nexus.audit.migrations import MIGRATIONS
 from nexus.crypto.hpke import OpeningKey
 from nexus.kernel.errors import NotFound
 from nexus.kernel.secret import Secret
+from nexus.objects.blobs import BlobStore
 from nexus.objects.model import MIN_PART_BYTES, ObjectRef, PartReference, Versioning
 from simulators.data_keys import SimulatedDataKeys
 from simulators.object_store import Store, chunked
@@ -30,11 +31,11 @@ WRITERS = 12
 SIZES = (0, 100, 4_096, 60_000, 66_000, 140_000, 700_000)
 
 
-def open_store(root: Path) -> Store:
+def open_store(root: Path, engine: BlobStore | None = None) -> Store:
     """The store as every life finds it: the same key, the real log."""
     keys = SimulatedDataKeys()
     keys.add_key(key=b"k" * 32)
-    return Store(root, keys=keys, recorder=AuditLog(PRIVATE_KEY.public), migrations=MIGRATIONS)
+    return Store(root, keys=keys, recorder=AuditLog(PRIVATE_KEY.public), migrations=MIGRATIONS, engine=engine)
 
 
 def content(stamp: str, size: int) -> bytes:
@@ -52,9 +53,8 @@ class Journal:
         os.write(self._fd, line.encode())
 
 
-async def live(root: Path, seed: int, journal: Journal) -> None:
+async def live(store: Store, seed: str, journal: Journal) -> None:
     """Write for ever."""
-    store = open_store(root)
     buckets = {}
     for name in BUCKETS:
         try:
@@ -66,7 +66,7 @@ async def live(root: Path, seed: int, journal: Journal) -> None:
     await asyncio.gather(*(write_for_ever(store, buckets, journal, seed, writer) for writer in range(WRITERS)))
 
 
-async def write_for_ever(store: Store, buckets: dict, journal: Journal, seed: int, writer: int) -> None:
+async def write_for_ever(store: Store, buckets: dict, journal: Journal, seed: str, writer: int) -> None:
     dice = random.Random(f"{seed}-{writer}")
     for turn in range(10**9):
         name, key = dice.choice(BUCKETS), f"w{writer:02}/{dice.randrange(3)}"
@@ -104,7 +104,7 @@ def main(root: Path) -> None:
         seed, journal = line.split()
         child = os.fork()
         if child == 0:
-            asyncio.run(live(root, int(seed), Journal(Path(journal))))
+            asyncio.run(live(open_store(root), seed, Journal(Path(journal))))
         print(child, flush=True)
         os.waitpid(child, 0)
         print("over", flush=True)

@@ -63,7 +63,7 @@ def test_a_rotten_copy_is_named_and_mended_and_the_log_knows(story):
     assert rotten.read_bytes() == good.read_bytes()
     auditor = platform.founder("alice")
     until(
-        lambda: len(auditor.call("audit.entry.search", action="platform.fsck")["entries"]) >= 4,
+        lambda: len(auditor.call("audit.entry.list", action="platform.fsck")["entries"]) >= 4,
         what="the entries of fsck",
     )
 
