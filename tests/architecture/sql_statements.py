@@ -34,6 +34,7 @@ CHOICES = {
         "part": "[('a',), ('a', 'b')]",
         "where": "[['d.change > ?', 's.site = ?', 'd.recorded_at >= ?', 'd.kind IN (?, ?)']]",
     },
+    "src/nexus/objects/store/inspection.py": {"sql": "list(QUESTIONS.values())"},
     "src/nexus/objects/usage.py": {"query": "[_VERSIONS, _UPLOADS, _PARTS]"},
     "src/nexus/iam/store/credentials.py": {"table": "['iam_access_key', 'iam_token']"},
     "src/nexus/iam/store/identities.py": {"column": "['p.id', 'p.login']"},

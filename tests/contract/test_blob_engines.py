@@ -1,4 +1,4 @@
-"""What every engine for blobs promises: one disk, several disks, another S3 store. Issue 6, F-001."""
+"""What every engine for blobs promises: one disk, several disks, another S3 store. Issue 6; AP-14, F-066."""
 
 import os
 import time
@@ -7,8 +7,7 @@ import pytest
 
 from nexus.kernel.errors import Damaged
 from nexus.kernel.ids import new_id
-from nexus.objects.blobs import Expected, State
-from nexus.objects.blobs.port import Checksum
+from nexus.objects.blobs.port import Checksum, Expected, State
 from nexus.objects.blobs.remote import PART_BYTES
 from nexus.objects.model import INLINE_BYTES, MIN_PART_BYTES, PartReference
 from simulators.engines import MAKERS, elsewhere, read, write

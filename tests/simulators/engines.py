@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nexus.kernel.clock import SystemClock
-from nexus.objects.blobs import BlobStore
 from nexus.objects.blobs.copies import Copies
 from nexus.objects.blobs.disk import DiskBlobs
+from nexus.objects.blobs.port import BlobStore
 from nexus.objects.blobs.remote import RemoteBlobs
 from nexus.objects.blobs.remote_client import Endpoint
 from simulators.s3_door import S3Door, open_s3_door

@@ -7,8 +7,8 @@ from nexus.kernel.clock import Clock
 from nexus.kernel.database import Migration, Recorder
 from nexus.kernel.operation import Operation
 from nexus.kernel.secret import Secret
-from nexus.objects.blobs import BlobStore
 from nexus.objects.blobs.disk import DiskBlobs
+from nexus.objects.blobs.port import BlobStore
 from nexus.objects.migrations import MIGRATIONS
 from nexus.objects.model import Bucket, BucketKind, ObjectRead
 from nexus.objects.ports import Subjects

@@ -18,7 +18,7 @@ from nexus.audit.migrations import MIGRATIONS
 from nexus.crypto.hpke import OpeningKey
 from nexus.kernel.errors import NotFound
 from nexus.kernel.secret import Secret
-from nexus.objects.blobs import BlobStore
+from nexus.objects.blobs.port import BlobStore
 from nexus.objects.model import MIN_PART_BYTES, ObjectRef, PartReference, Versioning
 from simulators.data_keys import SimulatedDataKeys
 from simulators.object_store import Store, chunked

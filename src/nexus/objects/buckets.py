@@ -13,7 +13,7 @@ from nexus.kernel.errors import Conflict, Invalid, NotFound
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import PLATFORM, Operation
 from nexus.objects import declaration, rules
-from nexus.objects.blobs import BlobStore
+from nexus.objects.blobs.port import BlobStore
 from nexus.objects.committing import bucket_state, state_of
 from nexus.objects.consenting import Consenting, refuse_secondary_writes
 from nexus.objects.declaration import Declaration

@@ -17,7 +17,7 @@ from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Conflict, Invalid
 from nexus.kernel.operation import Entry
 from nexus.objects import rules
-from nexus.objects.blobs import BlobStore
+from nexus.objects.blobs.port import BlobStore
 from nexus.objects.errors import OTHER_SUBJECT, SUBJECT_ERASED, SUBJECT_NEEDED, no_such_bucket, not_lockable
 from nexus.objects.model import Bucket, Metadata, Versioning, WriteConditions, Written
 from nexus.objects.retention import Lock, default_of

@@ -20,7 +20,7 @@ from nexus.kernel.errors import Invalid, NotFound
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Operation
 from nexus.objects import rules
-from nexus.objects.blobs import BlobStore
+from nexus.objects.blobs.port import BlobStore
 from nexus.objects.client_keys import ClientKey
 from nexus.objects.committing import Draft, Placed, draft, take_place, written
 from nexus.objects.errors import (

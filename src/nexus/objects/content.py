@@ -12,7 +12,7 @@ import msgspec
 
 from nexus.crypto import floe
 from nexus.kernel.errors import Damaged, NexusError
-from nexus.objects.blobs import BlobReader, BlobStore
+from nexus.objects.blobs.port import BlobReader, BlobStore
 from nexus.objects.errors import damaged
 from nexus.objects.sealing import SEGMENTS, BucketKey
 

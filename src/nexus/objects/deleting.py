@@ -9,7 +9,7 @@ from nexus.kernel.errors import NexusError
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Operation
 from nexus.objects import rules
-from nexus.objects.blobs import BlobStore
+from nexus.objects.blobs.port import BlobStore
 from nexus.objects.committing import Draft, state_of, take_place
 from nexus.objects.consenting import refuse_secondary_writes
 from nexus.objects.model import ALWAYS_WRITE, Bucket, Deleted, DeleteTarget, Versioning, WriteConditions

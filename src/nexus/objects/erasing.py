@@ -21,7 +21,7 @@ from nexus.kernel.clock import Clock, rfc3339
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Conflict, NotFound
 from nexus.kernel.operation import Operation, Resource
-from nexus.objects.blobs import BlobStore
+from nexus.objects.blobs.port import BlobStore
 from nexus.objects.errors import NO_SUCH_SUBJECT, SUBJECT_LOCKED
 from nexus.objects.model import Bucket
 from nexus.objects.naming import checked

@@ -9,7 +9,7 @@ from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Invalid
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Operation
-from nexus.objects.blobs import BlobStore
+from nexus.objects.blobs.port import BlobStore
 from nexus.objects.client_keys import ClientKey, joined
 from nexus.objects.errors import INVALID_PART_NUMBER, no_such_upload
 from nexus.objects.keys import BucketKeys

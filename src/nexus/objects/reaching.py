@@ -22,7 +22,7 @@ from nexus.kernel.clock import Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Denied
 from nexus.kernel.operation import Operation, Resource
-from nexus.objects.blobs import BlobStore
+from nexus.objects.blobs.port import BlobStore
 from nexus.objects.declaration import OnWithdrawal
 from nexus.objects.model import Bucket
 from nexus.objects.naming import checked

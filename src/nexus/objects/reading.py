@@ -18,7 +18,7 @@ from nexus.kernel.database import Database
 from nexus.kernel.errors import Invalid, NexusError
 from nexus.kernel.operation import Detail, Operation
 from nexus.objects import content, rules
-from nexus.objects.blobs import BlobStore
+from nexus.objects.blobs.port import BlobStore
 from nexus.objects.client_keys import ClientKey, joined
 from nexus.objects.consenting import Consenting, Watch
 from nexus.objects.content import Body, Message

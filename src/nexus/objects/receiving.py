@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 from nexus.kernel.errors import Conflict, Invalid, NotFound
-from nexus.objects.blobs import BlobStore
+from nexus.objects.blobs.port import BlobStore
 from nexus.objects.errors import INCOMPLETE_BODY, TOO_LARGE
 from nexus.objects.model import MAX_PUT_BYTES, BodyFacts
 from nexus.objects.sealed_stream import SealedStream

@@ -21,7 +21,7 @@ from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database
 from nexus.kernel.errors import NexusError
 from nexus.kernel.operation import PLATFORM, Operation
-from nexus.objects.blobs import BlobStore, Copy, State
+from nexus.objects.blobs.port import BlobStore, Copy, State
 from nexus.objects.store import inspection
 from nexus.objects.store.inspection import KnownBlob
 

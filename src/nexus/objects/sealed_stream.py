@@ -8,7 +8,7 @@ import hashlib
 from typing import Final
 
 from nexus.crypto import floe
-from nexus.objects.blobs import BlobStore, BlobWriter
+from nexus.objects.blobs.port import BlobStore, BlobWriter
 from nexus.objects.model import MD5_BYTES
 from nexus.objects.sealing import SEGMENTS, BucketKey
 

@@ -14,7 +14,7 @@ recorded here, by the body itself.
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database
 from nexus.objects.access_logs import AccessLogs
-from nexus.objects.blobs import BlobStore
+from nexus.objects.blobs.port import BlobStore
 from nexus.objects.buckets import Buckets
 from nexus.objects.consenting import Consenting, NoSubjects
 from nexus.objects.deleting import Deleting

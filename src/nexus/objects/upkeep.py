@@ -12,7 +12,7 @@ from nexus.kernel.database import Bookkeeping, Database, Recorded, Transaction
 from nexus.kernel.errors import NexusError
 from nexus.kernel.ids import is_id
 from nexus.kernel.operation import PLATFORM, Operation, Resource
-from nexus.objects.blobs import BlobStore, Found
+from nexus.objects.blobs.port import BlobStore, Found
 from nexus.objects.keys import context_of
 from nexus.objects.ports import DataKeys
 from nexus.objects.store import blobs as blob_rows

@@ -15,7 +15,7 @@ from nexus.kernel.errors import Denied
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Operation
 from nexus.objects import rules
-from nexus.objects.blobs import BlobStore
+from nexus.objects.blobs.port import BlobStore
 from nexus.objects.client_keys import ClientKey
 from nexus.objects.committing import state_of
 from nexus.objects.completing import Combine, Completing

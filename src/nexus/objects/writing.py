@@ -24,7 +24,7 @@ from nexus.kernel.errors import Denied, Invalid
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Detail, Operation
 from nexus.objects import rules
-from nexus.objects.blobs import BlobStore
+from nexus.objects.blobs.port import BlobStore
 from nexus.objects.client_keys import ClientKey
 from nexus.objects.committing import commit, draft
 from nexus.objects.consenting import refuse_secondary_writes

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from nexus.kernel.database import Database
 from nexus.kernel.ids import is_id
-from nexus.objects.blobs import BlobStore, State
+from nexus.objects.blobs.port import BlobStore, State
 from nexus.objects.scrubbing import Scrubbing, Verdict
 from nexus.objects.store import blobs as blob_rows
 from nexus.objects.store import inspection

@@ -13,9 +13,9 @@ from nexus.iam.gate import Gate
 from nexus.kernel.database import Database
 from nexus.kernel.errors import NotFound
 from nexus.kernel.secret import Secret
-from nexus.objects.blobs import BlobStore
 from nexus.objects.blobs.copies import Copies
 from nexus.objects.blobs.disk import DiskBlobs
+from nexus.objects.blobs.port import BlobStore
 from nexus.objects.blobs.remote import RemoteBlobs
 from nexus.objects.blobs.remote_client import Endpoint
 from nexus.objects.service import ObjectService

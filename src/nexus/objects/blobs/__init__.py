@@ -10,7 +10,3 @@ with is to keep it: hence copies, checksums and the scrubber (`nexus.objects.scr
 
 Everything here waits for disks or networks: callers run it on `BlobStore.threads`.
 """
-
-from nexus.objects.blobs.port import BlobReader, BlobStore, BlobWriter, Copy, Expected, Found, State
-
-__all__ = ["BlobReader", "BlobStore", "BlobWriter", "Copy", "Expected", "Found", "State"]

@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from nexus.kernel.database import Transaction
-from nexus.objects.blobs import Expected
+from nexus.objects.blobs.port import Expected
 from nexus.objects.sealing import SEGMENTS
 
 _COLUMNS: Final = "id, owner, size, sealed_checksum"
