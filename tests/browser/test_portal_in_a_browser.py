@@ -14,14 +14,13 @@ from playwright.sync_api import expect
 from nexus.app import pki
 from nexus.app.serving import serve
 from nexus.kernel.clock import SystemClock
+from simulators.accessibility import violations
 from simulators.chromium import WAIT_MS, chromium, trusting
 from simulators.portal import ORIGIN, Hospital
 from simulators.tls_door import START_WAIT_S, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-AXE = ROOT / "tests" / "peers" / "node_modules" / "axe-core" / "axe.min.js"
 PICTURES = ROOT / "docs" / "images" / "portal"
-STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PHONE = {"width": 390, "height": 844}
 AUTHENTICATOR = {
     "protocol": "ctap2",
@@ -105,23 +104,11 @@ def look(phone, request):
         for scheme in ("dark", "light"):
             phone.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             assert violations(phone) == [], f"{name}, {scheme}"
-        wide = phone.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wide <= 0, f"{name} is wider than the telephone"
         if keep and request.config.getoption("--pictures"):
             PICTURES.mkdir(parents=True, exist_ok=True)
             phone.screenshot(path=PICTURES / f"{name}.png", animations="disabled", full_page=True)
 
     return look
-
-
-def violations(page) -> list[str]:
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed (npm ci in tests/peers)")
-    if not page.evaluate("'axe' in window"):
-        page.evaluate(AXE.read_text())
-    asked = {"runOnly": {"type": "tag", "values": STANDARDS}}
-    found = page.evaluate("asked => axe.run(document, asked)", asked)["violations"]
-    return [f"{one['id']}: {node['html'][:120]}" for one in found for node in one["nodes"]]
 
 
 def test_a_patient_opens_an_account_refuses_and_checks_a_line(reception, phone, look):

@@ -91,14 +91,27 @@ async def test_patients_keep_their_number(world):
     patient = await enrol(platform, await invite(platform))
     browser = await visitor(platform, ben)
     form = await browser.get(f"/operations/iam.role.list?identity={patient.id}&~run=1")
-    assert patient.id in form.text and "<strong>" not in form.text.split("<form", 3)[-1].split("</form>")[0]
+    assert patient.id in form.text and "<strong>" not in form.text.split("<main")[1]
 
 
-async def test_a_form_that_is_filled_in_with_a_number_says_whose_it_is(world):
+async def test_whom_a_form_is_about_is_chosen_by_name(world):
     platform, _, ben, stella, _ = world
     browser = await visitor(platform, ben)
     form = await browser.get(f"/operations/iam.role.grant?identity={stella.id}")
-    assert "<strong>Stella</strong> stella" in form.text
+    assert f'<option value="{stella.id}" selected>Stella (stella)</option>' in form.text
+    assert '<optgroup label="Machines">' in form.text and ">sync</option>" in form.text
+    create = await browser.get("/operations/iam.machine.create")
+    assert ">Stella (stella)</option>" in create.text and ">sync</option>" not in create.text, "a machine owns none"
+    stranger = f"per_{'0' * 26}"
+    form = await browser.get(f"/operations/iam.role.grant?identity={stranger}")
+    assert f'value="{stranger}" autocomplete="off"' in form.text, "what cannot be chosen stays as it was typed"
+
+
+async def test_whoever_may_not_list_people_types_a_number_and_reads_whose_it_is(world):
+    platform, _, ben, stella, _ = world
+    browser = await visitor(platform, stella)
+    form = await browser.get(f"/operations/iam.role.grant?identity={ben.id}")
+    assert "<strong>Ben</strong> ben" in form.text and "<optgroup" not in form.text and ">Ben (ben)<" not in form.text
 
 
 def test_numbers_are_found_wherever_they_stand_each_once_and_not_without_end():

@@ -13,7 +13,7 @@ _ID: Final = re.compile(r"\b(?:per|mac)_[0-9a-z]{26}\b")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A person or a machine by name. `login` tells persons of one name apart; a machine has none."""
+    """What something is called. `login` tells persons of one name apart; what has none is shown with its kind."""
 
     name: str
     login: str

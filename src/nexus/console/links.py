@@ -15,6 +15,11 @@ PAGES: Final[Mapping[str, tuple[str, str]]] = {
 _ID: Final = re.compile(r"\A([a-z]{2,4})_[0-9a-z]{26}\Z")
 
 
+def is_id(text: str) -> bool:
+    """Whether a text is the number of something."""
+    return _ID.match(text) is not None
+
+
 def link_of(text: str, offered: frozenset[str], me: str) -> str | None:
     """The page of what an id names, or None where the text is no id, its kind has no page, or the reader no right to it."""
     found = _ID.match(text)

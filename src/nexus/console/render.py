@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, Response
 
 from nexus.console.known import Known
 from nexus.console.labels import label
-from nexus.console.links import link_of
+from nexus.console.links import is_id, link_of
 from nexus.console.texts import FRAME
 from nexus.console.words import word
 from nexus.kernel.clock import Clock, rfc3339
@@ -76,6 +76,7 @@ class Renderer:
             word=lambda value: word(value, language),
             label=lambda name: label(name, language),
             link_of=lambda text: link_of(text, frame.offered, frame.person),
+            is_id=is_id,
             known=frame.known,
             **own,
         )

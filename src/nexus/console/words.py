@@ -58,6 +58,7 @@ WORDS: Final[Mapping[str, Bilingual[str]]] = {
     "allowed": Bilingual("allowed", "autorisé"),
     "denied": Bilingual("denied", "refusé"),
     "failed": Bilingual("failed", "échoué"),
+    "founding": Bilingual("the founding", "la fondation"),
     # how a right is held
     "own": Bilingual("because it is one's own", "parce que c'est à soi"),
     "eligible": Bilingual("can be taken up", "peut être pris"),
@@ -96,6 +97,7 @@ WORDS: Final[Mapping[str, Bilingual[str]]] = {
     "client_secret": Bilingual("shared secret", "secret partagé"),
     "private_key_jwt": Bilingual("key of its own", "clé propre"),
     # keys
+    "key": Bilingual("key", "clé"),
     "data": Bilingual("data", "données"),
     "imported": Bilingual("imported", "importée"),
     "pseudonymisation": Bilingual("for pseudonyms", "pseudonymisation"),

@@ -67,5 +67,4 @@ async def ask(visit: Visit, digest: str) -> Response:
         digest=asked.digest,
         trouble=trouble,
         prefix=stepping.PREFIX,
-        fields=stepping.ANSWER,
     )

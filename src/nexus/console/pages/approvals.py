@@ -1,5 +1,6 @@
 """Four eyes: what waits for a second person, with the exact content, and what came of it."""
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -7,11 +8,13 @@ import msgspec
 from starlette.responses import Response
 
 from nexus.console.groups import MINE
+from nexus.console.known import Known
 from nexus.console.page import Page
 from nexus.console.shown import shown
 from nexus.console.titles import title_of
 from nexus.console.visit import Visit
 from nexus.web.browser.language import Bilingual
+from nexus.web.browser.operations import Refused
 
 MENU: Final = Bilingual("Approvals", "Validations")
 STATES: Final = ("proposed", "approved", "executed", "rejected", "expired")
@@ -124,6 +127,7 @@ async def show_one(visit: Visit) -> Response:
     spec = visit.operations.specs.get(intent["operation"])
     request: Any = msgspec.json.decode(intent["request"])
     await visit.meet(intent, request)
+    await _meet_key(visit, intent["resource"])
     return visit.render(
         "approval.html",
         t=TEXTS,
@@ -135,7 +139,18 @@ async def show_one(visit: Visit) -> Response:
     )
 
 
+async def _meet_key(visit: Visit, resource: str) -> None:
+    """Of a key, what it protects: nobody should approve the end of a number."""
+    kind, _, number = resource.partition(":")
+    if kind != "Key":
+        return
+    with contextlib.suppress(Refused):  # destroyed meanwhile, or the key service does not answer: the number stays
+        key = await visit.try_get("kms.key.read", key_id=number)
+        if key is not None:
+            visit.known[number] = Known(key["purpose"], "", "key")
+
+
 PAGES: Final = (
     Page("/approvals", frozenset({"iam.approval.list"}), show_list, menu=MENU, group=MINE),
-    Page("/approvals/{id}", frozenset({"iam.approval.read"}), show_one),
+    Page("/approvals/{id}", frozenset({"iam.approval.read", "kms.key.read"}), show_one),
 )

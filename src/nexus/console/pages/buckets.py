@@ -1,5 +1,6 @@
 """Buckets: where they belong, under which key they are, and what they hold."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,8 +10,12 @@ from nexus.console.groups import DATA
 from nexus.console.page import Page
 from nexus.console.visit import Visit
 from nexus.web.browser.language import Bilingual
+from nexus.web.browser.operations import Document
 
 MENU: Final = Bilingual("Buckets", "Compartiments")
+PAGE: Final = 50
+"""Buckets on a page of the list."""
+SUMS: Final = ("objects", "object_bytes", "versions", "version_bytes", "uploads", "upload_bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,12 @@ class Texts:
     objects: str
     versions: str
     uploads: str
+    all_versions: str
+    unfinished: str
+    count: str
+    count_help: str
+    total: str
+    not_yours: str
 
 
 TEXTS: Final = Bilingual(
@@ -59,6 +70,12 @@ TEXTS: Final = Bilingual(
         objects="Objects",
         versions="Versions, earlier ones included",
         uploads="Unfinished uploads",
+        all_versions="All versions",
+        unfinished="Unfinished",
+        count="Count what they hold",
+        count_help="Counting goes through every version; of a large bucket it takes a second or two.",
+        total="All of these",
+        not_yours="not shown to you",
     ),
     Texts(
         title="Compartiments",
@@ -80,14 +97,38 @@ TEXTS: Final = Bilingual(
         objects="Objets",
         versions="Versions, anciennes comprises",
         uploads="Téléversements inachevés",
+        all_versions="Toutes versions",
+        unfinished="Inachevés",
+        count="Compter ce qu'ils contiennent",
+        count_help="Le comptage parcourt chaque version ; pour un grand compartiment, il prend une seconde ou deux.",
+        total="Tous ceux-ci",
+        not_yours="ne vous est pas montré",
     ),
 )
 
 
 async def show_list(visit: Visit) -> Response:
-    """The buckets that the person may list."""
-    found = await visit.get("objects.bucket.list")
-    return visit.render("buckets.html", t=TEXTS, buckets=found["buckets"])
+    """The buckets that the person may list; how much they hold where that is asked for, a page at a time."""
+    buckets = (await visit.get("objects.bucket.list"))["buckets"]
+    after = visit.query("after")
+    names = [bucket["name"] for bucket in buckets]
+    start = names.index(after) + 1 if after in names else 0
+    shown = buckets[start : start + PAGE]
+    held = await _held(visit, shown) if visit.query("usage") else None
+    return visit.render(
+        "buckets.html",
+        t=TEXTS,
+        buckets=shown,
+        held=held,
+        totals={name: sum(each[name] for each in held.values() if each) for name in SUMS} if held else {},
+        following=shown[-1]["name"] if start + PAGE < len(buckets) else "",
+        after=after,
+    )
+
+
+async def _held(visit: Visit, buckets: Sequence[Document]) -> dict[str, Document | None]:
+    """By name: what each bucket holds, or None where the person may not know."""
+    return {bucket["name"]: await visit.try_get("objects.bucket.usage", name=bucket["name"]) for bucket in buckets}
 
 
 async def show_one(visit: Visit) -> Response:
@@ -99,6 +140,13 @@ async def show_one(visit: Visit) -> Response:
 
 
 PAGES: Final = (
-    Page("/buckets", frozenset({"objects.bucket.list"}), show_list, menu=MENU, group=DATA, needs="objects.bucket.list"),
+    Page(
+        "/buckets",
+        frozenset({"objects.bucket.list", "objects.bucket.usage"}),
+        show_list,
+        menu=MENU,
+        group=DATA,
+        needs="objects.bucket.list",
+    ),
     Page("/buckets/{name}", frozenset({"objects.bucket.read", "objects.bucket.usage"}), show_one),
 )

@@ -7,9 +7,10 @@ from starlette.responses import Response
 
 from nexus.console.groups import IDENTITIES
 from nexus.console.page import Page
-from nexus.console.pages.people import PARTS, with_part
+from nexus.console.pages.people import OF_MACHINES, PARTS, with_part
 from nexus.console.visit import Visit
 from nexus.web.browser.language import Bilingual
+from nexus.web.browser.operations import Document
 
 MENU: Final = Bilingual("Machines", "Machines")
 PAGE: Final = 50
@@ -24,6 +25,7 @@ class Texts:
     intro: str
     create: str
     owner: str
+    owner_alone: str
     none: str
 
 
@@ -33,6 +35,7 @@ TEXTS: Final = Bilingual(
         intro="Programs that sign in by themselves. The owner answers for each, and alone makes its credentials.",
         create="Create a machine",
         owner="Owner",
+        owner_alone="Its access keys and tokens are made by its owner, who sees each secret once; certificates are enrolled by a security officer.",
         none="No machine on this page.",
     ),
     Texts(
@@ -40,6 +43,7 @@ TEXTS: Final = Bilingual(
         intro="Les programmes qui se connectent d'eux-mêmes. Un responsable en répond, et crée seul leurs secrets.",
         create="Créer une machine",
         owner="Responsable",
+        owner_alone="Ses clés et jetons sont créés par son responsable, qui voit chaque secret une fois ; un responsable de la sécurité enrôle ses certificats.",
         none="Aucune machine sur cette page.",
     ),
 )
@@ -58,12 +62,26 @@ async def show_list(visit: Visit) -> Response:
 async def show_one(visit: Visit) -> Response:
     """One machine, with one of the lists that belong to it."""
     machine = await visit.get("iam.machine.read", id=visit.path["id"])
+    here = f"/machines/{machine['id']}"
     return await with_part(
-        visit, "machine.html", machine["id"], f"/machines/{machine['id']}", default="keys", machine=machine, m=TEXTS
+        visit,
+        "machine.html",
+        machine["id"],
+        here,
+        OF_MACHINES,
+        default="keys",
+        machine=machine,
+        m=TEXTS,
+        mine=_mine(visit, machine),
     )
 
 
-_LISTS: Final = frozenset(operation for operation, _ in PARTS.values())
+def _mine(visit: Visit, machine: Document) -> bool:
+    """Whether the reader answers for it: nobody else makes its credentials."""
+    return visit.actor is not None and machine["owner"] == visit.actor.person
+
+
+_LISTS: Final = frozenset(PARTS[part][0] for part in OF_MACHINES)
 PAGES: Final = (
     Page(
         "/machines", frozenset({"iam.machine.list"}), show_list, menu=MENU, group=IDENTITIES, needs="iam.machine.list"

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 
+from nexus.console.choosing import LISTS, choices
 from nexus.console.fields import Kind, document_of, fields_of, typed
 from nexus.console.groups import PLATFORM
 from nexus.console.page import Handler, Page
@@ -47,6 +48,9 @@ class Texts:
     one_per_line: str
     json: str
     not_given: str
+    choose: str
+    persons: str
+    machines: str
     yes: str
     no: str
     run: str
@@ -74,6 +78,9 @@ TEXTS: Final = Bilingual(
         one_per_line="one on each line",
         json="as JSON",
         not_given="as the platform decides",
+        choose="choose",
+        persons="Persons",
+        machines="Machines",
         yes="yes",
         no="no",
         run="Show",
@@ -99,6 +106,9 @@ TEXTS: Final = Bilingual(
         one_per_line="un par ligne",
         json="en JSON",
         not_given="selon la plateforme",
+        choose="choisir",
+        persons="Personnes",
+        machines="Machines",
         yes="oui",
         no="non",
         run="Afficher",
@@ -132,7 +142,7 @@ def operation_pages(specs: Sequence[OperationSpec], purposes: Sequence[str], els
 def _page(spec: OperationSpec, purposes: Sequence[str]) -> Page:
     form = OperationForm(spec, purposes)
     reads = spec.method == "GET"
-    return Page(path_of(spec.name), frozenset({spec.name}), form.show, None if reads else form.submit)
+    return Page(path_of(spec.name), frozenset({spec.name}) | LISTS, form.show, None if reads else form.submit)
 
 
 def _list(specs: Sequence[OperationSpec]) -> Handler:
@@ -218,6 +228,7 @@ class OperationForm:
         status: int = 200,
     ) -> Response:
         given = typed(self._fields, form)
+        people = await choices(visit, self._spec, self._fields) if done is None else {}
         await visit.meet(*given.values(), done.document if done else None)
         return visit.render(
             "operation.html",
@@ -228,6 +239,7 @@ class OperationForm:
             fields=self._fields,
             kinds=Kind,
             typed=given,
+            people={name: offered for name, offered in people.items() if offered.holds(given[name])},
             purposes=self._purposes,
             purpose=form.text(PURPOSE) or PURPOSE_OF.get(self._spec.service, "operation"),
             back=form.text(NEXT),

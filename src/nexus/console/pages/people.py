@@ -1,5 +1,6 @@
 """People: the list, and each person's record, rights, sessions and credentials."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,8 +20,15 @@ PARTS: Final = {
     "sessions": ("iam.session.list", "sessions"),
     "keys": ("iam.access-key.list", "access_keys"),
     "tokens": ("iam.token.list", "tokens"),
+    "passkeys": ("iam.passkey.list", "passkeys"),
+    "certificates": ("iam.device.list", "devices"),
 }
 """Tab -> operation that lists what belongs to an identity, and where its rows stand."""
+OF_PERSONS: Final = tuple(PARTS)
+OF_MACHINES: Final = tuple(part for part in PARTS if part not in {"sessions", "passkeys"})
+"""A machine opens no session, and holds nothing that a finger touches."""
+OWN: Final = tuple(part for part in PARTS if part != "passkeys")
+"""One's own passkeys have a page of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,13 @@ class Texts:
     sessions: str
     keys: str
     tokens: str
+    passkeys: str
+    certificates: str
+    fingerprint: str
+    registered: str
+    by_whom: str
+    never: str
+    enrol_device: str
     role: str
     scope: str
     ends: str
@@ -90,6 +105,13 @@ TEXTS: Final = Bilingual(
         sessions="Sessions",
         keys="Access keys",
         tokens="Service tokens",
+        passkeys="Passkeys",
+        certificates="Certificates",
+        fingerprint="Fingerprint",
+        registered="Registered",
+        by_whom="Enrolled by",
+        never="never",
+        enrol_device="Enrol a certificate",
         role="Role",
         scope="Where",
         ends="Ends",
@@ -135,6 +157,13 @@ TEXTS: Final = Bilingual(
         sessions="Sessions ouvertes",
         keys="Clés d'accès",
         tokens="Jetons de service",
+        passkeys="Clés personnelles (passkeys)",
+        certificates="Certificats",
+        fingerprint="Empreinte",
+        registered="Enregistrée",
+        by_whom="Enrôlé par",
+        never="jamais",
+        enrol_device="Enrôler un certificat",
         role="Rôle",
         scope="Périmètre",
         ends="Fin",
@@ -178,20 +207,27 @@ async def show_list(visit: Visit) -> Response:
 async def show_one(visit: Visit) -> Response:
     """One person, with one of the lists that belong to her."""
     person = await visit.get("iam.person.read", id=visit.path["id"])
-    return await with_part(visit, "person.html", person["id"], f"/people/{person['id']}", person=person)
+    return await with_part(visit, "person.html", person["id"], f"/people/{person['id']}", OF_PERSONS, person=person)
 
 
 async def show_own(visit: Visit) -> Response:
     """One's own sessions and credentials."""
     assert visit.actor is not None
-    return await with_part(visit, "own.html", visit.actor.id, "/me", default="sessions")
+    return await with_part(visit, "own.html", visit.actor.id, "/me", OWN, default="sessions")
 
 
 async def with_part(
-    visit: Visit, template: str, identity: str, here: str, default: str = "rights", **values: Any
+    visit: Visit,
+    template: str,
+    identity: str,
+    here: str,
+    parts: Sequence[str],
+    *,
+    default: str = "rights",
+    **values: Any,
 ) -> Response:
     """A page with tabs: one list at a time, so that nothing is read and recorded that nobody looks at."""
-    part = visit.query("part") if visit.query("part") in PARTS else default
+    part = visit.query("part") if visit.query("part") in parts else default
     operation, rows = PARTS[part]
     found = await visit.try_get(operation, identity=identity)
     listed = None if found is None else found[rows]
@@ -202,7 +238,7 @@ async def with_part(
         t=TEXTS,
         identity=identity,
         part=part,
-        parts=tuple(PARTS),
+        parts=parts,
         rows=listed,
         here=f"{here}?part={part}",
         base=here,

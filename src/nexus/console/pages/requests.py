@@ -12,6 +12,7 @@ from nexus.iam.model import PRIVILEGED_ROLES, Role
 from nexus.web.browser.language import Bilingual
 
 MENU: Final = Bilingual("Requests for rights", "Demandes de droits")
+PRIVILEGED: Final = frozenset(role.value for role in PRIVILEGED_ROLES)
 STATES: Final = ("open", "granted", "refused", "withdrawn", "expired")
 
 
@@ -42,6 +43,9 @@ class Texts:
     until_help: str
     reason_help: str
     send: str
+    choose: str
+    of_work: str
+    privileged: str
 
 
 TEXTS: Final = Bilingual(
@@ -69,6 +73,9 @@ TEXTS: Final = Bilingual(
         until_help="In UTC; a year at most.",
         reason_help="What you need it for, so that a stranger to your work understands it.",
         send="Ask for it",
+        choose="choose",
+        of_work="Work with data: of a site, a project or a bucket",
+        privileged="Privileged: of the whole platform, granted by two persons",
     ),
     Texts(
         title="Demandes de droits",
@@ -94,6 +101,9 @@ TEXTS: Final = Bilingual(
         until_help="En UTC ; un an au plus.",
         reason_help="Ce pour quoi vous en avez besoin, compréhensible pour qui ne connaît pas votre travail.",
         send="Envoyer la demande",
+        choose="choisir",
+        of_work="Travail sur les données : un établissement, un projet, un compartiment",
+        privileged="Privilégiés : toute la plateforme, accordés par deux personnes",
     ),
 )
 
@@ -110,14 +120,16 @@ async def show_list(visit: Visit) -> Response:
         state=state,
         rows=found["requests"],
         me=visit.actor.person if visit.actor else "",
-        privileged=frozenset(role.value for role in PRIVILEGED_ROLES),
+        privileged=PRIVILEGED,
     )
 
 
 async def show_form(visit: Visit) -> Response:
     """The form: a role, where, until when, why."""
     assert visit.actor is not None
-    return visit.render("ask.html", t=TEXTS, roles=tuple(role.value for role in Role), identity=visit.actor.id)
+    return visit.render(
+        "ask.html", t=TEXTS, roles=tuple(role.value for role in Role), privileged=PRIVILEGED, identity=visit.actor.id
+    )
 
 
 PAGES: Final = (

@@ -1,5 +1,6 @@
-"""Rights of everybody: who holds which role, where, and until when."""
+"""Roles: what each is there for, who holds it, where, and until when; and those that nobody holds."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,11 +9,27 @@ from starlette.responses import Response
 from nexus.console.groups import IDENTITIES
 from nexus.console.page import Page
 from nexus.console.visit import Visit
+from nexus.iam.actions import ROLES
+from nexus.iam.model import PRIVILEGED_ROLES, Role
 from nexus.web.browser.language import Bilingual
 
 MENU: Final = Bilingual("Roles", "Rôles")
-PAGE: Final = 100
+PAGE: Final = 500
 """Rights on a page."""
+_DUTIES_IN_FRENCH: Final[Mapping[Role, str]] = {
+    Role.PLATFORM_OPERATOR: "fait fonctionner la plateforme ; ne voit jamais le contenu d'un compartiment",
+    Role.SECURITY_OFFICER: "identités et droits, arrêts d'urgence ; ne touche jamais aux objets",
+    Role.KEY_CUSTODIAN: "la vie des clés, jamais celle des données",
+    Role.AUDITOR: "voit qui a fait quoi, ne change rien, ne lit aucune donnée",
+    Role.DATA_PROTECTION_OFFICER: "répond aux personnes concernées ; demande les effacements",
+    Role.DATA_PROVIDER: "un établissement apporte ses données et voit les siennes",
+    Role.DATA_STEWARD: "organise les données et en donne les droits à ceux qui travaillent avec elles",
+    Role.RESEARCHER: "lit les données d'un projet de recherche ; remet des résultats à vérifier",
+    Role.OUTPUT_CHECKER: "lit les résultats avant leur sortie, et rien d'autre",
+    Role.CONSENT_DESK: "inscrit les patients de son établissement et leurs décisions sur papier ; ne lit aucune donnée",
+}
+DUTIES: Final = {role.value: Bilingual(ROLES[role].duty, _DUTIES_IN_FRENCH[role]) for role in Role}
+"""What each role is there for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +46,16 @@ class Texts:
     revoke: str
     grant: str
     grant_privileged: str
-    none: str
+    privileged: str
+    vacant: str
+    vacant_intro: str
+    asked: str
 
 
 TEXTS: Final = Bilingual(
     Texts(
         title="Roles",
-        intro="Every right that holds: whose it is, where, and when it ends by itself.",
+        intro="Who holds which role, where, and when each right ends by itself.",
         holder="Holder",
         role="Role",
         scope="Where",
@@ -44,11 +64,14 @@ TEXTS: Final = Bilingual(
         revoke="Revoke",
         grant="Grant a role",
         grant_privileged="Grant a privileged role",
-        none="No right on this page.",
+        privileged="takes four eyes",
+        vacant="Held by nobody",
+        vacant_intro="What is nobody's duty is not done. Grant it to somebody, or leave it on purpose.",
+        asked="Who may do something?",
     ),
     Texts(
         title="Rôles",
-        intro="Chaque droit en vigueur : qui le détient, où, et quand il prend fin de lui-même.",
+        intro="Qui détient quel rôle, où, et quand chaque droit prend fin de lui-même.",
         holder="Titulaire",
         role="Rôle",
         scope="Périmètre",
@@ -57,19 +80,32 @@ TEXTS: Final = Bilingual(
         revoke="Révoquer",
         grant="Attribuer un rôle",
         grant_privileged="Attribuer un rôle privilégié",
-        none="Aucun droit sur cette page.",
+        privileged="double validation",
+        vacant="Détenus par personne",
+        vacant_intro="Ce dont personne n'a la charge n'est pas fait. Attribuez-le, ou laissez-le ainsi à dessein.",
+        asked="Qui peut faire quoi ?",
     ),
 )
 
 
 async def show(visit: Visit) -> Response:
-    """A page of all rights."""
+    """A page of all rights, by role."""
     after = visit.query("after")
     found = await visit.get("iam.role.list", limit=PAGE, **({"after": after} if after else {}))
     grants = found["grants"]
     await visit.meet(grants)
     following = grants[-1]["id"] if len(grants) == PAGE else ""
-    return visit.render("rights.html", t=TEXTS, grants=grants, following=following)
+    held = {role.value: [grant for grant in grants if grant["role"] == role.value] for role in Role}
+    whole = not after and not following
+    return visit.render(
+        "rights.html",
+        t=TEXTS,
+        held={role: rows for role, rows in held.items() if rows},
+        vacant=[role for role, rows in held.items() if not rows] if whole else [],
+        duties={role: duty.of(visit.language) for role, duty in DUTIES.items()},
+        privileged=frozenset(role.value for role in PRIVILEGED_ROLES),
+        following=following,
+    )
 
 
 PAGES: Final = (
