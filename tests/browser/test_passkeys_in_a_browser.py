@@ -8,6 +8,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from simulators.accessibility import DESKTOP, PHONE, violations_at
 from simulators.chromium import Watched, chromium, profile, trusting
 from simulators.installation import PASSWORD
 
@@ -19,11 +20,6 @@ AUTHENTICATOR = {
     "isUserVerified": True,
     "automaticPresenceSimulation": True,
 }
-
-
-@pytest.fixture(scope="module")
-def home(platform):
-    return platform.status()["console"]
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +76,7 @@ def test_a_passkey_is_registered_with_a_fresh_factor(page, home, bruno, authenti
     heading(page, "My passkeys")
     expect(page.get_by_role("rowheader", name="virtual key")).to_be_visible()
     picture(page, "passkeys")
+    assert violations_at(page, DESKTOP, PHONE) == []
     devtools, known = authenticator
     [credential] = devtools.send("WebAuthn.getCredentials", {"authenticatorId": known})["credentials"]
     assert credential["isResidentCredential"] and credential["rpId"] == "localhost"
