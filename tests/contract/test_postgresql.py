@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 
+import psycopg
 import pytest
 
 from nexus.kernel.database import Database, Migration, Recorded
@@ -211,7 +212,26 @@ async def test_connections_that_ended_while_nobody_used_them_are_replaced_unnoti
     assert names(db) == ["a", "b"]
 
 
-async def test_a_connection_that_ends_within_a_transaction_fails_its_jobs_and_stores_nothing(postgresql, db):
+async def test_work_whose_connection_ends_within_a_transaction_is_done_again_and_once(postgresql, db):
+    """A restart or a failover under way: callers notice nothing but the time."""
+    runs = []
+
+    def cut(tx):
+        runs.append(1)
+        insert(f"half {len(runs)}")(tx)
+        if len(runs) == 1:
+            end(postgresql, backend(db))
+        return insert("other half")(tx)
+
+    outcomes = await asyncio.gather(*(db.write(w) for w in (insert("x"), cut, insert("y"))))
+    assert outcomes == ["x", "other half", "y"]
+    assert names(db) == ["half 2", "other half", "x", "y"]
+
+
+async def test_work_that_ends_its_connection_each_time_is_refused_in_the_end_and_stores_nothing(postgresql, place):
+    db = Database(PostgresEngine(place), recorder=MemoryRecorder(), patience_s=0.5)
+    db.migrate([TABLE])
+
     def cut(tx):
         insert("half")(tx)
         end(postgresql, backend(db))
@@ -222,13 +242,68 @@ async def test_a_connection_that_ends_within_a_transaction_fails_its_jobs_and_st
     stored = [each for each in outcomes if isinstance(each, str)]
     assert names(db) == sorted(stored) and "half" not in names(db)
     assert await db.write(insert("z")) == "z"
+    db.close()
+
+
+@pytest.mark.parametrize("state", ["40001", "40P01"])
+@pytest.mark.parametrize("moment", ["IMMEDIATE", "DEFERRED"], ids=["in a statement", "at the commit"])
+async def test_work_that_others_were_in_the_way_of_is_done_again(postgresql, db, place, state, moment):
+    """Serialisation failure and deadlock, twice each; a sequence counts on when its transaction is undone."""
+    for sql in (
+        f'CREATE SEQUENCE "{place.schema}".tries',
+        f'CREATE FUNCTION "{place.schema}".conflict() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN'
+        f" IF nextval('{place.schema}.tries') < 3 THEN RAISE EXCEPTION USING ERRCODE = '{state}'; END IF;"
+        " RETURN NULL; END$$",
+        f'CREATE CONSTRAINT TRIGGER conflict AFTER INSERT ON "{place.schema}".demo DEFERRABLE INITIALLY {moment}'
+        f' FOR EACH ROW EXECUTE FUNCTION "{place.schema}".conflict()',
+        f'GRANT USAGE ON SEQUENCE "{place.schema}".tries TO nexus',
+    ):
+        postgresql.sql(sql, database="nexus")
+    assert await asyncio.gather(*(db.write(insert(name)) for name in "ab")) == ["a", "b"]
+    assert names(db) == ["a", "b"]
+    assert len(db._recorder.entries) >= 2
+
+
+async def test_a_deadlock_with_somebody_else_at_the_server_is_got_over(postgresql, db, place):
+    """An administrator's session holds what work needs, and wants what work holds. The server ends one of the two."""
+    await db.write(insert("row"))
+    table, other = f'"{place.schema}".demo', f'"{place.schema}".kernel_schema_version'
+    where = f"host={postgresql.folder} port={postgresql.port} dbname=nexus user=owner"
+    runs = []
+    with psycopg.connect(where) as administrator:
+        administrator.execute("SET deadlock_timeout = '60s'")  # so that it is the work that is ended
+        administrator.execute(f"LOCK TABLE {other} IN ACCESS EXCLUSIVE MODE")
+        crossing = threading.Thread(
+            target=lambda: (
+                administrator.execute(f"UPDATE {table} SET name = 'theirs' WHERE name = 'row'"),
+                administrator.commit(),
+            )
+        )
+
+        def work(tx):
+            runs.append(1)
+            tx.execute("UPDATE demo SET name = 'ours' WHERE name IN ('row', 'theirs')")
+            if len(runs) == 1:
+                crossing.start()
+                while not postgresql.sql("SELECT 1 FROM pg_locks WHERE NOT granted"):
+                    time.sleep(0.01)
+            tx.all("SELECT * FROM kernel_schema_version")
+            return Recorded("done", ENTRY)
+
+        assert await asyncio.wait_for(db.write(work), 30) == "done"
+        await asyncio.to_thread(crossing.join)
+    assert len(runs) == 2 and names(db) == ["ours"]
 
 
 @pytest.mark.parametrize("stored", [True, False])
 async def test_what_became_of_a_commit_whose_answer_was_lost_is_looked_up(postgresql, db, stored):
-    """The connection ends between COMMIT and its answer: after it was carried out, or before."""
-    wire = db.engine._writer._wire
+    """The connection ends between COMMIT and its answer: after it was carried out, or before. Only then is it done again."""
+    wire, runs = db.engine._writer._wire, []
     await db.write(insert("before"))
+
+    def doubtful(tx):
+        runs.append(1)
+        return insert("doubtful")(tx)
 
     class Cut:
         """The connection, cut at the COMMIT."""
@@ -245,14 +320,14 @@ async def test_what_became_of_a_commit_whose_answer_was_lost_is_looked_up(postgr
             return wire.execute(sql, *more)
 
     db.engine._writer._connection = Cut()
-    outcome = (await asyncio.gather(db.write(insert("doubtful")), return_exceptions=True))[0]
-    assert names(db) == (["before", "doubtful"] if stored else ["before"])
-    assert outcome == "doubtful" if stored else outcome.code == "database.unreachable"
+    assert await db.write(doubtful) == "doubtful"
+    assert names(db) == ["before", "doubtful"]
+    assert len(runs) == (1 if stored else 2)
     assert await db.write(insert("z")) == "z"
 
 
 async def test_a_server_that_is_killed_loses_nothing_acknowledged_and_is_found_again(postgresql, db):
-    acknowledged, stop = [], threading.Event()
+    acknowledged, refused, stop = [], [], threading.Event()
 
     async def writer(n):
         number = 0
@@ -261,7 +336,9 @@ async def test_a_server_that_is_killed_loses_nothing_acknowledged_and_is_found_a
             number += 1
             try:
                 acknowledged.append(await db.write(insert(name)))
-            except Unavailable:
+            except Unavailable as error:
+                if error.code == "database.unreachable":
+                    refused.append(name)
                 await asyncio.sleep(0.05)
 
     writers = [asyncio.create_task(writer(n)) for n in range(8)]
@@ -276,11 +353,14 @@ async def test_a_server_that_is_killed_loses_nothing_acknowledged_and_is_found_a
         await asyncio.sleep(0.01)
     stop.set()
     await asyncio.gather(*writers)
-    assert set(acknowledged) <= set(names(db))
+    stored = set(names(db))
+    assert set(acknowledged) <= stored and not stored & set(refused)
     assert len(acknowledged) == len(set(acknowledged))
 
 
-async def test_while_the_server_is_away_callers_hear_it_at_once(postgresql, db):
+async def test_while_the_server_is_away_callers_hear_it_at_once(postgresql, place):
+    db = Database(PostgresEngine(place), recorder=MemoryRecorder(), patience_s=0.3)
+    db.migrate([TABLE])
     postgresql.kill()
     try:
         began = time.monotonic()
@@ -296,6 +376,7 @@ async def test_while_the_server_is_away_callers_hear_it_at_once(postgresql, db):
         postgresql.start()
     await asyncio.sleep(2 * PAUSE_S)
     assert await db.write(insert("y")) == "y"
+    db.close()
 
 
 async def test_a_writer_that_stands_still_is_ended_and_holds_nobody_up(db, place):

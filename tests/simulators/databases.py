@@ -26,6 +26,22 @@ def database(path: Path, *, key: Secret | None = None, recorder: Recorder) -> Da
     """Open the database of this path; the path also names the schema."""
     if VARIABLE not in os.environ:
         return Database(path, key=key, recorder=recorder)
-    schema = "p" + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
-    server = Server(**json.loads(os.environ[VARIABLE]), instance=INSTANCE, schema=schema)
+    server = Server(**json.loads(os.environ[VARIABLE]), instance=INSTANCE, schema=_schema(path))
     return Database(PostgresEngine(server), recorder=recorder)
+
+
+def whereabouts(root: Path) -> dict[str, str | int]:
+    """The settings that put the database of a whole platform there; none with SQLite."""
+    if VARIABLE not in os.environ:
+        return {}
+    where = json.loads(os.environ[VARIABLE])
+    return {
+        "database_host": where["host"],
+        "database_port": where["port"],
+        "database_schema": _schema(root),
+        "database_volume_encrypted": 1,
+    }
+
+
+def _schema(path: Path) -> str:
+    return "p" + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]

@@ -20,6 +20,7 @@ import psutil
 from nexus.app.cli.connection import Place
 from nexus.app.demo.people import Person as RealPerson
 from nexus.app.demo.people import four_eyes, in_days
+from simulators.databases import whereabouts
 
 PASSPHRASE = "a passphrase that only tests know"
 PASSWORD = "correct horse battery 7"
@@ -76,7 +77,8 @@ class Person(RealPerson):
 class Installation:
     """A data directory and the commands on it. Console and bastion are closed unless a setting opens them."""
 
-    def __init__(self, root: Path, **settings: object) -> None:
+    def __init__(self, root: Path, *, on_file: bool = False, **settings: object) -> None:
+        """`on_file`: its database is a file whatever the tests run on."""
         self.root = root
         self.data = root / "data"
         self.passphrase = root / "passphrase"
@@ -87,6 +89,7 @@ class Installation:
             "portal_port": -1,
             "bastion_port": -1,
             **QUICK,
+            **({} if on_file else whereabouts(root)),
             **settings,
         }
         self.persons: dict[str, Person] = {}

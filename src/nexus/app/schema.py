@@ -18,7 +18,7 @@ from nexus.crypto.hpke import SealingKey
 from nexus.iam.migrations import MIGRATIONS as IAM
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database, Migration
-from nexus.kernel.engines.postgresql import PostgresEngine
+from nexus.kernel.engines.postgresql import Copies, PostgresEngine
 from nexus.kernel.engines.server import Server
 from nexus.kernel.errors import Conflict, Damaged, Invalid
 from nexus.kernel.secret import Secret
@@ -70,7 +70,7 @@ class Place:
     def open(self, key: Secret, audit_public: bytes, clock: Clock, *, new: bool = False) -> Database:
         """The platform's database. What is written to it is recorded in the audit log, or not written.
 
-        `key` encrypts the file. `new`: at the founding only; where there is none later, none is made, for an empty one would
+        `key` encrypts the file, or the copies that backups make of what is on a server. `new`: at the founding only; where there is none later, none is made, for an empty one would
         be a platform without rights and without its log. Raises Damaged or Conflict.
         """
         recorder = TellingRecorder(AuditLog(SealingKey(audit_public), clock=clock))
@@ -83,9 +83,9 @@ class Place:
             raise Conflict(
                 f"the database of this platform is a file, {file.name}",
                 code="database.is-a-file",
-                hint="remove the setting database_host: docs/how-to/postgresql.md",
+                hint="`nexus database move` moves it to a server; or remove the setting database_host",
             )
-        return Database(PostgresEngine(server, new=new), recorder=recorder)
+        return Database(PostgresEngine(server, new=new, copies=Copies(key, MIGRATIONS)), recorder=recorder)
 
 
 def _file(name: str) -> Path | None:

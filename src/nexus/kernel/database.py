@@ -22,10 +22,11 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
-from nexus.kernel.database_jobs import Job, settle
-from nexus.kernel.engines.port import Engine, Progress, Row, Statement, Transaction, TransactionLostError
+from nexus.kernel.database_jobs import Job, Patience, settle
+from nexus.kernel.engines.port import Engine, Progress, Row, Transaction, TransactionLostError
 from nexus.kernel.engines.sqlite import SqliteEngine
-from nexus.kernel.errors import Conflict, NexusError, Unavailable
+from nexus.kernel.errors import NexusError, Unavailable
+from nexus.kernel.migrating import Migration, migrate
 from nexus.kernel.operation import Entry
 from nexus.kernel.secret import Secret
 
@@ -44,6 +45,9 @@ MAX_BATCH = 256
 GATHER_S = 0.004
 """Longest wait for others to share a commit with."""
 GATHER_STEP_S = 0.000_2
+PATIENCE_S = 10.0
+"""From the moment that transactions come to nothing (the server restarts, another takes its place) until callers are told."""
+PATIENCE_STEP_S = 0.1
 T = TypeVar("T")
 
 
@@ -81,26 +85,25 @@ class Recorder(Protocol):
     def record(self, tx: Transaction, entries: Sequence[Entry]) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One forward step of one service's schema. Statements are never edited once released, only added to."""
-
-    service: str
-    version: int
-    statements: tuple[Statement, ...]
-
-
 class Database:
     """One database. Reads run on the calling thread; writes queue for the writer thread."""
 
-    def __init__(self, place: Path | Engine, *, key: Secret | None = None, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        place: Path | Engine,
+        *,
+        key: Secret | None = None,
+        recorder: Recorder,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         """`place`: a file, which SQLite opens or creates under `key` (32 bytes; None: nothing in it is confidential),
-        or an engine that is open.
+        or an engine that is open. `patience_s`: how long work is run again, where a passing cause keeps it from being stored.
         """
         self.engine: Engine = SqliteEngine(place, key) if isinstance(place, Path) else place
         self._recorder = recorder
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._closed = False
+        self._patience = Patience(patience_s)
         self._writing = self.engine.writer()
         self._writer = threading.Thread(target=self._write_forever, name="database writer", daemon=True)
         self._writer.start()
@@ -124,8 +127,8 @@ class Database:
     async def write(self, work: Callable[[Transaction], Recorded[T]]) -> T:
         """Run `work` in a durable transaction with its audit entry; return its value once both are on disk.
 
-        `work` runs on the writer thread and may run again if its batch has to be split: it must depend on nothing
-        but its arguments. Raises what `work` raises (nothing is then stored), or Unavailable if the disk refuses.
+        `work` runs on the writer thread and may run again, if its batch has to be split or its transaction came to
+        nothing: it must depend on nothing but its arguments. Raises what `work` raises (nothing is then stored), or Unavailable if the disk refuses.
         """
         return await self._enqueue(_recorded(work))
 
@@ -149,7 +152,7 @@ class Database:
 
     def migrate(self, migrations: Sequence[Migration]) -> list[Migration]:
         """Bring every schema forward; returns the steps taken. Raises Conflict on a file of a newer version."""
-        return self._enqueue_from_thread(lambda tx: (_migrate(tx, self.engine, migrations), None)).result()
+        return self._enqueue_from_thread(lambda tx: (migrate(tx, self.engine.define, migrations), None)).result()
 
     def close(self) -> None:
         """Finish the queued writes and close every connection."""
@@ -211,9 +214,9 @@ class Database:
         if not (batch := [job for job in batch if not job.future.cancelled()]):
             return
         try:
-            done = self._attempt(batch)
+            done = self._attempt_patiently(batch)
         except Exception as error:  # whatever it was, every waiting caller must hear of it
-            lost = error if isinstance(error, TransactionLostError) else None
+            lost = self.engine.lost(error)
             if len(batch) > 1 and not (lost is not None and lost.shared):
                 for job in batch:
                     self._commit([job])
@@ -223,6 +226,22 @@ class Database:
                 told = self.engine.explain(error)
             done = [(job, told) for job in batch]
         settle(done)
+
+    def _attempt_patiently(self, batch: list[Job]) -> list[tuple[Job, Any]]:
+        """Again, while nothing of it is stored and what is in its way may pass. An outage is waited for once, not by every
+        batch anew: who comes later hears of it at once.
+        """
+        while True:
+            try:
+                done = self._attempt(batch)
+            except Exception as error:
+                lost = self.engine.lost(error)
+                if lost is None or not lost.again or self._closed or self._patience.is_over():
+                    raise
+                time.sleep(PATIENCE_STEP_S)
+            else:
+                self._patience.renew()
+                return done
 
     def _attempt(self, batch: list[Job]) -> list[tuple[Job, Any]]:
         writer = self._writing
@@ -256,36 +275,3 @@ def _recorded(work: Callable[[Transaction], Recorded[T]]) -> Callable[[Transacti
         return outcome.value, outcome.entry
 
     return run
-
-
-_VERSIONS = """
-CREATE TABLE IF NOT EXISTS kernel_schema_version (service TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT
-"""
-
-
-def _migrate(tx: Transaction, engine: Engine, migrations: Sequence[Migration]) -> list[Migration]:
-    engine.define(tx, _VERSIONS)
-    at: dict[str, int] = dict(tx.all("SELECT service, version FROM kernel_schema_version"))
-    newest: dict[str, int] = {}
-    for step in migrations:
-        newest[step.service] = max(step.version, newest.get(step.service, 0))
-    for service, version in at.items():
-        if version > newest.get(service, version):
-            raise Conflict(
-                f"the data of {service} is of version {version}, this program knows {newest[service]}",
-                code="database.newer-version",
-                hint="start the newer Nexus that wrote it; data are never migrated backwards",
-            )
-    taken = []
-    for step in sorted(migrations, key=lambda step: (step.service, step.version)):
-        if step.version <= at.get(step.service, 0):
-            continue
-        for statement in step.statements:
-            engine.define(tx, statement)
-        tx.execute(
-            "INSERT INTO kernel_schema_version VALUES (?, ?)"
-            " ON CONFLICT (service) DO UPDATE SET version = excluded.version",
-            (step.service, step.version),
-        )
-        taken.append(step)
-    return taken

@@ -1,6 +1,7 @@
-"""Writers that wait for a commit, and how they are told of it: each event loop is woken once for a batch."""
+"""Writers that wait for a commit, and how they are told of it: each event loop is woken once for a batch. How long they wait."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -15,6 +16,24 @@ class Job:
     work: Callable[[Any], tuple[Any, Any]]
     future: "asyncio.Future[Any] | Future[Any]"
     loop: asyncio.AbstractEventLoop | None
+
+
+class Patience:
+    """How long one outage is waited for: it begins with the first failure, and lasts until something succeeds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._ends_at: float | None = None
+
+    def is_over(self) -> bool:
+        """Asked after each failure."""
+        if self._ends_at is None:
+            self._ends_at = time.monotonic() + self._seconds
+        return time.monotonic() >= self._ends_at
+
+    def renew(self) -> None:
+        """Something succeeded."""
+        self._ends_at = None
 
 
 def settle(done: list[tuple[Job, Any]]) -> None:

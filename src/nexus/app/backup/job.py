@@ -44,12 +44,6 @@ class BackupJob:
         """Begin. Raises Conflict while another one is under way."""
         if self._task is not None and not self._task.done():
             raise Conflict("a backup is under way already", code="backup.busy", hint="wait for it to finish")
-        if self._place.server() is not None:
-            raise Conflict(
-                "the database of this platform is on a server, whose own tools copy it",
-                code="backup.database-on-a-server",
-                hint="docs/how-to/postgresql.md says what to copy, and in which order",
-            )
         self._stage = Stage("waiting")
         self._task = asyncio.create_task(self._run(destination, op), name="backup")
         return self.progress()

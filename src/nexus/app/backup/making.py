@@ -1,7 +1,7 @@
 """Makes a backup of a running platform, in numbered steps. The order is what makes it consistent.
 
 1. The files of the log: what they sign is at most what the database, copied later, holds.
-2. The database: one snapshot, under the same key.
+2. The database: one snapshot, in a file under the platform's key, also where it lies on a server.
 3. The blobs: each blob that the snapshot knows was complete before its row was. They are linked first, which takes a
    moment, and copied then, so that what is deleted meanwhile is still there.
 4. The key service: it knows every key that the database relies on, for it is copied last.

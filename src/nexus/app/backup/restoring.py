@@ -3,7 +3,8 @@
 1. Every file of the backup is what the manifest says.
 2. The files are copied into a new directory.
 3. A note says that this is a restored directory; the first start records it in the audit log.
-4. `nexus.toml` comes last: it makes the directory a platform.
+4. `nexus.toml` comes last: it makes the directory a platform. It names no database server any more: a restored platform has
+   its database in a file, so that a rehearsal never touches the server that others work on. `nexus database move` moves it.
 
 The register of anchors is not part of any backup. On the same machine it is still where it was; elsewhere it must be
 brought along, and the setting `anchors` must name it. Keys that were destroyed since the backup stay destroyed.
@@ -19,6 +20,7 @@ from msgspec import Struct
 from nexus.app.backup import manifest as manifests
 from nexus.app.backup.manifest import MANIFEST, Manifest, Progress
 from nexus.app.datadir import DataDirectory, open_directory, sync_directory, write_durably
+from nexus.app.description import DATABASE, changed
 from nexus.kernel.errors import Conflict, Unavailable
 
 NOTE: Final = "restored.json"
@@ -82,5 +84,6 @@ def _restore(source: Path, root: Path, manifest: Manifest, progress: Progress) -
     write_durably(root / NOTE, msgspec.json.encode(note))
     for path in [root, *(path for path in root.rglob("*") if path.is_dir())]:
         sync_directory(path)
-    write_durably(root / "nexus.toml", (source / "nexus.toml").read_bytes())
+    described = (source / "nexus.toml").read_text("utf-8")
+    write_durably(root / "nexus.toml", changed(described, dict.fromkeys(DATABASE)).encode())
     return open_directory(root)

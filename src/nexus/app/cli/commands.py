@@ -59,6 +59,11 @@ LOCAL: Final[Mapping[str, Local]] = {
         "Save a platform, and bring it back",
         "Sauvegarder une plateforme, et la rétablir",
     ),
+    "database": Local(
+        "nexus.app.commands.database:database",
+        "Move the database to a server",
+        "Déplacer la base de données vers un serveur",
+    ),
     "demo": Local("nexus.app.demo.command:demo", "Show the main job end to end", "Montrer l'essentiel de bout en bout"),
     "pseudonyms": Local(
         "nexus.app.commands.pseudonyms:pseudonyms",

@@ -18,18 +18,16 @@ from nexus.app.backup import restoring
 from nexus.app.backup.accepting import accept
 from nexus.app.backup.job import BackupProgress
 from nexus.app.cli.options import data_option, json_option, terminal
-from nexus.app.cli.parameters import read_secret
 from nexus.app.cli.terminal import Terminal
+from nexus.app.commands.stopped import secret_files, secrets_in, unsealed
 from nexus.app.control import Request
 from nexus.app.custody import Index
-from nexus.app.datadir import PRIVATE, DataDirectory, locked, open_directory
-from nexus.app.keyservice import RunningKeyService
-from nexus.app.parts import SUPERVISOR, platform_operation
+from nexus.app.datadir import PRIVATE, DataDirectory, open_directory
+from nexus.app.parts import SUPERVISOR
 from nexus.app.schema import Place
 from nexus.app.settings import Settings
 from nexus.kernel.clock import SystemClock
 from nexus.kernel.secret import Secret
-from nexus.kms.model import ServiceState
 
 POLL_S = 0.1
 
@@ -116,7 +114,7 @@ def _accept(**typed: Any) -> None:
     screen = terminal(typed["as_json"])
     directory = open_directory(typed["data"] or settings.data_path())
     chosen = settings.load(directory.description)
-    secrets = [Secret(read_secret(file).encode()) for file in typed["secret_file"]]
+    secrets = secrets_in(typed["secret_file"])
     index = asyncio.run(_begin_generation(screen, directory, chosen, secrets))
     if screen.json:
         screen.document({"origin": index.origin, "keys": list(index.log_keys)})
@@ -128,15 +126,8 @@ def _accept(**typed: Any) -> None:
 async def _begin_generation(
     screen: Terminal, directory: DataDirectory, chosen: Settings, secrets: list[Secret]
 ) -> Index:
-    clock = SystemClock()
-    with locked(directory) as lock:
-        async with RunningKeyService(directory, chosen, lock) as kms:
-            status = await kms.status()
-            while status.state is not ServiceState.UNSEALED:
-                key = "ask.share" if status.unseal_with == "shares" else "ask.passphrase"
-                secret = secrets.pop(0) if secrets else screen.ask_secret(key)
-                status = await kms.unseal(secret, platform_operation(SUPERVISOR, clock))
-            return await accept(kms, Place(directory, chosen, SUPERVISOR), clock, getpass.getuser())
+    async with unsealed(screen, directory, chosen, secrets) as kms:
+        return await accept(kms, Place(directory, chosen, SUPERVISOR), SystemClock(), getpass.getuser())
 
 
 _BACKUP = click.Argument(["source"], type=click.Path(path_type=Path, exists=True, file_okay=False))
@@ -171,7 +162,7 @@ backup = click.Group(
             "accept",
             callback=_accept,
             params=[
-                click.Option(["--secret-file"], multiple=True, metavar="FILE", help="Passphrase or share, one a file."),
+                secret_files(),
                 data_option(),
                 json_option(),
             ],

@@ -28,7 +28,7 @@ MIN_PASSPHRASE_CHARS = 12
 def _init(**typed: Any) -> None:
     screen = terminal(typed["as_json"])
     root = typed["data"] or settings.data_path()
-    keep = dict(_assignment(text) for text in typed["set"])
+    keep = dict(assignment(text) for text in typed["set"])
     if typed["provider"]:
         keep["provider"] = typed["provider"]
     chosen = settings.load(None, **keep)
@@ -47,7 +47,8 @@ def _init(**typed: Any) -> None:
     _show(screen, founded, ceremony)
 
 
-def _assignment(text: str) -> tuple[str, Any]:
+def assignment(text: str) -> tuple[str, Any]:
+    """NAME=VALUE as a setting and its value. Raises Invalid."""
     name, equals, value = text.partition("=")
     if not equals:
         raise Invalid(f"--set takes NAME=VALUE, not {text!r}", code="init.set")

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from nexus.app.doctor.finding import Finding, broken, real, unknown
+from nexus.app import moving
+from nexus.app.doctor.finding import Finding, broken, degraded, real, unknown
 from nexus.app.schema import Place
 from nexus.kernel.engines.connecting import Gate
 from nexus.kernel.errors import NexusError
@@ -22,7 +23,14 @@ def database(place: Place) -> Sequence[Finding]:
     version = connection.info.server_version
     connection.close()
     way = "by a socket of this machine" if server.is_local else "over TLS 1.3, its certificate verified"
+    former = moving.former_file(place.directory)
+    left = degraded(
+        "former database",
+        f"the file that the database was moved out of still lies here ({former.name}), with whoever was erased since",
+        "make a backup of the moved platform, then remove that file",
+    )
     return (
+        *((left,) if former.exists() else ()),
         real(_SUBJECT, f"PostgreSQL {version // 10_000}.{version % 10_000}, durable, {way}"),
         unknown(
             "database at rest",

@@ -53,13 +53,14 @@ class TransactionLostError(Exception):
     """A whole transaction came to nothing, whoever's job it was that noticed. `cause` is what callers are told.
 
     `shared`: it would have happened to any of its jobs alone (a lock, a lost connection), so trying them one by one is
-    of no use.
+    of no use. `again`: nothing of it is stored, for certain, and the same work may succeed in a moment.
     """
 
-    def __init__(self, cause: NexusError, *, shared: bool) -> None:
+    def __init__(self, cause: NexusError, *, shared: bool, again: bool = False) -> None:
         super().__init__(cause.message)
         self.cause = cause
         self.shared = shared
+        self.again = again
 
 
 class Writer(Protocol):
@@ -107,12 +108,16 @@ class Engine(Protocol):
         """An error of this engine in words, without SQL, parameters or values: they may hold personal data."""
         ...
 
+    def lost(self, error: Exception) -> TransactionLostError | None:
+        """What an error that reached the writer between two jobs means, if it means that the transaction is lost."""
+        ...
+
     def define(self, tx: Transaction, statement: Statement) -> None:
         """Take a step of a migration."""
         ...
 
     def copy_to(self, path: Path, progress: Progress) -> None:
-        """Write this moment's state to a file. Durable on return."""
+        """Write this moment's state to an encrypted file that SQLite opens, whatever this engine is. Durable on return."""
         ...
 
     def close(self) -> None:

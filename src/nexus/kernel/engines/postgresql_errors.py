@@ -7,8 +7,10 @@ import psycopg
 from psycopg import errors
 
 from nexus.kernel.engines.dialect import UntranslatableError
+from nexus.kernel.engines.port import TransactionLostError
 from nexus.kernel.errors import Damaged, NexusError, Unavailable
 
+UNREACHABLE: Final = "database.unreachable"
 _GONE: Final = (
     errors.AdminShutdown,
     errors.CrashShutdown,
@@ -77,7 +79,7 @@ def explain(error: BaseException) -> NexusError:
         if isinstance(error, meaning.errors):
             return meaning.told(meaning.message, code=meaning.code, hint=meaning.hint)
     if is_gone(error):
-        return Unavailable("the database server cannot be reached", code="database.unreachable", hint="retry")
+        return Unavailable("the database server cannot be reached", code=UNREACHABLE, hint="retry")
     if isinstance(error, UntranslatableError):
         return NexusError(f"a statement that PostgreSQL would not take: {error}", code="database.statement")
     return NexusError(f"unexpected {type(error).__name__} in the database", code="database.unexpected")
@@ -89,3 +91,18 @@ def is_gone(error: BaseException) -> bool:
         return True
     # An error without a state was not said by the server: the connection ended instead.
     return isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same transaction may succeed in a moment: others were in its way, or the server was on its way up or down."""
+    if isinstance(error, NexusError):
+        return error.code == UNREACHABLE
+    if isinstance(error, errors.DeadlockDetected | errors.SerializationFailure):
+        return True
+    # Who stood still for too long once would do so again.
+    return is_gone(error) and not isinstance(error, errors.IdleInTransactionSessionTimeout)
+
+
+def lost(error: BaseException) -> TransactionLostError:
+    """A transaction that this error ended before its commit: nothing of it is stored."""
+    return TransactionLostError(explain(error), shared=True, again=is_passing(error))

@@ -19,7 +19,7 @@ from psycopg.pq import TransactionStatus
 
 from nexus.kernel.engines.connecting import Connection, Gate
 from nexus.kernel.engines.port import Transaction, TransactionLostError
-from nexus.kernel.engines.postgresql_errors import explain, is_gone
+from nexus.kernel.engines.postgresql_errors import UNREACHABLE, explain, is_gone, is_passing, lost
 from nexus.kernel.engines.server import Server
 from nexus.kernel.engines.statements import PostgresTransaction
 from nexus.kernel.errors import Conflict, Damaged, NexusError, Unavailable
@@ -28,6 +28,8 @@ from nexus.kernel.ids import new_id
 DOUBT_S: Final = 10.0
 """How long the writer tries to learn what became of a commit."""
 _DOUBT_PAUSE_S: Final = 0.2
+MOVING: Final = "kernel_moving"
+"""A table that marks a schema which was filled from elsewhere and never used: see `postgresql_carrying`."""
 FORGET_DAYS: Final = 7
 """Numbers of writers that are gone are kept for so long."""
 
@@ -76,7 +78,7 @@ class PostgresWriter:
                 self._lock_out()
         except (psycopg.Error, NexusError) as error:
             self.rollback()
-            raise TransactionLostError(explain(error), shared=True) from None
+            raise lost(error) from None
         self._alone, self._saved, self._ended = jobs == 1, False, False
         return self._tx
 
@@ -103,6 +105,8 @@ class PostgresWriter:
             if is_gone(error):
                 self._learn()
                 return
+            if is_passing(error):
+                raise lost(error) from None
             raise TransactionLostError(explain(error), shared=False) from None
         if said != "COMMIT":  # a transaction that had failed: the server rolls it back, and calls that no error
             raise TransactionLostError(NexusError("the commit came to nothing", code="database.went-on"), shared=False)
@@ -145,14 +149,16 @@ class PostgresWriter:
         try:
             self._wire.execute("RELEASE SAVEPOINT job; SAVEPOINT job" if self._saved else "SAVEPOINT job")
         except psycopg.Error as error:
-            raise TransactionLostError(explain(error), shared=True) from None
+            raise lost(error) from None
         self._saved = True
 
     def _undo(self, error: BaseException) -> None:
         """What the job did. Raises TransactionLostError if nothing can be saved any more."""
         if isinstance(error, psycopg.Error) and is_gone(error):
             self._drop()
-            raise TransactionLostError(explain(error), shared=True) from None
+            raise lost(error) from None
+        if isinstance(error, psycopg.Error) and is_passing(error):
+            raise lost(error) from None  # what its neighbours did may be what it ran into
         try:
             if self._alone:
                 self._ended = True
@@ -161,7 +167,7 @@ class PostgresWriter:
                 self._wire.execute("ROLLBACK TO SAVEPOINT job")
         except psycopg.Error as gone:
             self._drop()
-            raise TransactionLostError(explain(gone), shared=True) from None
+            raise lost(gone) from None
 
     # Connections
 
@@ -202,9 +208,8 @@ class PostgresWriter:
                 continue
             if row is not None and row[0] == self._number:
                 return
-            raise TransactionLostError(
-                Unavailable("the database server went away", code="database.unreachable", hint="retry"), shared=True
-            )
+            gone = Unavailable("the database server went away", code=UNREACHABLE, hint="retry")
+            raise TransactionLostError(gone, shared=True, again=True)
         raise TransactionLostError(_unknown(), shared=True)
 
 
@@ -243,6 +248,8 @@ def _prepare(connection: Connection, server: Server, lock: int, *, new: bool) ->
             code="database.another-platform",
             hint="name another schema: database_schema",
         )
+    if not new:
+        connection.execute(f"DROP TABLE IF EXISTS {MOVING}")  # from here on it is the platform's own
     connection.execute(f"DELETE FROM kernel_writer WHERE at < now() - interval '{FORGET_DAYS} days'")  # noqa: S608
 
 

@@ -137,12 +137,15 @@ class SqliteEngine:
     def explain(self, error: Exception) -> NexusError:
         return explain(error, self.path)
 
+    def lost(self, error: Exception) -> TransactionLostError | None:
+        return error if isinstance(error, TransactionLostError) else None
+
     def define(self, tx: Transaction, statement: Statement) -> None:
         tx.execute(statement.sqlite if isinstance(statement, InEach) else statement)
 
     def copy_to(self, path: Path, progress: Progress) -> None:
         """A new file under the same key, while reading and writing go on. Counts pages."""
-        source, target = self.connect(), self._open(path)
+        source, target = self.connect(), open_file(path, self._key)
         try:
             source.execute("BEGIN")
             source.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # one snapshot from here on
@@ -179,17 +182,9 @@ class SqliteEngine:
                 self._readers.append(connection)
         return connection
 
-    def _open(self, path: Path) -> apsw.Connection:
-        connection = apsw.Connection(str(path))
-        if self._key is not None:
-            connection.pragma("cipher", "sqlcipher")
-            connection.pragma("legacy", 4)
-            connection.execute(f"PRAGMA key=\"x'{self._key.reveal().hex()}'\"").fetchall()
-        return connection
-
     def connect(self) -> apsw.Connection:
         """A new connection; whoever asks for it closes it."""
-        connection = self._open(self.path)
+        connection = open_file(self.path, self._key)
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         try:
             for pragma, value in (
@@ -207,3 +202,13 @@ class SqliteEngine:
             connection.close()
             raise explain(error, self.path) from error
         return connection
+
+
+def open_file(path: Path, key: Secret | None) -> apsw.Connection:
+    """A bare connection to a file, which is made if there is none; whoever asks for it closes it."""
+    connection = apsw.Connection(str(path))
+    if key is not None:
+        connection.pragma("cipher", "sqlcipher")
+        connection.pragma("legacy", 4)
+        connection.execute(f"PRAGMA key=\"x'{key.reveal().hex()}'\"").fetchall()
+    return connection
