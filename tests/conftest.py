@@ -8,7 +8,7 @@ import pytest
 
 from nexus.app import softhsm
 from nexus.app.settings import shared_data_path
-from simulators.databases import VARIABLE, variable
+from simulators import databases
 from simulators.installation import Installation
 from simulators.postgresql import PostgresServer
 from simulators.postgresql import running as running_postgresql
@@ -54,13 +54,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _chosen_database(request: pytest.FixtureRequest) -> Iterator[None]:
-    """`--database postgresql`: whatever opens a database by `simulators.databases` opens a schema of one server."""
+    """`--database postgresql`: whatever opens a database by `simulators.databases` opens one of one server."""
     if request.config.getoption("--database") == "sqlite":
         yield
         return
-    os.environ[VARIABLE] = variable(request.getfixturevalue("postgresql"))
+    databases.choose(request.getfixturevalue("postgresql"))
     yield
-    del os.environ[VARIABLE]
+    del os.environ[databases.VARIABLE]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _databases_of_a_module(_chosen_database: None) -> Iterator[None]:
+    """What one module of tests has opened is gone when the next one begins."""
+    yield
+    databases.drop_all()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """`--database postgresql` runs what keeps its rows where that option says, and leaves out what would run no differently."""
+    if config.getoption("--database") == "sqlite":
+        return
+    kept = [item for item in items if databases.is_reached_from(item.module) or "Installation" in vars(item.module)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
 
 
 @pytest.fixture(scope="session")

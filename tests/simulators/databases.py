@@ -1,47 +1,103 @@
-"""The database of a test: a file, or with `pytest --database postgresql` a schema of the test run's PostgreSQL server.
+"""The database of a test: a file, or with `pytest --database postgresql` a database of the test run's PostgreSQL server.
 
-A program that a test starts opens the same database by the same call: it inherits where the server is.
+A program that a test starts opens the same database by the same call: it inherits where the server is. On the server, each
+is a copy of a database that has every schema already, because taking hundreds of steps for each test is what would cost.
 """
 
 import hashlib
 import json
 import os
+import sys
+from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 
+import psycopg
+
+from nexus.app.schema import MIGRATIONS
 from nexus.kernel.database import Database, Recorder
 from nexus.kernel.engines.postgresql import PostgresEngine
 from nexus.kernel.engines.server import Server
 from nexus.kernel.secret import Secret
 from simulators.postgresql import INSTANCE, PostgresServer
+from simulators.recorder import MemoryRecorder
 
 VARIABLE = "TEST_POSTGRESQL"
+TEMPLATE = "blank"
+PREFIX = "of_test_"
 
 
-def variable(server: PostgresServer) -> str:
-    """What `VARIABLE` holds while tests run on this server."""
-    return json.dumps({"host": str(server.folder), "port": server.port})
+def choose(server: PostgresServer) -> None:
+    """From here on tests open their databases on this server."""
+    server.sql(f"CREATE DATABASE {TEMPLATE} OWNER nexus")
+    blank = Database(PostgresEngine(server.place("nexus", database=TEMPLATE)), recorder=MemoryRecorder())
+    blank.migrate(MIGRATIONS)
+    blank.close()
+    os.environ[VARIABLE] = json.dumps({"host": str(server.folder), "port": server.port})
+
+
+def is_chosen() -> bool:
+    """Whether tests run on a server."""
+    return VARIABLE in os.environ
 
 
 def database(path: Path, *, key: Secret | None = None, recorder: Recorder) -> Database:
-    """Open the database of this path; the path also names the schema."""
-    if VARIABLE not in os.environ:
+    """Open the database of this path."""
+    if not is_chosen():
         return Database(path, key=key, recorder=recorder)
-    server = Server(**json.loads(os.environ[VARIABLE]), instance=INSTANCE, schema=_schema(path))
-    return Database(PostgresEngine(server), recorder=recorder)
+    name = PREFIX + _digest(path)
+    with _owner() as connection, suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER nexus STRATEGY FILE_COPY")
+    return Database(PostgresEngine(Server(**_where(), instance=INSTANCE, database=name)), recorder=recorder)
 
 
 def whereabouts(root: Path) -> dict[str, str | int]:
     """The settings that put the database of a whole platform there; none with SQLite."""
-    if VARIABLE not in os.environ:
+    if not is_chosen():
         return {}
-    where = json.loads(os.environ[VARIABLE])
+    where = _where()
     return {
         "database_host": where["host"],
         "database_port": where["port"],
-        "database_schema": _schema(root),
+        "database_schema": f"p{_digest(root)}",
         "database_volume_encrypted": 1,
     }
 
 
-def _schema(path: Path) -> str:
-    return "p" + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
+def drop_all() -> None:
+    """The databases that tests have opened so far: nobody opens them again."""
+    if not is_chosen():
+        return
+    with _owner() as connection:
+        found = connection.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", (PREFIX,))
+        for (name,) in found.fetchall():
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _where() -> dict:
+    return json.loads(os.environ[VARIABLE])
+
+
+def _owner() -> psycopg.Connection:
+    where = _where()
+    return psycopg.connect(f"host={where['host']} port={where['port']} dbname=postgres user=owner", autocommit=True)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
+
+
+def is_reached_from(module: ModuleType) -> bool:
+    """Whether tests of this module open their databases here, by themselves or by what they import."""
+    seen: set[str] = set()
+    waiting = [module]
+    while waiting:
+        current = waiting.pop()
+        if current.__name__ == __name__:
+            return True
+        for value in vars(current).values():
+            name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", "")
+            if isinstance(name, str) and name.startswith("simulators.") and name not in seen:
+                seen.add(name)
+                waiting.append(sys.modules[name])
+    return False

@@ -33,6 +33,9 @@ ACCOUNT = "postgres"
 INSTANCE = "nx_test"
 PASSWORD = "only for tests"
 _START_S = 120
+MEMORY = Path("/dev/shm")
+"""A disk in memory: what is tested is what PostgreSQL does, not what a power cut does to its disk."""
+ROOM_BYTES = 2 << 30
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "ssl": "on",
@@ -42,7 +45,7 @@ _SETTINGS = {
     "synchronous_commit": "on",
     "shared_buffers": "64MB",
     "max_connections": "60",
-    "max_wal_size": "256MB",
+    "max_wal_size": "128MB",
     "autovacuum_naptime": "10s",
     "restart_after_crash": "on",
     "ssl_min_protocol_version": "TLSv1.3",
@@ -62,7 +65,7 @@ class PostgresServer:
 
     def __init__(self) -> None:
         self.binaries = binaries()
-        self.folder = Path(tempfile.mkdtemp(prefix="nx-pg-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="nx-pg-", dir=_room()))
         self.data = self.folder / "data"
         self._run_as = _account()
         self._process: subprocess.Popen[bytes] | None = None
@@ -191,6 +194,14 @@ class PostgresServer:
             "group": self._run_as.pw_gid,
             "extra_groups": [],
         }
+
+
+def _room() -> Path | None:
+    """Where its files lie; None: where temporary files do."""
+    try:
+        return MEMORY if shutil.disk_usage(MEMORY).free > ROOM_BYTES else None
+    except OSError:
+        return None
 
 
 def _free_port() -> int:
