@@ -1,11 +1,12 @@
 # The commands of this project. `make demo` and `make test` do all their set-up by themselves.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test check format bench bench-page reference pictures lock clean
+.PHONY: help setup demo down test test-on-file test-on-server check format bench bench-page reference pictures lock clean
 
 BIN := .venv/bin
 WORKERS ?= 2
 TESTS ?= tests
+ON_SERVER ?= $(if $(filter-out tests,$(TESTS)),$(TESTS),tests/service tests/security)
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -19,8 +20,13 @@ demo: setup ## the main job, end to end, on real health data; leaves the platfor
 down: setup ## stop the platform that `make demo` left up
 	@$(BIN)/nexus demo --stop
 
-test: setup ## the whole test suite (TESTS=tests/unit for a part of it)
+test: setup test-on-file test-on-server ## the whole test suite (TESTS=tests/unit for a part of it)
+
+test-on-file: setup ## the suite, on SQLite
 	@$(BIN)/pytest -v -n $(WORKERS) --dist loadfile $(TESTS)
+
+test-on-server: setup ## what keeps rows, again on PostgreSQL; skipped, with the reason, where there is none
+	@$(BIN)/pytest -v -n $(WORKERS) --dist loadfile --database postgresql $(ON_SERVER) || [ $$? = 5 ] # nothing in it keeps rows
 
 check: setup ## format, lint, types and import floors, in seconds
 	@$(BIN)/ruff format --check --quiet .

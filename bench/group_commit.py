@@ -29,7 +29,8 @@ def _entry() -> Entry:
     return operation.allowed("platform.configure", PLATFORM)
 
 
-async def _write(database: Database, writers: int, count: int) -> float:
+async def write(database: Database, writers: int, count: int) -> float:
+    """Writes a second."""
     entry = _entry()
 
     def insert(tx: Transaction) -> Recorded[int]:
@@ -50,7 +51,7 @@ def measure(rounds: int) -> Iterator[Figure]:
         database.migrate([SCHEMA])
         for writers in (1, 16, 128):
             count = WRITES if writers > 1 else WRITES // 8
-            samples = [asyncio.run(_write(database, writers, count)) for _ in range(rounds)]
+            samples = [asyncio.run(write(database, writers, count)) for _ in range(rounds)]
             yield figure(f"durable writes, {writers} writers, encrypted", samples, "/s", limit="sqlite-commit")
         database.close()
 

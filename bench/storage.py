@@ -20,6 +20,7 @@ from nexus.audit.migrations import MIGRATIONS as AUDIT
 from nexus.crypto.hpke import OpeningKey
 from nexus.kernel.clock import SystemClock
 from nexus.kernel.database import Database
+from nexus.kernel.engines.port import Engine
 from nexus.kernel.operation import Operation, system_actor
 from nexus.kernel.secret import Secret
 from nexus.kms.model import DataKey
@@ -54,10 +55,12 @@ class InstantKeys:
 
 
 class Bench:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, engine: Engine | None = None) -> None:
+        """`engine`: where the database lies, if not in a file below `root`."""
         clock, log = SystemClock(), AuditLog(OpeningKey(Secret(bytes(31) + b"\1")).public)
         self.op = Operation("op_bench", system_actor("bench"), "operation", clock.now(), "local", "bench")
-        self.database = Database(root / "nexus.db", key=Secret(bytes(31) + b"\1"), recorder=log)
+        place = engine or root / "nexus.db"
+        self.database = Database(place, key=Secret(bytes(31) + b"\1"), recorder=log)
         self.database.migrate([*OBJECTS, *AUDIT])
         self.objects = ObjectService(self.database, DiskBlobs(root / "blobs"), InstantKeys(), clock)
 

@@ -12,6 +12,7 @@ import pytest
 from nexus.kernel.database import Database, Migration, Recorded
 from nexus.kernel.engines.connecting import PAUSE_S
 from nexus.kernel.engines.postgresql import PostgresEngine
+from nexus.kernel.engines.postgresql_holding import Hold
 from nexus.kernel.engines.postgresql_writing import discard
 from nexus.kernel.errors import Conflict, Damaged, Invalid, NexusError, Unavailable
 from nexus.kernel.operation import PLATFORM
@@ -420,3 +421,37 @@ async def test_work_that_goes_on_after_a_failed_statement_is_told_so(db):
         ):
             assert all(isinstance(each, NexusError) for each in outcomes)
     assert names(db) == []
+
+
+# One platform at a time
+
+
+def test_a_second_platform_is_kept_out_until_the_first_is_gone(postgresql, place):
+    PostgresEngine(place).close()
+    first, second, elsewhere = Hold(place), Hold(place), Hold(postgresql.place())
+    first.keep()
+    first.keep()
+    elsewhere.keep()
+    with pytest.raises(Conflict) as refused:
+        second.keep()
+    assert refused.value.code == "database.in-use"
+    first.close()
+    second.keep()
+    with pytest.raises(Conflict):
+        first.keep()
+    for each in (second, elsewhere):
+        each.close()
+
+
+def test_a_platform_whose_connection_ended_takes_its_place_again_unless_somebody_else_has(postgresql, place):
+    first, second = Hold(place), Hold(place)
+    first.keep()
+    end(postgresql, first._connection.info.backend_pid)
+    first.keep()
+    with pytest.raises(Conflict):
+        second.keep()
+    end(postgresql, first._connection.info.backend_pid)
+    second.keep()
+    with pytest.raises(Conflict):
+        first.keep()
+    second.close()

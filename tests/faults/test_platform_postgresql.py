@@ -1,12 +1,14 @@
-"""A whole platform on a PostgreSQL server: founded, used, and the server killed under it."""
+"""A whole platform on a PostgreSQL server: founded, used by two doors, the server killed under it, taken over by a standby."""
 
 import json
+import shutil
 import threading
 import time
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from nexus.app.cli.exits import ExitCode
 from simulators.installation import Installation, until
 
 SITE = "site:chu-lille"
@@ -26,6 +28,7 @@ def installation(tmp_path_factory, place):
         database_port=place.port,
         database_schema=place.schema,
         database_volume_encrypted=1,
+        s3_processes=2,
     )
     try:
         yield made.found().up()
@@ -103,3 +106,29 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed(installation, pr
     for name in acknowledged[-5:]:
         assert s3.get_object(Bucket="lille-ingress", Key=name)["Body"].read() == name.encode()
     assert installation.founder("alice").call("audit.log.verify", for_purpose="audit")["ok"]
+
+
+def test_a_second_machine_is_kept_out_while_the_first_works_and_takes_over_afterwards(installation, provider, tmp_path):
+    """A standby: the same directory, by whatever replicates volumes, and the same database."""
+    key = provider.access_key("care")
+    installation.down()
+    standby = Installation(tmp_path / "standby")
+    standby.root.mkdir()
+    shutil.copytree(installation.data, standby.data)
+    standby.passphrase.write_text(installation.passphrase.read_text())
+    standby.environment = {"NEXUS_ANCHORS": str(installation.data.with_name("data-anchors"))}
+    standby.persons = {login: who.elsewhere(standby) for login, who in installation.persons.items()}
+    installation.up()
+    try:
+        refused = standby.nexus("up", "--detach", "--passphrase-file", str(standby.passphrase), check=False)
+        assert refused.returncode == ExitCode.CONFLICT and "database.in-use" in refused.stderr
+        installation.s3(key).put_object(Bucket="lille-ingress", Key="before the end", Body=b"small: inside its row")
+        installation.down()
+        standby.up()
+        assert standby.s3(key).get_object(Bucket="lille-ingress", Key="before the end")["Body"].read()
+        assert standby.founder("alice").call("audit.log.verify", for_purpose="audit")["ok"]
+        standby.down()
+    finally:
+        standby.nexus("down", check=False)
+        standby.destroy()
+    installation.up()

@@ -63,9 +63,10 @@ def binaries() -> Path:
 class PostgresServer:
     """One cluster. Its superuser is used to make it and to break it; Nexus gets a role that may nothing but its database."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, memory: bool = True) -> None:
+        """`memory`: its files may lie in memory; False where it is measured."""
         self.binaries = binaries()
-        self.folder = Path(tempfile.mkdtemp(prefix="nx-pg-", dir=_room()))
+        self.folder = Path(tempfile.mkdtemp(prefix="nx-pg-", dir=_room() if memory else None))
         self.data = self.folder / "data"
         self._run_as = _account()
         self._process: subprocess.Popen[bytes] | None = None
@@ -220,9 +221,9 @@ def _account() -> pwd.struct_passwd | None:
 
 
 @contextmanager
-def running() -> Iterator[PostgresServer]:
+def running(*, memory: bool = True) -> Iterator[PostgresServer]:
     """A server with the role and the database of Nexus."""
-    server = PostgresServer()
+    server = PostgresServer(memory=memory)
     try:
         yield server.start().found()
     finally:

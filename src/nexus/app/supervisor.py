@@ -3,7 +3,7 @@
 1. Take the lock of the data directory.
 2. Listen on the control socket.
 3. Start the key service, and wait until it is unsealed.
-4. Bring the database's schema forward.
+4. Take the place of this platform on its database server, where it has one, and bring the database's schema forward.
 5. Start worker, REST door, console, portal, S3 door and bastion; those that speak TLS with a fresh certificate each.
 6. Keep them until told to stop; then doors first, the key service last.
 """
@@ -31,6 +31,7 @@ from nexus.app.identities import ServiceIdentities
 from nexus.app.keeping import Place
 from nexus.app.settings import Settings, console_url, portal_url
 from nexus.app.status import Phase, PlatformStatus
+from nexus.app.tenancy import Tenancy
 from nexus.kernel.clock import Clock, SystemClock
 from nexus.kernel.errors import Conflict, Damaged, Invalid, NexusError
 from nexus.kernel.operation import Operation
@@ -77,6 +78,7 @@ class Supervisor:
         self._kms = KeyServiceClient(directory.kms_socket, self._identities.own)
         self._authority = CertificateAuthority(self._kms, directory, machine)
         self._database = schema.Place(directory, settings, parts.SUPERVISOR)
+        self._tenancy = Tenancy(self._database, self._give_up)
         self._backup = BackupJob(self._kms, self._database, self._clock)
         self._fsck = FsckJob(self._kms, self._database, self._settings, self._clock)
         self._places: list[Place] = []
@@ -130,6 +132,7 @@ class Supervisor:
         await self._kms.start()
         await self._wait_unsealed()
         self._enter(Phase.OPENING)
+        await self._tenancy.begin()
         await custody.complete(self._kms, self.directory, self._operation())
         await schema.bring_forward(self._kms, self._database, self._clock)
         await self._ensure_authority()
@@ -159,8 +162,11 @@ class Supervisor:
     def _give_up_if_damaged(self, error: NexusError) -> None:
         """A process died and does not start again because data are damaged: nobody may go on working on them."""
         if isinstance(error, Damaged):
-            self._failure = error
-            self.stop()
+            self._give_up(error)
+
+    def _give_up(self, error: NexusError) -> None:
+        self._failure = error
+        self.stop()
 
     async def _wait_unsealed(self) -> None:
         while True:
@@ -345,6 +351,7 @@ class Supervisor:
         for place in others:
             await place.close(self._settings.stop_grace_s)
         await self._kms.close()
+        await self._tenancy.close()
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase

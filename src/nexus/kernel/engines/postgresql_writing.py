@@ -59,7 +59,7 @@ class PostgresWriter:
         """The transaction ended before its commit, because nothing is left of it."""
         self._warned = False
         """The server said something during a commit: it is stored there, and perhaps not where it waits for."""
-        self._lock = _lock_number(gate.server.schema)
+        self._lock = lock_number(gate.server.schema)
         self._new = new
         self._connect()
         self._new = False
@@ -221,9 +221,9 @@ def _unknown() -> Unavailable:
     )
 
 
-def _lock_number(schema: str) -> int:
-    """The advisory lock of the writers of a schema. Locks are those of one database: another one's do not matter."""
-    return int.from_bytes(hashlib.sha256(f"nexus writer v1\n{schema}".encode()).digest()[:8], "big", signed=True)
+def lock_number(schema: str, *, of: str = "writer") -> int:
+    """An advisory lock of a schema. Locks are those of one database: another one's do not matter."""
+    return int.from_bytes(hashlib.sha256(f"nexus {of} v1\n{schema}".encode()).digest()[:8], "big", signed=True)
 
 
 def _prepare(connection: Connection, server: Server, lock: int, *, new: bool) -> None:

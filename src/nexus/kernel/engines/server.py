@@ -109,6 +109,9 @@ class Server:
             "lock_timeout": LOCK_MS,
             "idle_in_transaction_session_timeout": IDLE_MS,
             "tcp_user_timeout": 0 if self.is_local else DEAD_PEER_MS,
+            "tcp_keepalives_idle": 5,  # the server, too, notices when the other machine is gone
+            "tcp_keepalives_interval": 2,
+            "tcp_keepalives_count": 3,
             "timezone": "UTC",
             "jit": "off",
             "client_min_messages": "warning",
