@@ -76,12 +76,14 @@ class PostgresServer:
         self._run(
             "initdb", "--pgdata", str(self.data), "--encoding=UTF8", "--locale=C", "--auth=trust", "--username=owner"
         )
-        self.port = _free_port()
+        self.port = free_port()
         self._certificate()
         settings = _SETTINGS | {"port": str(self.port), "unix_socket_directories": str(self.folder)}
         with (self.data / "postgresql.conf").open("a") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
-        (self.data / "pg_hba.conf").write_text("local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n")
+        (self.data / "pg_hba.conf").write_text(
+            "local all,replication all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n"
+        )
 
     def start(self) -> "PostgresServer":
         """Start it, and wait until it answers. It ends with this process, whatever ends that."""
@@ -104,6 +106,12 @@ class PostgresServer:
         with psycopg.connect(where, autocommit=True) as connection:
             cursor = connection.execute(statement, parameters or None)
             return cursor.fetchall() if cursor.description else []
+
+    def end(self, pid: int) -> None:
+        """One connection, whatever it does; it is gone on return."""
+        self.sql(f"SELECT pg_terminate_backend({pid})")
+        while self.sql(f"SELECT 1 FROM pg_stat_activity WHERE pid = {pid}"):
+            time.sleep(0.01)
 
     def found(self) -> "PostgresServer":
         """The role and the database that Nexus uses."""
@@ -205,7 +213,8 @@ def _room() -> Path | None:
         return None
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One that nobody listens at now."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
 

@@ -1,4 +1,4 @@
-"""A platform founded on a file moves to a PostgreSQL server, is saved there while it works, and comes back from that."""
+"""A platform founded on a file moves to a PostgreSQL server, is saved there while it works, and comes back. AP-15."""
 
 import json
 import os
