@@ -3,11 +3,14 @@
 .venv/bin/python bench/pseudonyms.py [--rounds N] [--json]
 """
 
+import asyncio
 import hmac
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from harness import Figure, figure, main, rate
@@ -16,13 +19,18 @@ from nexus.kernel.database import Database, Recorded
 from nexus.kernel.operation import PLATFORM
 from nexus.kernel.secret import Secret
 from nexus.pseudonyms import ledger
+from nexus.pseudonyms.callers import FIRST, SECOND
 from nexus.pseudonyms.function import Linking, Pseudonymising, fresh_secret
 from nexus.pseudonyms.identity import Nir, NirKey
+from nexus.pseudonyms.messages import NirGiven, OpenDomain, Pseudonymise
 from nexus.pseudonyms.notation import Domain
+from nexus.pseudonyms.wire import Remote
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
 
+from simulators.machines import identity
 from simulators.operations import operation
+from simulators.pseudonym_levels import process
 from simulators.recorder import MemoryRecorder
 
 BATCH = 10_000
@@ -61,6 +69,42 @@ def measure(rounds: int) -> Iterable[Figure]:
     assert held is not None
     note = f"each checked against {held[0]:,} others; encrypted, {BATCH:,} a durable commit"
     yield figure("pseudonyms, second level and ledger", fresh, "/s", target="50 k/s", note=note)
+    yield asyncio.run(_services(rounds))
+
+
+async def _services(rounds: int) -> Figure:
+    """Both services, each in a process of its own: parsed, linked, kept, entered, answered, over mutual TLS."""
+    with tempfile.TemporaryDirectory() as place, process_pair(Path(place)):
+        api = Remote(Path(place) / f"{SECOND}.sock", identity("api"), SECOND)
+        workers = [Remote(Path(place) / f"{FIRST}.sock", identity("worker"), FIRST) for _ in range(2)]
+        await api.call("open_domain", operation(), OpenDomain("EMC2"))
+        rates, first = [], 0
+        for _ in range(rounds):
+            batches = [
+                Pseudonymise("EMC2", tuple(NirGiven(f"18005{number:08d}") for number in range(at, at + BATCH)))
+                for at in range(first, first + 8 * BATCH, BATCH)
+            ]
+            first += 8 * BATCH
+            begun = time.perf_counter()
+            await asyncio.gather(
+                *(_all(worker, batches[place :: len(workers)]) for place, worker in enumerate(workers))
+            )
+            rates.append(8 * BATCH / (time.perf_counter() - begun))
+        for client in (api, *workers):
+            await client.close()
+    note = f"two processes, each with its secret and its encrypted database; {BATCH:,} a call, two calls under way"
+    return figure("pseudonyms, both services over their sockets", rates, "/s", target="50 k/s", note=note)
+
+
+async def _all(worker: Remote, batches: list[Pseudonymise]) -> None:
+    for batch in batches:
+        await worker.call("pseudonymise", operation(), batch)
+
+
+@contextmanager
+def process_pair(folder: Path) -> Iterator[None]:
+    with process(FIRST, folder), process(SECOND, folder):
+        yield
 
 
 if __name__ == "__main__":

@@ -1,0 +1,131 @@
+"""What is asked of the two services, as it travels between processes (MessagePack)."""
+
+from datetime import date
+from typing import Final
+
+from msgspec import Struct
+
+from nexus.kernel.errors import Invalid
+from nexus.pseudonyms import identity
+from nexus.pseudonyms.identity import Identity, Sex
+
+MAX_BATCH: Final = 10_000
+"""Identities, links or pseudonyms in one call."""
+
+
+class NirGiven(Struct, frozen=True, array_like=True, tag="nir"):
+    """A NIR as a source writes it."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return "NirGiven(<hidden>)"
+
+
+class TraitsGiven(Struct, frozen=True, array_like=True, tag="traits"):
+    """Traits at birth as a source writes them."""
+
+    family_name: str
+    given_name: str
+    born: date
+    sex: Sex
+    commune: str
+    twin_rank: int = 1
+
+    def __repr__(self) -> str:
+        return "TraitsGiven(<hidden>)"
+
+
+Given = NirGiven | TraitsGiven
+
+
+def read(given: Given) -> Identity:
+    """The identity, in its canonical form. Raises Invalid; quotes nothing."""
+    if isinstance(given, NirGiven):
+        return identity.nir(given.text)
+    return identity.birth_traits(
+        given.family_name, given.given_name, given.born, given.sex, given.commune, twin_rank=given.twin_rank
+    )
+
+
+class Pseudonymise(Struct, frozen=True, array_like=True):
+    """Pseudonyms of these people in a domain."""
+
+    domain: str
+    people: tuple[Given, ...]
+
+
+class Enter(Struct, frozen=True, array_like=True):
+    """Pseudonyms of these links in a domain."""
+
+    domain: str
+    links: tuple[bytes, ...]
+
+
+class Transfer(Struct, frozen=True, array_like=True):
+    """The pseudonyms in `domain` of those who have these in another one."""
+
+    domain: str
+    pseudonyms: tuple[str, ...]
+
+
+class OpenDomain(Struct, frozen=True, array_like=True):
+    """A domain that did not exist, or the next epoch of one."""
+
+    domain: str
+
+
+class Renewed(Struct, frozen=True, array_like=True):
+    """Who has which pseudonym now: pairs of old and new from behind `after` on, an old pseudonym or nothing."""
+
+    domain: str
+    after: str = ""
+
+
+class One(Struct, frozen=True, array_like=True):
+    """Somebody, by a pseudonym."""
+
+    pseudonym: str
+
+
+class Pseudonyms(Struct, frozen=True, array_like=True):
+    """In the order of what was asked."""
+
+    pseudonyms: tuple[str, ...]
+
+
+class Pairs(Struct, frozen=True, array_like=True):
+    """Old and new pseudonyms. Empty: there are no more."""
+
+    pairs: tuple[tuple[str, str], ...]
+
+
+class Opened(Struct, frozen=True, array_like=True):
+    """A domain, its epoch, and how many people have a pseudonym in it."""
+
+    domain: str
+    epoch: int
+    people: int
+
+
+class Link(Struct, frozen=True, array_like=True):
+    """What stands for a person between the two services. Leaves them never."""
+
+    link: bytes
+
+
+class Identified(Struct, frozen=True, array_like=True):
+    """Who somebody is: the canonical identity, as docs/formats/pseudonym.md writes it."""
+
+    identity: bytes
+
+    def __repr__(self) -> str:
+        return "Identified(<hidden>)"
+
+
+def bounded(count: int) -> None:
+    """Raises Invalid on a batch that is too large."""
+    if count > MAX_BATCH:
+        raise Invalid(
+            f"one call has {MAX_BATCH:,} people at most", code="pseudonyms.batch", hint="send smaller batches"
+        )

@@ -1,0 +1,220 @@
+"""Two services with secrets apart, over real sockets and certificates. R-093, R-051, R-086, R-087, EMC-05, EMC-06."""
+
+from datetime import date
+
+import pytest
+
+from nexus.kernel.database import Recorded
+from nexus.kernel.errors import Conflict, Damaged, Denied, Invalid, NotFound, Unavailable
+from nexus.kernel.operation import PLATFORM
+from nexus.pseudonyms import callers, notation
+from nexus.pseudonyms.callers import FIRST, SECOND
+from nexus.pseudonyms.identity import Sex
+from nexus.pseudonyms.messages import (
+    NirGiven,
+    One,
+    OpenDomain,
+    Pseudonymise,
+    Renewed,
+    TraitsGiven,
+    Transfer,
+)
+from nexus.pseudonyms.wire import Remote
+from simulators.machines import identity
+from simulators.operations import operation
+from simulators.pseudonym_levels import Levels, process, running
+from simulators.recorder import MemoryRecorder
+
+CAMILLE = NirGiven("2 69 05 49 588 157 80")
+ZOE = TraitsGiven("Lefèvre", "Zoé", date(1980, 5, 2), Sex.FEMALE, "75112")
+EVERYBODY = (CAMILLE, ZOE, *(NirGiven(f"18005750{number:05d}") for number in range(40)))
+
+
+def kinds(log: MemoryRecorder) -> list[str]:
+    return [entry.action for entry in log.entries]
+
+
+async def opened(levels: Levels, *names: str) -> None:
+    api = levels.client("api", SECOND)
+    for name in names:
+        await api.call("open_domain", operation(), OpenDomain(name))
+
+
+async def pseudonymised(levels: Levels, domain: str, people=EVERYBODY) -> tuple[str, ...]:
+    done = await levels.client("worker", FIRST).call("pseudonymise", operation(), Pseudonymise(domain, people))
+    return done.pseudonyms
+
+
+async def test_people_get_one_pseudonym_each_and_the_same_again_after_a_restart():
+    async with running() as levels:
+        await opened(levels, "EMC2")
+        first = await pseudonymised(levels, "EMC2")
+        assert len(set(first)) == len(EVERYBODY)
+        assert all(notation.read(one)[0] == notation.Domain("EMC2", 1) for one in first)
+        again = await levels.first()  # another process of the first level, with nothing in memory
+        rest = await again.pseudonymise(operation(), Pseudonymise("EMC2", EVERYBODY[::-1]))
+        assert rest.pseudonyms == first[::-1]
+
+
+async def test_a_transfer_gives_pseudonyms_that_join_with_nothing():
+    """EMC-05: two projects share nobody by their pseudonyms, and the worker never saw a link."""
+    async with running() as levels:
+        await opened(levels, "EMC2", "PRJA", "PRJB")
+        hub = await pseudonymised(levels, "EMC2")
+        worker = levels.client("worker", SECOND)
+        a, b = [
+            (await worker.call("transfer", operation(), Transfer(domain, hub))).pseudonyms
+            for domain in ("PRJA", "PRJB")
+        ]
+        assert len(set(a)) == len(set(b)) == len(hub)
+        bodies = [{notation.read(one)[1] for one in some} for some in (hub, a, b)]
+        assert not (bodies[0] & bodies[1] or bodies[0] & bodies[2] or bodies[1] & bodies[2])
+        with pytest.raises(Invalid, match="from one domain to another"):
+            await worker.call("transfer", operation(), Transfer("PRJA", a))
+        with pytest.raises(Invalid, match="from one domain to another"):
+            await worker.call("transfer", operation(), Transfer("EMC2", (a[0], b[0])))
+
+
+async def test_a_leaked_secret_of_a_domain_is_left_without_an_identity():
+    async with running() as levels:
+        await opened(levels, "EMC2")
+        old = await pseudonymised(levels, "EMC2")
+        done = await levels.client("api", SECOND).call("renew", operation(), OpenDomain("EMC2"))
+        assert (done.epoch, done.people) == (2, len(old))
+        pairs = dict((await levels.client("worker", SECOND).call("renewed", operation(), Renewed("EMC2"))).pairs)
+        assert set(pairs) == set(old) and len(set(pairs.values())) == len(old)
+        assert await pseudonymised(levels, "EMC2") == tuple(pairs[one] for one in old)
+        assert "pseudonyms.link" not in kinds(levels.second_log), "the renewal asked the first level nothing"
+
+
+async def test_to_say_who_somebody_is_takes_both_services_and_each_records_it():
+    """R-086, R-087."""
+    async with running() as levels:
+        await opened(levels, "EMC2")
+        pseudonym = (await pseudonymised(levels, "EMC2"))[1]
+        found = await levels.client("api", FIRST).call("identify", operation(), One(pseudonym))
+        assert found.identity == b"birth/1\0LEFEVRE\0ZOE\x001980-05-02\x002\x0075112\x001"
+        assert "Lefèvre" not in repr(found) and b"LEFEVRE" not in repr(found).encode()
+        assert kinds(levels.first_log)[-1] == "pseudonyms.identify"
+        assert kinds(levels.second_log)[-1] == "pseudonyms.trace"
+
+
+async def test_no_level_alone_can_compute_or_undo_the_whole():
+    """What lies in each database, and what each key opens, says nothing of the other half."""
+    async with running() as levels:
+        await opened(levels, "EMC2")
+        made = await pseudonymised(levels, "EMC2")
+        with levels.first_database.read() as tx:
+            linkage = dict(tx.all("SELECT link, identity FROM pseudonyms_linkage"))
+            assert tx.one("SELECT count(*) FROM pseudonyms_first_secret") == (1,)
+            wrapped = tx.one("SELECT wrapped FROM pseudonyms_first_secret")[0]
+        with levels.second_database.read() as tx:
+            entered = dict(tx.all("SELECT body, link FROM pseudonyms_ledger"))
+        assert set(linkage) == set(entered.values()), "only both together lead from a pseudonym to a person"
+        assert not {notation.read(one)[1] for one in made} & set(linkage)
+        assert not set(linkage.values()) & (set(entered) | set(entered.values()))
+        with pytest.raises(Damaged):
+            await levels.second_keys.unwrap(wrapped, {"pseudonyms": "first", "epoch": "1"})
+
+
+async def test_a_secret_of_one_domain_does_not_open_as_that_of_another():
+    async with running() as levels:
+        await opened(levels, "EMC2", "PRJA")
+
+        def exchange(tx):
+            held = dict(tx.all("SELECT name, wrapped FROM pseudonyms_domain"))
+            for name, other in (("EMC2", "PRJA"), ("PRJA", "EMC2")):
+                tx.execute("UPDATE pseudonyms_domain SET wrapped = ? WHERE name = ?", (held[other], name))
+            return Recorded(None, operation().allowed("pseudonyms.tamper", PLATFORM))
+
+        await levels.second_database.write(exchange)
+        with pytest.raises(Damaged):
+            await pseudonymised(levels, "EMC2")
+
+
+CALLS = {
+    "pseudonymise": Pseudonymise("EMC2", (CAMILLE,)),
+    "identify": One("NXP1-EMC2-01-5R3PQZ00JSJ894AXPH0QJVH4J7Z6XNTB-CG"),
+    "enter": Pseudonymise("EMC2", ()),
+    "link_of": One("NXP1-EMC2-01-5R3PQZ00JSJ894AXPH0QJVH4J7Z6XNTB-CG"),
+    "transfer": Transfer("EMC2", ()),
+    "open_domain": OpenDomain("OTHER"),
+    "renew": OpenDomain("EMC2"),
+    "renewed": Renewed("EMC2"),
+}
+
+
+async def test_every_caller_gets_what_is_on_its_line_and_nothing_else():
+    """The whole matrix: each process, each service, each method."""
+    async with running() as levels:
+        await opened(levels, "EMC2")
+        for service in (FIRST, SECOND):
+            for caller in ("api", "worker", "portal", "console", "s3", FIRST, SECOND):
+                client = levels.client(caller, service)
+                allowed = callers.CALLERS[service].get(caller, frozenset())
+                for method in sorted(set(CALLS) - allowed):
+                    with pytest.raises((Denied, Unavailable)):
+                        await client.call(method, operation(), CALLS[method])
+        for data, way_back in (("worker", {"identify", "link_of"}), ("api", {"pseudonymise", "transfer", "renewed"})):
+            lines = set().union(*(callers.CALLERS[service].get(data, frozenset()) for service in (FIRST, SECOND)))
+            assert not lines & way_back, "who reads data has no way back, and who has it reads no data"
+
+
+async def test_a_link_is_said_to_nobody_but_the_first_level():
+    assert [caller for caller, methods in callers.CALLERS[SECOND].items() if "link_of" in methods] == [FIRST]
+
+
+async def test_what_cannot_be_read_is_refused_by_its_place_without_being_quoted():
+    async with running() as levels:
+        await opened(levels, "EMC2")
+        with pytest.raises(Invalid, match="person 2") as refused:
+            await pseudonymised(levels, "EMC2", (CAMILLE, NirGiven("2690549588")))
+        assert "2690549588" not in refused.value.message and "2690549588" not in refused.value.hint
+        with levels.first_database.read() as tx:
+            assert tx.one("SELECT count(*) FROM pseudonyms_linkage") == (0,), "nothing of a refused batch stays"
+
+
+async def test_domains_are_opened_once_and_asked_for_by_name():
+    async with running() as levels:
+        await opened(levels, "EMC2")
+        with pytest.raises(Conflict, match="there is a domain"):
+            await opened(levels, "EMC2")
+        with pytest.raises(NotFound, match="no domain"):
+            await pseudonymised(levels, "NOBODYS")
+        with pytest.raises(NotFound):
+            await levels.client("api", FIRST).call("identify", operation(), CALLS["identify"])
+
+
+async def test_without_the_second_level_nobody_gets_anything():
+    async with running() as levels:
+        (levels.folder / f"{SECOND}.sock").unlink()
+        with pytest.raises(Unavailable):
+            await levels.client("api", SECOND).call("open_domain", operation(), OpenDomain("EMC2"))
+
+
+async def test_each_in_a_process_of_its_own_and_killed_they_come_to_the_same(tmp_path):
+    """EMC-06: deterministic over restarts; and with the second one gone, the first one answers nothing."""
+    api, worker = (
+        Remote(tmp_path / f"{SECOND}.sock", identity("api"), SECOND),
+        Remote(tmp_path / f"{FIRST}.sock", identity("worker"), FIRST),
+    )
+    asked = Pseudonymise("EMC2", EVERYBODY)
+    with process(FIRST, tmp_path):
+        with process(SECOND, tmp_path):
+            await api.call("open_domain", operation(), OpenDomain("EMC2"))
+            before = await worker.call("pseudonymise", operation(), asked)
+        with pytest.raises(Unavailable):
+            await worker.call("pseudonymise", operation(), asked)
+        with process(SECOND, tmp_path):
+            assert await worker.call("pseudonymise", operation(), asked) == before
+    await api.close()
+    await worker.close()
+
+
+async def test_what_is_recorded_says_how_many_and_nobody():
+    async with running() as levels:
+        await opened(levels, "EMC2")
+        await pseudonymised(levels, "EMC2", (CAMILLE, ZOE))
+        text = repr(levels.first_log.entries) + repr(levels.second_log.entries)
+        assert "people" in text
+        assert not any(secret in text for secret in ("26905495", "LEFEVRE", "Lefèvre", "NXP1-"))
