@@ -5,6 +5,7 @@ The authenticator is Chromium's own; pages, scripts, log and consent are real.
 """
 
 import asyncio
+import re
 import threading
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from playwright.sync_api import expect
 from nexus.app import pki
 from nexus.app.serving import serve
 from nexus.kernel.clock import SystemClock
+from nexus.mail import outbox
 from simulators.accessibility import violations
 from simulators.chromium import WAIT_MS, chromium, trusting
 from simulators.portal import ORIGIN, Hospital
@@ -159,6 +161,30 @@ def test_a_patient_opens_an_account_refuses_and_checks_a_line(reception, phone, 
     look("requests")
 
 
+def test_a_patient_chooses_to_be_told_by_mail(reception, phone, look):
+    hospital = reception.hospital
+    phone.goto(f"{ORIGIN}/compte")
+    phone.get_by_role("link", name="Choisir quand être averti").click()
+    phone.get_by_role("textbox", name="Votre adresse électronique").fill("lucie@courriel.example")
+    phone.get_by_role("button", name="Envoyer le code").click()
+    expect(phone.get_by_role("status").first).to_contain_text("Le code est en route")
+    look("notices-code", keep=False)
+    phone.get_by_role("textbox", name="Le code reçu par courriel").fill(reception.do(last_code(hospital)))
+    phone.get_by_role("button", name="Confirmer l’adresse").click()
+    expect(phone.get_by_role("status").first).to_contain_text("L’adresse est confirmée")
+    phone.get_by_label("Une fois par semaine au plus").check()
+    phone.get_by_role("button", name="Garder ce choix").click()
+    expect(phone.get_by_label("Une fois par semaine au plus")).to_be_checked()
+    look("notices")
+
+
+async def last_code(hospital) -> str:
+    """What the code that was mailed last says."""
+    with hospital.db.read() as tx:
+        waiting = outbox.due(tx, hospital.clock.now(), 100)[-1]
+    return re.search(r"Votre code : (\d{4} \d{4})", outbox.opened(hospital.mail_key, waiting).body)[1]
+
+
 @pytest.mark.parametrize("what", ["entry", "path", "signature", "other"])
 def test_a_tampered_receipt_shows_red(reception, phone, look, what):
     phone.goto(f"{ORIGIN}/acces")
@@ -206,6 +232,7 @@ def test_every_page_is_accessible_in_both_languages_light_and_dark(phone, look, 
         ("/choix", "choices"),
         ("/demandes", "requests"),
         ("/compte", "account"),
+        ("/compte/courriel", "notices"),
         ("/x", "nowhere"),
     ):
         phone.goto(ORIGIN + path)

@@ -8,6 +8,7 @@ from datetime import date
 from html import unescape
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 
@@ -15,9 +16,10 @@ from nexus.app.demo.passkey import SoftwarePasskey
 from nexus.app.operations import OPERATIONS, PURPOSES
 from nexus.app.schema import MIGRATIONS
 from nexus.app.wiring.consent import LogProofs, NoDocuments, PatientAccounts
-from nexus.app.wiring.portal_service import PatientFiles
+from nexus.app.wiring.portal_service import PatientDeciders, PatientFiles
 from nexus.app.wiring.subjects import Subjects
 from nexus.audit.checkpointer import Checkpointer
+from nexus.audit.following import LogGrowth
 from nexus.audit.log import AuditLog
 from nexus.audit.policy import LogIdentity
 from nexus.audit.reader import AuditReader
@@ -30,11 +32,13 @@ from nexus.consent.rules import Bases
 from nexus.consent.rulings import Rulings
 from nexus.consent.sealing import SubjectSealing
 from nexus.consent.service import ConsentService, Others
+from nexus.crypto.hpke import OpeningKey, generate_seed
 from nexus.iam import patient_codes
 from nexus.kernel.database import Database, Transaction
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Actor, ActorKind, Entry, Resource
 from nexus.kernel.secret import Secret
+from nexus.mail.outbox import Outbox
 from nexus.objects.administration import BucketAdministration
 from nexus.objects.blobs.disk import DiskBlobs
 from nexus.objects.declaration import Declaration
@@ -47,6 +51,8 @@ from nexus.portal.dates import Dates
 from nexus.portal.enrolling import Enrolments
 from nexus.portal.history import Histories
 from nexus.portal.letter import Letter
+from nexus.portal.notices.choosing import NoticeChoices
+from nexus.portal.notices.sealing import NoticeSealing
 from nexus.portal.pages.table import operations, pages
 from nexus.portal.requests import CreateEnrolment
 from nexus.portal.service import PortalService
@@ -115,6 +121,7 @@ class Hospital:
             self.db, DiskBlobs(folder / "blobs"), keys, self.clock, subjects=Subjects(self.consent.rulings)
         )
         files = PatientFiles(self.consent)
+        self.mail_key = OpeningKey(generate_seed())
         letter = Letter(Dates("Europe/Paris", self.clock), "0000 1111")
         self.service = PortalService(
             Histories(self.db, lambda: self.reader.concerning, self.audit),
@@ -126,9 +133,23 @@ class Hospital:
                 address=ORIGIN,
                 letter=letter,
             ),
+            self.notices(sends=True),
             files,
         )
         self.desk = Human("per_desk", "desk", actor=Actor("per_desk", ActorKind.PERSON, "Desk", person="per_desk"))
+
+    def notices(self, *, sends: bool) -> NoticeChoices:
+        """What patients choose to be told by mail."""
+        return NoticeChoices(
+            self.db,
+            self.clock,
+            sealing=NoticeSealing(SEALING_KEY, self.mail_key.public),
+            deciders=PatientDeciders(),
+            log=LogGrowth(),
+            outbox=Outbox(self.mail_key.public),
+            zone=ZoneInfo("Europe/Paris"),
+            sends=sends,
+        )
 
     async def open(self) -> "Hospital":
         """Begin to publish checkpoints."""

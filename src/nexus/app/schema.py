@@ -26,9 +26,10 @@ from nexus.kms.client import KeyServiceClient
 from nexus.mail.migrations import MIGRATIONS as MAIL
 from nexus.objects.migrations import MIGRATIONS as OBJECTS
 from nexus.objects.s3.telling import TellingRecorder
+from nexus.portal.migrations import MIGRATIONS as PORTAL
 from nexus.projects.migrations import MIGRATIONS as PROJECTS
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (*AUDIT, *IAM, *OBJECTS, *BASTION, *CONSENT, *MAIL, *PROJECTS, *APP)
+MIGRATIONS: Final[tuple[Migration, ...]] = (*AUDIT, *IAM, *OBJECTS, *BASTION, *CONSENT, *MAIL, *PROJECTS, *PORTAL, *APP)
 """Of everything in `nexus.db`. The key service has a database and migrations of its own."""
 
 

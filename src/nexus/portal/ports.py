@@ -1,8 +1,9 @@
 """What the portal needs from others besides operations."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from nexus.audit.model import Receipt
+from nexus.audit.model import EntryContent, Receipt
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Transaction
 from nexus.kernel.operation import Operation, Resource
@@ -37,6 +38,33 @@ class Files(Protocol):
 
     def hold(self, tx: Transaction, op: Operation, subject: str, account: str, now: Instant) -> None:
         """From now on this account is the subject's own. Raises NotFound, Denied."""
+
+
+class Deciders(Protocol):
+    """Who decides for whom, inside the transaction that asks."""
+
+    def subjects(self, tx: Transaction, account: str, now: Instant) -> Sequence[str]:
+        """For whom an account decides."""
+
+    def accounts(self, tx: Transaction, subject: str, now: Instant) -> Sequence[str]:
+        """Which accounts decide for a subject, as far as they are open."""
+
+    def gone(self, tx: Transaction, account: str) -> bool:
+        """Whether an account was deleted: nothing of it comes back."""
+
+
+class Growing(Protocol):
+    """The audit log as it grows."""
+
+    def size(self, tx: Transaction) -> int:
+        """How many entries there are."""
+
+
+class Following(Growing, Protocol):
+    """The same, to whoever can open it."""
+
+    def between(self, first: int, end: int) -> Sequence[tuple[int, EntryContent]]:
+        """Entries [first, end) that open, with their places, in order. Blocks. Raises Sealed while the key is not held."""
 
 
 class Proofs(Protocol):

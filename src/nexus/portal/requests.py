@@ -9,6 +9,7 @@ from msgspec import Meta
 from nexus.kernel.clock import Instant
 from nexus.kernel.operation import Outcome
 from nexus.kernel.secret import Secret
+from nexus.portal.notices.model import Wish
 
 MAX_PAGE: Final = 100
 SubjectId = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -94,6 +95,49 @@ class OwnReceipt(Result, frozen=True, kw_only=True):
     witnessed: bool
     origin: str
     keys: tuple[str, ...]
+
+
+class OwnNotices(Request, frozen=True, kw_only=True):
+    """What this account wishes to be told by mail."""
+
+
+class GiveAddress(Request, frozen=True, kw_only=True):
+    """An address for notices. It counts once the code that is sent to it was typed."""
+
+    mailbox: Annotated[str, Meta(min_length=3, max_length=254)]
+
+
+class ConfirmAddress(Request, frozen=True, kw_only=True):
+    """The code that came by mail."""
+
+    code: Secret
+
+
+class ChooseNotices(Request, frozen=True, kw_only=True):
+    """How often this account wishes to hear of uses, and whether refused attempts count too."""
+
+    wish: Wish
+    refused: bool = False
+
+
+class StopNotices(Request, frozen=True, kw_only=True):
+    """No notices any more, and the address forgotten."""
+
+
+class NoticesView(Result, frozen=True, kw_only=True):
+    """What this account chose. Of an address, no more is shown than its owner needs to know it again."""
+
+    wish: Wish
+    refused: bool
+    mailbox: str
+    """The address that was confirmed, in part; empty if there is none."""
+    unconfirmed: str
+    """The address whose code waits to be typed."""
+    code_ends_at: Instant | None
+    failed_at: Instant | None
+    """When a message to the address was given up last."""
+    sends: bool
+    """Whether this installation sends mail at all."""
 
 
 class CreateEnrolment(Request, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from nexus.kernel.operation import Resource
 from nexus.portal.enrolling import Enrolments
 from nexus.portal.history import Histories
+from nexus.portal.notices.choosing import NoticeChoices
 from nexus.portal.ports import Files
 
 
@@ -14,6 +15,7 @@ class PortalService:
 
     histories: Histories
     enrolments: Enrolments
+    notices: NoticeChoices
     files: Files
 
     def subject(self, subject: str) -> Resource:

@@ -24,7 +24,9 @@ from nexus.app.custody import KEY_BYTES, Part
 from nexus.app.ground import Ground
 from nexus.app.wiring.consent import receivers
 from nexus.app.wiring.log import audit_reader, audit_service
+from nexus.app.wiring.portal_service import PatientDeciders
 from nexus.audit.checkpointer import Checkpointer
+from nexus.audit.following import LogFollower
 from nexus.audit.witnesses import WitnessClient
 from nexus.bastion.retention import Retention
 from nexus.crypto.hpke import OpeningKey
@@ -36,6 +38,8 @@ from nexus.iam.telling import Telling
 from nexus.kernel.secret import Secret
 from nexus.mail.postman import Postman
 from nexus.objects.service import ObjectService
+from nexus.portal.dates import Dates
+from nexus.portal.notices.telling import NoticeTelling
 
 KEYS: Final = (Part.AUDIT_READER, Part.MAIL)
 """Which of the platform's keys this process holds, besides the database's, and no other."""
@@ -52,6 +56,7 @@ SCRUB_EVERY_S = 1.0
 ALARM_EVERY_S = 1.0
 MAIL_EVERY_S = 1.0
 ANNOUNCE_EVERY_S = 0.5
+FOLLOW_EVERY_S = 1.0
 
 
 def checkpointer(ground: Ground, witnesses: WitnessClient) -> Checkpointer:
@@ -149,7 +154,29 @@ def _mail(ground: Ground) -> list[Chore]:
     telling = Telling(ground.database, ground.clock, ground.outbox, ground.console_url)
     told = Chore("mail notices of accounts", MAIL_EVERY_S, telling.tell)
     delivered = Chore("deliver mail", MAIL_EVERY_S, postman.deliver)
-    return [delivered] if ground.settings.mail_delivery == "off" else [told, delivered]
+    if ground.settings.mail_delivery == "off":
+        return [delivered]
+    patients = _patients(ground)
+    return [
+        told,
+        delivered,
+        Chore("count uses for patients", FOLLOW_EVERY_S, patients.follow),
+        Chore("mail notices to patients", MAIL_EVERY_S, patients.post),
+        Chore("forget addresses of accounts that are gone", EXPIRE_EVERY_S, patients.sweep),
+    ]
+
+
+def _patients(ground: Ground) -> NoticeTelling:
+    reader = audit_reader(ground)
+    return NoticeTelling(
+        ground.database,
+        ground.clock,
+        log=LogFollower(ground.database, lambda: reader().opener),
+        deciders=PatientDeciders(),
+        outbox=ground.outbox,
+        key=lambda: OpeningKey(ground.hold.secrets[Part.MAIL]),
+        zone=Dates(ground.settings.time_zone, ground.clock).zone,
+    )
 
 
 def identities(ground: Ground) -> IdentityService:

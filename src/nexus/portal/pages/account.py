@@ -31,6 +31,9 @@ class Texts:
     suspended: str
     remove: str
     none: str
+    mail: str
+    mail_help: str
+    mail_choose: str
     more: str
     more_help: str
     name: str
@@ -62,6 +65,9 @@ TEXTS: Final = spoken(
         suspended="Closed: a copy of it was used",
         remove="Remove",
         none="You sign in with a password. A device is simpler and safer.",
+        mail="Notices by e-mail",
+        mail_help="If you wish, a message tells you that your data were used.",
+        mail_choose="Choose when I am told",
         more="Add this device",
         more_help="A telephone, a tablet, a computer or a security key.",
         name="A name for it",
@@ -91,6 +97,9 @@ TEXTS: Final = spoken(
         suspended="Fermé : une copie en a été utilisée",
         remove="Retirer",
         none="Vous vous connectez avec un mot de passe. Un appareil est plus simple et plus sûr.",
+        mail="Avis par courriel",
+        mail_help="Si vous le souhaitez, un message vous dit que vos données ont été utilisées.",
+        mail_choose="Choisir quand être averti",
         more="Ajouter cet appareil",
         more_help="Un téléphone, une tablette, un ordinateur ou une clé de sécurité.",
         name="Un nom pour lui",

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from nexus.portal.page import Page
-from nexus.portal.pages import accesses, account, asking, held, home, language, sign_in
+from nexus.portal.pages import accesses, account, asking, held, home, language, notices, sign_in
 from nexus.portal.pages.choices import Choosing
 from nexus.portal.pages.enrol import Enrolling
 from nexus.portal.ports import CodeForm
@@ -21,6 +21,7 @@ def pages(codes: CodeForm, public_interest: Collection[str]) -> tuple[Page, ...]
         *Choosing(public_interest).pages(),
         *asking.PAGES,
         *account.PAGES,
+        *notices.PAGES,
         *sign_in.PAGES,
         *Enrolling(codes).pages(),
         *language.PAGES,
