@@ -2,13 +2,8 @@
 
 import io
 import os
-import shutil
-import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
 import httpx
 import pyarrow as pa
 import pyarrow.fs
@@ -17,80 +12,24 @@ import pytest
 import s3fs
 import urllib3
 from boto3.s3.transfer import TransferConfig
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from minio import Minio
 
-from nexus.kernel.clock import SystemClock
-from simulators.s3_door import REGION, S3Door, open_s3_door
-from simulators.tls_door import listening
+from simulators.s3_door import REGION
+from simulators.s3_site import MIB, a_bucket, open_site, run, tool
 
-MIB = 1024 * 1024
-TIMEOUT_S = 120
-OURS = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RCLONE_"))}
-"""The environment without what this machine may say to S3 clients."""
 BIG = os.urandom(MIB) * 11
-
-
-@dataclass
-class Site:
-    door: S3Door
-    url: str
-    ca: Path
-    key: str
-    secret: str
-
-    def boto3(self, **config):
-        return boto3.client(
-            "s3",
-            endpoint_url=self.url,
-            aws_access_key_id=self.key,
-            aws_secret_access_key=self.secret,
-            region_name=REGION,
-            verify=str(self.ca),
-            config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, **config),
-        )
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("s3")
-    door = open_s3_door(folder, clock=SystemClock(), body_idle_s=10)
-    with listening(door, folder) as server:
-        yield Site(door, server.url, server.ca, door.owner_key.id, door.owner_key.secret.reveal().decode())
-    door.close()
+    with open_site(tmp_path_factory.mktemp("s3")) as made:
+        yield made
 
 
 @pytest.fixture
 def s3(site):
     return site.boto3()
-
-
-def a_bucket(s3, name):
-    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
-    return name
-
-
-def tool(name: str) -> str:
-    beside = Path(sys.executable).with_name(name)
-    found = str(beside) if beside.exists() else shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
-
-
-def run(*command, env=None, **kwargs):
-    done = subprocess.run(
-        command,
-        check=False,
-        env={**OURS, **(env or {})},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        **kwargs,
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
 
 
 # boto3
