@@ -120,7 +120,7 @@ class Authenticator:
             await self._db.bookkeep(Bookkeeping.SESSION_USE, lambda tx: credentials.touch_session(tx, session.id, now))
 
     def _version(self) -> int:
-        row = self._db.peek(identities.READ_VERSION)
+        row = self._db.watched(identities.READ_VERSION)
         if row is None:
             raise Unavailable("the rights cannot be read", code="iam.no-version", hint="run `nexus doctor`")
         return int(row[0])

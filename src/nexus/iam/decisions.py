@@ -82,18 +82,14 @@ class Principal:
     """What policies look at."""
 
     def __post_init__(self) -> None:
-        held = {role.value for role, scopes in self.rights.items() if scopes}
-        held |= {ELEVATED} if self.elevated else set()
-        held |= {DIRECTORY} if self.directory else set()
-        held |= {PATIENT} if self.patient else set()
-        object.__setattr__(self, "roles", frozenset(held))
+        seen: dict[str, Any] = {role.value: scopes for role, scopes in self.rights.items() if scopes}
+        for name, value in ((ELEVATED, self.elevated), (DIRECTORY, self.directory), (PATIENT, self.patient)):
+            if value:
+                seen[name] = value
+        object.__setattr__(self, "roles", frozenset(seen))
         scopes = frozenset().union(*self.rights.values())
         inside = frozenset(scope.removeprefix("project:") for scope in scopes if scope.startswith("project:"))
         object.__setattr__(self, "projects", inside)
-        seen: dict[str, Any] = {role.value: scopes for role, scopes in self.rights.items() if scopes}
-        seen |= {ELEVATED: self.elevated} if self.elevated else {}
-        seen |= {DIRECTORY: True} if self.directory else {}
-        seen |= {PATIENT: True} if self.patient else {}
         object.__setattr__(self, "attributes", {"person": self.person, "projects": inside, **seen})
 
     def entity(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ A decision is made in numbered steps:
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -44,6 +44,9 @@ NEVER = Instant(0)
 logger = logging.getLogger(__name__)
 _NARROWED = Decision(False, (narrowing.RULE,))
 _PURPOSES = frozenset(purpose.value for purpose in Purpose)
+_ROLES: Mapping[str, Role] = {role.value: role for role in Role}
+_Held = tuple[str, str, int, int]
+"""Role, scope, start and end."""
 _TYPES = {ActorKind.PERSON: "Person", ActorKind.MACHINE: "Machine"}
 
 
@@ -198,7 +201,7 @@ class Gate:
         self._claims.clear()
 
     def _version(self) -> int:
-        row = self._db.peek(identities.READ_VERSION)
+        row = self._db.watched(identities.READ_VERSION)
         if row is None:
             raise _no_version()
         return int(row[0])
@@ -314,18 +317,16 @@ def _claim(row: Row | None, actor: Actor, now: Instant, roles: tuple[str, ...] =
     if row is None:
         raise _no_version()
     standing = identities.standing_of(row)
-    if not standing.active or standing.kind is None or standing.kind.value != actor.kind.value:
+    if not standing.active or standing.kind != actor.kind.value:
         return _Claim(standing.version, NEVER, ALWAYS, None)
-    elevations = counting(standing.elevations, signed_in=actor.session is not None)
-    elevations = [held for held in elevations if narrowing.keeps_role(roles, held[0], held[1])]
-    grants = [held for held in standing.grants if narrowing.keeps_role(roles, held[0], held[1])]
-    held = [*grants, *elevations]
+    elevations = _kept(roles, counting(standing.elevations, signed_in=actor.session is not None))
+    held = [*_kept(roles, standing.grants), *elevations]
     until_directory = standing.directory_until
     edges = [edge for _, _, starts_at, ends_at in held for edge in (starts_at, ends_at)]
     edges += [] if until_directory is None else [until_directory]
     since = max((edge for edge in edges if edge <= now), default=NEVER)
     until = min((edge for edge in edges if edge > now), default=ALWAYS)
-    elevated = frozenset(role.value for role in rights_at(elevations, now))
+    elevated = frozenset(role.value for role in rights_at(elevations, now)) if elevations else frozenset()
     directory = until_directory is not None and now < until_directory
     principal = Principal(
         actor.id,
@@ -339,9 +340,14 @@ def _claim(row: Row | None, actor: Actor, now: Instant, roles: tuple[str, ...] =
     granted = [
         (grant, role, scope)
         for grant, (role, scope, starts_at, ends_at) in zip(standing.grant_ids, standing.grants, strict=True)
-        if starts_at <= now < ends_at and narrowing.keeps_role(roles, role, scope)
+        if starts_at <= now < ends_at and (not roles or narrowing.keeps_role(roles, role, scope))
     ]
     return _Claim(standing.version, Instant(since), Instant(until), principal, granted)
+
+
+def _kept(roles: tuple[str, ...], held: Sequence[_Held]) -> Sequence[_Held]:
+    """What a credential that is left these roles keeps; everything if none are named."""
+    return [each for each in held if narrowing.keeps_role(roles, each[0], each[1])] if roles else held
 
 
 def counting(elevations: Iterable[tuple[str, str, int, int]], *, signed_in: bool) -> list[tuple[str, str, int, int]]:
@@ -355,7 +361,7 @@ def rights_at(grants: Iterable[tuple[str, str, int, int]], now: Instant) -> dict
     for role, scope, starts_at, ends_at in grants:
         if starts_at <= now < ends_at:
             scopes.setdefault(role, []).append(scope)
-    return {Role(role): frozenset(held) for role, held in scopes.items()}
+    return {_ROLES[role]: frozenset(held) for role, held in scopes.items()}
 
 
 def _no_version() -> Unavailable:

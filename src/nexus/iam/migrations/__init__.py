@@ -17,6 +17,7 @@ from nexus.iam.migrations.reviews import REVIEWS
 from nexus.iam.migrations.temporary import TEMPORARY_KEYS
 from nexus.iam.migrations.usage import USAGE
 from nexus.kernel.database import Migration
+from nexus.kernel.engines.port import InEach
 
 _IDENTITIES = (
     "CREATE TABLE iam_identity (id TEXT PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('person', 'machine')),"
@@ -83,6 +84,14 @@ _VERSION = (
     ),
 )
 
+_VERSION_IS_TOLD = (
+    InEach(
+        sqlite="CREATE TRIGGER iam_version_update_is_told AFTER UPDATE ON iam_version BEGIN SELECT kernel_moved(); END",
+        postgresql="SELECT 1",
+    ),
+)
+"""Processes remember the version between changes: see `kernel/engines/generation.py`. On PostgreSQL they ask each time."""
+
 _SESSION_FACTORS = (
     "ALTER TABLE iam_session ADD COLUMN factors TEXT NOT NULL DEFAULT 'password totp'",
     "ALTER TABLE iam_session ADD COLUMN proved_at INTEGER NOT NULL DEFAULT 0",
@@ -131,4 +140,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("iam", 18, DEVICES),
     Migration("iam", 19, TEMPORARY_KEYS),
     Migration("iam", 20, issuer.PUSHED),
+    Migration("iam", 21, _VERSION_IS_TOLD),
 )

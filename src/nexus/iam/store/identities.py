@@ -66,7 +66,8 @@ class Standing:
     """An identity as a decision sees it. `active` is false as soon as the person who answers for it is not."""
 
     version: int
-    kind: IdentityKind | None
+    kind: str
+    """One of `IdentityKind`; empty if there is no such identity."""
     person: str
     active: bool
     grants: Sequence[tuple[str, str, int, int]]
@@ -84,28 +85,34 @@ class Standing:
 _GRANTED = msgspec.json.Decoder(list[tuple[str, str, int, int, str]])
 _ELEVATED = msgspec.json.Decoder(list[tuple[str, str, int, int]])
 
+_NOBODY = ("", "", "", "")
+_STANDS = msgspec.json.Decoder(tuple[str, str, str, str])
+
 READ_STANDING = (
-    "SELECT v.version, i.kind, i.person, i.state, o.state,"
+    "SELECT v.version,"
+    " (SELECT json_array(i.kind, i.person, i.state, CASE WHEN i.person = i.id THEN i.state ELSE"
+    " (SELECT o.state FROM iam_identity o WHERE o.id = i.person) END) FROM iam_identity i WHERE i.id = ?2),"
     " (SELECT json_group_array(json_array(g.role, g.scope, g.starts_at, g.ends_at, g.id)) FROM iam_grant g"
-    " WHERE g.identity = i.id AND g.revoked_at IS NULL AND g.ends_at > ?1),"
+    " WHERE g.identity = ?2 AND g.revoked_at IS NULL AND g.ends_at > ?1),"
     " (SELECT json_group_array(json_array(e.role, e.scope, e.starts_at, e.ends_at)) FROM iam_elevation e"
-    " WHERE e.person = i.id AND e.ended_at IS NULL AND e.ends_at > ?1),"
-    " (SELECT d.ends_at FROM iam_directory d WHERE d.machine = i.id AND d.revoked_at IS NULL),"
-    " (SELECT 1 FROM iam_patient t WHERE t.person = i.id)"
-    " FROM iam_version v LEFT JOIN iam_identity i ON i.id = ?2 LEFT JOIN iam_identity o ON o.id = i.person"
+    " WHERE e.person = ?2 AND e.ended_at IS NULL AND e.ends_at > ?1),"
+    " (SELECT d.ends_at FROM iam_directory d WHERE d.machine = ?2 AND d.revoked_at IS NULL),"
+    " (SELECT 1 FROM iam_patient t WHERE t.person = ?2)"
+    " FROM iam_version v WHERE v.one = 1"
 )
-"""Parameters: now, id of the identity."""
+"""Parameters: now, id of the identity. Subqueries by its id: joined, the same rows cost five times as much."""
 
 
 def standing_of(row: Row) -> Standing:
     """The row of `READ_STANDING`."""
-    version_, kind, answering, state, person_state, grants_, elevations, directory, patient = row
+    version_, stands, grants_, elevations, directory, patient = row
+    kind, answering, state, person_state = _STANDS.decode(stands) if stands else _NOBODY
     active = state == IdentityState.ACTIVE and person_state == IdentityState.ACTIVE
     granted = _GRANTED.decode(grants_)
     return Standing(
         version=version_,
-        kind=IdentityKind(kind) if kind else None,
-        person=answering or "",
+        kind=kind,
+        person=answering,
         active=active,
         grants=[grant[:4] for grant in granted],
         grant_ids=[grant[4] for grant in granted],

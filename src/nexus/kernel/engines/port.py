@@ -100,6 +100,12 @@ class Engine(Protocol):
         """The first row of one statement, as of now."""
         ...
 
+    def watched(self, sql: str) -> Row | None:
+        """What `peek` would say, of a row whose every change calls `kernel_moved()` in a trigger (on SQLite). Sees each change
+        from the moment at which the writer hears that it is durable, in every process.
+        """
+        ...
+
     def writer(self) -> Writer:
         """The one writer of this process. Called once."""
         ...

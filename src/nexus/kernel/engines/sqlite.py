@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import apsw
 
 from nexus.kernel.engines.folding import Folding
+from nexus.kernel.engines.generation import Generation
 from nexus.kernel.engines.port import InEach, Progress, Row, Statement, Transaction, TransactionLostError
 from nexus.kernel.engines.sqlite_errors import explain
 from nexus.kernel.errors import NexusError, Unavailable
@@ -49,18 +50,25 @@ class SqliteTransaction:
 
 
 class SqliteWriter:
-    """The connection that writes. Its jobs have a savepoint each."""
+    """The connection that writes. Its jobs have a savepoint each.
 
-    def __init__(self, connection: apsw.Connection, path: Path) -> None:
+    A transaction that changes what others remember (`kernel_moved`) says so around its commit: see generation.py.
+    """
+
+    def __init__(self, connection: apsw.Connection, path: Path, generation: Callable[[], Generation]) -> None:
         self.connection = connection
         self._path = path
         self._tx = SqliteTransaction(connection)
+        self._generation = generation
+        self._moved = self._opened = False
+        connection.create_scalar_function("kernel_moved", self._move, 0)
 
     def begin(self, jobs: int) -> Transaction:
         try:
             self.connection.execute("BEGIN IMMEDIATE")
         except apsw.Error as error:
             raise self._lost(error) from error
+        self._moved = False
         return self._tx
 
     def attempt(self, work: Callable[[Transaction], T]) -> T:
@@ -81,13 +89,28 @@ class SqliteWriter:
 
     def commit(self) -> None:
         try:
+            if self._moved:
+                self._generation().opens()
+                self._opened = True
             self.connection.execute("COMMIT")
         except apsw.Error as error:
             raise self._lost(error) from error
+        except OSError as error:
+            raise TransactionLostError(_untold(error), shared=True) from error
+        self._close()
 
     def rollback(self) -> None:
         if self.connection.in_transaction:
             self.connection.execute("ROLLBACK")
+        self._close()
+
+    def _move(self, *nothing: Any) -> None:
+        self._moved = True
+
+    def _close(self) -> None:
+        if self._opened:
+            self._generation().closes()
+            self._opened = False
 
     def _lost(self, error: apsw.Error) -> TransactionLostError:
         # A lock is nobody's fault: one wait for all. A disk that is full may still have room for some.
@@ -105,6 +128,9 @@ class SqliteEngine:
         self._local = threading.local()
         self._readers: list[apsw.Connection] = []
         self._readers_lock = threading.Lock()
+        self._generation: Generation | None = None
+        self._generation_lock = threading.Lock()
+        self._remembered: dict[str, tuple[int, Row | None]] = {}
         self.writing = self.connect()
         self._folding = Folding(self.connect(), path.name)
         self.writing.set_wal_hook(self._folding.after_commit)
@@ -131,8 +157,22 @@ class SqliteEngine:
         except apsw.Error as error:
             raise explain(error, self.path) from error
 
+    def watched(self, sql: str) -> Row | None:
+        try:
+            number = self._shared().now()
+        except OSError:
+            return self.peek(sql)
+        known = self._remembered.get(sql)
+        if known is not None and known[0] == number:
+            return known[1]
+        row = self.peek(sql)
+        # In a snapshot, what was read may be older than the number; while that is odd, somebody commits.
+        if number % 2 == 0 and not self._reader().in_transaction and self._shared().now() == number:
+            self._remembered[sql] = (number, row)
+        return row
+
     def writer(self) -> SqliteWriter:
-        return SqliteWriter(self.writing, self.path)
+        return SqliteWriter(self.writing, self.path, self._shared)
 
     def explain(self, error: Exception) -> NexusError:
         return explain(error, self.path)
@@ -169,6 +209,17 @@ class SqliteEngine:
                 connection.close()
             self._readers.clear()
         self.writing.close()
+        if self._generation is not None:
+            self._generation.close()
+
+    # What is shared with other processes
+
+    def _shared(self) -> Generation:
+        """Made when it is first needed: most databases hold nothing that is remembered. Raises OSError."""
+        if self._generation is None:
+            with self._generation_lock:
+                self._generation = self._generation or Generation(self.path.with_name(self.path.name + "-generation"))
+        return self._generation
 
     # Connections
 
@@ -212,3 +263,11 @@ def open_file(path: Path, key: Secret | None) -> apsw.Connection:
         connection.pragma("legacy", 4)
         connection.execute(f"PRAGMA key=\"x'{key.reveal().hex()}'\"").fetchall()
     return connection
+
+
+def _untold(error: OSError) -> Unavailable:
+    return Unavailable(
+        f"what others remember cannot be said to have changed ({error.strerror})",
+        code="database.generation",
+        hint="the file beside the database that ends in -generation must be readable and writable",
+    )
