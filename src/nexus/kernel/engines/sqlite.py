@@ -258,11 +258,16 @@ class SqliteEngine:
 def open_file(path: Path, key: Secret | None) -> apsw.Connection:
     """A bare connection to a file, which is made if there is none; whoever asks for it closes it."""
     connection = apsw.Connection(str(path))
+    connection.create_scalar_function("kernel_moved", _by_the_writer_only, 0)
     if key is not None:
         connection.pragma("cipher", "sqlcipher")
         connection.pragma("legacy", 4)
         connection.execute(f"PRAGMA key=\"x'{key.reveal().hex()}'\"").fetchall()
     return connection
+
+
+def _by_the_writer_only(*nothing: Any) -> None:
+    raise RuntimeError("what others remember is changed by the writer only, who says so")
 
 
 def _untold(error: OSError) -> Unavailable:
