@@ -68,6 +68,24 @@ class OutsideIssuerSimulator:
         self.codes[code] = (asked, {"sub": subject, "acr": STRONG, **claims})
         return {"state": asked["state"], "code": code, "iss": self.url}
 
+    def farewell(self, **claims) -> str:
+        """A logout token; None leaves a claim out."""
+        now = self.clock.now() // SECOND
+        said = {
+            "iss": self.url,
+            "aud": self.client_id,
+            "iat": now,
+            "exp": now + 120,
+            "jti": secrets.token_urlsafe(8),
+            "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+            **claims,
+        }
+        header, self.header = self.header, {"typ": "logout+jwt", **self.header}
+        try:
+            return self._signed({name: value for name, value in said.items() if value is not None})
+        finally:
+            self.header = header
+
     def rotate(self, kid: str) -> None:
         """Sign with a new key from now on."""
         self.keys = [ECKey.generate_key("P-256", parameters={"kid": kid})]

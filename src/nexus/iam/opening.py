@@ -7,7 +7,8 @@ from nexus.iam import tokens
 from nexus.iam.model import SESSION_ABSOLUTE, Factor, NoticeKind, Session
 from nexus.iam.notices import tell
 from nexus.iam.requests.sessions import SignedIn
-from nexus.iam.store import credentials, notices, passkeys, patients
+from nexus.iam.store import credentials, federation, notices, passkeys, patients
+from nexus.iam.store.federation import CameFrom
 from nexus.kernel.clock import DAY, Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import NexusError, Unauthenticated
@@ -33,6 +34,8 @@ class Proved:
     device: bytes | None = None
     forgive: Sequence[bytes] = ()
     """Counters of failed attempts that this success clears."""
+    vouched: CameFrom | None = None
+    """Which outside issuer vouched for it, if one did."""
 
 
 class Opener:
@@ -68,6 +71,8 @@ class Opener:
             if (instead := guard(tx)) is not None:
                 return Recorded(None, instead)
             credentials.add_session(tx, session, tokens.fingerprint(token), MAX_SESSIONS)
+            if proved.vouched is not None:
+                federation.came_from(tx, session.id, proved.vouched)
             credentials.replace_device(
                 tx,
                 proved.device,

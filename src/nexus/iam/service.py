@@ -50,6 +50,7 @@ from nexus.iam.store import (
     break_glass,
     credentials,
     duties,
+    federation,
     identities,
     issued,
     passkeys,
@@ -183,6 +184,7 @@ class IdentityService:
         spent_since = Instant(now - SPENT_KEPT)
         await self._db.bookkeep(Bookkeeping.EXPIRY, lambda tx: credentials.sweep(tx, now, idle_since))
         await self._db.bookkeep(Bookkeeping.EXPIRY, lambda tx: issued.sweep(tx, now, spent_since))
+        await self._db.bookkeep(Bookkeeping.EXPIRY, federation.sweep)
         await self._db.bookkeep(Bookkeeping.EXPIRY, lambda tx: passkeys.sweep(tx, now))
         await self._db.bookkeep(Bookkeeping.EXPIRY, lambda tx: patients.sweep(tx, now))
         await self._db.bookkeep(Bookkeeping.EXPIRY, lambda tx: temporary.sweep(tx, now))

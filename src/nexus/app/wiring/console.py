@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 
 from starlette.routing import BaseRoute
 
@@ -18,6 +19,9 @@ from nexus.console.app import console_app
 from nexus.console.cookies import COOKIES
 from nexus.console.page import Page
 from nexus.console.pages.table import pages
+from nexus.iam.federation.farewells import Farewells
+from nexus.iam.federation.http import FarewellRoute
+from nexus.iam.federation.issuer import load
 from nexus.iam.oidc.issuer import Issuer
 from nexus.objects.service import ObjectService
 from nexus.web.browser.cookies import CookieSession
@@ -65,4 +69,8 @@ def _mounts(ground: Ground, browser: BrowserSession, port: int, made: Issuer) ->
     They answer for their own protection against forged requests; the console's security headers are set where they set
     none.
     """
-    return issuer_routes(ground, made, browser, origins(ground.settings, port))
+    routes = issuer_routes(ground, made, browser, origins(ground.settings, port))
+    if not ground.settings.federation_file:
+        return routes
+    farewells = Farewells(ground.database, ground.clock, issuers=load(Path(ground.settings.federation_file)))
+    return [*routes, FarewellRoute(farewells, ground.database, ground.clock).route()]

@@ -40,6 +40,11 @@ class Assertion:
     factors: frozenset[Factor]
     claims: Mapping[str, Any]
 
+    @property
+    def sid(self) -> str:
+        """The issuer's own session; empty where it does not say."""
+        return text(self.claims, "sid")[:MAX_SUBJECT]
+
 
 def key_id(token: str) -> str:
     """Which key a token says it is signed with; nothing is believed yet. Raises Unauthenticated if it is no token."""
@@ -57,9 +62,9 @@ def verify(token: str, keys: KeySet, issuer: OutsideIssuer, nonce: str, now: Ins
         claims = jwt.decode(token, keys, algorithms=list(issuer.algorithms)).claims
     except (JoseError, ValueError) as error:
         raise refused("its signature does not verify") from error
-    _for_us(claims, issuer)
-    _of_now(claims, now // SECOND)
-    if not hmac.compare_digest(_text(claims, "nonce").encode(), nonce.encode()):
+    for_us(claims, issuer)
+    of_now(claims, now // SECOND)
+    if not hmac.compare_digest(text(claims, "nonce").encode(), nonce.encode()):
         raise refused("it answers another sign-in")
     age_s = now // SECOND - _time(claims, "auth_time")
     if not -SKEW_S <= age_s <= issuer.max_age_minutes * MINUTE // SECOND + SKEW_S:
@@ -67,7 +72,8 @@ def verify(token: str, keys: KeySet, issuer: OutsideIssuer, nonce: str, now: Ins
     return Assertion(_subject(claims), _factors(claims, issuer), claims)
 
 
-def _for_us(claims: Mapping[str, Any], issuer: OutsideIssuer) -> None:
+def for_us(claims: Mapping[str, Any], issuer: OutsideIssuer) -> None:
+    """Step 2. Raises Unauthenticated."""
     audience = claims.get("aud")
     audiences = audience if isinstance(audience, list) else [audience]
     authorised = claims.get("azp")
@@ -79,7 +85,8 @@ def _for_us(claims: Mapping[str, Any], issuer: OutsideIssuer) -> None:
         raise refused("it is for several, and not by us")
 
 
-def _of_now(claims: Mapping[str, Any], now_s: int) -> None:
+def of_now(claims: Mapping[str, Any], now_s: int) -> None:
+    """Step 3. Raises Unauthenticated."""
     ends, issued = _time(claims, "exp"), _time(claims, "iat")
     starts = _time(claims, "nbf") if "nbf" in claims else issued
     if ends <= now_s - SKEW_S or issued > now_s + SKEW_S or starts > now_s + SKEW_S:
@@ -87,14 +94,14 @@ def _of_now(claims: Mapping[str, Any], now_s: int) -> None:
 
 
 def _subject(claims: Mapping[str, Any]) -> str:
-    subject = _text(claims, "sub")
+    subject = text(claims, "sub")
     if not 0 < len(subject) <= MAX_SUBJECT:
         raise refused("it names nobody")
     return subject
 
 
 def _factors(claims: Mapping[str, Any], issuer: OutsideIssuer) -> frozenset[Factor]:
-    factors = frozenset(issuer.acr.get(_text(claims, "acr"), ())) - {Factor.FEDERATED}
+    factors = frozenset(issuer.acr.get(text(claims, "acr"), ())) - {Factor.FEDERATED}
     if strength(factors) < STRONG:
         raise Unauthenticated(
             "what was proved there is not worth two factors here",
@@ -104,7 +111,8 @@ def _factors(claims: Mapping[str, Any], issuer: OutsideIssuer) -> frozenset[Fact
     return factors | {Factor.FEDERATED}
 
 
-def _text(claims: Mapping[str, Any], name: str) -> str:
+def text(claims: Mapping[str, Any], name: str) -> str:
+    """A claim that is text; empty if there is none."""
     value = claims.get(name)
     return value if isinstance(value, str) else ""
 

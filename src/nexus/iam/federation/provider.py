@@ -74,6 +74,10 @@ class OutsideProvider:
         keys = await self._keys_for(assertion.key_id(token))
         return assertion.verify(token, keys, self.issuer, nonce, self._clock.now())
 
+    async def keys_for(self, token: str) -> KeySet:
+        """The issuer's keys, for something that it signed. Raises Unauthenticated (it is no token) or Unavailable."""
+        return await self._keys_for(assertion.key_id(token))
+
     async def metadata(self) -> Metadata:
         """The issuer's own description of itself. Raises Unavailable if it describes another."""
         now = self._clock.now()

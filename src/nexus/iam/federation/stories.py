@@ -35,7 +35,7 @@ from nexus.iam.requests.forms import ById, Nothing, OfIdentity
 from nexus.iam.requests.sessions import SignedIn
 from nexus.iam.sealing import Sealing
 from nexus.iam.store import credentials, federation, identities
-from nexus.iam.store.federation import Link
+from nexus.iam.store.federation import CameFrom, Link
 from nexus.kernel.clock import Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Conflict, Denied, NotFound, Unauthenticated
@@ -104,7 +104,8 @@ class FederationStories:
                 raise _nobody()  # suspended, or unlinked, since we looked
             return None
 
-        proved = Proved(person.person, person.name, said.factors, device if known else None)
+        vouched = CameFrom(provider.issuer.url, said.subject, said.sid)
+        proved = Proved(person.person, person.name, said.factors, device if known else None, vouched=vouched)
         return await self._opener.open(op, proved, guard, _nobody())
 
     async def begin_link(self, op: Operation, request: BeginLink) -> FederationBegun:

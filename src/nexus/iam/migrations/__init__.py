@@ -9,7 +9,7 @@ from nexus.iam.migrations.break_glass import BREAK_GLASS
 from nexus.iam.migrations.devices import DEVICES
 from nexus.iam.migrations.directory import DIRECTORY
 from nexus.iam.migrations.elevations import ELEVATIONS
-from nexus.iam.migrations.federation import FEDERATION
+from nexus.iam.migrations.federation import CAME_FROM, FEDERATION
 from nexus.iam.migrations.mailing import MAILING
 from nexus.iam.migrations.narrowing import NARROWING
 from nexus.iam.migrations.patients import PATIENTS
@@ -141,4 +141,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration("iam", 19, TEMPORARY_KEYS),
     Migration("iam", 20, issuer.PUSHED),
     Migration("iam", 21, _VERSION_IS_TOLD),
+    Migration("iam", 22, CAME_FROM),
 )

@@ -64,6 +64,38 @@ def remove_of(tx: Transaction, person: str) -> None:
     tx.execute("DELETE FROM iam_federation_link WHERE person = ?", (person,))
 
 
+@dataclass(frozen=True, slots=True)
+class CameFrom:
+    """Who vouched for a session: the issuer, whom it spoke of, and its own session, empty where it does not say."""
+
+    issuer: str
+    subject: str
+    sid: str
+
+
+def came_from(tx: Transaction, session: str, origin: CameFrom) -> None:
+    """Remember who vouched for a session."""
+    tx.execute(
+        "INSERT INTO iam_federation_session VALUES (?, ?, ?, ?)",
+        (session, origin.issuer, origin.subject, origin.sid),
+    )
+
+
+def sessions_from(tx: Transaction, issuer: str, subject: str, sid: str) -> list[tuple[str, str]]:
+    """Open sessions that an issuer vouched for, with their persons: of a subject, of a session of its own, or of both."""
+    rows = tx.all(
+        "SELECT f.session, s.person FROM iam_federation_session f JOIN iam_session s ON s.id = f.session"
+        " WHERE f.issuer = ? AND (? = '' OR f.subject = ?) AND (? = '' OR f.sid = ?)",
+        (issuer, subject, subject, sid, sid),
+    )
+    return [(session, person) for session, person in rows]
+
+
+def sweep(tx: Transaction) -> None:
+    """Forget who vouched for sessions that have ended."""
+    tx.execute("DELETE FROM iam_federation_session WHERE session NOT IN (SELECT id FROM iam_session)")
+
+
 def _link(row: Row) -> Link:
     used_at = None if row[5] is None else Instant(row[5])
     return Link(row[0], row[1], row[2], row[3], Instant(row[4]), used_at)
