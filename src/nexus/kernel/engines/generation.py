@@ -33,7 +33,9 @@ class Generation:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX)
             if os.fstat(self._file).st_size < SIZE:
-                os.ftruncate(self._file, SIZE)
+                os.pwrite(
+                    self._file, bytes(SIZE), 0
+                )  # room on the disk, now: a store into a hole would end the process
             self._map = mmap.mmap(self._file, SIZE)
             self._number = memoryview(self._map).cast("Q")  # one load, one store: never half a number
             self._make_even()  # nobody is in between: we hold the lock
