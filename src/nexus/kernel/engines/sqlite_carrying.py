@@ -114,7 +114,7 @@ def _write(
     path: Path, key: Secret | None, source: Contents, schema: Sequence[Migration], progress: Progress
 ) -> Tallies:
     connection = open_file(path, key)
-    connection.create_scalar_function("kernel_moved", lambda: None, 0)  # nobody else has the file, or remembers it
+    connection.create_scalar_function("kernel_moved", _nobody_remembers, 0)
     try:
         # A crash leaves a file that nobody asks for: it needs no journal, and one sync at its end.
         connection.pragma("journal_mode", "off")
@@ -126,6 +126,10 @@ def _write(
         connection.close()
     _sync(path)
     return tallies
+
+
+def _nobody_remembers(*nothing: Any) -> None:
+    """In place of `kernel_moved`: the file is ours alone, and nobody remembers anything of it."""
 
 
 def _sync(path: Path) -> None:
