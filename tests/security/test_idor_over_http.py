@@ -42,6 +42,9 @@ KIND_OF = {
     ("objects", "project"): "project",
     ("projects", "name"): "project",
     ("projects", "decision"): "decision",
+    ("intake", "provider"): "provider",
+    ("intake", "number"): "delivery",
+    ("intake", "bucket"): "bucket",
     ("iam", "decision"): "denied-operation",
     ("bastion", "id"): "recording",
     ("iam", "client"): "client",
@@ -89,6 +92,7 @@ NOT_SHOWN_HERE = {
     "bastion.session.replay": "worker and bastion do not run beside this door",
     "bastion.session.verify": "worker and bastion do not run beside this door",
     "consent.decision.receipt": "worker and bastion do not run beside this door",
+    "intake.delivery.receipt": "worker and bastion do not run beside this door",
     "iam.directory.persons": "only a machine that is a directory asks",
 }
 """Operations that serve none of those who might see the thing, and why."""
@@ -142,7 +146,7 @@ async def world(tmp_path_factory):
 def nowhere(kind: str, existing: str) -> str:
     """An id of the same form that nobody has."""
     prefix, _, body = existing.partition("_")
-    if kind == "entry":
+    if kind in {"entry", "delivery"}:
         return str(10**9)
     return f"{prefix}_{UNKNOWN}" if body else existing.replace("theirs", "nowhere")
 
@@ -153,7 +157,7 @@ def request(world: Belongings, spec: OperationSpec, *, existing: bool) -> dict[s
     for name, kind in named(spec).items():
         theirs = world.theirs[kind]
         document[name] = theirs if existing else nowhere(kind, theirs)
-        if name == "index":
+        if name in {"index", "number"}:
             document[name] = int(document[name])
     return document | ({"action": "objects.object.read"} if "action" in document else {})
 

@@ -20,6 +20,9 @@ from nexus.kernel.ids import new_id
 from nexus.kernel.operation import OperationSpec
 from nexus.projects.model import Decision, DecisionKind, LegalBasis, Project, ProjectState, StudyPurpose
 from nexus.projects.store import add_decision, add_project
+from nexus.warehouse.intake import store as intake
+from nexus.warehouse.intake.agreement import Agreement, Column, Table
+from nexus.warehouse.intake.model import Delivery, DeliveryState, Provider
 from nexus.web.binding import has_body, path_fields
 from simulators.whole_door import WholeDoor
 
@@ -124,6 +127,7 @@ class Belongings:
         made = {"owner": "site:theirs", "purpose": "theirs", "rotation_days": 90}
         theirs["key"] = (await self.do("alice", "kms.key.create", **made))["id"]
         await self.do("vera", "objects.bucket.create", name="theirs", site="theirs")
+        await self.do("vera", "objects.bucket.create", name="theirs-in", site="theirs", kind="ingress")
         theirs |= {"bucket": "theirs", "project": "theirs", "resource": "Bucket:theirs", "entry": "0"}
         theirs["approval"] = await self._waiting_for_approval()
         denied = await self.send("vera", operation("iam.person.list"), {})
@@ -160,6 +164,12 @@ class Belongings:
         add_project(tx, study)
         decided = (theirs["decision"], study.id, next(iter(DecisionKind)), "a reference")
         add_decision(tx, Decision(*decided, now, ends, vera))
+        agreed = Agreement(schema_version="1", tables=(Table(name="stays", columns=(Column(name="stay"),)),))
+        site = Provider(new_id("prv"), "theirs", "Their hospital", "theirs", "theirs-in", agreed, 1, vera, now)
+        intake.add_provider(tx, site)
+        named = (new_id("dlv"), site.id, 7, 1, DeliveryState.WAITING, "7/manifest.json", "v", "0" * 64, None)
+        intake.add_delivery(tx, Delivery(*named, vera, now))
+        theirs |= {"provider": "theirs", "delivery": "7"}
 
 
 _STORED = {"passkey": "psk", "federation": "fed", "device": "dev", "directory-group": "grp", "decision": "dec"}

@@ -14,6 +14,7 @@ from nexus.kms.operations import OPERATIONS as KMS
 from nexus.objects.operations import OPERATIONS as OBJECTS
 from nexus.portal.operations import OPERATIONS as PORTAL
 from nexus.projects.operations import OPERATIONS as PROJECTS
+from nexus.warehouse.intake.operations import OPERATIONS as INTAKE
 
 OPERATIONS: Final[tuple[OperationSpec, ...]] = (
     *IAM,
@@ -24,6 +25,7 @@ OPERATIONS: Final[tuple[OperationSpec, ...]] = (
     *CONSENT,
     *PORTAL,
     *PROJECTS,
+    *INTAKE,
     *PLATFORM,
 )
 PURPOSES: Final = tuple(purpose.value for purpose in Purpose)
@@ -40,6 +42,7 @@ SERVICES: Final[Mapping[str, str]] = {
     "portal": "What patients see of the log, and the letters that open their accounts.",
     "platform": "The platform as a whole.",
     "projects": "Who wants data for what, who agreed, and until when.",
+    "intake": "What sites deliver, checked and accepted whole or refused whole.",
 }
 """Each service in a sentence."""
 

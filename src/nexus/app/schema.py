@@ -28,8 +28,20 @@ from nexus.objects.migrations import MIGRATIONS as OBJECTS
 from nexus.objects.s3.telling import TellingRecorder
 from nexus.portal.migrations import MIGRATIONS as PORTAL
 from nexus.projects.migrations import MIGRATIONS as PROJECTS
+from nexus.warehouse.intake.migrations import MIGRATIONS as INTAKE
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (*AUDIT, *IAM, *OBJECTS, *BASTION, *CONSENT, *MAIL, *PROJECTS, *PORTAL, *APP)
+MIGRATIONS: Final[tuple[Migration, ...]] = (
+    *AUDIT,
+    *IAM,
+    *OBJECTS,
+    *BASTION,
+    *CONSENT,
+    *MAIL,
+    *PROJECTS,
+    *PORTAL,
+    *INTAKE,
+    *APP,
+)
 """Of everything in `nexus.db`. The key service has a database and migrations of its own."""
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from nexus.console.lexicon import consent, portal, projects
+from nexus.console.lexicon import consent, intake, portal, projects
 from nexus.web.browser.language import Language
 
 ENGLISH: Final[Mapping[str, str]] = {
@@ -35,6 +35,7 @@ FRENCH: Final[Mapping[str, str]] = {
     **consent.FIELDS,
     **portal.FIELDS,
     **projects.FIELDS,
+    **intake.FIELDS,
     "access_keys": "clés d'accès",
     "accounts": "comptes",
     "action": "action",

@@ -35,6 +35,8 @@ FRENCH: Final[Mapping[str, str]] = {
     "iam.session.create": "Se connecter par mot de passe et second facteur",
     "iam.step-up.begin": "Demander comment prouver de nouveau un facteur",
     "iam.step-up.prove": "Prouver de nouveau un facteur, pour un seul contenu",
+    "intake.delivery.list": "Lister les livraisons d'un fournisseur",
+    "intake.delivery.receipt": "Obtenir le récépissé signé d'une livraison",
     "kms.key.import-parameters": "Obtenir une clé de transport pour importer une clé",
     "kms.key.import-version": "Faire la rotation d'une clé importée",
     "kms.rewrap.list": "Suivre le ré-enveloppement des clés de données",
@@ -54,6 +56,7 @@ SERVICES: Final[Mapping[str, Bilingual[str]]] = {
     "consent": Bilingual("Consent", "Consentement"),
     "portal": Bilingual("Patients' portal", "Portail des patients"),
     "projects": Bilingual("Projects", "Projets"),
+    "intake": Bilingual("Deliveries", "Livraisons"),
 }
 """The services, in the order of the list of operations."""
 

@@ -6,7 +6,7 @@ A test compares them with the values that operations take and return.
 from collections.abc import Mapping
 from typing import Final
 
-from nexus.console.lexicon import consent, portal, projects
+from nexus.console.lexicon import consent, intake, portal, projects
 from nexus.iam.actions import ROLES
 from nexus.web.browser.language import Bilingual, Language
 
@@ -19,6 +19,7 @@ WORDS: Final[Mapping[str, Bilingual[str]]] = {
     **consent.VALUES,
     **portal.VALUES,
     **projects.VALUES,
+    **intake.VALUES,
     # identities and factors
     "person": Bilingual("person", "personne"),
     "machine": Bilingual("machine", "machine"),

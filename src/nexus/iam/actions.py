@@ -16,6 +16,7 @@ from nexus.iam.tables import (
     directory,
     factors,
     iam,
+    intake,
     kms,
     objects,
     platform,
@@ -85,6 +86,7 @@ ACTIONS: Mapping[str, Action] = {
         *bastion.ACTIONS,
         *consent.ACTIONS,
         *projects.ACTIONS,
+        *intake.ACTIONS,
     )
 }
 SENSITIVE: tuple[Action, ...] = tuple(action for action in ACTIONS.values() if action.sensitive)

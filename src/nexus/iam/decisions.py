@@ -39,6 +39,7 @@ POLICY_FILES = (
     "directory.cedar",
     "patients.cedar",
     "projects.cedar",
+    "intake.cedar",
     "consent.cedar",
     "never.cedar",
     "duties.cedar",

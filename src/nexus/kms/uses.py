@@ -30,6 +30,8 @@ class Use(StrEnum):
     """SSH certificates for the bastion (Ed25519)."""
     CONSENT_RECEIPTS = "consent-receipts"
     """Receipts of patients' decisions (Ed25519)."""
+    DELIVERY_RECEIPTS = "delivery-receipts"
+    """Receipts of what sites delivered (Ed25519)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,14 @@ USES: Final[Mapping[Use, UseRule]] = {
         rotation_days=365,
         signers=frozenset({"api", "console", "portal"}),
         readers=frozenset({"api", "console", "portal"}),
+        by_itself=True,
+    ),
+    Use.DELIVERY_RECEIPTS: UseRule(
+        purpose="signs the receipts of what sites delivered",
+        algorithm=Algorithm.ED25519,
+        rotation_days=365,
+        signers=frozenset({"api", "console"}),
+        readers=frozenset({"api", "console"}),
         by_itself=True,
     ),
 }

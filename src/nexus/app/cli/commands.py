@@ -126,6 +126,23 @@ BESIDE_OPERATIONS: Final[Mapping[str, Mapping[str, Local]]] = {
             "Accueillir un disque pour des copies des contenus",
         ),
     },
+    "intake": {
+        "receipt": Local(
+            "nexus.app.cli.delivering:receipt",
+            "Write the receipt of a delivery to a file",
+            "Écrire le récépissé d'une livraison dans un fichier",
+        ),
+        "verify-receipt": Local(
+            "nexus.app.cli.delivering:verify_receipt",
+            "Verify the receipt of a delivery, offline",
+            "Vérifier le récépissé d'une livraison, hors ligne",
+        ),
+        "pack": Local(
+            "nexus.app.cli.delivering:pack",
+            "Write the manifest of a folder of files",
+            "Écrire le manifeste d'un dossier de fichiers",
+        ),
+    },
     "iam": {
         "people": Local(
             "nexus.app.cli.people:people",

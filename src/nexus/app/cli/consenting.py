@@ -73,7 +73,7 @@ verify_receipt = click.Command(
 # Saving
 
 
-def _save(file: Path, parts: Iterable[bytes]) -> None:
+def save(file: Path, parts: Iterable[bytes]) -> None:
     """Into a new file that nobody else may read; what was begun and not finished is removed."""
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -93,7 +93,7 @@ def _receipt(subject: str, decision: str, file: Path, **typed: Any) -> None:
     asked = {"subject": subject, "decision": decision, "form": typed["form"], "language": typed["language"]}
     with Caller(*(typed[name] for name in CONNECTION)).client() as client:
         given = client.call(operation("consent.decision.receipt"), asked, purpose=PURPOSE).document
-    _save(file, [b64decode(given["content"])])
+    save(file, [b64decode(given["content"])])
     if screen.json:
         screen.document({"file": str(file), "media_type": given["media_type"]})
     else:
@@ -103,7 +103,7 @@ def _receipt(subject: str, decision: str, file: Path, **typed: Any) -> None:
 def _export(file: Path, **typed: Any) -> None:
     screen = terminal(typed["as_json"])
     with Caller(*(typed[name] for name in CONNECTION)).client() as client:
-        _save(file, _pages(client, {"site": typed["site"] or "", "format": typed["format"]}))
+        save(file, _pages(client, {"site": typed["site"] or "", "format": typed["format"]}))
     if screen.json:
         screen.document({"file": str(file)})
     else:

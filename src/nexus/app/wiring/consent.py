@@ -105,8 +105,10 @@ class ReceiptSigner:
 class LogProofs:
     """The port `consent.ports.Proofs`, over the audit log and its private key."""
 
-    def __init__(self, reader: Callable[[], AuditReader]) -> None:
+    def __init__(self, reader: Callable[[], AuditReader], detail: str = "decision") -> None:
+        """`detail`: what the entries call the thing that they are about."""
         self._reader = reader
+        self._detail = detail
 
     async def of_operation(self, operation: str, decision: str) -> str:
         """Waits for the next checkpoint if the entry is too fresh to be covered by one."""
@@ -125,12 +127,12 @@ class LogProofs:
         while operation:
             page = self._reader().page(ListEntries(operation=operation, cursor=cursor))
             for entry in page.entries:
-                if entry.content and entry.content.details.get("decision") == decision:
+                if entry.content and entry.content.details.get(self._detail) == decision:
                     return entry.index
             if page.next is None:
                 break
             cursor = page.next
-        raise NotFound("the log shows no entry of this decision", code="consent.no-entry")
+        raise NotFound(f"the log shows no entry of this {self._detail}", code="consent.no-entry")
 
 
 def rulings(ground: Ground) -> Rulings:

@@ -13,6 +13,7 @@ from nexus.app.platform import PlatformService
 from nexus.app.settings import Settings
 from nexus.app.wiring.bastion import bastion_service
 from nexus.app.wiring.consent import StoredDocuments, consent_service
+from nexus.app.wiring.intake import intake_service
 from nexus.app.wiring.log import audit_reader, audit_service
 from nexus.app.wiring.portal_service import portal_service
 from nexus.app.wiring.storage import placements
@@ -89,6 +90,7 @@ def dispatcher(
         "consent": consent,
         "portal": portal_service(ground, identities.patient_accounts, consent, audit),
         "projects": ProjectService(ground.database, gate, ground.clock),
+        "intake": intake_service(ground, objects, gate),
         "platform": PlatformService(
             ground.directory,
             ground.settings,

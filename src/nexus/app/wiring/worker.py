@@ -23,6 +23,7 @@ from nexus.app.chores.verifying import Verifying
 from nexus.app.custody import KEY_BYTES, Part
 from nexus.app.ground import Ground
 from nexus.app.wiring.consent import receivers
+from nexus.app.wiring.intake import examining
 from nexus.app.wiring.log import audit_reader, audit_service
 from nexus.app.wiring.portal_service import PatientDeciders
 from nexus.audit.checkpointer import Checkpointer
@@ -57,6 +58,7 @@ ALARM_EVERY_S = 1.0
 MAIL_EVERY_S = 1.0
 ANNOUNCE_EVERY_S = 0.5
 FOLLOW_EVERY_S = 1.0
+EXAMINE_EVERY_S = 10.0
 
 
 def checkpointer(ground: Ground, witnesses: WitnessClient) -> Checkpointer:
@@ -106,6 +108,7 @@ def chores(
         ),
         Chore("erase recordings", EXPIRE_EVERY_S, _retention(ground).erase_due),
         Chore("tell events of buckets", NOTIFY_EVERY_S, _notifying(ground).notify),
+        Chore("check deliveries", EXAMINE_EVERY_S, examining(ground, objects).run),
         *_mail(ground),
     ]
 
