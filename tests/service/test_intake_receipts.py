@@ -74,7 +74,14 @@ def _blank():
 
 def _proven():
     fields = {field.name for field in msgspec.structs.fields(ProvenEntry)}
-    known = {"origin": "log.example", "index": 0, "checkpoint_size": 9, "checkpoint_root": "", "cosigned": {}, "content": None}
+    known = {
+        "origin": "log.example",
+        "index": 0,
+        "checkpoint_size": 9,
+        "checkpoint_root": "",
+        "cosigned": {},
+        "content": None,
+    }
     return {name: value for name, value in known.items() if name in fields}
 
 
