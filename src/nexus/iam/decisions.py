@@ -28,22 +28,10 @@ from nexus.iam.tables.action import Action
 from nexus.iam.zones import OUTSIDE
 
 SCHEMA_FILE = "nexus.cedarschema"
-POLICY_FILES = (
-    "roles.cedar",
-    "own.cedar",
-    "rights.cedar",
-    "bastion.cedar",
-    "conditions.cedar",
-    "analysis.cedar",
-    "clients.cedar",
-    "directory.cedar",
-    "patients.cedar",
-    "projects.cedar",
-    "intake.cedar",
-    "consent.cedar",
-    "never.cedar",
-    "duties.cedar",
-)
+_AREAS = (
+    "roles own rights bastion conditions analysis clients directory patients projects intake consent never duties"
+).split()
+POLICY_FILES = tuple(f"{area}.cedar" for area in _AREAS)
 PRINCIPAL_TYPES = ("Person", "Machine")
 SENSITIVE_GROUP = "sensitive"
 """The group of actions, in Cedar, that need a second person."""
