@@ -28,10 +28,8 @@ from nexus.iam.tables.action import Action
 from nexus.iam.zones import OUTSIDE
 
 SCHEMA_FILE = "nexus.cedarschema"
-_AREAS = (
-    "roles own rights bastion conditions analysis clients directory patients projects intake consent never duties"
-).split()
-POLICY_FILES = tuple(f"{area}.cedar" for area in _AREAS)
+_AREAS = "roles own rights bastion conditions analysis clients directory patients projects intake consent never duties"
+POLICY_FILES = tuple(f"{area}.cedar" for area in _AREAS.split())
 PRINCIPAL_TYPES = ("Person", "Machine")
 SENSITIVE_GROUP = "sensitive"
 """The group of actions, in Cedar, that need a second person."""
