@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from nexus.kernel.clock import DAY
 from nexus.kernel.database import Recorded
 from nexus.kernel.errors import Conflict, Damaged, Denied, Invalid, NotFound, Unavailable
 from nexus.kernel.operation import PLATFORM
@@ -20,6 +21,7 @@ from nexus.pseudonyms.messages import (
     Transfer,
 )
 from nexus.pseudonyms.wire import Remote
+from simulators.clock import WallClock
 from simulators.machines import identity
 from simulators.operations import operation
 from simulators.pseudonym_levels import Levels, process, running
@@ -172,6 +174,18 @@ async def test_what_cannot_be_read_is_refused_by_its_place_without_being_quoted(
         assert "2690549588" not in refused.value.message and "2690549588" not in refused.value.hint
         with levels.first_database.read() as tx:
             assert tx.one("SELECT count(*) FROM pseudonyms_linkage") == (0,), "nothing of a refused batch stays"
+
+
+async def test_a_connection_does_not_outlive_the_certificate_of_the_caller():
+    clock = WallClock()
+    async with running(clock) as levels:
+        await opened(levels, "EMC2")
+        worker = levels.client("worker", FIRST)
+        asked = Pseudonymise("EMC2", (CAMILLE,))
+        assert len((await worker.call("pseudonymise", operation(), asked)).pseudonyms) == 1
+        clock.advance(365 * DAY)
+        with pytest.raises(Unavailable, match="hung up"):
+            await worker.call("pseudonymise", operation(), asked)
 
 
 async def test_domains_are_opened_once_and_asked_for_by_name():

@@ -7,6 +7,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from nexus.kernel.clock import Clock, SystemClock
 from nexus.kernel.errors import Damaged
 from nexus.kernel.mutual import ServiceIdentity
 from nexus.kernel.secret import Secret
@@ -78,13 +79,15 @@ class Levels:
 
 
 @asynccontextmanager
-async def running():
+async def running(clock: Clock | None = None):
     """Both services in this process."""
     with TemporaryDirectory() as place:
         levels = Levels(Path(place))
         service = SecondLevel(levels.second_database, levels.second_keys)
-        second = await wire.serve(levels.folder / f"{SECOND}.sock", identity(SECOND), service)
-        first = await wire.serve(levels.folder / f"{FIRST}.sock", identity(FIRST), await levels.first())
+        second = await wire.serve(levels.folder / f"{SECOND}.sock", identity(SECOND), service, clock or SystemClock())
+        first = await wire.serve(
+            levels.folder / f"{FIRST}.sock", identity(FIRST), await levels.first(), clock or SystemClock()
+        )
         try:
             yield levels
         finally:
@@ -125,6 +128,6 @@ async def _serve(name: str, folder: Path, who: ServiceIdentity, ready) -> None:
         database.migrate([first_level.SCHEMA])
         service = FirstLevel(database, keys, Remote(folder / f"{SECOND}.sock", who, SECOND))
         await service.open(operation())
-    server = await wire.serve(folder / f"{name}.sock", who, service)
+    server = await wire.serve(folder / f"{name}.sock", who, service, SystemClock())
     ready.set()
     await server.serve_forever()

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from nexus.kernel import errors
+from nexus.kernel.clock import SECOND, Clock
 from nexus.kernel.errors import Denied, Invalid, NexusError, Unauthenticated, Unavailable
 from nexus.kernel.mutual import HANDSHAKE_S, ServiceIdentity, peer_service, require_service
 from nexus.kernel.operation import Operation
@@ -82,13 +83,13 @@ _KINDS: Final = {
 Call = Callable[[Operation, Any], Awaitable[Any]]
 
 
-async def serve(path: Path, identity: ServiceIdentity, service: object) -> asyncio.Server:
+async def serve(path: Path, identity: ServiceIdentity, service: object, clock: Clock) -> asyncio.Server:
     """Serve the methods of a service to those on its list. The socket is its owner's alone."""
     _clear(path)
     before = os.umask(0o177)
     try:
         server = await asyncio.start_unix_server(
-            lambda reader, writer: _connection(identity, service, reader, writer),
+            lambda reader, writer: _connection(identity, service, clock, reader, writer),
             path=path,
             ssl=identity.server,
             ssl_handshake_timeout=HANDSHAKE_S,
@@ -105,7 +106,11 @@ def _clear(path: Path) -> None:
 
 
 async def _connection(
-    identity: ServiceIdentity, service: object, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    identity: ServiceIdentity,
+    service: object,
+    clock: Clock,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
 ) -> None:
     try:
         caller = peer_service(writer.transport, identity.trust_domain)
@@ -113,6 +118,8 @@ async def _connection(
         if not allowed:
             raise Unauthenticated(f"the service {caller.name} does not call {identity.name}", code="pseudonyms.caller")
         while (body := await _read(reader)) is not None:
+            if clock.now() >= caller.ends_at * SECOND:
+                raise Unauthenticated(f"the certificate of {caller.name} has ended", code="pseudonyms.caller")
             answer = await _answer(service, allowed, body)
             _send(writer, answer)
             await writer.drain()
