@@ -6,7 +6,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 WORKERS ?= 2
 TESTS ?= tests
-ON_SERVER ?= $(if $(filter-out tests,$(TESTS)),$(TESTS),tests/service tests/security)
+ON_SERVER ?= $(if $(filter-out tests,$(TESTS)),$(TESTS),tests/service)
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20

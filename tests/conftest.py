@@ -71,10 +71,12 @@ def _databases_of_a_module(_chosen_database: None) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """`--database postgresql` runs what keeps its rows where that option says, and leaves out what would run no differently."""
+    """`--database postgresql` runs what keeps its rows where that option says, and leaves out what would run no differently, and
+    what looks into SQLite's file.
+    """
     if config.getoption("--database") == "sqlite":
         return
-    kept = [item for item in items if databases.is_reached_from(item.module) or "Installation" in vars(item.module)]
+    kept = [item for item in items if databases.is_reached_from(item.module) and not item.get_closest_marker("on_file")]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
 

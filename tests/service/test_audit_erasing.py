@@ -40,6 +40,7 @@ async def test_an_erased_person_is_unreadable_and_every_proof_still_verifies(log
     assert record.content.resource.id == "per_ana"
 
 
+@pytest.mark.on_file
 async def test_no_byte_of_an_erased_key_stays_in_the_database(log):
     await log.record(1, "per_ana")
     with log.db.read() as tx:

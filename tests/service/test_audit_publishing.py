@@ -229,6 +229,7 @@ async def test_old_checkpoints_are_thinned_to_one_an_hour(log):
 # What a start finds out
 
 
+@pytest.mark.on_file
 async def test_a_start_refuses_a_database_older_than_the_files_beside_it(log):
     await log.record(5)
     log.close()

@@ -49,7 +49,7 @@ async def test_a_token_or_an_access_key_proves_no_factor(tmp_path):
 
 async def test_a_session_opened_before_factors_were_kept_goes_on(tmp_path):
     clock, token = ManualClock(), "nxs_from-before"
-    db = open_database(tmp_path / "old.db", key=Secret(b"k" * 32), recorder=MemoryRecorder())
+    db = open_database(tmp_path / "old.db", key=Secret(b"k" * 32), recorder=MemoryRecorder(), bare=True)
     db.migrate(MIGRATIONS[:1])
     now = clock.now()
 

@@ -26,6 +26,7 @@ from nexus.mail.outbox import MAX_AGE, Outbox
 from nexus.mail.postman import Postman
 from nexus.mail.smtp import MailServer, Security, SmtpCarrier
 from simulators.clock import ManualClock
+from simulators.databases import at_rest
 from simulators.databases import database as open_database
 from simulators.mail_server import NAME, PASSWORD, USER, Mailboxes, mail_server
 from simulators.recorder import MemoryRecorder
@@ -128,7 +129,7 @@ async def test_what_is_not_committed_is_not_sent(desk, tmp_path):
 async def test_neither_address_nor_text_is_readable_at_rest_or_in_an_entry(desk, tmp_path):
     await desk.post()
     desk.db.close()
-    stored = (tmp_path / "mail.db").read_bytes()
+    stored = at_rest(tmp_path / "mail.db")
     assert len(stored) > 0
     for word in (ADDRESS, "emma", SECRET_WORD, "Votre compte"):
         assert word.encode() not in stored

@@ -105,6 +105,7 @@ async def test_no_more_than_a_thousand_and_as_few_as_none(store):
     assert (none.versions, none.next) == ((), None)
 
 
+@pytest.mark.on_file
 async def test_a_page_does_not_read_what_it_does_not_show(store):
     """Two hundred thousand keys, versions and delete markers behind three prefixes; rows are counted, not seconds."""
     bucket = await store.bucket()

@@ -25,6 +25,7 @@ from nexus.crypto.hpke import OpeningKey
 from nexus.kernel.clock import MINUTE
 from nexus.kernel.operation import Entry, Resource
 from nexus.kernel.secret import Secret
+from simulators import databases
 from simulators.clock import ManualClock
 from simulators.databases import database
 from simulators.operations import operation
@@ -152,8 +153,12 @@ class AuditPlatform:
         return TrustPolicy.parse(self.trust)
 
     def tamper(self, *statements: str) -> None:
-        """What somebody with the database file and its key can do: the triggers do not stop them."""
+        """What somebody with the database file and its key can do, or the server: the triggers do not stop them."""
         self.db.close()
+        if databases.is_chosen():
+            databases.tamper(self.data / "nexus.db", *statements)
+            self.reopen()
+            return
         connection = apsw.Connection(str(self.data / "nexus.db"))
         for trigger in ("audit_head_grows", "audit_head_stays", "audit_leaf_unaltered", "audit_leaf_unremoved"):
             connection.execute(f"DROP TRIGGER IF EXISTS {trigger}")

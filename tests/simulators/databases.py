@@ -13,11 +13,16 @@ from pathlib import Path
 from types import ModuleType
 
 import psycopg
+import pytest
 
 from nexus.app.schema import MIGRATIONS
 from nexus.kernel.database import Database, Recorder
+from nexus.kernel.engines.carrying import Columns
+from nexus.kernel.engines.dialect import UntranslatableError, query
 from nexus.kernel.engines.postgresql import PostgresEngine
+from nexus.kernel.engines.postgresql_carrying import contents_of_server
 from nexus.kernel.engines.server import Server
+from nexus.kernel.engines.sqlite_carrying import SqliteContents
 from nexus.kernel.secret import Secret
 from simulators.postgresql import INSTANCE, PostgresServer
 from simulators.recorder import MemoryRecorder
@@ -41,13 +46,13 @@ def is_chosen() -> bool:
     return VARIABLE in os.environ
 
 
-def database(path: Path, *, key: Secret | None = None, recorder: Recorder) -> Database:
-    """Open the database of this path."""
+def database(path: Path, *, key: Secret | None = None, recorder: Recorder, bare: bool = False) -> Database:
+    """Open the database of this path. `bare`: with no schema at all yet, as an earlier Nexus would have found it."""
     if not is_chosen():
         return Database(path, key=key, recorder=recorder)
-    name = PREFIX + _digest(path)
+    name, template = _name(path), "template0" if bare else TEMPLATE
     with _owner() as connection, suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER nexus STRATEGY FILE_COPY")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER nexus STRATEGY FILE_COPY")
     return Database(PostgresEngine(Server(**_where(), instance=INSTANCE, database=name)), recorder=recorder)
 
 
@@ -64,6 +69,46 @@ def whereabouts(root: Path) -> dict[str, str | int]:
     }
 
 
+def tables(opened: Database) -> Columns:
+    """Its tables and their columns."""
+    if isinstance(opened.engine, PostgresEngine):
+        with contents_of_server(opened.engine._gate) as contents:
+            return contents.tables()
+    connection = opened.engine.connect()
+    try:
+        return SqliteContents(connection).tables()
+    finally:
+        connection.close()
+
+
+def at_rest(path: Path) -> bytes:
+    """What lies on the disk of the database of this path: its file, or every row as the server shows it to its keeper."""
+    if not is_chosen():
+        return path.read_bytes()
+    with _owner(_name(path)) as connection:
+        listed = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = 'nexus'"
+        rows = [
+            repr(row).encode()
+            for (table,) in connection.execute(listed).fetchall()
+            for row in connection.execute(f"SELECT * FROM {table}").fetchall()
+        ]
+    return b"\n".join(rows)
+
+
+def tamper(path: Path, *statements: str) -> None:
+    """What the keeper of the server can do to the closed database of this path: no trigger stops him. Skips where it is
+    written in words of SQLite alone.
+    """
+    try:
+        translated = [query(statement) for statement in statements]
+    except UntranslatableError as error:
+        pytest.skip(f"this is done to a file: {error}")
+    with _owner(_name(path)) as connection:
+        connection.execute("SET session_replication_role = replica; SET search_path TO nexus")
+        for statement in translated:
+            connection.execute(statement)
+
+
 def drop_all() -> None:
     """The databases that tests have opened so far: nobody opens them again."""
     if not is_chosen():
@@ -78,9 +123,13 @@ def _where() -> dict:
     return json.loads(os.environ[VARIABLE])
 
 
-def _owner() -> psycopg.Connection:
+def _owner(database: str = "postgres") -> psycopg.Connection:
     where = _where()
-    return psycopg.connect(f"host={where['host']} port={where['port']} dbname=postgres user=owner", autocommit=True)
+    return psycopg.connect(f"host={where['host']} port={where['port']} dbname={database} user=owner", autocommit=True)
+
+
+def _name(path: Path) -> str:
+    return PREFIX + _digest(path)
 
 
 def _digest(path: Path) -> str:

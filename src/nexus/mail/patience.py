@@ -15,11 +15,11 @@ class Patience:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._thread: threading.Thread | None = None
+        self._busy = False
 
     async def bounded(self, work: Callable[[], None]) -> None:
         """Raises what `work` raises, NotNow if it takes too long, Unreachable if earlier work is still running."""
-        if self._thread is not None and self._thread.is_alive():
+        if self._busy:
             raise Unreachable("the mail server still holds an earlier message", code="mail.held")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[BaseException | None] = loop.create_future()
@@ -30,13 +30,14 @@ class Patience:
                 work()
             except Exception as error:  # handed on to whoever waits
                 outcome = error
+            self._busy = False  # before anybody hears of it: the thread itself may take a moment longer to end
             try:
                 loop.call_soon_threadsafe(_settle, done, outcome)
             except RuntimeError:  # the loop is closed: nobody waits any more
                 return
 
-        self._thread = threading.Thread(target=run, name="mail", daemon=True)
-        self._thread.start()
+        self._busy = True
+        threading.Thread(target=run, name="mail", daemon=True).start()
         try:
             outcome = await asyncio.wait_for(done, self._seconds)
         except TimeoutError:
