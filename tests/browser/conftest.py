@@ -7,11 +7,12 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from simulators.chromium import Watched, chromium, profile
+from simulators.chromium import WAIT_MS, Watched, chromium, profile
 from simulators.installation import PASSWORD
 
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "images" / "console"
 COLOURS = 128
+expect.set_options(timeout=WAIT_MS)  # the same patience for what is expected as for what is done
 TALLEST = 1400
 """Pixels of a picture of a whole page: what lies below says nothing more."""
 
@@ -93,6 +94,7 @@ def prove():
 def sign_in(page, home, person):
     """By keyboard alone: the first field has the focus, Tab leads to the others, Enter sends the form."""
     page.goto(home)
+    expect(page.locator("[name=login]")).to_be_focused()
     page.keyboard.type(person.login)
     for typed in (PASSWORD, person.fresh_code()):
         page.keyboard.press("Tab")
