@@ -94,6 +94,10 @@ def test_a_backup_holds_each_blob_once(story, tmp_path):
     assert saved == sorted(path.name for path in folders[1].rglob("blb_*"))
     assert len(saved) == 2
     assert list(folders[1].glob("backup-*")) == []
+    platform.command("backup", "restore", str(tmp_path / "backup"), "--data", str(tmp_path / "again"))
+    restored = (tmp_path / "again" / "nexus.toml").read_text()
+    assert "blob_folders" not in restored, "a rehearsal must not touch the disks that others work on"
+    assert sorted(path.name for path in (tmp_path / "again" / "blobs").rglob("blb_*")) == saved
 
 
 def test_what_no_copy_is_left_of_is_lost_and_named(story):

@@ -4,7 +4,8 @@ import tomllib
 
 import pytest
 
-from nexus.app.description import changed
+from nexus.app.description import BLOB_FOLDERS, DATABASE, changed
+from nexus.app.settings import Settings
 from nexus.kernel.errors import Conflict
 
 TEXT = """# by hand
@@ -49,3 +50,9 @@ def test_a_description_without_settings_gets_them():
 def test_what_is_written_otherwise_is_left_to_people(text):
     with pytest.raises(Conflict):
         changed(text, {"database_host": "y"})
+
+
+def test_a_move_of_the_database_leaves_the_places_of_blobs_alone():
+    """The classes of settings inherit from each other; what a move takes out is the database's alone."""
+    assert {name.partition("_")[0] for name in DATABASE} == {"database"}
+    assert set(BLOB_FOLDERS) <= set(Settings.__struct_fields__)

@@ -11,7 +11,9 @@ from nexus.app.datadir import DataDirectory, write_durably
 from nexus.kernel.errors import Conflict
 
 HEADER: Final = "[settings]"
-DATABASE: Final = DatabaseSettings.__struct_fields__
+DATABASE: Final = tuple(name for name in DatabaseSettings.__struct_fields__ if name.startswith("database_"))
+"""Where the database is. The class inherits settings of other things, which a move of the database leaves alone."""
+BLOB_FOLDERS: Final = ("blob_folders", "blob_copies_least")
 _NAME: Final = re.compile(r"\s*([A-Za-z0-9_]+)\s*=")
 
 Scalar = str | int | bool

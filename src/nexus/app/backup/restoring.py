@@ -5,6 +5,7 @@
 3. A note says that this is a restored directory; the first start records it in the audit log.
 4. `nexus.toml` comes last: it makes the directory a platform. It names no database server any more: a restored platform has
    its database in a file, so that a rehearsal never touches the server that others work on. `nexus database move` moves it.
+   Nor does it name folders of blobs: all of them lie in the directory, and other disks are taken in again (`add-place`).
 
 The register of anchors is not part of any backup. On the same machine it is still where it was; elsewhere it must be
 brought along, and the setting `anchors` must name it. Keys that were destroyed since the backup stay destroyed.
@@ -20,7 +21,7 @@ from msgspec import Struct
 from nexus.app.backup import manifest as manifests
 from nexus.app.backup.manifest import MANIFEST, Manifest, Progress
 from nexus.app.datadir import DataDirectory, open_directory, sync_directory, write_durably
-from nexus.app.description import DATABASE, changed
+from nexus.app.description import BLOB_FOLDERS, DATABASE, changed
 from nexus.kernel.errors import Conflict, Unavailable
 
 NOTE: Final = "restored.json"
@@ -85,5 +86,5 @@ def _restore(source: Path, root: Path, manifest: Manifest, progress: Progress) -
     for path in [root, *(path for path in root.rglob("*") if path.is_dir())]:
         sync_directory(path)
     described = (source / "nexus.toml").read_text("utf-8")
-    write_durably(root / "nexus.toml", changed(described, dict.fromkeys(DATABASE)).encode())
+    write_durably(root / "nexus.toml", changed(described, dict.fromkeys((*DATABASE, *BLOB_FOLDERS))).encode())
     return open_directory(root)
