@@ -10,8 +10,9 @@ import pytest
 
 from nexus.kernel.errors import Conflict, Damaged, Unavailable
 from nexus.kernel.ids import new_id
+from nexus.objects.blobs import copies
 from nexus.objects.blobs.copies import MARK, Copies
-from nexus.objects.blobs.port import Expected, State, copies
+from nexus.objects.blobs.port import Expected, State
 from nexus.objects.model import INLINE_BYTES, MIB
 from nexus.objects.scrubbing import Round
 from nexus.objects.sealing import SEGMENTS
@@ -141,6 +142,14 @@ async def test_too_few_places_refuse_the_write_leave_nothing_and_serve_reads(tmp
         await store.put(bucket, "small", b"rows are not blobs")
     finally:
         store.close()
+
+
+async def test_a_place_that_failed_a_moment_ago_is_read_where_nothing_else_is_left(store, engine, tmp_path):
+    bucket = await store.bucket()
+    await store.put(bucket, "scan", LARGE)
+    engine.all[1].set_aside(OSError("it failed"))
+    shutil.rmtree(tmp_path / "1")
+    assert await store.get(bucket, "scan") == LARGE
 
 
 async def test_a_full_disk_is_left_out_and_the_write_goes_on_elsewhere(tmp_path):

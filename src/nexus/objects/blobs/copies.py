@@ -4,7 +4,7 @@
   place that fails or does not answer in time is left out, and set aside for a while. With fewer than `least`: Unavailable,
   and nothing was written.
 - **Read** from the first place that has it, in the order of the settings; where it is missing, does not answer or does not
-  open, from the next one. Whoever notices a bad copy says so (`notice`), and it is mended while the reader reads on.
+  open, from the next one, and last from places that failed a moment ago. Whoever notices a bad copy says so (`notice`), and it is mended while the reader reads on.
 - **Known by a mark.** A disk that is not mounted is an empty directory: writing into it would fill the wrong disk and say that
   there are two copies. A place counts only while the file `place.json` in it says that it is this platform's.
 
@@ -54,14 +54,26 @@ class Place:
 
     @property
     def disk(self) -> DiskBlobs:
-        """The directory. Raises Unavailable while it is away or set aside."""
-        if time.monotonic() < self._until or not self.is_marked():
+        """The directory, to be written to. Raises Unavailable while it is away or set aside."""
+        if self.is_set_aside:
+            raise Unavailable(f"the place {self.name} is left out for a while", code=TOO_FEW_COPIES)
+        return self.disk_anyway
+
+    @property
+    def disk_anyway(self) -> DiskBlobs:
+        """The directory, for a reader who has no better one. Raises Unavailable while it is away."""
+        if not self.is_marked():
             raise Unavailable(
                 f"the place {self.name} is away", code=TOO_FEW_COPIES, hint="mount its disk, or replace it"
             )
         if self._disk is None:
             self._disk = DiskBlobs(self.folder)
         return self._disk
+
+    @property
+    def is_set_aside(self) -> bool:
+        """Whether it failed a moment ago."""
+        return time.monotonic() < self._until
 
     def is_marked(self) -> bool:
         """Whether its mark is there, and ours. Raises Conflict if it is another platform's."""
@@ -87,7 +99,7 @@ class Place:
 
     def set_aside(self, error: BaseException) -> None:
         """Leave it out for a while."""
-        if time.monotonic() >= self._until:
+        if not self.is_set_aside:
             logger.warning("the place %s is left out for %d s: %s", self.name, SET_ASIDE_S, error)
         self._until = time.monotonic() + SET_ASIDE_S
 
@@ -188,7 +200,7 @@ class CopyReader:
         """Raises Damaged if no place has it, Unavailable if one that is away might."""
         self._blobs = blobs
         self._id = blob_id
-        self._left = list(blobs.all)
+        self._left = sorted(blobs.all, key=lambda place: place.is_set_aside)  # those that failed a moment ago come last
         self._away = False
         self._open()
 
@@ -225,7 +237,7 @@ class CopyReader:
         while self._left:
             place = self._left.pop(0)
             try:
-                self._file: FileReader = place.disk.reader(self._id)
+                self._file: FileReader = place.disk_anyway.reader(self._id)
             except Unavailable:
                 self._away = True
             except Damaged:
