@@ -75,6 +75,7 @@ NO_IDS = {
     "key": "a name in a bucket that is refused as a whole",
     "version": "of an object in a bucket that is refused as a whole",
     "subjects": "of an object in a bucket that is refused as a whole",
+    "manifest": "of a delivery into a bucket that is refused as a whole",
     "operation": "a term of a search that is refused as a whole",
     "project": "a place in a request, such as a scope",
     "role": "the name of one of one's own roles",
