@@ -12,6 +12,7 @@ from nexus.app.cli.options import json_option, terminal
 from nexus.app.cli.terminal import Terminal
 from nexus.app.commands.generating import generate_command
 from nexus.app.commands.linking import link_command
+from nexus.app.commands.omop import convert
 from nexus.kernel.clock import SystemClock
 from nexus.kernel.errors import Invalid
 from nexus.warehouse.quality import gate, report, results
@@ -108,8 +109,9 @@ _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 warehouse = click.Group(
     "warehouse",
     help="Extracts, and data in the OMOP common data model, on this machine's own disk.",
-    short_help="Generate and link extracts, check the quality of OMOP data",
+    short_help="Generate and link extracts, convert to OMOP, check the quality",
     commands=[
+        convert,
         click.Command(
             "check",
             callback=_check,

@@ -1,0 +1,215 @@
+"""A whole conversion: stage, load vocabularies, map piece by piece, settle keys, make eras and periods, count."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import ibis.expr.types as ir
+
+from nexus.warehouse.omop import accounts, coverage, vocabulary
+from nexus.warehouse.omop.accounts import Conversion, Outcome
+from nexus.warehouse.omop.delivery import Delivered, find
+from nexus.warehouse.omop.derived import derive, describe
+from nexus.warehouse.omop.duckdb_engine import DuckdbEngine
+from nexus.warehouse.omop.engine import Engine
+from nexus.warehouse.omop.events import resolved
+from nexus.warehouse.omop.layout import FILES, QUARANTINE, Layout, write_rows
+from nexus.warehouse.omop.piece import Tally, convert, of_direct, sums
+from nexus.warehouse.omop.problems import Reason
+from nexus.warehouse.omop.references import REFERRED, Known
+from nexus.warehouse.omop.slices import Reading, Slice, Staged, slices
+from nexus.warehouse.omop.source import AnyMapping, Coded, Source
+from nexus.warehouse.omop.spec import CONVERTED, primary_key, tables
+from nexus.warehouse.omop.staging import check_encoding, stage
+from nexus.warehouse.omop.steps import Steps
+from nexus.warehouse.omop.uniqueness import moved_duplicates, settle
+
+PIECE: Final = 4_000_000
+"""Rows of a driver that are converted at once: about 1 GB in memory."""
+Progress = Callable[[str, int, int], None]
+"""Called with a step, and with how many rows of how many are behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to convert. `as_of`: a day after which nothing can have happened yet."""
+
+    as_of: date
+    given: vocabulary.Given = field(default_factory=vocabulary.Given)
+    encoding: str = "utf-8"
+    piece: int = PIECE
+
+
+class Converter:
+    """One conversion of one delivery. `engine` maps; `local` stages files and loads vocabularies (DuckDB, always)."""
+
+    def __init__(
+        self,
+        source: Source,
+        layout: Layout,
+        settings: Settings,
+        *,
+        engine: Engine,
+        local: DuckdbEngine,
+        progress: Progress = lambda step, done, total: None,
+    ) -> None:
+        check_encoding(settings.encoding)
+        self._source, self._layout, self._engine, self._local = source, layout, engine, local
+        self._settings, self._progress = settings, progress
+        self._steps = Steps(layout.work / "done")
+
+    def run(self, folder: Path) -> Conversion:
+        """Convert a delivery. Raises Invalid, Damaged, Conflict, Unavailable; run again, it goes on where it was."""
+        files = find(self._source, folder)
+        self._begin(files)
+        staged = self._stage(files)
+        self._load_vocabularies()
+        outcomes = [self._map(mapping, staged) for mapping in self._source.mappings if self._has(mapping, staged)]
+        for table in CONVERTED:
+            self._progress(f"keys of {table}", 0, 0)
+            settle(self._engine, self._layout, table)
+        self._progress("eras and periods", 0, 0)
+        derive(self._engine, self._layout, self._source)
+        describe(self._layout, self._source, self._settings.as_of, str(self._steps.counted("vocabulary")))
+        self._write_empty()
+        self._write_files(staged)
+        conversion = self._account(staged, outcomes)
+        self._layout.report.write_bytes(accounts.encode(conversion))
+        shutil.rmtree(self._layout.work, ignore_errors=True)
+        return conversion
+
+    def _begin(self, files: tuple[Delivered, ...]) -> None:
+        settings: dict[str, Any] = {
+            "source": self._source.name,
+            "engine": self._engine.name,
+            "as_of": self._settings.as_of.isoformat(),
+            "encoding": self._settings.encoding,
+            "piece": self._settings.piece,
+            "given": str(self._settings.given),
+        }
+        if self._steps.counted("begun") is None:
+            self._layout.clear()
+        self._steps.begin(settings, [file.path for file in files])
+
+    def _stage(self, files: tuple[Delivered, ...]) -> list[Staged]:
+        total, done, found = sum(file.bytes for file in files), 0, []
+        for file in files:
+            self._progress(f"read {file.name}", done, total)
+            path = self._layout.work / "staged" / file.table.name / f"{file.id}.parquet"
+            counted = self._steps.counted(f"staged-{file.id}")
+            if counted is None:
+                rows, unreadable = stage(self._local, file, path, self._settings.encoding)
+                counted = {"rows": rows, "unreadable": unreadable}
+                self._steps.done(f"staged-{file.id}", counted)
+            found.append(Staged(file, path, counted["rows"], tuple(counted["unreadable"])))
+            done += file.bytes
+        return found
+
+    def _load_vocabularies(self) -> None:
+        if self._steps.counted("vocabulary") is None:
+            self._progress("vocabularies", 0, 0)
+            layout = self._layout
+            vocabulary.load(self._local, self._settings.given, layout.work, layout.cdm, layout.ids)
+            self._steps.done("vocabulary", vocabulary.version(self._local))
+
+    def _has(self, mapping: AnyMapping, staged: list[Staged]) -> bool:
+        return any(each.file.table.name == mapping.driver for each in staged)
+
+    def _map(self, mapping: AnyMapping, staged: list[Staged]) -> Outcome:
+        tallies: list[Tally] = []
+        mine = [each for each in staged if each.file.table.name == mapping.driver]
+        total, done = sum(each.rows for each in mine), 0
+        for number, piece in enumerate(slices(mine, self._settings.piece, whole=not mapping.by_piece)):
+            name = f"{mapping.name}-{number:04}"
+            self._progress(mapping.name, done, total)
+            counted = self._steps.counted(name)
+            if counted is None:
+                counted = [asdict(tally) for tally in self._map_piece(mapping, staged, piece, name)]
+                self._steps.done(name, counted)
+            tallies += [Tally(**tally) for tally in counted]
+            done += piece.rows
+        return _outcome(mapping, total, tallies)
+
+    def _map_piece(self, mapping: AnyMapping, staged: list[Staged], piece: Slice, name: str) -> list[Tally]:
+        codes, known = self._codes(), self._known()
+        records = mapping.build(Reading(self._engine, self._source, staged, codes, mapping.driver, piece))
+        if isinstance(mapping, Coded):
+            limit = self._settings.as_of if self._source.future_is_wrong else date.max
+            records = resolved(records, mapping, codes, self._units(), known=known, last=limit)
+        else:
+            records = of_direct(records, mapping, known)
+        return convert(self._engine, self._layout, records, name, coded=isinstance(mapping, Coded))
+
+    def _codes(self) -> ir.Table:
+        codes = self._engine.read("codes", [self._layout.work / "codes"], vocabulary.CODES)
+        return codes.filter(codes.vocabulary_id.isin(self._source.vocabularies))
+
+    def _units(self) -> ir.Table:
+        codes = self._engine.read("codes", [self._layout.work / "codes"], vocabulary.CODES)
+        units = codes.filter((codes.vocabulary_id == "UCUM") & (codes.position == 0))
+        return units.select(unit_code=units.map_code, unit_concept_id=units.concept_id)
+
+    def _known(self) -> Known:
+        def keys(table: str, *more: str) -> ir.Table:
+            field = primary_key(table)
+            types = {each.name: each.type for each in tables()[table] if each.name in (field, *more)}
+            return self._engine.read(f"known_{table}", [self._layout.cdm / table], types)
+
+        return Known(keys("person", "year_of_birth"), {table: keys(table) for table in REFERRED.values()})
+
+    def _write_empty(self) -> None:
+        """Tables that hold nothing are there all the same: a CDM has all of them."""
+        for table, fields in tables().items():
+            if not any((self._layout.cdm / table).rglob("*.parquet")):
+                columns = {each.name: each.type for each in fields}
+                write_rows(self._layout.part(self._layout.cdm, table, "part-0"), columns, [])
+
+    def _write_files(self, staged: list[Staged]) -> None:
+        files = [(s.file.id, s.file.name, s.file.table.name, s.file.bytes, s.rows) for s in staged]
+        write_rows(self._layout.files, FILES, files)
+        lines = [(s.file.table.name, Reason.UNREADABLE.value, s.file.id, line) for s in staged for line in s.unreadable]
+        if lines:
+            write_rows(self._layout.part(self._layout.quarantine, "records", "unreadable"), QUARANTINE, lines)
+
+    def _account(self, staged: list[Staged], outcomes: list[Outcome]) -> Conversion:
+        counts = self._engine.read("coverage", [self._layout.work / "coverage"], coverage.COUNTS)
+        return Conversion(
+            source=self._source.name,
+            engine=self._engine.name,
+            vocabulary_version=str(self._steps.counted("vocabulary")),
+            as_of=self._settings.as_of.isoformat(),
+            files=[
+                accounts.Delivered(s.file.name, s.file.table.name, s.file.bytes, s.rows, len(s.unreadable))
+                for s in staged
+            ],
+            outcomes=outcomes,
+            tables={table: self._rows(table) for table in CONVERTED},
+            coverage=coverage.summed(self._engine, counts),
+            duplicates=self._duplicates(),
+        )
+
+    def _duplicates(self) -> dict[str, int]:
+        """Of pieces that tell what a piece before them has told."""
+        moved = self._engine.read("twice", moved_duplicates(self._layout), QUARANTINE)
+        counts = moved.group_by("target").aggregate(n=moved.count())
+        return {str(target): int(count) for target, count in sorted(self._engine.rows(counts))}
+
+    def _rows(self, table: str) -> int:
+        first = tables()[table][0]
+        rows = self._engine.read(f"rows_{table}", [self._layout.cdm / table], {first.name: first.type})
+        ((count,),) = self._engine.rows(rows.aggregate(n=rows.count()))
+        return int(count)
+
+
+def _outcome(mapping: AnyMapping, rows: int, tallies: list[Tally]) -> Outcome:
+    written: dict[str, int] = {}
+    left_out: dict[str, dict[str, int]] = {}
+    for tally in sums(tallies):
+        if tally.reason:
+            left_out.setdefault(tally.target, {})[tally.reason] = tally.records
+        else:
+            written[tally.target] = tally.records
+    return Outcome(mapping.name, mapping.driver, rows, written, left_out)

@@ -1,0 +1,145 @@
+"""The files of a delivery: which table each is of, how it is written, and what is wrong with it before a row is read."""
+
+import csv
+import gzip
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import BinaryIO, Final, Literal, cast
+
+from nexus.kernel.errors import Invalid
+from nexus.warehouse.omop.source import Source, SourceTable
+
+SEPARATORS: Final = ",;\t|"
+HEADER_BYTES: Final = 1 << 20
+"""A first line that is longer is no header."""
+Form = Literal["csv", "parquet", "ndjson", "json"]
+_FORMS: Final[dict[str, Form]] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".parquet": "parquet",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".json": "json",
+}
+UTF8: Final = "utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """One file of one table. `id` is its number in provenance: by its place in the sorted list of paths."""
+
+    id: int
+    path: Path
+    name: str
+    """Its path below the folder that was delivered."""
+    table: SourceTable
+    form: Form
+    bytes: int
+
+
+def find(source: Source, folder: Path) -> tuple[Delivered, ...]:
+    """Every file that is of a table of the source. Raises Invalid if none is."""
+    found: list[Delivered] = []
+    for path in sorted(folder.rglob("*")):
+        form, stem = _form(path)
+        if form is None or not path.is_file():
+            continue
+        for table in source.tables:
+            if source.form == "fhir" or _is_of(stem, table):
+                name = path.relative_to(folder).as_posix()
+                found.append(Delivered(len(found) + 1, path, name, table, form, path.stat().st_size))
+    if not found:
+        names = ", ".join(table.name for table in source.tables)
+        raise Invalid(
+            f"this folder holds no file of the source {source.name}",
+            code="omop.no-files",
+            hint=f"a file is named after its table: {names}; .csv, .csv.gz, .parquet, .ndjson",
+        )
+    return tuple(found)
+
+
+def _form(path: Path) -> tuple[Form | None, str]:
+    name = path.name.lower().removesuffix(".gz")
+    stem, _, suffix = name.rpartition(".")
+    return _FORMS.get(f".{suffix}"), stem
+
+
+def _is_of(stem: str, table: SourceTable) -> bool:
+    return any(fnmatchcase(stem, pattern) for pattern in (table.name, *table.files))
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a file of separated values is written. `columns`: in lower case, in order."""
+
+    separator: str
+    columns: tuple[str, ...]
+
+
+def shape(file: Delivered, encoding: str) -> Shape:
+    """Read the header. Raises Invalid, with file and line, if it cannot be told apart or columns are missing."""
+    line = _first_line(file, encoding)
+    known = set(file.table.every_column)
+    candidates = {separator: _cells(line, separator) for separator in SEPARATORS}
+    fitting = {s: cells for s, cells in candidates.items() if known & set(cells)}
+    if not fitting:
+        raise _wrong(file, "no column of this table is in its first line", f"expected {', '.join(file.table.columns)}")
+    separator = max(fitting, key=lambda s: len(known & set(fitting[s])))
+    if (
+        sum(len(known & set(cells)) == len(known & set(fitting[separator])) for cells in fitting.values()) > 1
+        and len(fitting[separator]) > 1
+    ):
+        raise _wrong(file, "more than one separator fits its first line", "write the columns with one of , ; tab |")
+    check_columns(file, fitting[separator])
+    return Shape(separator, tuple(fitting[separator]))
+
+
+def check_columns(file: Delivered, columns: Sequence[str]) -> None:
+    """Raises Invalid if columns that a mapping needs are missing, or one is there twice."""
+    if missing := [column for column in file.table.columns if column not in columns]:
+        raise _wrong(
+            file,
+            f"columns are missing: {', '.join(missing)}",
+            f"these are there: {', '.join(columns)}; a column that was renamed must get its name back",
+        )
+    if twice := _twice(columns):
+        raise _wrong(file, f"columns stand twice: {', '.join(twice)}", "each column has a name of its own")
+
+
+def _twice(columns: Iterable[str]) -> list[str]:
+    seen: set[str] = set()
+    return [column for column in columns if column in seen or seen.add(column)]  # type: ignore[func-returns-value]
+
+
+def opened(path: Path) -> BinaryIO:
+    """A file to read bytes from, unpacked if it is packed."""
+    return cast(BinaryIO, gzip.open(path, "rb")) if path.suffix.lower() == ".gz" else path.open("rb")
+
+
+def _first_line(file: Delivered, encoding: str) -> str:
+    with opened(file.path) as stream:
+        line = stream.readline(HEADER_BYTES)
+    if not line.strip():
+        raise _wrong(file, "it is empty", "a table without rows still has its header")
+    try:
+        return line.decode("utf-8-sig" if encoding == UTF8 else encoding).rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise _wrong(
+            file, f"its first line is not text in {encoding}", "say which it is (--encoding latin-1)"
+        ) from None
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    return [cell.strip().lower() for cell in next(csv.reader([line], delimiter=separator))]
+
+
+def _wrong(file: Delivered, what: str, hint: str) -> Invalid:
+    return Invalid(f"{file.name}, line 1: {what}", code="omop.header", hint=hint)
+
+
+def of_table(files: Iterable[Delivered], table: str) -> Iterator[Delivered]:
+    """The files of one table."""
+    return (file for file in files if file.table.name == table)

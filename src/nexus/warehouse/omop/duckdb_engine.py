@@ -1,0 +1,130 @@
+"""DuckDB: the engine of one machine. What does not fit into its memory it writes beside, into the work folder."""
+
+# ruff: noqa: S608 - statements are put together from names of tables and fields, and from paths that are quoted here
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, cast
+
+import duckdb
+import ibis
+import ibis.expr.types as ir
+
+from nexus.kernel.errors import Damaged, Unavailable
+from nexus.kernel.secret import Secret
+from nexus.warehouse.omop.engine import MEMORY, without_rows
+from nexus.warehouse.omop.source import FILE, LINE
+
+ROWS_A_GROUP: Final = 122_880
+_HELD: Final = "_held"
+
+
+class DuckdbEngine:
+    """One connection; `Engine` says what its methods promise."""
+
+    name = "duckdb"
+
+    def __init__(self, work: Path, secret: Secret, *, memory: str = MEMORY, threads: int | None = None) -> None:
+        spill = work / "spill"
+        spill.mkdir(parents=True, exist_ok=True)
+        settings: dict[str, Any] = {
+            "memory_limit": memory,
+            "temp_directory": str(spill),
+            "preserve_insertion_order": False,
+        }
+        self._ibis = ibis.duckdb.connect(**settings, **({"threads": threads} if threads else {}))
+        self.sql: duckdb.DuckDBPyConnection = self._ibis.con
+        self.sql.execute("SET TimeZone = 'UTC'")
+        hashed = f"md5('{secret.reveal().hex()}' || text)"
+        self.sql.execute(
+            f"CREATE TEMP MACRO nexus_key(text) AS CAST(CAST('0x' || left({hashed}, 16) AS UBIGINT) >> 1 AS BIGINT);"
+            f"CREATE TEMP MACRO nexus_check(text) AS CAST('0x' || right({hashed}, 8) AS BIGINT)"
+        )
+
+    def staged(self, name: str, files: Sequence[Path], columns: Sequence[str]) -> ir.Table:
+        if not files:
+            return self._empty(f"staged_{name}", {**dict.fromkeys(columns, "string"), FILE: "int32", LINE: "int64"})
+        named = ", ".join(f'"{column}"' for column in columns)
+        listed = ", ".join(quoted(path) for path in files)
+        return self._view(
+            f"staged_{name}",
+            f"SELECT {named}, {FILE}, coalesce(_exact, _first + file_row_number) AS {LINE}"
+            f" FROM read_parquet([{listed}], file_row_number = true)",
+        )
+
+    def read(self, name: str, paths: Sequence[Path], columns: Mapping[str, str]) -> ir.Table:
+        files = sorted(file for path in paths for file in ([path] if path.is_file() else path.rglob("*.parquet")))
+        if not files:
+            return self._empty(f"read_{name}", columns)
+        named = ", ".join(f'"{column}"' for column in columns)
+        listed = ", ".join(quoted(file) for file in files)
+        return self._view(f"read_{name}", f"SELECT {named} FROM read_parquet([{listed}])")
+
+    def hold(self, expr: ir.Table) -> ir.Table:
+        self._run(f"CREATE OR REPLACE TEMP TABLE {_HELD} AS {self._ibis.compile(expr)}")
+        return cast(ir.Table, self._ibis.table(_HELD))
+
+    def write(self, expr: ir.Table, path: Path) -> int:
+        return self.copy(self._ibis.compile(expr), path)
+
+    def copy(self, select: str, path: Path, *, in_order: bool = False) -> int:
+        """Write the rows of a statement; `in_order`: as the files have them."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_name(f".{path.name}.new")
+        statement = (
+            f"COPY ({select}) TO {quoted(new)}"
+            f" (FORMAT parquet, COMPRESSION {'lz4' if in_order else 'zstd'}, ROW_GROUP_SIZE {ROWS_A_GROUP})"
+        )
+        try:
+            with self.in_order() if in_order else contextlib.nullcontext():
+                ((written,),) = self._run(statement)
+            new.replace(path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                new.unlink()
+        return int(written)
+
+    @contextlib.contextmanager
+    def in_order(self) -> Iterator[None]:
+        """Rows come in the order of the files, at the price of memory."""
+        self.sql.execute("SET preserve_insertion_order = true")
+        try:
+            yield
+        finally:
+            self.sql.execute("SET preserve_insertion_order = false")
+
+    def rows(self, expr: ir.Table) -> list[tuple[Any, ...]]:
+        return self._run(self._ibis.compile(expr))
+
+    def close(self) -> None:
+        self._ibis.disconnect()
+
+    def _empty(self, name: str, columns: Mapping[str, str]) -> ir.Table:
+        return self._view(name, without_rows(columns, text="VARCHAR", moment="TIMESTAMP"))
+
+    def _view(self, name: str, select: str) -> ir.Table:
+        self._run(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {select}')
+        return cast(ir.Table, self._ibis.table(name))
+
+    def _run(self, statement: str) -> list[tuple[Any, ...]]:
+        """Raises Unavailable if memory or disk do not suffice, Damaged if a file cannot be read."""
+        try:
+            return self.sql.execute(statement).fetchall()
+        except duckdb.OutOfMemoryException as error:
+            raise Unavailable(
+                "the engine's memory does not suffice for this step",
+                code="omop.memory",
+                hint="give more (--memory), fewer threads (--threads), or smaller pieces (--piece); then run it again",
+            ) from error
+        except (duckdb.IOException, duckdb.InvalidInputException) as error:
+            raise Damaged(
+                "the engine cannot read a file, or write one",
+                code="omop.files",
+                hint="look at the space of the disk and at the files of the work folder; then run it again",
+            ) from error
+
+
+def quoted(path: Path | str) -> str:
+    """A path, or a text, in SQL."""
+    return "'" + str(path).replace("'", "''") + "'"

@@ -1,0 +1,45 @@
+"""What a conversion needs of an engine: to read Parquet as tables of Ibis, to hold a piece, to write one."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import ibis.expr.types as ir
+
+MEMORY: Final = "4GB"
+"""What an engine may hold in memory, unless told otherwise; beyond, it writes to the work folder."""
+
+
+class Engine(Protocol):
+    """DuckDB (`duckdb_engine`) or Spark (`spark_engine`)."""
+
+    name: str
+
+    def staged(self, name: str, files: Sequence[Path], columns: Sequence[str]) -> ir.Table:
+        """Staged files as one table: the columns, `_file`, `_line`. Without files: the same table without rows."""
+
+    def read(self, name: str, paths: Sequence[Path], columns: Mapping[str, str]) -> ir.Table:
+        """Parquet files, or folders of them, as one table of these columns and types. Without files: without rows."""
+
+    def hold(self, expr: ir.Table) -> ir.Table:
+        """Compute a table once. What was held before is let go."""
+
+    def write(self, expr: ir.Table, path: Path) -> int:
+        """Write rows to a Parquet file or folder of this name, whole or not at all; how many there were."""
+
+    def rows(self, expr: ir.Table) -> list[tuple[Any, ...]]:
+        """A small table in memory."""
+
+    def close(self) -> None:
+        """Let everything go."""
+
+
+_TYPES: Final = {"int32": "INT", "int64": "BIGINT", "date": "DATE", "float64": "DOUBLE", "boolean": "BOOLEAN"}
+
+
+def without_rows(columns: Mapping[str, str], *, text: str, moment: str) -> str:
+    """A statement that gives these columns and no row. `text`, `moment`: what the engine calls the two types."""
+    types = {**_TYPES, "string": text, "timestamp": moment}
+    return (
+        f"SELECT {', '.join(f'CAST(NULL AS {types[type_]}) AS {name}' for name, type_ in columns.items())} WHERE 1 = 0"
+    )

@@ -1,0 +1,261 @@
+"""Coded events: one shape for whatever happens to a person under a code, and its way into the table of its domain.
+
+A source says what happened (`event`); this module looks up what the code means, leaves out what cannot be used with the
+reason, and gives the columns of each CDM table. A code with several standard concepts becomes as many records.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Final
+
+import ibis
+import ibis.expr.types as ir
+
+from nexus.warehouse.omop.keys import SEPARATOR, natural, nexus_check, nexus_key, reference
+from nexus.warehouse.omop.problems import Reason, first
+from nexus.warehouse.omop.references import Known, referring
+from nexus.warehouse.omop.source import CHECK, CLINICAL, FILE, KEY, LINE, REASON, TARGET, Coded
+
+TEXTS: Final = (
+    "visit",
+    "provider",
+    "value_text",
+    "unit",
+    "stop_reason",
+    "lot",
+    "route",
+    "sig",
+    "device",
+    "status",
+    "modifier",
+)
+NUMBERS: Final = ("value", "range_low", "range_high", "quantity", "days_supply", "refills")
+EHR: Final = 32827
+"""Type concept: EHR encounter record."""
+
+
+def event(
+    rows: ir.Table,
+    *,
+    key: tuple[ir.Value | str, ...],
+    person: ir.StringValue,
+    start: ir.TimestampValue,
+    start_text: ir.StringValue,
+    code: ir.StringValue,
+    vocabulary: ir.StringValue | str,
+    type_concept: int | ir.IntegerValue = EHR,
+    end: ir.Value | None = None,
+    shown_code: ir.StringValue | None = None,
+    cancelled: ir.BooleanValue | None = None,
+    unit_concept: ir.IntegerValue | None = None,
+    value_concept: ir.IntegerValue | None = None,
+    **others: ir.Value | str | int | None,
+) -> ir.Table:
+    """What happened, in the source's own words.
+
+    `key`: what tells the event from all others of its driver. `start_text`: what `start` was read from, to tell a date that
+    is missing from one that is wrong. `shown_code`: what is kept as source value if it is not the code that is looked up.
+    `others`: any of TEXTS and NUMBERS.
+    """
+    if unknown := set(others) - {*TEXTS, *NUMBERS}:
+        raise TypeError(f"an event has no {sorted(unknown)}")
+    start = start.cast("timestamp")
+    return rows.select(
+        rows[FILE],
+        rows[LINE],
+        natural=natural("event", *key),
+        person=person,
+        start=start,
+        end=ibis.null("timestamp") if end is None else end.cast("timestamp"),
+        code=code,
+        shown_code=code if shown_code is None else shown_code,
+        vocabulary=ibis.literal(vocabulary) if isinstance(vocabulary, str) else vocabulary,
+        type_concept=ibis.literal(type_concept).cast("int32") if isinstance(type_concept, int) else type_concept,
+        unit_concept=(ibis.null("int32") if unit_concept is None else unit_concept).cast("int32"),
+        value_concept=(ibis.null("int32") if value_concept is None else value_concept).cast("int32"),
+        own_reason=first(
+            *(() if cancelled is None else ((cancelled, Reason.CANCELLED),)),
+            (person.isnull(), Reason.NO_PERSON),
+            (code.isnull(), Reason.NO_CODE),
+            (start_text.isnull(), Reason.NO_DATE),
+            (start.isnull(), Reason.BAD_DATE),
+        ),
+        **{name: _or_null(others.get(name), "string") for name in TEXTS},
+        **{name: _or_null(others.get(name), "float64") for name in NUMBERS},
+    )
+
+
+def resolved(
+    events: ir.Table, mapping: Coded, codes: ir.Table, units: ir.Table, *, known: Known, last: date
+) -> ir.Table:
+    """Events with concepts, keys, the table that they go to, and why they do not. `codes`: the code map; `last`: a day."""
+    persons = known.persons.select(known_person="person_id", born="year_of_birth")
+    found = events.mutate(
+        person_id=reference("person", events.person),
+        visit_id=reference("visit", events.visit),
+        provider_id=reference("provider", events.provider),
+    )
+    found = found.left_join(persons, found.person_id == persons.known_person)
+    found = found.left_join(codes, [found.vocabulary == codes.vocabulary_id, found.code == codes.map_code])
+    found = found.left_join(units, found.unit == units.unit_code)
+    found = referring(found, "visit_id", known.tables["visit_occurrence"])
+    found = referring(found, "provider_id", known.tables["provider"])
+    target = ibis.cases(
+        (found.domain_id.isnull(), CLINICAL[mapping.domain]),
+        *((found.domain_id == domain, table) for domain, table in CLINICAL.items()),
+        else_="observation",
+    )
+    reason = ibis.coalesce(
+        found.own_reason,
+        first(
+            (found.known_person.isnull(), Reason.UNKNOWN_PERSON),
+            (found.start.year() < found.born, Reason.BEFORE_BIRTH),
+            (found.start.date() > ibis.literal(last), Reason.FUTURE),
+        ),
+    )
+    name = ibis.literal(f"{mapping.name}{SEPARATOR}") + found.natural + SEPARATOR
+    name = name + ibis.coalesce(found.position, 0).cast("string")
+    return found.mutate(
+        **{TARGET: target, REASON: reason, KEY: nexus_key(name), CHECK: nexus_check(name)},
+        concept=ibis.coalesce(found.concept_id, 0).cast("int32"),
+        source_concept=ibis.coalesce(found.source_concept_id, 0).cast("int32"),
+        unit_concept=ibis.coalesce(found.unit_concept, found.unit_concept_id).cast("int32"),
+        end=ibis.ifelse(found.end < found.start, ibis.null("timestamp"), found.end),
+    ).drop(
+        "known_person", "born", "vocabulary_id", "map_code", "concept_id", "source_concept_id", "domain_id", "position",
+        "unit_code", "unit_concept_id", "own_reason", "visit", "provider", "natural", "person", "code",
+    )  # fmt: skip
+
+
+def project(events: ir.Table, target: str) -> ir.Table:
+    """The columns of one CDM table."""
+    return _PROJECTIONS[target](events)
+
+
+def _condition(e: ir.Table) -> ir.Table:
+    return _select(
+        e,
+        "condition",
+        condition_occurrence_id=e[KEY],
+        condition_start_date=e.start.date(),
+        condition_start_datetime=e.start,
+        condition_end_date=e.end.date(),
+        condition_end_datetime=e.end,
+        stop_reason=e.stop_reason,
+        condition_status_source_value=e.status,
+    )
+
+
+def _drug(e: ir.Table) -> ir.Table:
+    days = ibis.coalesce(e.days_supply, (e.end.date().epoch_days() - e.start.date().epoch_days()).cast("float64"))
+    ended = ibis.coalesce(e.end, e.start)
+    return _select(
+        e,
+        "drug",
+        drug_exposure_id=e[KEY],
+        drug_exposure_start_date=e.start.date(),
+        drug_exposure_start_datetime=e.start,
+        drug_exposure_end_date=ended.date(),
+        drug_exposure_end_datetime=ended,
+        verbatim_end_date=e.end.date(),
+        stop_reason=e.stop_reason,
+        refills=e.refills.cast("int32"),
+        quantity=e.quantity,
+        days_supply=days.cast("int32"),
+        sig=e.sig,
+        lot_number=e.lot,
+        route_source_value=e.route,
+        dose_unit_source_value=e.unit,
+    )
+
+
+def _procedure(e: ir.Table) -> ir.Table:
+    return _select(
+        e,
+        "procedure",
+        procedure_occurrence_id=e[KEY],
+        procedure_date=e.start.date(),
+        procedure_datetime=e.start,
+        procedure_end_date=e.end.date(),
+        procedure_end_datetime=e.end,
+        quantity=e.quantity.cast("int32"),
+        modifier_source_value=e.modifier,
+    )
+
+
+def _device(e: ir.Table) -> ir.Table:
+    return _select(
+        e,
+        "device",
+        device_exposure_id=e[KEY],
+        device_exposure_start_date=e.start.date(),
+        device_exposure_start_datetime=e.start,
+        device_exposure_end_date=e.end.date(),
+        device_exposure_end_datetime=e.end,
+        unique_device_id=e.device,
+        quantity=e.quantity.cast("int32"),
+    )
+
+
+def _measurement(e: ir.Table) -> ir.Table:
+    return _select(
+        e,
+        "measurement",
+        measurement_id=e[KEY],
+        measurement_date=e.start.date(),
+        measurement_datetime=e.start,
+        value_as_number=e.value,
+        value_as_concept_id=e.value_concept,
+        unit_concept_id=e.unit_concept,
+        range_low=e.range_low,
+        range_high=e.range_high,
+        unit_source_value=e.unit,
+        value_source_value=e.value_text,
+    )
+
+
+def _observation(e: ir.Table) -> ir.Table:
+    return _select(
+        e,
+        "observation",
+        observation_id=e[KEY],
+        observation_date=e.start.date(),
+        observation_datetime=e.start,
+        value_as_number=e.value,
+        value_as_string=e.value_text,
+        value_as_concept_id=e.value_concept,
+        unit_concept_id=e.unit_concept,
+        unit_source_value=e.unit,
+        value_source_value=e.value_text,
+    )
+
+
+def _select(e: ir.Table, name: str, **columns: ir.Value) -> ir.Table:
+    return e.select(
+        person_id=e.person_id,
+        provider_id=e.provider_id,
+        visit_occurrence_id=e.visit_id,
+        **{
+            f"{name}_concept_id": e.concept,
+            f"{name}_type_concept_id": e.type_concept,
+            f"{name}_source_value": e.shown_code,
+            f"{name}_source_concept_id": e.source_concept,
+        },
+        **columns,
+    )
+
+
+_PROJECTIONS: Final[Mapping[str, Callable[[ir.Table], ir.Table]]] = {
+    "condition_occurrence": _condition,
+    "drug_exposure": _drug,
+    "procedure_occurrence": _procedure,
+    "device_exposure": _device,
+    "measurement": _measurement,
+    "observation": _observation,
+}
+
+
+def _or_null(value: ir.Value | str | float | None, type_: str) -> ir.Value:
+    if value is None:
+        return ibis.null(type_)
+    return (value if isinstance(value, ir.Value) else ibis.literal(value)).cast(type_)

@@ -1,0 +1,89 @@
+"""Where a conversion keeps what: one folder, with the CDM in a folder of its own that holds nothing else."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+PROVENANCE: Final = {"id": "int64", "check": "int64", "file": "int32", "line": "int64"}
+"""Beside each CDM table: the key of each record, 32 more bits of its hash, and where it comes from."""
+QUARANTINE: Final = {"target": "string", "reason": "string", "file": "int32", "line": "int64"}
+FILES: Final = {"file": "int32", "name": "string", "table": "string", "bytes": "int64", "rows": "int64"}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Paths below the folder of one conversion."""
+
+    into: Path
+
+    @property
+    def cdm(self) -> Path:
+        return self.into / "cdm"
+
+    @property
+    def provenance(self) -> Path:
+        return self.into / "provenance"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.into / "quarantine"
+
+    @property
+    def work(self) -> Path:
+        """What is removed once all is done."""
+        return self.into / "work"
+
+    @property
+    def spill(self) -> Path:
+        """Where engines write what their memory does not hold; they may be at it already."""
+        return self.work / "spill"
+
+    @property
+    def files(self) -> Path:
+        """What each file's number in provenance means."""
+        return self.into / "files.parquet"
+
+    @property
+    def report(self) -> Path:
+        return self.into / "conversion.json"
+
+    @property
+    def key(self) -> Path:
+        """The secret of the keys, where the user keeps it nowhere else."""
+        return self.into / "key"
+
+    @property
+    def ids(self) -> Path:
+        """Which id each local concept has."""
+        return self.into / "local-concepts.csv"
+
+    def clear(self) -> None:
+        """Remove what a conversion wrote; the secret of the keys and the ids of local concepts stay."""
+        inside = self.work.iterdir() if self.work.is_dir() else ()
+        for folder in (self.cdm, self.provenance, self.quarantine, *inside):
+            if folder != self.spill:
+                shutil.rmtree(folder, ignore_errors=True)
+        for file in (self.files, self.report):
+            shutil.rmtree(file) if file.is_dir() else file.unlink(missing_ok=True)
+
+    def part(self, folder: Path, table: str, piece: str) -> Path:
+        """Where a piece of a table is written."""
+        return folder / table / f"{piece}.parquet"
+
+
+_ARROW: Final = {"date": pa.date32(), "timestamp": pa.timestamp("us")}
+
+
+def write_rows(path: Path, columns: Mapping[str, str], rows: Sequence[tuple[object, ...]]) -> None:
+    """A small table, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    schema = pa.schema([(name, _ARROW.get(type_) or pa.type_for_alias(type_)) for name, type_ in columns.items()])
+    table = pa.Table.from_pylist([dict(zip(columns, row, strict=True)) for row in rows], schema=schema)
+    new = path.with_name(f".{path.name}.new")
+    pq.write_table(table, new)
+    new.replace(path)

@@ -1,0 +1,119 @@
+"""One piece of one mapping: its rows become records of the CDM, provenance, or quarantine, and all of them are counted."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import ibis
+import ibis.expr.types as ir
+
+from nexus.warehouse.omop import coverage
+from nexus.warehouse.omop.engine import Engine
+from nexus.warehouse.omop.events import project
+from nexus.warehouse.omop.keys import nexus_check, nexus_key
+from nexus.warehouse.omop.layout import Layout
+from nexus.warehouse.omop.problems import Reason
+from nexus.warehouse.omop.references import Known
+from nexus.warehouse.omop.source import CHECK, FILE, KEY, LINE, NATURAL, REASON, TARGET, Direct
+from nexus.warehouse.omop.spec import primary_key, tables
+
+_BESIDE: Final = (FILE, LINE, REASON, TARGET, KEY, CHECK)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Of one target: records with one reason why not, or none."""
+
+    target: str
+    reason: str
+    """Empty for records that were written."""
+    records: int
+
+
+def of_direct(records: ir.Table, mapping: Direct, known: Known) -> ir.Table:
+    """What a `Direct` mapping gives, with key, table, and references that hold."""
+    named = records.mutate(
+        **{TARGET: ibis.literal(mapping.target), KEY: nexus_key(records[NATURAL]), CHECK: nexus_check(records[NATURAL])}
+    ).drop(NATURAL)
+    field = primary_key(mapping.target)
+    if field is not None and field not in named.columns:
+        named = named.mutate(**{field: named[KEY]})
+    return known.linked(named, mapping.target)
+
+
+def convert(engine: Engine, layout: Layout, records: ir.Table, name: str, *, coded: bool) -> list[Tally]:
+    """Write what can be used of some records, and where it comes from; put the rest into quarantine."""
+    held = engine.hold(records)
+    if any(total > distinct for _, _, total, distinct in _counted(engine, held)):
+        held = engine.hold(_without_duplicates(held))
+    counted = _counted(engine, held)
+    for target in sorted({target for target, reason, *_ in counted if not reason}):
+        usable = held.filter((held[TARGET] == target) & held[REASON].isnull())
+        columns = project(usable, target) if coded else usable.drop(*_BESIDE)
+        engine.write(completed(columns, target), layout.part(layout.cdm, target, name))
+        engine.write(
+            usable.select(
+                id=usable[KEY], check=usable[CHECK], file=usable[FILE].cast("int32"), line=usable[LINE].cast("int64")
+            ),
+            layout.part(layout.provenance, target, name),
+        )
+    if coded:
+        engine.write(coverage.counted(held), layout.part(layout.work, "coverage", name))
+    if any(reason for _, reason, *_ in counted):
+        engine.write(quarantined(held), layout.part(layout.quarantine, "records", name))
+    return [Tally(target, reason or "", total) for target, reason, total, _ in counted]
+
+
+def quarantined(held: ir.Table) -> ir.Table:
+    """Where the records are that cannot be used, and why."""
+    left_out = held.filter(held[REASON].notnull())
+    return left_out.select(
+        target=left_out[TARGET],
+        reason=left_out[REASON],
+        file=left_out[FILE].cast("int32"),
+        line=left_out[LINE].cast("int64"),
+    )
+
+
+def completed(records: ir.Table, target: str) -> ir.Table:
+    """All fields of a CDM table, in their order and types; what a mapping leaves out is NULL, or no concept."""
+    columns: dict[str, Any] = {}
+    for field in tables()[target]:
+        given = records[field.name] if field.name in records.columns else None
+        if given is None:
+            given = ibis.literal(0) if field.required and field.name.endswith("concept_id") else ibis.null(field.type)
+        elif field.required and field.name.endswith("concept_id"):
+            given = ibis.coalesce(given, 0)
+        columns[field.name] = given.cast(field.type)
+    return records.select(**columns)
+
+
+def _without_duplicates(held: ir.Table) -> ir.Table:
+    """Of records with one key, the first in the files stays."""
+    place = ibis.row_number().over(
+        group_by=[held[TARGET], held[KEY]], order_by=[held[REASON].notnull(), held[FILE], held[LINE]]
+    )
+    ranked = held.mutate(_place=place)
+    again = ibis.ifelse(ranked._place > 0, Reason.DUPLICATE.value, ibis.null("string"))
+    return ranked.mutate(**{REASON: ibis.coalesce(ranked[REASON], again)}).drop("_place")
+
+
+def _counted(engine: Engine, held: ir.Table) -> list[tuple[str, str | None, int, int]]:
+    """Records by table and reason, and of those without a reason, how many keys."""
+    usable = held[REASON].isnull()
+    counts = held.group_by([TARGET, REASON]).aggregate(
+        total=held.count(), distinct=ibis.ifelse(usable, held[KEY], ibis.null("int64")).nunique()
+    )
+    return [
+        (target, reason, total, distinct if reason is None else total)
+        for target, reason, total, distinct in sorted(engine.rows(counts), key=lambda row: (row[0], row[1] or ""))
+    ]
+
+
+def sums(tallies: Iterable[Tally]) -> Iterator[Tally]:
+    """One tally for each target and reason."""
+    total: dict[tuple[str, str], int] = {}
+    for tally in tallies:
+        total[tally.target, tally.reason] = total.get((tally.target, tally.reason), 0) + tally.records
+    for (target, reason), records in sorted(total.items()):
+        yield Tally(target, reason, records)

@@ -1,0 +1,89 @@
+"""Slices: which staged rows one piece of one mapping reads, and how it reads them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import ibis.expr.types as ir
+
+from nexus.warehouse.omop.delivery import Delivered
+from nexus.warehouse.omop.engine import Engine
+from nexus.warehouse.omop.source import LINE, Source
+
+_LAST_LINE: Final = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """One file that was staged: rows that were read, and lines that could not be."""
+
+    file: Delivered
+    path: Path
+    rows: int
+    unreadable: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Whole files, or of one file the lines from `first` to before `last`."""
+
+    files: tuple[Staged, ...]
+    first: int = 0
+    last: int | None = None
+
+    @property
+    def rows(self) -> int:
+        """About how many, for a progress bar."""
+        rows = sum(each.rows for each in self.files)
+        return rows if self.last is None else min(rows - self.first, self.last - self.first)
+
+
+def slices(files: Sequence[Staged], size: int, *, whole: bool) -> Iterator[Slice]:
+    """Files of at most so many rows together, or a range of lines of one that has more."""
+    if whole:
+        yield Slice(tuple(files))
+        return
+    together: list[Staged] = []
+    for each in files:
+        if each.rows > size:
+            for first in range(0, each.rows, size):
+                yield Slice((each,), first, first + size if first + size < each.rows else _LAST_LINE)
+        elif sum(one.rows for one in together) + each.rows > size:
+            yield Slice(tuple(together))
+            together = [each]
+        else:
+            together.append(each)
+    if together:
+        yield Slice(tuple(together))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one piece of one mapping reads (`source.Inputs`)."""
+
+    engine: Engine
+    source: Source
+    staged: Sequence[Staged]
+    codes: ir.Table
+    of: str
+    """The driver."""
+    slice: Slice
+
+    def driver(self) -> ir.Table:
+        """The rows of this piece."""
+        columns = self.source.table(self.of).every_column
+        rows = self.engine.staged("driver", [each.path for each in self.slice.files], columns)
+        if self.slice.last is None:
+            return rows
+        return rows.filter((rows[LINE] >= self.slice.first) & (rows[LINE] < self.slice.last))
+
+    def whole(self, table: str) -> ir.Table:
+        """Another staged table, entire."""
+        files = [each.path for each in self.staged if each.file.table.name == table]
+        return self.engine.staged(table, files, self.source.table(table).every_column)
+
+    def concepts(self, vocabulary: str) -> ir.Table:
+        """The code map of one vocabulary; of a code with several standard concepts, the first."""
+        chosen = self.codes.filter((self.codes.vocabulary_id == vocabulary) & (self.codes.position == 0))
+        return chosen.select("map_code", "source_concept_id", "concept_id", "domain_id")

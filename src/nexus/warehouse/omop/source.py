@@ -1,0 +1,142 @@
+"""What a source is: the tables of its files, and the mappings that turn their rows into records."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, Protocol
+
+import ibis.expr.types as ir
+
+FILE: Final = "_file"
+"""Column of every staged row: the number of its file (`files.parquet`)."""
+LINE: Final = "_line"
+"""Column of every staged row: its line in that file, from 1; of a Parquet file, its row."""
+REASON: Final = "_reason"
+"""Column of every record on its way: why it cannot be used, or NULL."""
+NATURAL: Final = "_natural"
+"""Column of every record that a `Direct` mapping gives: what the source calls the thing (`keys.natural`)."""
+KEY: Final = "_key"
+CHECK: Final = "_check"
+"""Columns of every record on its way: the two hashes of NATURAL."""
+TARGET: Final = "_target"
+"""Column of every event on its way: the CDM table that it belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTable:
+    """A table of the source. Columns are in lower case; any file whose stem is `files` (`name` if empty) is of it.
+
+    `paths`: of a FHIR resource, where in it each column is found.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    """Columns that some deliveries lack: NULL then."""
+    files: tuple[str, ...] = ()
+    """Other stems, in lower case, that this table's files have; a trailing `*` stands for anything."""
+    paths: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def every_column(self) -> tuple[str, ...]:
+        """What a mapping may ask for."""
+        return (*self.columns, *self.optional)
+
+
+class Inputs(Protocol):
+    """What a mapping reads. Promises tables with the columns that were declared, all text, and FILE and LINE."""
+
+    def driver(self) -> ir.Table:
+        """The rows of this piece."""
+
+    def whole(self, table: str) -> ir.Table:
+        """Another staged table, entire: to look something up. Without rows where the delivery has none."""
+
+    def concepts(self, vocabulary: str) -> ir.Table:
+        """The code map of one vocabulary: code, source_concept_id, concept_id, domain_id, position."""
+
+
+Build = Callable[[Inputs], ir.Table]
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """Rows of one driver become rows of one CDM table. `build` gives some of its columns, FILE, LINE, NATURAL, REASON."""
+
+    target: str
+    driver: str
+    build: Build
+    by_piece: bool = True
+    """False if rows are grouped, so that a piece would not do."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return (self.target,)
+
+    @property
+    def name(self) -> str:
+        return f"{self.target}-{self.driver}"
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """Rows of one driver become coded events (`events.event`), each in the table of its concept's domain."""
+
+    driver: str
+    domain: str
+    """Where codes go that no standard concept stands for."""
+    build: Build
+    part: str = ""
+    """Tells two mappings of one driver apart."""
+    by_piece: bool = True
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return tuple(CLINICAL.values())
+
+    @property
+    def name(self) -> str:
+        return f"events-{self.driver}{f'-{self.part}' if self.part else ''}"
+
+
+AnyMapping = Direct | Coded
+CLINICAL: Final[Mapping[str, str]] = {
+    "Condition": "condition_occurrence",
+    "Drug": "drug_exposure",
+    "Procedure": "procedure_occurrence",
+    "Device": "device_exposure",
+    "Measurement": "measurement",
+    "Observation": "observation",
+}
+"""Where events of a domain go; of other domains, to observation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A kind of extract, whoever delivers it."""
+
+    name: str
+    title: str
+    tables: tuple[SourceTable, ...]
+    mappings: tuple[AnyMapping, ...]
+    """In the order in which they run: persons first, visits before what happens in them."""
+    vocabularies: tuple[str, ...] = ()
+    """What its codes are of, by the names of OMOP or of `lists`."""
+    observed_by: tuple[str, ...] = ("visit_occurrence", *CLINICAL.values())
+    """CDM tables whose records begin and end a person's observation period, where no mapping gives periods."""
+    period_type: int = 32817
+    form: Literal["tables", "fhir"] = "tables"
+    future_is_wrong: bool = True
+    """False for a source whose dates are shifted beyond today."""
+
+    def table(self, name: str) -> SourceTable:
+        """One of its tables."""
+        return next(table for table in self.tables if table.name == name)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError if a mapping has no driver or a name stands twice."""
+        known = {table.name for table in self.tables}
+        named = [mapping.name for mapping in self.mappings]
+        if missing := {mapping.driver for mapping in self.mappings} - known:
+            raise ValueError(f"{self.name}: mappings of tables that it does not have: {sorted(missing)}")
+        if len(set(named)) != len(named):
+            raise ValueError(f"{self.name}: two mappings have one name")

@@ -1,0 +1,156 @@
+"""From delivered files to staged Parquet: every column text, every row with the number of its file, and its line.
+
+The line of a row is its place in the staged file, unless the file has fields with line breaks or lines that cannot be
+read: then it is counted once and kept. Only columns that the source declares are staged: names and addresses stay behind.
+"""
+
+# ruff: noqa: S608 - statements are put together from declared columns, and from paths and headers that are quoted
+
+import zlib
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from nexus.kernel.errors import Damaged, Invalid
+from nexus.warehouse.omop.delivery import Delivered, Shape, check_columns, opened, shape
+from nexus.warehouse.omop.duckdb_engine import DuckdbEngine, quoted
+from nexus.warehouse.omop.source import FILE
+
+BLOCK: Final = 1 << 20
+LONGEST_LINE: Final = 16 << 20
+"""Bytes. DuckDB holds a line whole."""
+ENCODINGS: Final = ("utf-8", "latin-1", "utf-16")
+
+
+def stage(engine: DuckdbEngine, file: Delivered, path: Path, encoding: str) -> tuple[int, tuple[int, ...]]:
+    """Stage one file: rows that were read, and lines that could not be. Raises Invalid on a header that is not the table's, Damaged on a file that cannot be read."""
+    try:
+        if file.form == "parquet":
+            return _parquet(engine, file, path), ()
+        return _separated(engine, file, path, encoding)
+    except duckdb.Error as error:
+        raise Damaged(
+            f"{file.name} cannot be read",
+            code="omop.file",
+            hint="it may have been cut off on its way: ask for it again",
+        ) from error
+
+
+def _parquet(engine: DuckdbEngine, file: Delivered, path: Path) -> int:
+    source = f"read_parquet({quoted(file.path)})"
+    there = {str(row[0]).lower(): str(row[0]) for row in engine.sql.execute(f"DESCRIBE FROM {source}").fetchall()}
+    check_columns(file, list(there))
+    named = ", ".join(
+        f'CAST({_named(there[column])} AS VARCHAR) AS "{column}"'
+        if column in there
+        else f'CAST(NULL AS VARCHAR) AS "{column}"'
+        for column in file.table.every_column
+    )
+    return engine.copy(f"SELECT {named}, {_marks(file, first=1)} FROM {source}", path, in_order=True)
+
+
+def _separated(engine: DuckdbEngine, file: Delivered, path: Path, encoding: str) -> tuple[int, tuple[int, ...]]:
+    written = shape(file, encoding)
+    _forget_rejects(engine)
+    source = _reader(file, written, encoding)
+    columns = _columns(file, written)
+    rows = engine.copy(f"SELECT {columns}, {_marks(file, first=2)} FROM {source}", path, in_order=True)
+    unreadable = _rejected(engine)
+    if unreadable or rows + 1 != _lines(file.path):
+        unreadable = _count_lines(engine, file, written, path, encoding=encoding, rejected=unreadable)
+    return rows, unreadable
+
+
+def _reader(file: Delivered, written: Shape, encoding: str) -> str:
+    columns = ", ".join(f"{quoted(column)}: 'VARCHAR'" for column in written.columns)
+    return (
+        f"read_csv({quoted(file.path)}, auto_detect = false, header = true, delim = {quoted(written.separator)},"
+        f" quote = '\"', escape = '\"', columns = {{{columns}}}, nullstr = '', encoding = '{encoding}',"
+        f" store_rejects = true, rejects_limit = 0, max_line_size = {LONGEST_LINE}, strict_mode = true)"
+    )
+
+
+def _columns(file: Delivered, written: Shape) -> str:
+    return ", ".join(
+        f"nullif(trim({_named(column)}), '') AS {_named(column)}"
+        if column in written.columns
+        else f"CAST(NULL AS VARCHAR) AS {_named(column)}"
+        for column in file.table.every_column
+    )
+
+
+def _marks(file: Delivered, first: int, exact: str = "CAST(NULL AS BIGINT) AS _exact") -> str:
+    return f"CAST({file.id} AS INTEGER) AS {FILE}, CAST({first} AS BIGINT) AS _first, {exact}"
+
+
+def _count_lines(
+    engine: DuckdbEngine, file: Delivered, written: Shape, path: Path, *, encoding: str, rejected: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Stage the file again with the line of each row; returns the lines of what was rejected, which counts records.
+
+    The line of a row is its number among records that were read, and one more for each record rejected before it and for
+    each line break inside a field before it.
+    """
+    breaks = " + ".join(
+        f"coalesce(length({_named(c)}) - length(replace({_named(c)}, chr(10), '')), 0)" for c in written.columns
+    )
+    _forget_rejects(engine)
+    with engine.in_order():
+        engine.sql.execute(
+            "CREATE OR REPLACE TEMP TABLE broken AS SELECT record, sum(breaks) OVER (ORDER BY record) AS by_breaks FROM"
+            f" (SELECT row_number() OVER () + 1 AS record, {breaks} AS breaks FROM {_reader(file, written, encoding)})"
+            " WHERE breaks > 0"
+        )
+    shifts = ", ".join(f"({line - index}, {index + 1})" for index, line in enumerate(rejected)) or "(NULL, 0)"
+    engine.sql.execute(
+        "CREATE OR REPLACE TEMP TABLE shifted AS SELECT CAST(record AS BIGINT) AS record, max(by_rejects) AS by_rejects"
+        f" FROM (VALUES {shifts}) v(record, by_rejects) WHERE record IS NOT NULL GROUP BY record"
+    )
+    _forget_rejects(engine)
+    exact = "CAST(r._record + coalesce(s.by_rejects, 0) + coalesce(b.by_breaks, 0) AS BIGINT) AS _exact"
+    engine.copy(
+        f"SELECT {_columns(file, written)}, {_marks(file, 2, exact)}"
+        f" FROM (SELECT *, row_number() OVER () + 1 AS _record FROM {_reader(file, written, encoding)}) r"
+        " ASOF LEFT JOIN shifted s ON r._record >= s.record ASOF LEFT JOIN broken b ON r._record > b.record",
+        path,
+        in_order=True,
+    )
+    lines = engine.sql.execute(
+        "SELECT s.record + s.by_rejects - 1 + coalesce(b.by_breaks, 0)"
+        f" FROM (VALUES {shifts}) s(record, by_rejects) ASOF LEFT JOIN broken b ON s.record > b.record ORDER BY 1"
+    ).fetchall()
+    return tuple(int(line) for (line,) in lines if line is not None)
+
+
+def _rejected(engine: DuckdbEngine) -> tuple[int, ...]:
+    found = engine.sql.execute("SELECT DISTINCT line FROM reject_errors ORDER BY line").fetchall()
+    return tuple(int(line) for (line,) in found)
+
+
+def _forget_rejects(engine: DuckdbEngine) -> None:
+    for name in ("reject_errors", "reject_scans"):
+        engine.sql.execute(f"DROP TABLE IF EXISTS {name}")
+
+
+def _lines(path: Path) -> int:
+    """Lines of a file; a last one without its end counts."""
+    count, last = 0, b"\n"
+    try:
+        with opened(path) as stream:
+            while block := stream.read(BLOCK):
+                count += block.count(b"\n")
+                last = block[-1:]
+    except (OSError, EOFError, zlib.error) as error:
+        raise Damaged("a file cannot be read to its end", code="omop.file", hint="ask for it again") from error
+    return count + (last != b"\n")
+
+
+def _named(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
+
+
+def check_encoding(encoding: str) -> None:
+    """Raises Invalid for an encoding that the engine cannot read."""
+    if encoding not in ENCODINGS:
+        raise Invalid(f"files are {', '.join(ENCODINGS)}", code="omop.encoding")

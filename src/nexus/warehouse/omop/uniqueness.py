@@ -1,0 +1,64 @@
+"""Keys stand once in a table: what is told twice is kept once; two things under one key stop everything."""
+
+from pathlib import Path
+
+import ibis
+
+from nexus.kernel.errors import Conflict
+from nexus.warehouse.omop.engine import Engine
+from nexus.warehouse.omop.layout import PROVENANCE, Layout
+from nexus.warehouse.omop.problems import Reason
+from nexus.warehouse.omop.spec import primary_key, tables
+
+
+def settle(engine: Engine, layout: Layout, table: str) -> None:
+    """Move duplicates of later parts of a table into quarantine. Raises Conflict on a collision of keys.
+
+    Within a part there are none (`piece`), so that most tables are looked at and left alone.
+    """
+    parts = sorted((layout.provenance / table).glob("*.parquet"))
+    if not parts:
+        return
+    everything = engine.read(f"keys_{table}", parts, PROVENANCE)
+    by_key = everything.group_by("id").aggregate(n=everything.count(), checks=everything.check.nunique())
+    twice = by_key.filter(by_key.n > 1)
+    counts = twice.aggregate(n=twice.count(), collisions=(twice.checks > 1).sum().coalesce(0))
+    ((duplicates, collisions),) = engine.rows(counts)
+    if collisions:
+        raise Conflict(
+            f"{collisions} keys of {table} stand for two things each",
+            code="omop.collision",
+            hint="63 bits were not enough, which happens once in hundreds of large builds: convert again with another --key",
+        )
+    for part in parts[1:] if duplicates else ():
+        _leave_out(engine, layout, table, part)
+
+
+def moved_duplicates(layout: Layout) -> list[Path]:
+    """Where `settle` has put what is told twice."""
+    return sorted((layout.quarantine / "records").glob("twice-*.parquet"))
+
+
+def _leave_out(engine: Engine, layout: Layout, table: str, part: Path) -> None:
+    """Rewrite one part without what parts before it hold, and put that into quarantine."""
+    before = engine.read("keys_before", _earlier(part), PROVENANCE).select(_before="id").distinct()
+    here = engine.read("keys_here", [part], PROVENANCE)
+    again = here.semi_join(before, here.id == before._before)
+    ((count,),) = engine.rows(again.aggregate(n=again.count()))
+    if not count:
+        return
+    quarantine = again.select(
+        target=ibis.literal(table), reason=ibis.literal(Reason.DUPLICATE.value), file=again.file, line=again.line
+    )
+    engine.write(quarantine, layout.part(layout.quarantine, "records", f"twice-{table}-{part.stem}"))
+    rows = layout.part(layout.cdm, table, part.stem)
+    types = {field.name: field.type for field in tables()[table]}
+    field = primary_key(table)
+    records = engine.read("rows_here", [rows], types)
+    kept = records.anti_join(before, records[field] == before._before)
+    engine.write(kept, rows)
+    engine.write(here.anti_join(before, here.id == before._before), part)
+
+
+def _earlier(part: Path) -> list[Path]:
+    return sorted(path for path in part.parent.glob("*.parquet") if path.name < part.name)
