@@ -46,12 +46,12 @@ class Truth:
     conditions: int = 0
 
 
-def write_extract(folder: Path, seed: int = 7, *, faults: bool = True) -> Truth:
+def write_extract(folder: Path, seed: int = 7, *, faults: bool = True, persons: int = PERSONS) -> Truth:
     """patients, encounters, conditions, medications; with `faults`, each kind of row that cannot be used."""
     folder.mkdir(parents=True, exist_ok=True)
     chance, truth = random.Random(seed), Truth()
     patients, encounters, conditions, medications = [], [], [], []
-    for number in range(PERSONS):
+    for number in range(persons):
         person = f"p{number:03}"
         died = "2021-05-04T10:00:00Z" if number == 3 else ""
         born = f"{chance.randint(1940, 2000)}-0{chance.randint(1, 9)}-11"
@@ -66,7 +66,7 @@ def write_extract(folder: Path, seed: int = 7, *, faults: bool = True) -> Truth:
             conditions.append([at, "", person, encounter, code, f"said,\n{code}" if visit == 1 else "said"])
             truth.conditions += {TWICE: 2, CONSULTATION: 0}.get(code, 1)
             medications.append([f"{at}T08:00:00Z", f"{at[:8]}28T08:00:00Z", person, encounter, ASPIRIN_81, "3"])
-    truth.persons = PERSONS
+    truth.persons = persons
     if faults:
         patients.append(["p900", "", "", "F", "white", "nonhispanic", "Lyon", "ARA", "69001"])
         first = conditions[0]

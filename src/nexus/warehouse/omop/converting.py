@@ -14,7 +14,7 @@ from nexus.warehouse.omop.accounts import Conversion, Outcome
 from nexus.warehouse.omop.delivery import Delivered, find
 from nexus.warehouse.omop.derived import derive, describe
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine
-from nexus.warehouse.omop.engine import Engine
+from nexus.warehouse.omop.engine import Engine, rows_in
 from nexus.warehouse.omop.events import resolved
 from nexus.warehouse.omop.layout import FILES, QUARANTINE, Layout, write_rows
 from nexus.warehouse.omop.piece import Tally, convert, of_direct, sums
@@ -186,7 +186,7 @@ class Converter:
                 for s in staged
             ],
             outcomes=outcomes,
-            tables={table: self._rows(table) for table in CONVERTED},
+            tables={table: rows_in([self._layout.cdm / table]) for table in CONVERTED},
             coverage=coverage.summed(self._engine, counts),
             duplicates=self._duplicates(),
         )
@@ -196,12 +196,6 @@ class Converter:
         moved = self._engine.read("twice", moved_duplicates(self._layout), QUARANTINE)
         counts = moved.group_by("target").aggregate(n=moved.count())
         return {str(target): int(count) for target, count in sorted(self._engine.rows(counts))}
-
-    def _rows(self, table: str) -> int:
-        first = tables()[table][0]
-        rows = self._engine.read(f"rows_{table}", [self._layout.cdm / table], {first.name: first.type})
-        ((count,),) = self._engine.rows(rows.aggregate(n=rows.count()))
-        return int(count)
 
 
 def _outcome(mapping: AnyMapping, rows: int, tallies: list[Tally]) -> Outcome:

@@ -12,6 +12,8 @@ from nexus.kernel.errors import Invalid
 from nexus.warehouse.omop.source import Source, SourceTable
 
 SEPARATORS: Final = ",;\t|"
+MARK: Final = "_mark"
+"""A column that a table may declare: what stands in a file's name where `files` has ??, such as a year."""
 HEADER_BYTES: Final = 1 << 20
 """A first line that is longer is no header."""
 Form = Literal["csv", "parquet", "ndjson", "json"]
@@ -38,6 +40,8 @@ class Delivered:
     table: SourceTable
     form: Form
     bytes: int
+    mark: str = ""
+    """What MARK holds for its rows."""
 
 
 def find(source: Source, folder: Path) -> tuple[Delivered, ...]:
@@ -50,7 +54,9 @@ def find(source: Source, folder: Path) -> tuple[Delivered, ...]:
         for table in source.tables:
             if source.form == "fhir" or _is_of(stem, table):
                 name = path.relative_to(folder).as_posix()
-                found.append(Delivered(len(found) + 1, path, name, table, form, path.stat().st_size))
+                found.append(
+                    Delivered(len(found) + 1, path, name, table, form, path.stat().st_size, _mark(stem, table))
+                )
     if not found:
         names = ", ".join(table.name for table in source.tables)
         raise Invalid(
@@ -69,6 +75,14 @@ def _form(path: Path) -> tuple[Form | None, str]:
 
 def _is_of(stem: str, table: SourceTable) -> bool:
     return any(fnmatchcase(stem, pattern) for pattern in (table.name, *table.files))
+
+
+def _mark(stem: str, table: SourceTable) -> str:
+    for pattern in table.files:
+        before, wild, _ = pattern.partition("??")
+        if wild and fnmatchcase(stem, pattern):
+            return stem[len(before) : len(before) + len(wild)]
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

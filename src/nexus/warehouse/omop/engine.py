@@ -1,10 +1,11 @@
 """What a conversion needs of an engine: to read Parquet as tables of Ibis, to hold a piece, to write one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import ibis.expr.types as ir
+import pyarrow.parquet as pq
 
 MEMORY: Final = "4GB"
 """What an engine may hold in memory, unless told otherwise; beyond, it writes to the work folder."""
@@ -32,6 +33,12 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Let everything go."""
+
+
+def rows_in(paths: Iterable[Path]) -> int:
+    """Rows of Parquet files, or folders of them, as they say themselves: no engine reads anything."""
+    files = (file for path in paths for file in ([path] if path.is_file() else path.rglob("*.parquet")))
+    return sum(int(pq.read_metadata(file).num_rows) for file in files)
 
 
 _TYPES: Final = {"int32": "INT", "int64": "BIGINT", "date": "DATE", "float64": "DOUBLE", "boolean": "BOOLEAN"}

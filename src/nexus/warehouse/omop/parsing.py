@@ -5,12 +5,10 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
-FIRST_YEAR: Final = 1850
-"""A day before is a default of some program, or a mistake."""
-LAST_YEAR: Final = 9000
-"""Beyond, programs mean `never`."""
 _DAY: Final = 10
 _MOMENT: Final = 19
+_COMPACT: Final = 8
+_MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
 
 def day(text: ir.StringValue) -> ir.DateValue:
@@ -23,15 +21,18 @@ def moment(text: ir.StringValue) -> ir.TimestampValue:
     return text.left(_MOMENT).try_cast("timestamp")
 
 
-def french_day(text: ir.StringValue) -> ir.DateValue:
-    """A day as SNDS files write it: DDMMYYYY, DD/MM/YYYY, YYYYMMDD (not told apart: see `compact_day`) or ISO 8601."""
-    slashed = text.substr(6, 4) + "-" + text.substr(3, 2) + "-" + text.left(2)
-    return ibis.ifelse(text.substr(2, 1) == "/", slashed, text.left(_DAY)).try_cast("date")
-
-
-def compact_day(text: ir.StringValue) -> ir.DateValue:
-    """A day as DDMMYYYY."""
-    return (text.substr(4, 4) + "-" + text.substr(2, 2) + "-" + text.left(2)).try_cast("date")
+def snds_day(text: ir.StringValue) -> ir.DateValue:
+    """A day as files of the SNDS write it: ISO 8601, DD/MM/YYYY, DDMMYYYY, or 02Jan2007:00:00:00 as SAS does."""
+    month = ibis.cases(
+        *((text.substr(2, 3).upper() == name, f"{number:02}") for number, name in enumerate(_MONTHS, start=1)), else_=""
+    )
+    iso = ibis.cases(
+        (text.substr(4, 1) == "-", text.left(_DAY)),
+        (text.substr(2, 1) == "/", text.substr(6, 4) + "-" + text.substr(3, 2) + "-" + text.left(2)),
+        (text.length() == _COMPACT, text.substr(4, 4) + "-" + text.substr(2, 2) + "-" + text.left(2)),
+        else_=text.substr(5, 4) + "-" + month + "-" + text.left(2),
+    )
+    return iso.try_cast("date")
 
 
 def number(text: ir.StringValue) -> ir.FloatingValue:

@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 
 from nexus.kernel.errors import Unavailable
 from nexus.kernel.secret import Secret
-from nexus.warehouse.omop.engine import without_rows
+from nexus.warehouse.omop.engine import rows_in, without_rows
 from nexus.warehouse.omop.source import FILE, LINE
 
 
@@ -64,7 +64,7 @@ class SparkEngine:
             new.replace(path)
         finally:
             shutil.rmtree(new, ignore_errors=True)
-        return int(self._session.read.parquet(str(path)).count())
+        return rows_in([path])
 
     def rows(self, expr: ir.Table) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in self._session.sql(self._ibis.compile(expr)).collect()]

@@ -13,7 +13,7 @@ from typing import Final
 import duckdb
 
 from nexus.kernel.errors import Damaged, Invalid
-from nexus.warehouse.omop.delivery import Delivered, Shape, check_columns, opened, shape
+from nexus.warehouse.omop.delivery import MARK, Delivered, Shape, check_columns, opened, shape
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine, quoted
 from nexus.warehouse.omop.source import FILE
 
@@ -42,9 +42,7 @@ def _parquet(engine: DuckdbEngine, file: Delivered, path: Path) -> int:
     there = {str(row[0]).lower(): str(row[0]) for row in engine.sql.execute(f"DESCRIBE FROM {source}").fetchall()}
     check_columns(file, list(there))
     named = ", ".join(
-        f'CAST({_named(there[column])} AS VARCHAR) AS "{column}"'
-        if column in there
-        else f'CAST(NULL AS VARCHAR) AS "{column}"'
+        f"CAST({_named(there[column])} AS VARCHAR) AS {_named(column)}" if column in there else _absent(file, column)
         for column in file.table.every_column
     )
     return engine.copy(f"SELECT {named}, {_marks(file, first=1)} FROM {source}", path, in_order=True)
@@ -75,9 +73,15 @@ def _columns(file: Delivered, written: Shape) -> str:
     return ", ".join(
         f"nullif(trim({_named(column)}), '') AS {_named(column)}"
         if column in written.columns
-        else f"CAST(NULL AS VARCHAR) AS {_named(column)}"
+        else _absent(file, column)
         for column in file.table.every_column
     )
+
+
+def _absent(file: Delivered, column: str) -> str:
+    """A column that this file does not have."""
+    value = quoted(file.mark) if column == MARK else "CAST(NULL AS VARCHAR)"
+    return f"{value} AS {_named(column)}"
 
 
 def _marks(file: Delivered, first: int, exact: str = "CAST(NULL AS BIGINT) AS _exact") -> str:

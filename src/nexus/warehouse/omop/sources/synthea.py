@@ -20,7 +20,7 @@ SYNTHEA = Source(
             ("id", "start", "stop", "patient", "encounterclass"),
             ("organization", "provider", "code", "reasoncode"),
         ),
-        SourceTable("conditions", ("start", "stop", *_EVENT)),
+        SourceTable("conditions", ("start", "stop", *_EVENT), ("system",)),
         SourceTable("allergies", ("start", *_EVENT), ("system",)),
         SourceTable("medications", ("start", "stop", *_EVENT), ("dispenses", "totalcost", "payer_coverage")),
         SourceTable("immunizations", ("date", *_EVENT)),
@@ -58,7 +58,7 @@ SYNTHEA = Source(
         Coded("observations", "Measurement", events.observations),
         Direct("cost", "medications", records.costs),
     ),
-    vocabularies=("SNOMED", "RxNorm", "CVX", "LOINC"),
+    vocabularies=("SNOMED", "ICD10CM", "RxNorm", "CVX", "LOINC"),
     observed_by=("visit_occurrence",),
     period_type=BY_ALGORITHM,
 )

@@ -15,7 +15,8 @@ def _told(
     at: ir.StringValue,
     *more: ir.Value,
     key: tuple[ir.Value, ...] = (),
-    vocabulary: str = "SNOMED",
+    code: ir.StringValue | None = None,
+    vocabulary: ir.StringValue | str = "SNOMED",
     **others: ir.Value | int,
 ) -> ir.Table:
     """An event as most tables tell it: a person, an encounter, a code, a time; `more` of the row tells it from others."""
@@ -27,18 +28,21 @@ def _told(
         start=moment(at),
         start_text=at,
         vocabulary=vocabulary,
-        **{"code": rows.code, "type_concept": EHR, **others},
+        code=rows.code if code is None else code,
+        **{"type_concept": EHR, **others},
     )
 
 
 def conditions(inputs: Inputs) -> ir.Table:
+    """SNOMED, but for what dentists write since version 3.3."""
     rows = inputs.driver()
-    return _told(rows, rows.start, end=moment(rows.stop))
+    vocabulary = ibis.ifelse(rows.system.startswith("ICD10"), "ICD10CM", "SNOMED")
+    return _told(rows, rows.start, vocabulary=ibis.coalesce(vocabulary, "SNOMED"), end=moment(rows.stop))
 
 
 def allergies(inputs: Inputs) -> ir.Table:
     rows = inputs.driver()
-    vocabulary = ibis.ifelse(rows.system.lower() == "rxnorm", "RxNorm", "SNOMED")
+    vocabulary = ibis.ifelse((rows.system.lower() == "rxnorm").coalesce(False), "RxNorm", "SNOMED")
     return _told(rows, rows.start, vocabulary=vocabulary)
 
 

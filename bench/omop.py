@@ -1,0 +1,106 @@
+"""Conversion to OMOP end to end, with keys and provenance: source rows a second, beside a bare scan of the same files.
+
+.venv/bin/python bench/omop.py [--rounds N] [--json]
+
+The sample of the tests (or Synthea's 109 patients, where the shared data are) is repeated for other patients until there
+are a few million rows. `NEXUS_BENCH_ROWS` says how many.
+"""
+
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+import duckdb
+from harness import Figure, figure, main
+
+from nexus.kernel.secret import Secret
+from nexus.warehouse.omop.converting import Converter, Settings
+from nexus.warehouse.omop.duckdb_engine import DuckdbEngine
+from nexus.warehouse.omop.layout import Layout
+from nexus.warehouse.omop.registry import source_named
+from nexus.warehouse.omop.vocabulary import Given
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
+
+from simulators.synthea_extract import write_athena, write_extract
+
+ROWS = int(os.environ.get("NEXUS_BENCH_ROWS", "3000000"))
+PAIRED = Path(__file__).resolve().parents[2] / "shared" / "data" / "synthea109-paired"
+PERSONAL = {"patients": ("Id",), "encounters": ("Id", "PATIENT")}
+"""Columns that tell copies of a patient apart; of other tables, PATIENT and ENCOUNTER."""
+WHOLE = {"organizations", "providers", "payers"}
+MEMORY = "4GB"
+
+
+def measure(rounds: int) -> Iterable[Figure]:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        given = _sample(folder)
+        rows, size = _grown(folder / "sample", folder / "grown")
+        rates, scans = [], []
+        for number in range(rounds):
+            start = time.perf_counter()
+            _convert(folder / "grown", folder / f"into-{number}", given)
+            rates.append(rows / (time.perf_counter() - start) / 1e6)
+            start = time.perf_counter()
+            for path in sorted((folder / "grown").glob("*.csv")):
+                duckdb.sql(f"SELECT count(COLUMNS(*)) FROM read_csv('{path}', all_varchar = true)").fetchall()
+            scans.append(rows / (time.perf_counter() - start) / 1e6)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)
+    scan = sorted(scans)[len(scans) // 2]
+    note = (
+        f"{rows:,} rows, {size / 1e6:,.0f} MB; a bare scan of the same files: {scan:.2f} M rows/s; peak {peak:.1f} GiB"
+    )
+    yield figure("OMOP conversion, keys and provenance included", rates, "M rows/s", target="0.6 M rows/s", note=note)
+
+
+def _convert(folder: Path, into: Path, given: Given) -> None:
+    layout = Layout(into)
+    layout.work.mkdir(parents=True)
+    engine = DuckdbEngine(layout.work, Secret(b"a key of benches"), memory=MEMORY, threads=os.cpu_count())
+    settings = Settings(as_of=date(2026, 11, 1), given=given)
+    Converter(source_named("synthea"), layout, settings, engine=engine, local=engine).run(folder)
+    engine.close()
+
+
+def _sample(folder: Path) -> Given:
+    """The rows to repeat, as plain CSV."""
+    if not PAIRED.is_dir():
+        write_extract(folder / "sample", faults=False)
+        return Given(write_athena(folder / "athena"))
+    (folder / "sample").mkdir()
+    for path in (PAIRED / "raw").glob("*.csv*"):
+        name = path.name.removesuffix(".gz")
+        duckdb.sql(f"COPY (FROM read_csv('{path}', all_varchar = true)) TO '{folder}/sample/{name}' (HEADER)")
+    return Given(PAIRED / "vocabulary")
+
+
+def _grown(sample: Path, grown: Path) -> tuple[int, int]:
+    grown.mkdir()
+    rows = sum(_count(path) for path in sample.glob("*.csv"))
+    copies = max(1, ROWS // rows)
+    for path in sample.glob("*.csv"):
+        source = f"read_csv('{path}', all_varchar = true, header = true)"
+        columns = [row[0] for row in duckdb.sql(f"DESCRIBE FROM {source}").fetchall()]
+        own = PERSONAL.get(path.stem, ("Id", "PATIENT", "ENCOUNTER"))
+        changed = ", ".join(f'"{c}" || \'-\' || n AS "{c}"' for c in columns if c in own)
+        replaced = f"* REPLACE ({changed})" if changed else "*"
+        times = 1 if path.stem in WHOLE else copies
+        inner = f"SELECT {replaced} FROM (SELECT s.*, n FROM range({times}) r(n), {source} s)"
+        duckdb.sql(f"COPY (SELECT * EXCLUDE (n) FROM ({inner})) TO '{grown}/{path.name}' (HEADER)")
+    total = sum(_count(path) for path in grown.glob("*.csv"))
+    return total, sum(path.stat().st_size for path in grown.glob("*.csv"))
+
+
+def _count(path: Path) -> int:
+    (count,) = duckdb.sql(f"SELECT count(*) FROM read_csv('{path}', all_varchar = true, header = true)").fetchone()
+    return count
+
+
+if __name__ == "__main__":
+    main(measure)

@@ -1,0 +1,70 @@
+"""SNDS: the French claims base. DCIR (reimbursed care), PMSI MCO (stays in hospital), causes of death.
+
+Column and table names are the agencies' own. A person is one BEN_IDT_ANO; where it is missing, one BEN_NIR_PSA with its twin
+rank. Lines of DCIR are joined by the nine columns that tell a claim's line apart.
+"""
+
+from nexus.warehouse.omop.delivery import MARK
+from nexus.warehouse.omop.source import Coded, Direct, Source, SourceTable
+from nexus.warehouse.omop.sources import snds_events as events
+from nexus.warehouse.omop.sources import snds_records as records
+from nexus.warehouse.omop.sources.snds_keys import LINE_KEY
+
+_STAY = ("eta_num", "rsa_num")
+SNDS = Source(
+    name="snds",
+    title="SNDS: DCIR, PMSI MCO, causes de décès",
+    tables=(
+        SourceTable(
+            "ir_ben_r",
+            ("ben_nir_psa", "ben_rng_gem", "ben_nai_ann", "ben_sex_cod"),
+            ("ben_idt_ano", "ben_nai_moi", "ben_dcd_dte", "ben_res_dpt", "ben_res_com"),
+        ),
+        SourceTable("ki_cci_r", ("ben_idt_ano", "dcd_cim_cod"), ("ben_dcd_dte",)),
+        SourceTable(
+            "er_prs_f",
+            (*LINE_KEY, "ben_nir_psa", "ben_rng_gem", "exe_soi_dtd"),
+            ("exe_soi_dtf", "pfs_exe_num", "pse_spe_cod", "prs_nat_ref", "bse_prs_nat", "prs_act_qte"),
+        ),
+        SourceTable("er_pha_f", (*LINE_KEY, "pha_prs_c13"), ("pha_act_qsn", "pha_ord_num")),
+        SourceTable("er_ucd_f", (*LINE_KEY, "ucd_ucd_cod"), ("ucd_dlv_nbr", "ucd_ord_num")),
+        SourceTable("er_cam_f", (*LINE_KEY, "cam_prs_ide"), ("cam_ord_num", "cam_act_cod")),
+        SourceTable("er_bio_f", (*LINE_KEY, "bio_prs_ide"), ("bio_act_qsn", "bio_ord_num")),
+        SourceTable(
+            "er_tip_f", (*LINE_KEY, "tip_prs_ide"), ("tip_act_qsn", "tip_ord_num", "tip_acl_dtd", "tip_acl_dtf")
+        ),
+        SourceTable(
+            "t_mcoaac",
+            (*_STAY, "nir_ano_17", "exe_soi_dtd"),
+            ("exe_soi_dtf", "rng_ben", "nir_ret", "sej_num", MARK),
+            files=("t_mco??c",),
+        ),
+        SourceTable("t_mcoaab", (*_STAY, "dgn_pal"), ("dgn_rel", "ent_mod", "sor_mod", MARK), files=("t_mco??b",)),
+        SourceTable("t_mcoaad", (*_STAY, "ass_dgn"), ("dgn_ass_num", MARK), files=("t_mco??d",)),
+        SourceTable(
+            "t_mcoaaa", (*_STAY, "cdc_act"), ("ent_dat_del", "acv_act", "pha_act", "rum_seq", MARK), files=("t_mco??a",)
+        ),
+        SourceTable("t_mcoaamed", (*_STAY, "ucd_ucd_cod"), ("adm_nbr", "delai", MARK), files=("t_mco??med",)),
+    ),
+    mappings=(
+        Direct("location", "ir_ben_r", records.locations, by_piece=False),
+        Direct("person", "ir_ben_r", records.persons, by_piece=False),
+        Direct("death", "ir_ben_r", records.deaths, by_piece=False),
+        Direct("provider", "er_prs_f", records.providers, by_piece=False),
+        Direct("care_site", "t_mcoaac", records.hospitals, by_piece=False),
+        Direct("visit_occurrence", "er_prs_f", records.care, by_piece=False),
+        Direct("visit_occurrence", "t_mcoaac", records.stays),
+        Coded("er_pha_f", "Drug", events.pharmacy),
+        Coded("er_ucd_f", "Drug", events.hospital_drugs),
+        Coded("er_cam_f", "Procedure", events.acts),
+        Coded("er_bio_f", "Measurement", events.biology),
+        Coded("er_tip_f", "Device", events.devices),
+        Coded("t_mcoaab", "Condition", events.main_diagnoses, part="dp"),
+        Coded("t_mcoaab", "Condition", events.related_diagnoses, part="dr"),
+        Coded("t_mcoaad", "Condition", events.other_diagnoses),
+        Coded("t_mcoaaa", "Procedure", events.stay_acts),
+        Coded("t_mcoaamed", "Drug", events.stay_drugs),
+    ),
+    vocabularies=("CIM10", "CCAM", "NABM", "CIP", "UCD", "LPP"),
+    period_type=32810,
+)
