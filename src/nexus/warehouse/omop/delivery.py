@@ -16,15 +16,12 @@ MARK: Final = "_mark"
 """A column that a table may declare: what stands in a file's name where `files` has ??, such as a year."""
 HEADER_BYTES: Final = 1 << 20
 """A first line that is longer is no header."""
-Form = Literal["csv", "parquet", "ndjson", "json"]
+Form = Literal["csv", "parquet"]
 _FORMS: Final[dict[str, Form]] = {
     ".csv": "csv",
     ".tsv": "csv",
     ".txt": "csv",
     ".parquet": "parquet",
-    ".ndjson": "ndjson",
-    ".jsonl": "ndjson",
-    ".json": "json",
 }
 UTF8: Final = "utf-8"
 
@@ -52,7 +49,7 @@ def find(source: Source, folder: Path) -> tuple[Delivered, ...]:
         if form is None or not path.is_file():
             continue
         for table in source.tables:
-            if source.form == "fhir" or _is_of(stem, table):
+            if _is_of(stem, table):
                 name = path.relative_to(folder).as_posix()
                 found.append(
                     Delivered(len(found) + 1, path, name, table, form, path.stat().st_size, _mark(stem, table))
@@ -62,7 +59,7 @@ def find(source: Source, folder: Path) -> tuple[Delivered, ...]:
         raise Invalid(
             f"this folder holds no file of the source {source.name}",
             code="omop.no-files",
-            hint=f"a file is named after its table: {names}; .csv, .csv.gz, .parquet, .ndjson",
+            hint=f"a file is named after its table: {names}; .csv, .csv.gz, .parquet",
         )
     return tuple(found)
 

@@ -1,8 +1,8 @@
 """What a source is: the tables of its files, and the mappings that turn their rows into records."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 import ibis.expr.types as ir
 
@@ -23,10 +23,7 @@ TARGET: Final = "_target"
 
 @dataclass(frozen=True, slots=True)
 class SourceTable:
-    """A table of the source. Columns are in lower case; any file whose stem is `files` (`name` if empty) is of it.
-
-    `paths`: of a FHIR resource, where in it each column is found.
-    """
+    """A table of the source. Columns are in lower case; any file whose stem is `files` (`name` if empty) is of it."""
 
     name: str
     columns: tuple[str, ...]
@@ -34,7 +31,6 @@ class SourceTable:
     """Columns that some deliveries lack: NULL then."""
     files: tuple[str, ...] = ()
     """Other stems, in lower case, that this table's files have; a trailing `*` stands for anything."""
-    paths: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def every_column(self) -> tuple[str, ...]:
@@ -124,7 +120,6 @@ class Source:
     observed_by: tuple[str, ...] = ("visit_occurrence", *CLINICAL.values())
     """CDM tables whose records begin and end a person's observation period, where no mapping gives periods."""
     period_type: int = 32817
-    form: Literal["tables", "fhir"] = "tables"
     future_is_wrong: bool = True
     """False for a source whose dates are shifted beyond today."""
 
