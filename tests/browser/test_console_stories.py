@@ -185,7 +185,8 @@ def test_a_session_on_the_machine_is_replayed_and_compared_with_the_log(signed_i
     assert violations_at(officer, DESKTOP, PHONE) == []
     with officer.expect_download() as started:
         officer.get_by_role("link", name="Enregistrer cette partie").press("Enter")
-    assert started.value.suggested_filename.endswith(".cast")
+    saved = started.value.path().read_text()
+    assert saved.startswith('{"version":3'), saved[:400]
     officer.get_by_role("link", name="Comparer avec le journal").press("Enter")
     expect(officer.get_by_role("main")).to_contain_text(re.compile("oui"))
 
