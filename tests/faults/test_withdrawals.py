@@ -12,7 +12,7 @@ import pytest
 from simulators.withdrawals import House, Judgement, judge
 from simulators.withdrawing import prepare
 
-READS = int(os.environ.get("NEXUS_WITHDRAWAL_READS", "2000"))
+READS = int(os.environ.get("NEXUS_WITHDRAWAL_READS", "1000"))
 CONTROL = 1_000
 """Reads of the negative control: far fewer find it out."""
 ATTEMPTS = 4

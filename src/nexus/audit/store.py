@@ -198,12 +198,35 @@ def leaf_rows_at(tx: Transaction, places: Sequence[int]) -> list[LeafRow]:
 
 
 def places_of_person(tx: Transaction, person: bytes) -> list[int]:
-    """The places of every entry that is sealed for a person, in order."""
-    rows = tx.all(
-        "SELECT l.position FROM audit_epoch e JOIN audit_leaf l ON l.epoch = e.id WHERE e.person = ? ORDER BY 1",
+    """The places of every entry that is sealed for a person, in order: those that are placed, then the youngest."""
+    known = tx.all(
+        "SELECT p.position FROM audit_epoch e JOIN audit_place p ON p.epoch = e.id WHERE e.person = ? ORDER BY 1",
         (person,),
     )
-    return [place for (place,) in rows]
+    youngest = tx.all(
+        "SELECT position FROM audit_leaf WHERE position >= ? AND epoch IN (SELECT id FROM audit_epoch WHERE person = ?)"
+        " ORDER BY position",
+        (placed(tx), person),
+    )
+    return [place for (place,) in (*known, *youngest)]
+
+
+def placed(tx: Transaction) -> int:
+    """The position before which every entry has its place."""
+    row = tx.one("SELECT until FROM audit_placed WHERE id = 1")
+    return 0 if row is None else int(row[0])
+
+
+def epochs_between(tx: Transaction, first: int, end: int) -> list[tuple[int, int]]:
+    """(epoch, position) of the entries [first, end)."""
+    sql = "SELECT epoch, position FROM audit_leaf WHERE position >= ? AND position < ?"
+    return cast(list[tuple[int, int]], tx.all(sql, (first, end)))
+
+
+def place(tx: Transaction, places: Sequence[tuple[int, int]], until: int) -> None:
+    """Keep (epoch, position) of all entries before `until` that had no place yet."""
+    tx.execute_many("INSERT INTO audit_place (epoch, position) VALUES (?, ?)", places)
+    tx.execute("UPDATE audit_placed SET until = ? WHERE id = 1", (until,))
 
 
 def is_of_person(tx: Transaction, person: bytes, place: int) -> bool:

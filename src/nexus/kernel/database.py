@@ -144,6 +144,10 @@ class Database:
         """Make an entry durable on its own: reads before their first byte leaves, refusals, failures."""
         await self._enqueue(lambda tx: (None, entry))
 
+    async def record_if(self, ask: Callable[[Transaction], Entry]) -> None:
+        """`record` for an entry that depends on what the transaction finds: `ask` makes it, or raises, and changes nothing."""
+        await self._enqueue(lambda tx: (None, ask(tx)))
+
     async def bookkeep(self, reason: Bookkeeping, work: Callable[[Transaction], T]) -> T:
         """A durable write without an entry, for one of the listed reasons only."""
         assert isinstance(reason, Bookkeeping)

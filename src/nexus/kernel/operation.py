@@ -115,15 +115,15 @@ class Operation:
     """Id of the enrolled device whose certificate the client showed; empty if it showed none that counts."""
 
     def allowed(self, action: str, resource: Resource, **details: Detail) -> "Entry":
-        return Entry(self, action, resource, Outcome.ALLOWED, self._marked(details))
+        return Entry(self, action, resource, Outcome.ALLOWED, self.marked(details))
 
     def denied(self, action: str, resource: Resource, **details: Detail) -> "Entry":
-        return Entry(self, action, resource, Outcome.DENIED, self._marked(details))
+        return Entry(self, action, resource, Outcome.DENIED, self.marked(details))
 
     def failed(self, action: str, resource: Resource, **details: Detail) -> "Entry":
-        return Entry(self, action, resource, Outcome.FAILED, self._marked(details))
+        return Entry(self, action, resource, Outcome.FAILED, self.marked(details))
 
-    def _marked(self, details: Mapping[str, Detail]) -> Mapping[str, Detail]:
+    def marked(self, details: Mapping[str, Detail]) -> Mapping[str, Detail]:
         """While an emergency access is open, whatever its holder does says so."""
         until = self.actor.break_glass_until
         if self.actor.break_glass is None or until is None or self.at >= until:

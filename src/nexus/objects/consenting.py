@@ -22,7 +22,7 @@ import msgspec
 from nexus.kernel.clock import Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Denied, NexusError, Unavailable
-from nexus.kernel.operation import Entry, Operation
+from nexus.kernel.operation import Detail, Entry, Operation, Outcome
 from nexus.objects.declaration import Declaration, is_care, is_secondary
 from nexus.objects.errors import REFUSED_USE, Hidden, Refused, damaged
 from nexus.objects.model import Bucket
@@ -39,8 +39,8 @@ UNANSWERED: Final = "unanswered"
 PURPOSE: Final = "purpose"
 ERASED: Final = "erased"
 
-_Key = tuple[int, int, str, str, str]
-"""Subject or manifest, bucket, actor, purpose, emergency access."""
+_Key = tuple[int, tuple[int, str, str, str]]
+"""Subject or manifest; bucket, actor, purpose, emergency access."""
 
 
 class NoSubjects:
@@ -98,6 +98,7 @@ class Consenting:
         self.subjects = subjects
         self.clock = clock
         self.remembered: dict[_Key, _Remembered] = {}
+        self._asked: tuple[object, Hashable] = (None, None)
 
     async def watch(self, op: Operation, bucket: Bucket) -> "Watch | None":
         """For one operation on one bucket; None where nobody's data are there by name."""
@@ -120,7 +121,7 @@ class Consenting:
         watch = Watch(self, op, bucket, await self.vaults.open(op, bucket))
         for _ in range(ATTEMPTS):
             with self.database.read() as tx:
-                version = self.subjects.version(tx)
+                version = self.version(tx)
                 found = gather(tx, watch.sieve(tx))
             if await self._recorded_if(entry(found), version):
                 return found
@@ -130,7 +131,7 @@ class Consenting:
         """Make an entry durable, if nothing that it rests on has changed since."""
 
         def work(tx: Transaction) -> Recorded[bool]:
-            if self.subjects.version(tx) != version:
+            if self.version(tx) != version:
                 raise _ChangedError
             return Recorded(True, entry)
 
@@ -138,6 +139,17 @@ class Consenting:
             return await self.database.write(work)
         except _ChangedError:
             return False
+
+    def version(self, tx: Transaction) -> Hashable:
+        """That of all rulings, as of this moment of a transaction. Reads that share a commit share the question too; whoever
+        changes anything in it makes another moment.
+        """
+        moment = tx.moment
+        known, version = self._asked
+        if known is not moment:
+            version = self.subjects.version(tx)
+            self._asked = moment, version
+        return version
 
     def keep(self, key: _Key, version: Hashable, ruled: Ruled) -> None:
         """Remember a ruling that holds for longer than this moment."""
@@ -149,7 +161,7 @@ class Consenting:
 class Watch:
     """What one operation may see of one bucket. Used on the event loop, but for `rule` and what calls it."""
 
-    __slots__ = ("_bucket", "_care", "_home", "_names", "_op", "_secondary", "vault")
+    __slots__ = ("_bucket", "_care", "_home", "_names", "_op", "_secondary", "_who", "vault")
 
     def __init__(self, consenting: Consenting, op: Operation, bucket: Bucket, vault: Vault | None) -> None:
         self._home = consenting
@@ -158,6 +170,7 @@ class Watch:
         self.vault = vault
         self._secondary = is_secondary(op.purpose)
         self._care = is_care(op.purpose)
+        self._who = (bucket.number, op.actor.id, op.purpose, op.actor.break_glass or "")
         self._names: dict[int, tuple[str, ...]] = {}
 
     @property
@@ -174,7 +187,7 @@ class Watch:
         known = None if self.vault is None or number is None else self.vault.remembered(number)
         if known is not None and number is not None:
             self._names[number] = known
-            held = self._home.remembered.get(self._key(number))
+            held = self._home.remembered.get((number, self._who))
             if not self._secondary or (not anew and held and held.ruled.allowed and self._op.at < held.ruled.until):
                 return
         with self._home.database.read() as tx:
@@ -193,16 +206,19 @@ class Watch:
         if found != subject:
             raise damaged("the row of an object")
 
-    async def record(self, entry: Entry, number: int | None, *, named: bool) -> None:
+    async def record(
+        self, op: Operation, action: str, details: Mapping[str, Detail], number: int | None, *, named: bool
+    ) -> None:
         """Step 3: make the entry of a read durable, if it is allowed at that very moment. Raises Hidden or Refused."""
 
-        def work(tx: Transaction) -> Recorded[None]:
-            ruled = self.rule(tx, entry.operation, number)
+        def ask(tx: Transaction) -> Entry:
+            ruled = self.rule(tx, op, number)
             if not ruled.allowed:
                 raise self._refusal(number, ruled, named=named)
-            return Recorded(None, self._marked(entry, number, ruled))
+            told = op.marked({**details, **self._told(number, ruled)})
+            return Entry(op, action, self._bucket.resource, Outcome.ALLOWED, told, self._only(number))
 
-        await self._home.database.write(work)
+        await self._home.database.record_if(ask)
 
     def rule(self, tx: Transaction | None, op: Operation, number: int | None) -> Ruled:
         """The ruling for whoever a number stands for; one refusal refuses all of them."""
@@ -210,9 +226,9 @@ class Watch:
             return Ruled(False, PURPOSE)
         if number is None or tx is None:
             return Ruled(self._care, NAMELESS)
-        key = self._key(number)
+        key = number, self._who
         try:
-            version = self._home.subjects.version(tx)
+            version = self._home.version(tx)
             known = self._home.remembered.get(key)
             if known is not None and known.version == version and op.at < known.ruled.until:
                 return known.ruled
@@ -224,10 +240,6 @@ class Watch:
         if op.at < ruled.until:
             self._home.keep(key, version, ruled)
         return ruled
-
-    def _key(self, number: int) -> _Key:
-        actor = self._op.actor
-        return number, self._bucket.number, actor.id, self._op.purpose, actor.break_glass or ""
 
     def still(self, number: int | None) -> Callable[[], None]:
         """Step 5: raises Refused once the read that runs is allowed no more."""
@@ -286,15 +298,15 @@ class Watch:
         """The subject, where it is one."""
         return self._names[number][0] if number is not None and number > 0 and number in self._names else None
 
-    def _marked(self, entry: Entry, number: int | None, ruled: Ruled) -> Entry:
-        """The entry of a read says why it was allowed, and stands under the key of the patient concerned."""
-        details = {**entry.details, "consent": ruled.decision or ruled.reason}
+    def _told(self, number: int | None, ruled: Ruled) -> Mapping[str, Detail]:
+        """Why a read was allowed, as its entry says it."""
+        told: dict[str, Detail] = {"consent": ruled.decision or ruled.reason}
         if ruled.decision is not None and ruled.reason:
-            details["ruling"] = ruled.reason
+            told["ruling"] = ruled.reason
         if number is not None and number < 0:
-            details["subjects"] = len(self._names[number])
-            details["manifest"] = -number
-        return Entry(entry.operation, entry.action, entry.resource, entry.outcome, details, subject=self._only(number))
+            told["subjects"] = len(self._names[number])
+            told["manifest"] = -number
+        return told
 
     def _refusal(self, number: int | None, ruled: Ruled, *, named: bool) -> NexusError:
         subject = self._only(number)

@@ -63,17 +63,19 @@ class BucketKeys:
         made.plaintext.wipe()
         return made.wrapped
 
-    def holds(self, op: Operation, bucket: Bucket) -> bool:
-        """Whether `of` would answer without asking the key service."""
+    def at_hand(self, op: Operation, bucket: Bucket) -> BucketKey | None:
+        """What `of` would answer without asking the key service, if it would."""
         cached = self._cached.get((bucket.id, bucket.named_key, op.actor.id))
-        return cached is not None and self._data_keys.leased and self._clock.now() < cached.until
+        if cached is not None and self._data_keys.leased and self._clock.now() < cached.until:
+            return cached.key
+        return None
 
     async def of(self, op: Operation, bucket: Bucket) -> BucketKey:
         """The key of a bucket for this operation's actor. Raises what the key service raises, and Sealed."""
+        held = self.at_hand(op, bucket)
+        if held is not None:
+            return held
         name = (bucket.id, bucket.named_key, op.actor.id)
-        cached = self._cached.get(name)
-        if cached is not None and self._data_keys.leased and self._clock.now() < cached.until:
-            return cached.key
         fetching = self._fetching.get(name)
         if fetching is None:
             fetching = self._fetching[name] = asyncio.create_task(self._fetch(op, bucket))

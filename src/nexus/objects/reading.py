@@ -234,7 +234,8 @@ class Reading:
         """Steps 2 and 3. `facts`: they alone."""
         row, sealed_body, watch = found
         rules.check_read(conditions, row.etag, row.modified_at)
-        bucket_key = await self._keys.of(op, self.under_key_of(op, ref.bucket, row.key_id))
+        under = self.under_key_of(op, ref.bucket, row.key_id)
+        bucket_key = self._keys.at_hand(op, under) or await self._keys.of(op, under)
         place = Place(ref.bucket.id, row.key, row.id)
         subject_key = None if watch is None or watch.vault is None else watch.vault.subject_key(row.subject)
         key = bucket_key.unwrap(row.sealed_key, place.bind(KEY), subject_key)
@@ -288,11 +289,11 @@ class Reading:
 
     async def record(self, op: Operation, ref: ObjectRef, opened: Opened, details: Mapping[str, Detail]) -> None:
         """Step 6. Raises Hidden or Refused where a patient, or the purpose, does not allow it."""
-        entry = op.allowed(_action(ref), ref.bucket.resource, **_details(opened), **details)
+        action, details = _action(ref), {**_details(opened), **details}
         if opened.watch is None:
-            await self._database.record(entry)
+            await self._database.record(op.allowed(action, ref.bucket.resource, **details))
         else:
-            await opened.watch.record(entry, opened.row.subject, named=ref.version_id is not None)
+            await opened.watch.record(op, action, details, opened.row.subject, named=ref.version_id is not None)
 
     def under_key_of(self, op: Operation, bucket: Bucket, key_id: str | None) -> Bucket:
         """The bucket under the key that something in it is sealed under, which the actor may use. Raises Denied."""

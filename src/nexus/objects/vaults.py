@@ -208,12 +208,13 @@ class Vaults:
         """The vault of a bucket's subjects; None if none of its objects was ever given one."""
         where = (bucket.site, bucket.own_key or bucket.key_id)
         known = self._rows.get(where)
-        if known is None or not self._keys.holds(op, known[1]):  # its key may have been wrapped anew meanwhile
-            row = rows.vault_of(self._database, *where)
-            if row is None:
-                return None
-            known = self._rows[where] = row, as_bucket(row)
-        return Vault(known[0], await self._keys.of(op, known[1]), self._known, self._database)
+        if known is not None and (key := self._keys.at_hand(op, known[1])) is not None:
+            return Vault(known[0], key, self._known, self._database)
+        row = rows.vault_of(self._database, *where)  # its key may have been wrapped anew since it was known
+        if row is None:
+            return None
+        known = self._rows[where] = row, as_bucket(row)
+        return Vault(row, await self._keys.of(op, known[1]), self._known, self._database)
 
     async def open_row(self, op: Operation, row: VaultRow) -> Vault:
         """A vault that is known to be there. Raises what the key service raises."""

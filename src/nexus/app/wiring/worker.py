@@ -28,6 +28,7 @@ from nexus.app.wiring.log import audit_reader, audit_service
 from nexus.app.wiring.portal_service import PatientDeciders
 from nexus.audit.checkpointer import Checkpointer
 from nexus.audit.following import LogFollower
+from nexus.audit.placing import Placing
 from nexus.audit.witnesses import WitnessClient
 from nexus.bastion.retention import Retention
 from nexus.crypto.hpke import OpeningKey
@@ -47,6 +48,7 @@ KEYS: Final = (Part.AUDIT_READER, Part.MAIL)
 SHIP_EVERY_S = 0.25
 REWRAP_EVERY_S = 1.0
 INDEX_EVERY_S = 5.0
+PLACE_EVERY_S = 1.0
 VERIFY_CHECK_EVERY_S = 60.0
 SWEEP_EVERY_S = 300.0
 EXPIRE_EVERY_S = 3_600.0
@@ -92,6 +94,7 @@ def chores(
         Chore("publish the audit log", ground.settings.checkpoint_interval_ms / 1_000, publishing.publish),
         Chore("rewrap data keys", REWRAP_EVERY_S, rewrapping.drive),
         Chore("index the audit log", INDEX_EVERY_S, indexing.index),
+        Chore("place entries by whom they concern", PLACE_EVERY_S, Placing(ground.database).advance),
         Chore("verify the audit log", VERIFY_CHECK_EVERY_S, verifying.verify),
         Chore("end what life cycle rules end", EXPIRE_EVERY_S, LifeCycles(objects.expiring, ground.operation).expire),
         Chore(

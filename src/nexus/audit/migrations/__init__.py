@@ -44,4 +44,23 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX audit_leaf_epoch ON audit_leaf (epoch)",
         ),
     ),
+    Migration(
+        "audit",
+        3,
+        (
+            # The same, written behind the log's growth (placing.py): no read waits for it any more.
+            "DROP INDEX audit_leaf_epoch",
+            "CREATE TABLE audit_place (epoch INTEGER NOT NULL, position INTEGER NOT NULL,"
+            " PRIMARY KEY (epoch, position)) STRICT, WITHOUT ROWID",
+            "CREATE TRIGGER audit_place_unaltered BEFORE UPDATE ON audit_place"
+            " BEGIN SELECT RAISE(ABORT, 'an audit entry is never altered'); END",
+            "CREATE TRIGGER audit_place_unremoved BEFORE DELETE ON audit_place"
+            " BEGIN SELECT RAISE(ABORT, 'an audit entry is never removed'); END",
+            # All entries before this position have their place.
+            "CREATE TABLE audit_placed (id INTEGER PRIMARY KEY CHECK (id = 1), until INTEGER NOT NULL) STRICT",
+            "INSERT INTO audit_placed VALUES (1, 0)",
+            "CREATE TRIGGER audit_placed_grows BEFORE UPDATE ON audit_placed WHEN NEW.until < OLD.until"
+            " BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END",
+        ),
+    ),
 )

@@ -21,6 +21,13 @@ class Transaction(Protocol):
     error and goes on finds the transaction closed to him on one of the engines.
     """
 
+    @property
+    def moment(self) -> object:
+        """Another object whenever something may have changed that a statement of this transaction would find: what was
+        read at one moment still holds while it is that very object. Only SELECT leaves it as it is.
+        """
+        ...
+
     def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Every row of a statement."""
         ...
@@ -36,6 +43,11 @@ class Transaction(Protocol):
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run a statement once for each row of parameters."""
         ...
+
+
+def is_reading(sql: str) -> bool:
+    """Whether a statement surely changes nothing. What begins otherwise than SELECT may."""
+    return sql.startswith("SELECT")
 
 
 @dataclass(frozen=True, slots=True)

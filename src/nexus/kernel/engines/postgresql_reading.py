@@ -99,6 +99,7 @@ class Readers:
                 raise explain(error) from None
             reader = self._connect()
             reader.connection.execute(_SNAPSHOT)
+        reader.moment = object()
         return reader
 
     def _end(self, reader: PostgresTransaction) -> None:

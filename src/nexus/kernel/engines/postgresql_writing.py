@@ -54,7 +54,7 @@ class PostgresWriter:
         self._alone = False
         """One job only: it needs no savepoint, for its failure ends the transaction."""
         self._saved = False
-        """A savepoint is open."""
+        """A savepoint is open: of the last job that ran a statement, for none is made before its first."""
         self._ended = False
         """The transaction ended before its commit, because nothing is left of it."""
         self._warned = False
@@ -80,19 +80,23 @@ class PostgresWriter:
             self.rollback()
             raise lost(error) from None
         self._alone, self._saved, self._ended = jobs == 1, False, False
+        self._tx.moment = object()
         return self._tx
 
     def attempt(self, work: Callable[[Transaction], T]) -> T:
-        self._save()
+        self._tx.before = self._save
         try:
             value = work(self._tx)
             if self._status() is TransactionStatus.INERROR:
                 raise NexusError("work went on after a statement of its own had failed", code="database.went-on")
         except BaseException as error:
-            self._undo(error)
+            if self._alone or self._tx.before is None:  # else it has run no statement, and the savepoint is another's
+                self._undo(error)
             if isinstance(error, psycopg.Error):
                 raise explain(error) from None
             raise
+        finally:
+            self._tx.before = None
         return value
 
     def commit(self) -> None:
@@ -154,6 +158,7 @@ class PostgresWriter:
 
     def _undo(self, error: BaseException) -> None:
         """What the job did. Raises TransactionLostError if nothing can be saved any more."""
+        self._tx.moment = object()
         if isinstance(error, psycopg.Error) and is_gone(error):
             self._drop()
             raise lost(error) from None

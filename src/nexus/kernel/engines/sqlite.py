@@ -14,12 +14,14 @@ import apsw
 
 from nexus.kernel.engines.folding import Folding
 from nexus.kernel.engines.generation import Generation
-from nexus.kernel.engines.port import InEach, Progress, Row, Statement, Transaction, TransactionLostError
+from nexus.kernel.engines.port import InEach, Progress, Row, Statement, Transaction, TransactionLostError, is_reading
 from nexus.kernel.engines.sqlite_errors import explain
+from nexus.kernel.engines.turns import Turns
 from nexus.kernel.errors import NexusError, Unavailable
 from nexus.kernel.secret import Secret
 
-BUSY_TIMEOUT_MS = 10_000  # how long a process waits for another process's commit before it gives up
+BUSY_TIMEOUT_MS = 10_000
+"""How long everything else than the beginning of a write waits for another process (that: turns.py)."""
 PAGE_CACHE_KIB = 16_384
 """Decrypted pages kept in memory for each connection."""
 PAGES_PER_STEP = 1_024  # of a copy: 4 MiB between two reports of progress
@@ -30,33 +32,51 @@ T = TypeVar("T")
 class SqliteTransaction:
     """What work sees (the port's `Transaction`)."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "moment", "saved")
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
+        self.moment = object()
+        self.saved = True
+        """Whether what the job at work does can be undone: a job has no savepoint before it first changes something."""
 
     def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        if not is_reading(sql):
+            self._change()
         return self._connection.execute(sql, parameters).fetchall()
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
+        if not is_reading(sql):
+            self._change()
         return self._connection.execute(sql, parameters).fetchone()
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        self._change()
         self._connection.execute(sql, parameters)
         return self._connection.changes()
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        self._change()
         self._connection.executemany(sql, rows)
+
+    def _change(self) -> None:
+        if not self.saved:
+            self._connection.execute("SAVEPOINT job")
+            self.saved = True
+        self.moment = object()
 
 
 class SqliteWriter:
-    """The connection that writes. Its jobs have a savepoint each.
+    """The connection that writes. Each job that changes something has a savepoint.
 
     A transaction that changes what others remember (`kernel_moved`) says so around its commit: see generation.py.
     """
 
-    def __init__(self, connection: apsw.Connection, path: Path, generation: Callable[[], Generation]) -> None:
+    def __init__(
+        self, connection: apsw.Connection, path: Path, turns: Turns, generation: Callable[[], Generation]
+    ) -> None:
         self.connection = connection
+        self.turns = turns
         self._path = path
         self._tx = SqliteTransaction(connection)
         self._generation = generation
@@ -65,27 +85,46 @@ class SqliteWriter:
 
     def begin(self, jobs: int) -> Transaction:
         try:
-            self.connection.execute("BEGIN IMMEDIATE")
+            if not self.turns.until(self._begin):
+                raise apsw.BusyError("the others do not end")
         except apsw.Error as error:
             raise self._lost(error) from error
         self._moved = False
+        self._tx.moment = object()
         return self._tx
 
     def attempt(self, work: Callable[[Transaction], T]) -> T:
-        connection = self.connection
-        connection.execute("SAVEPOINT job")
+        connection, tx = self.connection, self._tx
+        tx.saved = False
         try:
-            value = work(self._tx)
+            value = work(tx)
+            if tx.saved:
+                connection.execute("RELEASE job")
         except (apsw.IOError, apsw.FullError, apsw.CorruptError, apsw.BusyError) as error:
             raise self._lost(error) from error
         except BaseException as error:
-            connection.execute("ROLLBACK TO job")
-            connection.execute("RELEASE job")
+            if not connection.in_transaction:  # SQLite itself ended it: nothing may go on as if it had not
+                raise self._lost(error) from error
+            if tx.saved:
+                connection.execute("ROLLBACK TO job")
+                connection.execute("RELEASE job")
+                tx.moment = object()
             if isinstance(error, apsw.Error):
                 raise explain(error, self._path) from error
             raise
-        connection.execute("RELEASE job")
+        finally:
+            tx.saved = True
         return value
+
+    def _begin(self) -> bool:
+        self.connection.set_busy_handler(None)
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+        except apsw.BusyError:
+            return False
+        finally:
+            self.connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        return True
 
     def commit(self) -> None:
         try:
@@ -112,7 +151,7 @@ class SqliteWriter:
             self._generation().closes()
             self._opened = False
 
-    def _lost(self, error: apsw.Error) -> TransactionLostError:
+    def _lost(self, error: BaseException) -> TransactionLostError:
         # A lock is nobody's fault: one wait for all. A disk that is full may still have room for some.
         return TransactionLostError(explain(error, self._path), shared=isinstance(error, apsw.BusyError))
 
@@ -132,6 +171,7 @@ class SqliteEngine:
         self._generation_lock = threading.Lock()
         self._remembered: dict[str, tuple[int, Row | None]] = {}
         self.writing = self.connect()
+        self._turns = Turns(path)
         self._folding = Folding(self.connect(), path.name)
         self.writing.set_wal_hook(self._folding.after_commit)
 
@@ -172,7 +212,7 @@ class SqliteEngine:
         return row
 
     def writer(self) -> SqliteWriter:
-        return SqliteWriter(self.writing, self.path, self._shared)
+        return SqliteWriter(self.writing, self.path, self._turns, self._shared)
 
     def explain(self, error: Exception) -> NexusError:
         return explain(error, self.path)
@@ -209,6 +249,7 @@ class SqliteEngine:
                 connection.close()
             self._readers.clear()
         self.writing.close()
+        self._turns.close()
         if self._generation is not None:
             self._generation.close()
 
