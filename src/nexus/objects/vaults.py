@@ -210,11 +210,10 @@ class Vaults:
         known = self._rows.get(where)
         if known is not None and (key := self._keys.at_hand(op, known[1])) is not None:
             return Vault(known[0], key, self._known, self._database)
-        row = rows.vault_of(self._database, *where)  # its key may have been wrapped anew since it was known
-        if row is None:
+        if (row := rows.vault_of(self._database, *where)) is None:  # asked anew: its key may have been wrapped anew
             return None
-        known = self._rows[where] = row, as_bucket(row)
-        return Vault(row, await self._keys.of(op, known[1]), self._known, self._database)
+        self._rows[where] = row, as_bucket(row)
+        return await self.open_row(op, row)
 
     async def open_row(self, op: Operation, row: VaultRow) -> Vault:
         """A vault that is known to be there. Raises what the key service raises."""
