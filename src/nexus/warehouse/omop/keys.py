@@ -1,8 +1,7 @@
 """Keys of records: 63 bits of a keyed hash of what the source calls a thing, so that they are the same in each delivery.
 
 The hash itself is a function `nexus_key(text)` that each engine defines with the secret of the warehouse in it, beside
-`nexus_check(text)`, 32 other bits of the same hash, by which a collision is told from a thing that is told twice. A test
-compares the engines. Parts are joined by U+001F, which no identifier holds.
+`nexus_check(text)`, 32 other bits of the same hash, by which a collision is told from a thing that is told twice. Parts are joined by U+001F, which no identifier holds.
 """
 
 import functools
