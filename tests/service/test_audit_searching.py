@@ -158,6 +158,10 @@ def count_openings(log: AuditPlatform) -> dict[str, int]:
             count["entries"] += end - first
             return opener.rows(db, first, end)
 
+        def at(self, tx, places):
+            count["entries"] += len(places)
+            return opener.at(tx, places)
+
         chunk = opener.chunk
 
     log.reader.opener = Counting()

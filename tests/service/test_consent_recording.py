@@ -279,6 +279,24 @@ async def test_the_register_is_exported_whole_page_by_page_and_names_nobody(clin
     assert "SECRET" not in text
 
 
+@pytest.mark.parametrize("begins", ["=", "+", "-", "@", "\t", "\r"])
+async def test_no_reason_that_somebody_typed_is_a_formula_in_a_spreadsheet(clinic: Clinic, begins):
+    """A reason is free text: it is exported as text, whatever it begins with, and nothing of it is lost."""
+    wrong = await on_paper(clinic, await clinic.subject(), permit())
+    reason = f"{begins}HYPERLINK(1)"
+    await clinic.service.recording.correct(approved(clinic.desk), CorrectDecision(decision=wrong.id, reason=reason))
+    page = await clinic.service.register.export(clinic.desk, ExportRegister(site="chu", format=ExportFormat.CSV))
+    corrected = list(csv.DictReader(io.StringIO(page.text, newline="")))[-1]
+    assert corrected["reason"] == f"'{reason}"
+
+
+async def test_a_patient_who_is_registered_is_asked_about_anew(clinic: Clinic):
+    """What was ruled of somebody unknown is not remembered beyond the registration: the version rises with it."""
+    before = clinic.rulings_version()
+    await clinic.subject()
+    assert clinic.rulings_version() > before
+
+
 # Legal bases of projects
 
 

@@ -134,7 +134,7 @@ async def test_nobody_proves_an_entry_of_somebody_else(hospital):
     _, browser = await hospital.patient()
     other, _ = await hospital.patient()
     await hospital.reads(other)
-    place = max(place for place, _ in hospital.reader.concerning.page(other, reads_of_objects()).entries)
+    place = max(place for place, _ in hospital.reader.concerning.page((other,), reads_of_objects()).entries)
     missing = [await browser.get(f"/acces/{index}") for index in (place, 10**9, "x", "9" * 30)]
     assert {answer.status_code for answer in missing} == {404}
     assert {re.search("<h1>(.*)</h1>", answer.text)[1] for answer in missing} == {"Cette page n’existe pas"}
@@ -313,12 +313,12 @@ async def test_a_guardian_asks_for_the_child(hospital):
 async def test_all_pages_are_counted_up_to_a_bound_that_is_told():
     async def ask(after: str) -> dict:
         number = int(after or 0) + 1
-        return {"holdings": [number], "next": str(number) if number < last else None}
+        return {"holdings": [number], "next": str(number) if number < last else None, "complete": True}
 
     last = MAX_PAGES
-    assert await everything(ask) == ([*range(1, MAX_PAGES + 1)], False)
+    assert await everything(ask) == ([*range(1, MAX_PAGES + 1)], False, True)
     last = MAX_PAGES + 1
-    assert await everything(ask) == ([*range(1, MAX_PAGES + 1)], True)
+    assert await everything(ask) == ([*range(1, MAX_PAGES + 1)], True, True)
 
 
 async def test_a_switch_that_does_not_exist_changes_nothing(hospital):

@@ -10,6 +10,9 @@ from nexus.kernel.operation import Operation
 from nexus.kernel.secret import Secret
 from nexus.kms.model import DataKey, KeyEvent, KeyEventKind
 
+_CODES = {"disabled": "kms.key-not-enabled", "destroyed": "kms.key-destroyed"}
+"""As the key service says it."""
+
 
 class SimulatedDataKeys:
     """Keys by id, each a list of versions. `calls` counts what was asked of the service."""
@@ -97,7 +100,7 @@ class SimulatedDataKeys:
         if key_id not in self.versions:
             raise NotFound("no such key", code="kms.no-such-key")
         if self.state[key_id] != "enabled":
-            raise Conflict(f"the key is {self.state[key_id]}", code=f"kms.key-{self.state[key_id]}")
+            raise Conflict(f"the key is {self.state[key_id]}", code=_CODES[self.state[key_id]])
         return self.versions[key_id]
 
     def _tell(self, kind: KeyEventKind, key_id: str = "") -> None:

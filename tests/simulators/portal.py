@@ -36,7 +36,7 @@ from nexus.crypto.hpke import OpeningKey, generate_seed
 from nexus.iam import patient_codes
 from nexus.kernel.database import Database, Transaction
 from nexus.kernel.ids import new_id
-from nexus.kernel.operation import Actor, ActorKind, Entry, Resource
+from nexus.kernel.operation import Actor, ActorKind, Entry, Operation, Resource
 from nexus.kernel.secret import Secret
 from nexus.mail.outbox import Outbox
 from nexus.objects.administration import BucketAdministration
@@ -99,7 +99,9 @@ class Hospital:
         self.reader = AuditReader(self.db, PRIVATE_KEY, folder / "log")
         signers = log_signers()
         identity = LogIdentity(ORIGIN_OF_LOG, tuple(signer.key for signer in signers))
-        self.audit = AuditService(self.db, identity, lambda: self.reader, folder / "log", clock=self.clock)
+        self.audit = AuditService(
+            self.db, identity, lambda: self.reader, folder / "log", clock=self.clock, names=self._names
+        )
         self.checkpointer = Checkpointer(self.db, signers, folder / "log", None, clock=self.clock)
         self.consent = ConsentService(
             self.db,
@@ -115,7 +117,7 @@ class Hospital:
                 Circumstances(site="", zone="zone-1", notice="", language=Tongue.FRENCH),
             ),
         )
-        keys = SimulatedDataKeys()
+        self.keys = keys = SimulatedDataKeys()
         keys.add_key()
         self.objects = ObjectService(
             self.db, DiskBlobs(folder / "blobs"), keys, self.clock, subjects=Subjects(self.consent.rulings)
@@ -124,7 +126,7 @@ class Hospital:
         self.mail_key = OpeningKey(generate_seed())
         letter = Letter(Dates("Europe/Paris", self.clock), "0000 1111")
         self.service = PortalService(
-            Histories(self.db, lambda: self.reader.concerning, self.audit),
+            Histories(self.db, lambda: self.reader.concerning, self.audit, self.objects.finding.names),
             Enrolments(
                 self.db,
                 self.clock,
@@ -137,6 +139,9 @@ class Hospital:
             files,
         )
         self.desk = Human("per_desk", "desk", actor=Actor("per_desk", ActorKind.PERSON, "Desk", person="per_desk"))
+
+    async def _names(self, op: Operation, subject: str) -> tuple[str, ...]:
+        return (await self.objects.finding.names(op, subject))[0]
 
     def notices(self, *, sends: bool) -> NoticeChoices:
         """What patients choose to be told by mail."""

@@ -1,5 +1,7 @@
 """Everything that the log says of one person, newest first, found without a search: by the keys that sealed it.
 
+A person has one name or several: entries about many at once are sealed under a name that stands for all of them.
+
 Each entry is sealed under an epoch key of the person whom it concerns, and the database knows which epochs are whose until
 the person is erased. So a history of ten years costs what its page costs, however long the log of everybody else is. Only
 the process that holds the audit private key can open what it finds.
@@ -52,9 +54,9 @@ class Concerning:
         self._db = db
         self._opener = opener
 
-    def page(self, person: str, wanted: Wanted) -> History:
-        """A page of what concerns a person."""
-        places = self._places(person, wanted)
+    def page(self, names: Sequence[str], wanted: Wanted) -> History:
+        """A page of what concerns a person, under any of these names."""
+        places = self._places(names, wanted)
         since, until = _text(wanted.since), _text(wanted.until)
         found: list[tuple[int, EntryContent]] = []
         for start in range(0, min(len(places), MAX_OPENED), STEP):
@@ -70,19 +72,22 @@ class Concerning:
                     return History(tuple(found), place if place != places[-1] else None)
         return History(tuple(found), places[MAX_OPENED - 1] if len(places) > MAX_OPENED else None)
 
-    def find(self, person: str, place: int) -> EntryContent | None:
-        """The entry at a place, if it concerns this person."""
+    def find(self, names: Sequence[str], place: int) -> EntryContent | None:
+        """The entry at a place, if it concerns this person, under any of these names."""
         with self._db.read() as tx:
-            if not store.is_of_person(tx, person_tag(person), place):
+            if store.person_of_place(tx, place) not in {person_tag(name) for name in names}:
                 return None
         return next((content for _, content in self._opened([place])), None)
 
-    def _places(self, person: str, wanted: Wanted) -> list[int]:
-        """The places of a person's entries, newest first, from where the page begins."""
+    def places(self, names: Sequence[str], before: int | None = None) -> list[int]:
+        """The places of a person's entries, in order, as far as they are before a place."""
         with self._db.read() as tx:
-            places = store.places_of_person(tx, person_tag(person))
-        if wanted.before is not None:
-            places = places[: bisect_left(places, wanted.before)]
+            end = store.read_head(tx).size if before is None else before
+            return store.places_of_persons(tx, [person_tag(name) for name in names], end)
+
+    def _places(self, names: Sequence[str], wanted: Wanted) -> list[int]:
+        """The places of a person's entries, newest first, from where the page begins."""
+        places = self.places(names, wanted.before)
         if wanted.until is not None:
             latest = rfc3339(Instant(wanted.until + LATE))
             places = places[: bisect_left(places, latest, key=self._recorded)]

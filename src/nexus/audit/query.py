@@ -1,5 +1,6 @@
 """A search, made ready: which terms a block must have, and whether an entry matches."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from nexus.audit.filters import Terms, concerned
@@ -12,16 +13,20 @@ _WILDCARD = "*"
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """`terms`: what a block's filter must hold. `before`: entries from this index on were already seen."""
+    """`terms`: what a block's filter must hold. `before`: entries from this index on were already seen.
+
+    `names`: under which the log speaks of the subject that is asked for.
+    """
 
     request: ListEntries
     terms: tuple[bytes, ...]
     since: str | None
     until: str | None
     before: int | None
+    names: frozenset[str]
 
     @classmethod
-    def of(cls, request: ListEntries, terms: Terms) -> "Query":
+    def of(cls, request: ListEntries, terms: Terms, names: Collection[str] = ()) -> "Query":
         """Raises Invalid on a malformed cursor."""
         return cls(
             request,
@@ -29,6 +34,7 @@ class Query:
             _time(request.since),
             _time(request.until),
             _cursor(request.cursor),
+            frozenset(names or ([request.subject] if request.subject is not None else ())),
         )
 
     def may_overlap(self, first_at: str, last_at: str) -> bool:
@@ -44,7 +50,7 @@ class Query:
             and _fits(wanted.resource, f"{content.resource.type}:{content.resource.id}")
             and (wanted.outcome is None or wanted.outcome == content.outcome)
             and (wanted.operation is None or wanted.operation == content.operation)
-            and (wanted.subject is None or wanted.subject == concerned(content))
+            and (wanted.subject is None or concerned(content) in self.names)
             and (self.since is None or content.at >= self.since)
             and (self.until is None or content.at < self.until)
         )

@@ -1,6 +1,6 @@
 """The reading side of the audit log: only where the audit private key is."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,9 +38,14 @@ class AuditReader:
 
     # Searching
 
-    def page(self, request: ListEntries) -> EntryPage:
-        """Entries that match, newest first. Raises Invalid on a malformed time or cursor."""
-        query = Query.of(request, self._terms)
+    def page(self, request: ListEntries, names: Collection[str] = ()) -> EntryPage:
+        """Entries that match, newest first. Raises Invalid on a malformed time or cursor.
+
+        `names`: under which the log speaks of the subject that is asked for, where it has more than one.
+        """
+        query = Query.of(request, self._terms, names)
+        if request.subject is not None:
+            return self._page_concerning(query)
         with self._db.read() as tx:
             size = store.read_head(tx).size
         end = size if query.before is None else min(size, query.before)
@@ -56,6 +61,22 @@ class AuditReader:
                 if query.unfiltered or (view.content is not None and query.matches(view.content)):
                     found.append(view)
                     if len(found) == request.limit:
+                        return EntryPage(entries=tuple(found), next=str(row.index) if row.index else None)
+        return EntryPage(entries=tuple(found), next=None)
+
+    def _page_concerning(self, query: Query) -> EntryPage:
+        """The same where it is known whom entries concern: they are found by the keys that sealed them."""
+        places, found = self.concerning.places(sorted(query.names), query.before), list[EntryView]()
+        for end in range(len(places), 0, -STEP_ENTRIES):
+            if len(places) - end >= self._max_scanned:
+                return EntryPage(entries=tuple(found), next=str(places[end]))
+            with self._db.read() as tx:
+                rows = self.opener.at(tx, places[max(0, end - STEP_ENTRIES) : end])
+            for row in sorted(rows, key=lambda row: row.index, reverse=True):
+                view = _view(row)
+                if view.content is not None and query.matches(view.content):
+                    found.append(view)
+                    if len(found) == query.request.limit:
                         return EntryPage(entries=tuple(found), next=str(row.index) if row.index else None)
         return EntryPage(entries=tuple(found), next=None)
 

@@ -1,7 +1,7 @@
 """The operations of the audit log: one public method = one story = one audit entry."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +22,15 @@ PROVE_WAIT_S = 5.0
 PROVE_POLL_S = 0.1
 
 
+Names = Callable[[Operation, str], Awaitable[Collection[str]]]
+"""Under which names the log speaks of a patient: her own, and those of lists that name her among others."""
+
+
+async def one_name(op: Operation, subject: str) -> Collection[str]:
+    """Where nobody is named in lists."""
+    return (subject,)
+
+
 class AuditService:
     """`reader` is a call, so that a lost lease fails closed: it raises Sealed while there is no private key.
 
@@ -38,8 +47,10 @@ class AuditService:
         witnesses: WitnessClient | None = None,
         clock: Clock | None = None,
         prove_wait_s: float = PROVE_WAIT_S,
+        names: Names = one_name,
     ) -> None:
-        """`directory`: `<data>/log`. Without `witnesses`, a verification asks none and says so."""
+        """`directory`: `<data>/log`. Without `witnesses`, a verification asks none and says so. `names`: of a patient."""
+        self._names = names
         self._prove_wait_s = prove_wait_s
         self._db, self._identity, self._reader, self._directory = db, identity, reader, directory
         self._witnesses = witnesses
@@ -47,7 +58,8 @@ class AuditService:
 
     async def list_entries(self, op: Operation, request: model.ListEntries) -> model.EntryPage:
         """Search the log, newest entries first."""
-        page = await asyncio.to_thread(self._reader().page, request)
+        names = await self._names(op, request.subject) if request.subject is not None else ()
+        page = await asyncio.to_thread(self._reader().page, request, names)
         asked = {name: getattr(request, name) for name in request.__struct_fields__ if name != "limit"}
         details = {name: value for name, value in asked.items() if value is not None} | {"found": len(page.entries)}
         await self._db.record(replace(op.allowed("audit.entry.list", model.LOG), details=details))

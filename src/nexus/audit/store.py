@@ -16,6 +16,10 @@ LeafRow = tuple[int, bytes, int, bytes]
 """(position, leaf data, epoch id, sealed entry)"""
 
 
+MAX_TAGS = 500
+"""Persons that one statement looks for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """The tree as committed. `erasures` counts the persons erased so far."""
@@ -197,18 +201,23 @@ def leaf_rows_at(tx: Transaction, places: Sequence[int]) -> list[LeafRow]:
     return cast(list[LeafRow], tx.all(sql, tuple(places))) if places else []
 
 
-def places_of_person(tx: Transaction, person: bytes) -> list[int]:
-    """The places of every entry that is sealed for a person, in order: those that are placed, then the youngest."""
-    known = tx.all(
-        "SELECT p.position FROM audit_epoch e JOIN audit_place p ON p.epoch = e.id WHERE e.person = ? ORDER BY 1",
-        (person,),
-    )
-    youngest = tx.all(
-        "SELECT position FROM audit_leaf WHERE position >= ? AND epoch IN (SELECT id FROM audit_epoch WHERE person = ?)"
-        " ORDER BY position",
-        (placed(tx), person),
-    )
-    return [place for (place,) in (*known, *youngest)]
+def places_of_persons(tx: Transaction, persons: Sequence[bytes], end: int) -> list[int]:
+    """The places before `end` of every entry that is sealed for one of these persons, in order."""
+    places: list[int] = []
+    for start in range(0, len(persons), MAX_TAGS):
+        tags = persons[start : start + MAX_TAGS]
+        marks = ", ".join("?" * len(tags))
+        known = (
+            "SELECT p.position FROM audit_epoch e JOIN audit_place p ON p.epoch = e.id"  # noqa: S608 - marks
+            f" WHERE e.person IN ({marks}) AND p.position < ?"
+        )
+        youngest = (
+            "SELECT position FROM audit_leaf WHERE position >= ? AND position < ?"  # noqa: S608 - marks
+            f" AND epoch IN (SELECT id FROM audit_epoch WHERE person IN ({marks}))"
+        )
+        places += [place for (place,) in tx.all(known, (*tags, end))]
+        places += [place for (place,) in tx.all(youngest, (placed(tx), end, *tags))]
+    return sorted(places)
 
 
 def placed(tx: Transaction) -> int:
@@ -229,10 +238,12 @@ def place(tx: Transaction, places: Sequence[tuple[int, int]], until: int) -> Non
     tx.execute("UPDATE audit_placed SET until = ? WHERE id = 1", (until,))
 
 
-def is_of_person(tx: Transaction, person: bytes, place: int) -> bool:
-    """Whether the entry at a place is sealed for a person."""
-    sql = "SELECT 1 FROM audit_leaf l JOIN audit_epoch e ON e.id = l.epoch WHERE l.position = ? AND e.person = ?"
-    return tx.one(sql, (place, person)) is not None
+def person_of_place(tx: Transaction, place: int) -> bytes | None:
+    """The tag of the person for whom the entry at a place is sealed; None if there is no entry, or he was erased."""
+    row = tx.one(
+        "SELECT e.person FROM audit_leaf l JOIN audit_epoch e ON e.id = l.epoch WHERE l.position = ?", (place,)
+    )
+    return None if row is None or row[0] is None else bytes(row[0])
 
 
 def end_of_leaves(tx: Transaction) -> int:

@@ -161,7 +161,7 @@ class Consenting:
 class Watch:
     """What one operation may see of one bucket. Used on the event loop, but for `rule` and what calls it."""
 
-    __slots__ = ("_bucket", "_care", "_home", "_names", "_op", "_secondary", "_who", "vault")
+    __slots__ = ("_bucket", "_care", "_home", "_manifests", "_names", "_op", "_secondary", "_who", "vault")
 
     def __init__(self, consenting: Consenting, op: Operation, bucket: Bucket, vault: Vault | None) -> None:
         self._home = consenting
@@ -172,6 +172,7 @@ class Watch:
         self._care = is_care(op.purpose)
         self._who = (bucket.number, op.actor.id, op.purpose, op.actor.break_glass or "")
         self._names: dict[int, tuple[str, ...]] = {}
+        self._manifests: dict[int, str] = {}
 
     @property
     def hides(self) -> bool:
@@ -185,7 +186,7 @@ class Watch:
         step 3 calls `look` again, `anew`.
         """
         known = None if self.vault is None or number is None else self.vault.remembered(number)
-        if known is not None and number is not None:
+        if known is not None and number is not None and self._named(number):
             self._names[number] = known
             held = self._home.remembered.get((number, self._who))
             if not self._secondary or (not anew and held and held.ruled.allowed and self._op.at < held.ruled.until):
@@ -216,7 +217,7 @@ class Watch:
             if not ruled.allowed:
                 raise self._refusal(number, ruled, named=named)
             told = op.marked({**details, **self._told(number, ruled)})
-            return Entry(op, action, self._bucket.resource, Outcome.ALLOWED, told, self._only(number))
+            return Entry(op, action, self._bucket.resource, Outcome.ALLOWED, told, self._whose(number))
 
         await self._home.database.record_if(ask)
 
@@ -249,7 +250,7 @@ class Watch:
             with self._home.database.read() as tx:
                 ruled = self.rule(tx, op, number)
             if not ruled.allowed:
-                raise Refused(subject=self._only(number), reason=ruled.reason, decision=ruled.decision)
+                raise Refused(subject=self._whose(number), reason=ruled.reason, decision=ruled.decision)
 
         return ask
 
@@ -275,6 +276,15 @@ class Watch:
             if self.vault is None:
                 raise damaged("the row of an object")
             self._names[number] = self.vault.subjects(tx, number)
+            if number < 0:
+                self._manifests[number] = self.vault.name(tx, number)
+
+    def _named(self, number: int) -> bool:
+        """Whether the name of a manifest is at hand, without a question to the database."""
+        name = None if number > 0 or self.vault is None else self.vault.known_name(number)
+        if name is not None:
+            self._manifests[number] = name
+        return number > 0 or name is not None
 
     # Words
 
@@ -294,9 +304,11 @@ class Watch:
             reason = ruled.reason
         return Ruled(True, reason, decisions.pop() if len(decisions) == 1 else None, until or Instant(0))
 
-    def _only(self, number: int | None) -> str | None:
-        """The subject, where it is one."""
-        return self._names[number][0] if number is not None and number > 0 and number in self._names else None
+    def _whose(self, number: int | None) -> str | None:
+        """Under whose key an entry stands: the subject's, or that of the manifest which names several."""
+        if number is None or number not in self._names:
+            return None
+        return self._names[number][0] if number > 0 else self._manifests.get(number)
 
     def _told(self, number: int | None, ruled: Ruled) -> Mapping[str, Detail]:
         """Why a read was allowed, as its entry says it."""
@@ -309,7 +321,7 @@ class Watch:
         return told
 
     def _refusal(self, number: int | None, ruled: Ruled, *, named: bool) -> NexusError:
-        subject = self._only(number)
+        subject = self._whose(number)
         if self._secondary:
             return Hidden(named=named, subject=subject, reason=ruled.reason, decision=ruled.decision)
         if ruled.reason == ERASED:

@@ -23,6 +23,7 @@ from nexus.kernel.errors import Conflict, NotFound
 from nexus.kernel.operation import Operation, Resource
 from nexus.objects.blobs.port import BlobStore
 from nexus.objects.errors import NO_SUCH_SUBJECT, SUBJECT_LOCKED
+from nexus.objects.finding import Finding
 from nexus.objects.model import Bucket
 from nexus.objects.naming import checked
 from nexus.objects.ports import Subjects
@@ -32,7 +33,7 @@ from nexus.objects.store import subjects as rows
 from nexus.objects.store import uploads as upload_rows
 from nexus.objects.store import versions
 from nexus.objects.store.subjects import SubjectRow
-from nexus.objects.vaults import Vault, Vaults
+from nexus.objects.vaults import Vault
 
 ERASE: Final = "objects.subject.erase"
 RECORDS: Final = "audit:erasures"
@@ -65,16 +66,18 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
 class Erasing:
     """Erases subjects."""
 
-    def __init__(self, database: Database, blobs: BlobStore, clock: Clock, vaults: Vaults, subjects: Subjects) -> None:
+    def __init__(
+        self, database: Database, blobs: BlobStore, clock: Clock, subjects: Subjects, finding: Finding
+    ) -> None:
         self._database = database
         self._blobs = blobs
         self._clock = clock
-        self._vaults = vaults
+        self._finding = finding
         self._subjects = subjects
 
     async def erase(self, op: Operation, subject: str, reason: str) -> Certificate:
         """Destroy what is held of a subject under his own key. Raises NotFound, and Conflict while a lock keeps it."""
-        found = await self._vaults.find_everywhere(op, checked(subject))
+        found = await self._finding.everywhere(op, checked(subject))
         if not found:
             raise NotFound("the store holds nothing of this subject", code=NO_SUCH_SUBJECT)
         numbers = [row.number for _, row in found]
@@ -94,7 +97,7 @@ class Erasing:
 
         certificate = await self._database.write(work)
         for number in numbers:
-            self._vaults.forget(number)
+            self._finding.vaults.forget(number)
             await self._remove(op, number)
         return certificate
 

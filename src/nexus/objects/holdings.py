@@ -8,9 +8,9 @@ import msgspec
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Database, Transaction
 from nexus.kernel.operation import Operation, Resource
+from nexus.objects.finding import Finding
 from nexus.objects.naming import checked
 from nexus.objects.store import subjects as rows
-from nexus.objects.vaults import Vaults
 
 HOLDINGS = "objects.subject.holdings"
 PAGE = 500
@@ -40,29 +40,33 @@ class HoldingPage(msgspec.Struct, frozen=True, kw_only=True):
     holdings: tuple[Holding, ...]
     next: str | None
     """Goes on after this page; nothing at the end."""
+    complete: bool
+    """Whether every key was at hand: behind one that is disabled there may be more."""
 
 
 class Holdings:
     """Looks up what is held."""
 
-    def __init__(self, database: Database, vaults: Vaults) -> None:
+    def __init__(self, database: Database, finding: Finding) -> None:
         self._database = database
-        self._vaults = vaults
+        self._finding = finding
 
     async def of(self, op: Operation, where: Resource, subject: str, after: str = "", limit: int = PAGE) -> HoldingPage:
         """A page of what is held of a subject, by his own name or within a manifest, oldest first.
 
         `where`: the subject as the log shows it.
         """
-        found = await self._vaults.find_everywhere(op, checked(subject))
+        found = await self._finding.known(op, checked(subject))
         with self._database.read() as tx:
             held = sorted(
-                self._held(tx, [row.number for _, row in found], after, limit + 1), key=lambda one: one.version
+                self._held(tx, [row.number for _, row in found.rows], after, limit + 1), key=lambda one: one.version
             )
         entry = op.allowed(HOLDINGS, where, shown=min(len(held), limit))
         await self._database.record(replace(entry, subject=subject))
         more = len(held) > limit
-        return HoldingPage(holdings=tuple(held[:limit]), next=held[limit - 1].version if more else None)
+        return HoldingPage(
+            holdings=tuple(held[:limit]), next=held[limit - 1].version if more else None, complete=found.closed is None
+        )
 
     @staticmethod
     def _held(tx: Transaction, numbers: Sequence[int], after: str, limit: int) -> Iterator[Holding]:

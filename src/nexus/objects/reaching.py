@@ -24,13 +24,13 @@ from nexus.kernel.errors import Denied
 from nexus.kernel.operation import Operation, Resource
 from nexus.objects.blobs.port import BlobStore
 from nexus.objects.declaration import OnWithdrawal
+from nexus.objects.finding import Finding
 from nexus.objects.model import Bucket
 from nexus.objects.naming import checked
 from nexus.objects.ports import Subjects
 from nexus.objects.store import buckets as bucket_rows
 from nexus.objects.store import subjects as rows
 from nexus.objects.store import versions
-from nexus.objects.vaults import Vaults
 
 REACHED: Final = "objects.withdrawal.reached"
 BATCH: Final = 200
@@ -55,17 +55,19 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True):
 class Reaching:
     """Carries withdrawals to what was derived."""
 
-    def __init__(self, database: Database, blobs: BlobStore, clock: Clock, vaults: Vaults, subjects: Subjects) -> None:
+    def __init__(
+        self, database: Database, blobs: BlobStore, clock: Clock, subjects: Subjects, finding: Finding
+    ) -> None:
         self._database = database
         self._blobs = blobs
         self._clock = clock
-        self._vaults = vaults
+        self._finding = finding
         self._subjects = subjects
 
     async def carry(self, op: Operation, subject: str, decision: str, purposes: Iterable[str]) -> int:
         """Carry a decision to what was derived; returns how many buckets it reached. May be told the same twice."""
         told, count = tuple(purposes), 0
-        for _, row in await self._vaults.find_everywhere(op, checked(subject)):
+        for _, row in await self._finding.everywhere(op, checked(subject)):
             with self._database.read() as tx:
                 owners = [row.number, *(-manifest for manifest in rows.manifests_with(tx, row.number))]
                 found = self._derived(tx, owners)
@@ -87,7 +89,7 @@ class Reaching:
 
     async def of(self, op: Operation, where: Resource, subject: str) -> Sequence[Reached]:
         """What the withdrawals of a subject have reached, newest first; `MAX_SHOWN` at most."""
-        found = await self._vaults.find_everywhere(op, checked(subject))
+        found = await self._finding.everywhere(op, checked(subject))
         with self._database.read() as tx:
             known = {bucket.number: bucket for bucket in bucket_rows.every(tx)}
             lines = [line for _, row in found for line in rows.reached(tx, row.number, MAX_SHOWN)]

@@ -20,6 +20,7 @@ from nexus.objects.consenting import Consenting, NoSubjects
 from nexus.objects.deleting import Deleting
 from nexus.objects.erasing import Erasing
 from nexus.objects.expiring import Expiring
+from nexus.objects.finding import Finding
 from nexus.objects.holdings import Holdings
 from nexus.objects.keys import BucketKeys
 from nexus.objects.listing import Listing
@@ -60,6 +61,7 @@ class ObjectService:
         self._keys = keys = BucketKeys(data_keys, clock)
         asked = subjects or NoSubjects()
         self.vaults = vaults = Vaults(database, keys, data_keys, asked)
+        self.finding = finding = Finding(database, vaults)
         self.consenting = consenting = Consenting(database, vaults, asked, clock)
         self.buckets = Buckets(database, blobs, keys, clock, consenting)
         self.named_keys = NamedKeys(database, keys, key_rights or NoKeyRights())
@@ -70,9 +72,9 @@ class ObjectService:
         self.uploads = Uploads(database, blobs, keys, clock, self.reading, consenting=consenting)
         self.revising = Revising(database, self.reading)
         self.subject_changing = SubjectChanging(database, self.reading, vaults)
-        self.erasing = Erasing(database, blobs, clock, vaults, asked)
-        self.reaching = Reaching(database, blobs, clock, vaults, asked)
-        self.holdings = Holdings(database, vaults)
+        self.erasing = Erasing(database, blobs, clock, asked, finding)
+        self.reaching = Reaching(database, blobs, clock, asked, finding)
+        self.holdings = Holdings(database, finding)
         self.tagging = Tagging(self.reading, self.revising)
         self.locking = Locking(database, clock, consenting)
         self.expiring = Expiring(database, clock, self.reading, self.deleting, self.uploads)

@@ -46,7 +46,6 @@ MAX_REMEMBERED: Final = 200_000
 """Names, manifests and keys that a process remembers; beyond, it forgets all and opens them again."""
 WRITE: Final = "objects.object.write"
 _KEY_BYTES: Final = 32
-_DESTROYED: Final = "kms.key-destroyed"
 _list = msgspec.msgpack.Decoder(tuple[str, ...])
 
 
@@ -91,7 +90,11 @@ class Vault:
         self.key.require()
         known = self._known.names.get(number)
         if known is None:
-            known = self._manifest(tx, -number)[1] if number < 0 else (self._subject(tx, number),)
+            if number < 0:
+                name, known = self._manifest(tx, -number)
+                self._known.keep(self._known.manifests, number, name)
+            else:
+                known = (self._subject(tx, number),)
             self._known.keep(self._known.names, number, known)
         return known
 
@@ -300,24 +303,6 @@ class Vaults:
         if rows.manifest(self._database, target.row.number, name) is None:
             await self.put_manifest(op, bucket, members, name)
 
-    async def find_everywhere(self, op: Operation, subject: str) -> Sequence[tuple[Vault, SubjectRow]]:
-        """The rows of a subject in every vault that knows it. A vault whose key was destroyed knows nobody any more.
-
-        Raises what the key service raises: behind a key that is disabled there may be something.
-        """
-        with self._database.read() as tx:
-            known = rows.vaults(tx)
-        vaults = [vault for row in known if (vault := await self._open_unless_destroyed(op, row)) is not None]
-        return [(vault, found) for vault in vaults if (found := vault.find(subject)) is not None]
-
-    async def _open_unless_destroyed(self, op: Operation, row: VaultRow) -> Vault | None:
-        try:
-            return await self.open_row(op, row)
-        except Conflict as error:
-            if error.code != _DESTROYED:
-                raise
-            return None
-
     def wipe(self) -> None:
         """Forget whatever was opened."""
         self._known.wipe()
@@ -392,9 +377,8 @@ def erased() -> NotFound:
 
 
 def concerning(entry: Entry, named: Named | None) -> Entry:
-    """The entry of a write to an object of a patient stands under his key; of many, it names the manifest."""
+    """The entry of a write to an object of a patient stands under his key; of many, under that of their manifest."""
     if named is None:
         return entry
-    if named.number > 0:
-        return replace(entry, subject=named.id)
-    return replace(entry, details={**entry.details, "manifest": -named.number})
+    more = {} if named.number > 0 else {"manifest": -named.number}
+    return replace(entry, subject=named.id, details={**entry.details, **more})

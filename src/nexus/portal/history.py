@@ -1,7 +1,7 @@
 """What the log says of a subject, for whoever decides for him: page by page, and proved entry by entry."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -28,35 +28,43 @@ LOOKED: Final = ("objects.subject.holdings", "objects.withdrawal.reached")
 """Looks at what there is, without a byte of it."""
 
 
+Names = Callable[[Operation, str], Awaitable[tuple[Sequence[str], bool]]]
+"""Under which names the log speaks of a subject: his own, and those of manifests that name him; and whether that is all."""
+
+
 class Histories:
     """Reads of the log by the person concerned. Each is an entry itself, under the same person's key."""
 
-    def __init__(self, db: Database, concerning: Callable[[], Concerning], proofs: Proofs) -> None:
+    def __init__(self, db: Database, concerning: Callable[[], Concerning], proofs: Proofs, names: Names) -> None:
         """`concerning` is a call, so that a lost lease fails closed: it raises Sealed while the log cannot be opened."""
+        self._names = names
         self._db = db
         self._concerning = concerning
         self._proofs = proofs
 
     async def accesses(self, op: Operation, request: OwnAccesses) -> Accesses:
         """A page of the history. The gate has made sure that the account decides for the subject now."""
+        names, complete = await self._names(op, request.subject)
         wanted = Wanted(
-            lambda content: _fits(request, content), request.since, request.until, request.before, request.limit
+            lambda content: _fits(request, content, names), request.since, request.until, request.before, request.limit
         )
-        page = await asyncio.to_thread(self._concerning().page, request.subject, wanted)
+        page = await asyncio.to_thread(self._concerning().page, names, wanted)
         await self._db.record(_entry(op, ACCESSES, request.subject, found=len(page.entries)))
-        return Accesses(entries=tuple(view(place, content) for place, content in page.entries), next=page.next)
+        entries = tuple(view(place, content, request.subject) for place, content in page.entries)
+        return Accesses(entries=entries, next=page.next, complete=complete)
 
     async def proof(self, op: Operation, request: OwnProof) -> OwnReceipt:
         """A receipt for one entry of the history. Raises NotFound for any other entry, as if there were none."""
-        content = await asyncio.to_thread(self._concerning().find, request.subject, request.index)
-        if content is None or content.subject != request.subject:
+        names, _ = await self._names(op, request.subject)
+        content = await asyncio.to_thread(self._concerning().find, names, request.index)
+        if content is None or content.subject not in names:
             raise NotFound("there is no such entry about this subject", code="portal.no-entry")
         receipt = await self._proofs.receipt(request.index)
         origin, keys = self._proofs.log_keys()
         await self._db.record(_entry(op, PROOF, request.subject, index=request.index))
         return OwnReceipt(
             index=request.index,
-            entry=view(request.index, content),
+            entry=view(request.index, content, request.subject),
             text=receipt.text,
             checkpoint_size=receipt.checkpoint_size,
             witnessed=receipt.witnessed,
@@ -73,7 +81,7 @@ def kind_of(content: EntryContent) -> Kind:
     return Kind.CHOICES if chosen else Kind.FILE
 
 
-def view(place: int, content: EntryContent) -> AccessView:
+def view(place: int, content: EntryContent, subject: str) -> AccessView:
     """An entry as the patient sees it."""
     attributes, details, resource = content.resource.attributes, content.details, content.resource
     return AccessView(
@@ -93,12 +101,13 @@ def view(place: int, content: EntryContent) -> AccessView:
         break_glass="break_glass" in details,
         reason=str(details.get("ruling") or details.get("reason") or details.get("consent") or ""),
         door=content.door,
+        shared=content.subject != subject,
     )
 
 
-def _fits(request: OwnAccesses, content: EntryContent) -> bool:
+def _fits(request: OwnAccesses, content: EntryContent, names: Collection[str]) -> bool:
     return (
-        content.subject == request.subject
+        content.subject in names
         and kind_of(content) is request.kind
         and request.purpose in {"", content.purpose}
         and request.outcome in {None, content.outcome}

@@ -69,6 +69,8 @@ class AccessView(Result, frozen=True, kw_only=True):
     reason: str
     """Why it was allowed or refused: a word of `consent.model.Reason`, or an id of the decision."""
     door: str
+    shared: bool
+    """Whether it was about many patients at once, this one among them."""
 
 
 class Accesses(Result, frozen=True, kw_only=True):
@@ -76,6 +78,8 @@ class Accesses(Result, frozen=True, kw_only=True):
 
     entries: tuple[AccessView, ...]
     next: int | None
+    complete: bool
+    """Whether every key was at hand: uses of data that are shared with others may be missing while one is disabled."""
 
 
 class OwnProof(Request, frozen=True, kw_only=True):

@@ -23,6 +23,8 @@ class Line:
     allowed: bool
     why: str
     emergency: bool
+    shared: bool
+    """Whether the data were those of several patients at once."""
 
 
 def entry(one: dict[str, Any], language: Language) -> Line:
@@ -44,6 +46,7 @@ def entry(one: dict[str, Any], language: Language) -> Line:
         allowed=allowed,
         why=reason.of(language) if reason else "",
         emergency=one["break_glass"],
+        shared=one["shared"],
     )
 
 

@@ -78,7 +78,7 @@ def dispatcher(
         device_authorities=DeviceAuthorities.read(ground.settings.device_authority),
         evidence=Evidence(objects.buckets, audit_reader(ground)),
     )
-    audit = audit_service(ground, witnesses)
+    audit = audit_service(ground, witnesses, objects)
     consent = consent_service(ground, StoredDocuments(objects))
     of_subjects = SubjectAdministration(objects, consent.subjects.resource)
     services = {
@@ -88,7 +88,7 @@ def dispatcher(
         "bastion": bastion_service(ground),
         "objects": BucketAdministration(objects, gate, placements(ground), of_subjects),
         "consent": consent,
-        "portal": portal_service(ground, identities.patient_accounts, consent, audit),
+        "portal": portal_service(ground, identities.patient_accounts, consent, audit, objects),
         "projects": ProjectService(ground.database, gate, ground.clock),
         "intake": intake_service(ground, objects, gate),
         "platform": PlatformService(

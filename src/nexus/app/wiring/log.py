@@ -1,6 +1,6 @@
 """The audit log's reading side, for the processes that hold its private key."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from nexus.app.custody import Index, Part
 from nexus.app.ground import Ground
@@ -10,6 +10,10 @@ from nexus.audit.service import AuditService
 from nexus.audit.witnesses import WitnessClient
 from nexus.crypto.hpke import OpeningKey
 from nexus.crypto.notes import VerifierKey
+from nexus.kernel.ids import is_id
+from nexus.kernel.operation import Operation
+from nexus.objects.naming import SUBJECT
+from nexus.objects.service import ObjectService
 
 
 def log_identity(index: Index) -> LogIdentity:
@@ -31,8 +35,15 @@ def audit_reader(ground: Ground) -> Callable[[], AuditReader]:
     return reader
 
 
-def audit_service(ground: Ground, witnesses: WitnessClient | None) -> AuditService:
-    """The operations of the audit log."""
+def audit_service(
+    ground: Ground, witnesses: WitnessClient | None, objects: ObjectService | None = None
+) -> AuditService:
+    """The operations of the audit log. `objects` knows which manifests name a patient."""
+
+    async def names(op: Operation, subject: str) -> Collection[str]:
+        is_patient = objects is not None and is_id(subject, SUBJECT)
+        return (await objects.finding.names(op, subject))[0] if objects and is_patient else (subject,)
+
     return AuditService(
         ground.database,
         log_identity(ground.index),
@@ -40,4 +51,5 @@ def audit_service(ground: Ground, witnesses: WitnessClient | None) -> AuditServi
         ground.directory.log,
         witnesses=witnesses,
         clock=ground.clock,
+        names=names,
     )

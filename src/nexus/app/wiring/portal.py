@@ -49,7 +49,9 @@ def portal_door(ground: Ground, objects: ObjectService, port: int) -> Asgi:
             "iam": identities,
             "consent": consent,
             "objects": BucketAdministration(objects, gate, placements(ground), of_subjects),
-            "portal": portal_service(ground, identities.patient_accounts, consent, audit_service(ground, None)),
+            "portal": portal_service(
+                ground, identities.patient_accounts, consent, audit_service(ground, None), objects
+            ),
         },
         lease=ground.hold,
         authenticator=known,

@@ -19,6 +19,7 @@ from nexus.iam.store import identities
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Transaction
 from nexus.kernel.operation import Operation, Resource
+from nexus.objects.service import ObjectService
 from nexus.portal.dates import Dates
 from nexus.portal.enrolling import Enrolments
 from nexus.portal.history import Histories
@@ -71,7 +72,7 @@ def _open(tx: Transaction, account: str) -> bool:
 
 
 def portal_service(
-    ground: Ground, accounts: PatientAccounts, consent: ConsentService, audit: AuditService
+    ground: Ground, accounts: PatientAccounts, consent: ConsentService, audit: AuditService, objects: ObjectService
 ) -> PortalService:
     """The portal's own operations, at whichever door."""
     reader = audit_reader(ground)
@@ -90,7 +91,7 @@ def portal_service(
         sends=ground.settings.mail_delivery != "off",
     )
     return PortalService(
-        Histories(ground.database, lambda: reader().concerning, audit),
+        Histories(ground.database, lambda: reader().concerning, audit, objects.finding.names),
         Enrolments(
             ground.database, ground.clock, accounts=accounts, files=files, address=ground.portal_url, letter=letter
         ),

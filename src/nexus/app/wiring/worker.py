@@ -112,7 +112,7 @@ def chores(
         Chore("erase recordings", EXPIRE_EVERY_S, _retention(ground).erase_due),
         Chore("tell events of buckets", NOTIFY_EVERY_S, _notifying(ground).notify),
         Chore("check deliveries", EXAMINE_EVERY_S, examining(ground, objects).run),
-        *_mail(ground),
+        *_mail(ground, objects),
     ]
 
 
@@ -145,7 +145,7 @@ def _retention(ground: Ground) -> Retention:
     return Retention(ground.database, ground.clock, folder, days, ground.operation)
 
 
-def _mail(ground: Ground) -> list[Chore]:
+def _mail(ground: Ground, objects: ObjectService) -> list[Chore]:
     """Deliver what waits; where mail leaves at all, tell people of what happens to their accounts."""
     mail.require_addresses(ground.settings, ground.outbox)
     carrier = mail.carrier(ground.settings, ground.directory)
@@ -162,7 +162,7 @@ def _mail(ground: Ground) -> list[Chore]:
     delivered = Chore("deliver mail", MAIL_EVERY_S, postman.deliver)
     if ground.settings.mail_delivery == "off":
         return [delivered]
-    patients = _patients(ground)
+    patients = _patients(ground, objects)
     return [
         told,
         delivered,
@@ -172,7 +172,7 @@ def _mail(ground: Ground) -> list[Chore]:
     ]
 
 
-def _patients(ground: Ground) -> NoticeTelling:
+def _patients(ground: Ground, objects: ObjectService) -> NoticeTelling:
     reader = audit_reader(ground)
     return NoticeTelling(
         ground.database,
@@ -182,6 +182,7 @@ def _patients(ground: Ground) -> NoticeTelling:
         outbox=ground.outbox,
         key=lambda: OpeningKey(ground.hold.secrets[Part.MAIL]),
         zone=Dates(ground.settings.time_zone, ground.clock).zone,
+        members=lambda name: objects.finding.members(ground.operation(), name),
     )
 
 

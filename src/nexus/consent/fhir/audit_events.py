@@ -58,9 +58,12 @@ def interaction_of(action: str) -> Interaction:
     return INTERACTIONS.get(action.rpartition(".")[2], _OTHER)
 
 
-def audit_event(release: Release, index: int, content: Mapping[str, Any]) -> dict[str, Any]:
-    """One entry. `content`: `EntryContent`, as the operation answers with it."""
-    subject = content.get("subject") or ""
+def audit_event(release: Release, index: int, content: Mapping[str, Any], about: str = "") -> dict[str, Any]:
+    """One entry. `content`: `EntryContent`, as the operation answers with it. `about`: the patient whom it was found for.
+
+    An entry about many names a manifest: of them, the event names the one who was asked for.
+    """
+    subject = about or content.get("subject") or ""
     patient = {"reference": f"Patient/{fhir_id(subject)}"} if is_id(subject, "sub") else None
     made = interaction_of(content["action"])
     write = _r4 if release is Release.R4 else _r5

@@ -68,7 +68,7 @@ async def _page(asked: Asked, query: Query) -> Page:
         },
     )
     events = [
-        audit_event(asked.release, entry["index"], entry["content"])
+        audit_event(asked.release, entry["index"], entry["content"], patient.subject if patient else "")
         for entry in found["entries"]
         if entry["content"] is not None
     ]

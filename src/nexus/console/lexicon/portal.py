@@ -16,6 +16,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "unconfirmed": "adresse à confirmer",
     "wish": "rythme",
     "break_glass": "accès d'urgence",
+    "complete": "complet",
     "door": "porte",
     "entry": "entrée",
     "letter": "courrier à imprimer",

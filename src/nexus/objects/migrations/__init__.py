@@ -143,4 +143,12 @@ MIGRATIONS: tuple[Migration, ...] = (
             "ALTER TABLE objects_blob ADD COLUMN sealed_checksum BLOB",
         ),
     ),
+    Migration(
+        "objects",
+        8,
+        (
+            # The log names a manifest by its id, whichever vaults have it.
+            "CREATE INDEX objects_manifest_id ON objects_manifest (id)",
+        ),
+    ),
 )

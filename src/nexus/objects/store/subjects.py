@@ -165,6 +165,18 @@ def manifests_with(tx: Transaction, number: int) -> list[int]:
     return [manifest for (manifest,) in found]
 
 
+def name_of_manifest(tx: Transaction, number: int) -> str:
+    """The id of a manifest that is there."""
+    row = tx.one("SELECT id FROM objects_manifest WHERE number = ?", (number,))
+    assert row is not None
+    return str(row[0])
+
+
+def manifests_named(tx: Transaction, name: str) -> list[ManifestRow]:
+    """The manifest of an id, in each vault that has it."""
+    return [ManifestRow(*row) for row in tx.all(f"{_MANIFEST} WHERE id = ? ORDER BY number", (name,))]
+
+
 def names_erased(tx: Transaction, manifest: int) -> bool:
     """Whether a manifest names somebody who was erased."""
     found = tx.one(

@@ -46,6 +46,8 @@ class Texts:
     refused: str
     emergency: str
     for_purpose: str
+    shared: str
+    incomplete: str
     check: str
     older: str
     newest: str
@@ -92,6 +94,8 @@ TEXTS: Final = spoken(
         refused="Refused",
         emergency="Emergency",
         for_purpose="For",
+        shared="A file with data of several people, yours among them.",
+        incomplete="A key of the hospital is out of use for the moment: uses of files that you share with others may be missing here.",
         check="Check this line",
         older="Older",
         newest="Back to the newest",
@@ -151,6 +155,8 @@ TEXTS: Final = spoken(
         refused="Refusé",
         emergency="Urgence",
         for_purpose="Pour",
+        shared="Un fichier qui contient les données de plusieurs personnes, dont les vôtres.",
+        incomplete="Une clé de l'hôpital est hors d'usage pour le moment : les usages de fichiers partagés avec d'autres personnes peuvent manquer ici.",
         check="Vérifier cette ligne",
         older="Plus ancien",
         newest="Revenir au plus récent",
@@ -237,6 +243,7 @@ async def show(visit: Visit) -> Response:
         older=search.query(record, avant=str(page["next"])) if page["next"] is not None else "",
         newest=search.query(record) if search.before else "",
         full=len(lines) == PAGE_SIZE,
+        complete=page["complete"],
     )
 
 

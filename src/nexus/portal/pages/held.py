@@ -41,6 +41,7 @@ class Texts:
     shared: str
     unnamed: str
     more: str
+    closed: str
     elsewhere: str
     elsewhere_help: str
     ask: str
@@ -61,6 +62,7 @@ TEXTS: Final = spoken(
         shared="Some of it holds data of other people too.",
         unnamed="Data of a kind that is not stated",
         more="There is more: only the oldest documents are counted here. Ask the hospital for all of it.",
+        closed="Not everything is shown: a key is out of use for the moment, and what it protects cannot be counted. It is not lost. Come back later, or ask the hospital.",
         elsewhere="Do you want a copy?",
         elsewhere_help="Ask the hospital for access to your data, for a copy, or that it corrects or erases them.",
         ask="Make a request",
@@ -79,6 +81,7 @@ TEXTS: Final = spoken(
         shared="Une partie contient aussi des données d'autres personnes.",
         unnamed="Données dont la sorte n'est pas précisée",
         more="Il y en a davantage : seuls les documents les plus anciens sont comptés ici. Demandez le tout à l'hôpital.",
+        closed="Tout n'est pas montré : une clé est hors d'usage pour le moment, et ce qu'elle protège ne peut être compté. Rien n'est perdu. Revenez plus tard, ou demandez à l'hôpital.",
         elsewhere="Vous en voulez une copie ?",
         elsewhere_help="Demandez à l'hôpital l'accès à vos données, une copie, ou qu'il les corrige ou les efface.",
         ask="Faire une demande",
@@ -112,22 +115,34 @@ async def show(visit: Visit) -> Response:
     if found is None:
         return visit.redirect(paths.HOME)
     subject = found.chosen.subject
-    held, more = await everything(lambda after: visit.get(HOLDINGS, subject=subject, after=after, limit=PAGE))
+    held, more, complete = await everything(lambda after: visit.get(HOLDINGS, subject=subject, after=after, limit=PAGE))
     hospitals = _hospitals(held, visit.language)
-    return visit.render("held.html", t=TEXTS, records=found, hospitals=hospitals, more=more, same_day=_same_day(visit))
+    return visit.render(
+        "held.html",
+        t=TEXTS,
+        records=found,
+        hospitals=hospitals,
+        more=more,
+        complete=complete,
+        same_day=_same_day(visit),
+    )
 
 
-async def everything(ask: Callable[[str], Awaitable[Document]]) -> tuple[list[Document], bool]:
-    """What is held, oldest first, and whether there is more than is counted here. `ask` gives the page after a version."""
+async def everything(ask: Callable[[str], Awaitable[Document]]) -> tuple[list[Document], bool, bool]:
+    """What is held, oldest first, whether there is more than is counted here, and whether every key was at hand.
+
+    `ask` gives the page after a version.
+    """
     held: list[Document] = []
-    after = ""
+    after, complete = "", True
     for _ in range(MAX_PAGES):
         page = await ask(after)
         held += page["holdings"]
+        complete = complete and page["complete"]
         if page["next"] is None:
-            return held, False
+            return held, False, complete
         after = page["next"]
-    return held, True
+    return held, True, complete
 
 
 def _hospitals(held: Iterable[Document], language: Language) -> list[Hospital]:
