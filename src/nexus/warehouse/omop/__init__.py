@@ -1,4 +1,4 @@
-"""Conversion of sources to the OMOP common data model 5.4: a mapping is Ibis expressions, run by DuckDB, and as a trial by Spark.
+"""Conversion of sources to the OMOP common data model 5.4: mappings in Ibis, run by DuckDB and, as a trial, by Spark.
 
 1. Files of a source become staged Parquet: every column text, every row with its file and line (`staging`).
 2. Each mapping of the source reads one staged table, a piece at a time: it gives columns of one CDM table (`Direct`), or
