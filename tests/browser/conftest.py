@@ -91,13 +91,24 @@ def prove():
     return prove
 
 
+CODES_TRIED = 2
+"""On a machine that others share, a code may have gone by before the form arrives."""
+
+
 def sign_in(page, home, person):
     """By keyboard alone: the first field has the focus, Tab leads to the others, Enter sends the form."""
+    menu, refused = page.get_by_role("navigation", name="Menu"), page.get_by_role("alert")
     page.goto(home)
-    expect(page.locator("[name=login]")).to_be_focused()
-    page.keyboard.type(person.login)
-    for typed in (PASSWORD, person.fresh_code()):
-        page.keyboard.press("Tab")
-        page.keyboard.type(typed)
-    page.keyboard.press("Enter")
+    for _ in range(CODES_TRIED):
+        expect(page.locator("[name=login]")).to_be_focused()
+        page.locator("[name=login]").fill("")
+        page.keyboard.type(person.login)
+        for typed in (PASSWORD, person.fresh_code()):
+            page.keyboard.press("Tab")
+            page.keyboard.type(typed)
+        page.keyboard.press("Enter")
+        expect(menu.or_(refused).first).to_be_visible()
+        if menu.is_visible():
+            break
+        page.goto(home)
     expect(page.get_by_role("navigation", name="Menu")).to_be_visible()

@@ -148,7 +148,7 @@ async def test_bytes_are_synced_then_named_then_the_directory_then_the_row(tmp_p
     def listen(frame, event, argument):
         if event == "c_call" and (name := argument.__name__) in wanted:
             calls.append(name)
-        elif event == "c_call" and name == "execute" and frame.f_code.co_name == "begin":
+        elif event == "c_call" and name == "execute" and frame.f_code.co_name == "_begin":
             calls.append("database")
 
     threading.setprofile(listen)

@@ -116,7 +116,9 @@ def test_a_second_machine_is_kept_out_while_the_first_works_and_takes_over_after
     standby.root.mkdir()
     shutil.copytree(installation.data, standby.data)
     standby.passphrase.write_text(installation.passphrase.read_text())
-    standby.environment = {"NEXUS_ANCHORS": str(installation.data.with_name("data-anchors"))}
+    # The register of anchors is on a volume of its own, and is replicated like the directory.
+    anchors = shutil.copytree(installation.data.with_name("data-anchors"), tmp_path / "anchors")
+    standby.environment = {"NEXUS_ANCHORS": str(anchors)}
     standby.persons = {login: who.elsewhere(standby) for login, who in installation.persons.items()}
     installation.up()
     try:

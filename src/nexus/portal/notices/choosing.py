@@ -11,7 +11,7 @@ from typing import Final
 
 from nexus.kernel.clock import DAY, MINUTE, Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
-from nexus.kernel.errors import Conflict, Denied, Invalid, Throttled, Unavailable
+from nexus.kernel.errors import Conflict, Denied, Invalid, Throttled
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Entry, Operation, Resource
 from nexus.mail.outbox import Outbox
@@ -69,9 +69,9 @@ class NoticeChoices:
         return self._view(op.actor.id, found, code)
 
     async def address(self, op: Operation, request: GiveAddress) -> NoticesView:
-        """Send a code to an address. Raises Invalid (no address), Throttled (too many codes), Unavailable (no mail here)."""
+        """Send a code to an address. Raises Invalid (no address), Throttled (too many codes), Conflict (no mail here)."""
         if not self._sends:
-            raise Unavailable("this installation sends no mail", code="portal.no-mail", hint="mail_delivery is off")
+            raise Conflict("this installation sends no mail", code="portal.no-mail", hint="mail_delivery is off")
         account, digits, now = op.actor.id, new_code(), self._clock.now()
         message = letters.code(request.mailbox.strip(), digits, CODE_VALID // MINUTE)
         self._outbox.check(message)
