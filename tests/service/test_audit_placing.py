@@ -55,7 +55,7 @@ async def test_a_history_is_the_same_whether_its_places_are_written_or_not(log):
         expected = truth(log)
         while True:
             assert {person: known(log, person) for person in PERSONS} == {p: expected[p] for p in PERSONS}
-            page = log.reader.concerning.page("per_3", Wanted(lambda content: True, limit=1_000))
+            page = log.reader.concerning.page(("per_3",), Wanted(lambda content: True, limit=1_000))
             assert [place for place, _ in page.entries] == expected["per_3"][::-1]
             if not await Placing(log.db, STEP).advance():
                 break

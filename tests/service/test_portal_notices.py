@@ -20,7 +20,7 @@ from nexus.iam.model import IdentityState
 from nexus.iam.store import identities
 from nexus.kernel.clock import DAY, HOUR, MINUTE, Instant
 from nexus.kernel.database import Bookkeeping
-from nexus.kernel.errors import Damaged, Denied, Throttled, Unavailable
+from nexus.kernel.errors import Conflict, Damaged, Denied, Throttled
 from nexus.kernel.secret import Secret
 from nexus.mail import outbox
 from nexus.mail.model import Refused
@@ -384,6 +384,6 @@ async def test_whoever_decides_for_nobody_chooses_nothing_and_without_mail_nobod
     with pytest.raises(Denied):
         await hospital.service.notices.read(op, OwnNotices())
     silent = hospital.notices(sends=False)
-    with pytest.raises(Unavailable):
+    with pytest.raises(Conflict):
         await silent.address(op, GiveAddress(mailbox=MAILBOX))
     assert waiting(hospital) == []
