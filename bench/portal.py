@@ -25,7 +25,7 @@ sys.path.append(str(HERE.parent / "tests"))
 
 from nexus.audit.placing import Placing  # noqa: E402
 from nexus.kernel.clock import DAY  # noqa: E402
-from simulators.portal import Hospital  # noqa: E402
+from simulators.portal import Hospital, PatientBrowser  # noqa: E402
 
 ENTRIES = int(os.environ.get("NEXUS_BENCH_PORTAL", "20000"))
 AT_ONCE, BESIDE = 200, 600
@@ -59,7 +59,7 @@ async def _fill(hospital: Hospital, subject: str) -> None:
         pass
 
 
-async def _asked(browser, path: str, rounds: int) -> list[float]:  # type: ignore[no-untyped-def]
+async def _asked(browser: PatientBrowser, path: str, rounds: int) -> list[float]:
     await browser.get(path)
     took = []
     for _ in range(ASKED * rounds):

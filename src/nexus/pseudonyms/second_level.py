@@ -89,7 +89,8 @@ class SecondLevel:
         made = Pseudonymising(new, secret)
 
         def work(tx: Transaction) -> Recorded[int]:
-            if tx.one(_LATEST, (old.name,))[0] != old.epoch:  # type: ignore[index]  # it was there a moment ago
+            latest = tx.one(_LATEST, (old.name,))
+            if latest is None or latest[0] != old.epoch:
                 raise Conflict(f"the domain {old.name} was renewed meanwhile", code="pseudonyms.renewed")
             _insert(tx, new, wrapped)
             people = sum(1 for _ in ledger.renewal(tx, old, made))

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -97,6 +98,10 @@ class Place:
         except OSError as error:
             raise Unavailable(f"{self.folder} cannot be used: {error.strerror}", code=TOO_FEW_COPIES) from error
 
+    def create(self, blob_id: str, room: int) -> FileWriter:
+        """Begin a copy here. Raises Unavailable."""
+        return self.disk.create(blob_id, room=room)
+
     def set_aside(self, error: BaseException) -> None:
         """Leave it out for a while."""
         if not self.is_set_aside:
@@ -121,10 +126,10 @@ class CopyWriter:
         self.id = blob_id
         self._blobs = blobs
         self._writers: dict[Place, FileWriter] = {}
-        begun = {place: place.threads.submit(lambda p=place: p.disk.create(blob_id, room=room)) for place in blobs.all}  # type: ignore[misc]
+        begun = {place: place.threads.submit(place.create, blob_id, room) for place in blobs.all}
         self._writers = self._settle(begun)
         for place in begun.keys() - self._writers.keys():
-            begun[place].add_done_callback(lambda late, p=place: _abort_late(p, late))  # type: ignore[misc]
+            begun[place].add_done_callback(partial(_abort_late, place))
         self._require()
 
     def room(self, length: int) -> memoryview:
@@ -137,7 +142,7 @@ class CopyWriter:
         first, *others = self._writers.items()
         for _, writer in others:
             writer.room(length)[:] = source
-        self._each({place: lambda w=writer: w.filled(length) for place, writer in (first, *others)})  # type: ignore[misc]
+        self._each({place: partial(writer.filled, length) for place, writer in (first, *others)})
 
     def finish(self) -> bytes:
         """Make each copy durable, at the same time."""

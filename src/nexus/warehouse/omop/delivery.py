@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -121,8 +122,7 @@ def check_columns(file: Delivered, columns: Sequence[str]) -> None:
 
 
 def _twice(columns: Iterable[str]) -> list[str]:
-    seen: set[str] = set()
-    return [column for column in columns if column in seen or seen.add(column)]  # type: ignore[func-returns-value]
+    return [column for column, times in Counter(columns).items() if times > 1]
 
 
 def opened(path: Path) -> BinaryIO:
