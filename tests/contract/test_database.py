@@ -6,13 +6,10 @@ import time
 
 import pytest
 
-from nexus.kernel.database import Bookkeeping, Database, Migration, Recorded
+from nexus.kernel.database import Bookkeeping, Migration, Recorded
 from nexus.kernel.engines.port import InEach
 from nexus.kernel.errors import Conflict, NexusError, Unavailable
-from nexus.kernel.operation import PLATFORM
-from nexus.kernel.secret import Secret
-from simulators.operations import operation
-from simulators.recorder import MemoryRecorder
+from simulators.demo_table import ENTRY, insert, names
 
 TABLE = Migration(
     "demo",
@@ -30,30 +27,6 @@ TABLE = Migration(
         "CREATE TRIGGER demo_counts AFTER INSERT ON demo BEGIN UPDATE demo_count SET changes = changes + 1; END",
     ),
 )
-ENTRY = operation().allowed("demo.write", PLATFORM)
-
-
-def insert(name: str):
-    def work(tx):
-        tx.execute("INSERT INTO demo (name) VALUES (?)", (name,))
-        return Recorded(name, ENTRY)
-
-    return work
-
-
-@pytest.fixture
-def recorder():
-    return MemoryRecorder()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def opened(request, tmp_path):
-    """Opens the same empty database, as often as one asks: each time as another process would."""
-    if request.param == "sqlite":
-        return lambda recorder: Database(tmp_path / "a.db", key=Secret(b"k" * 32), recorder=recorder)
-    server = request.getfixturevalue("postgresql")
-    place = server.place()
-    return lambda recorder: Database(server.engine(place.schema), recorder=recorder)
 
 
 @pytest.fixture
@@ -62,19 +35,6 @@ def db(opened, recorder):
     database.migrate([TABLE])
     yield database
     database.close()
-
-
-@pytest.fixture
-def other(opened, db):
-    """The same database, as another process has it."""
-    database = opened(MemoryRecorder())
-    yield database
-    database.close()
-
-
-def names(db):
-    with db.read() as tx:
-        return [name for (name,) in tx.all("SELECT name FROM demo ORDER BY 1")]
 
 
 # Writing
