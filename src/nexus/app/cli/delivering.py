@@ -12,13 +12,9 @@ import click
 import msgspec
 import pyarrow.parquet
 
-from nexus.app.cli.consenting import save
-from nexus.app.cli.exits import ExitCode
 from nexus.app.cli.options import CONNECTION, Caller, connection_options, json_option, terminal
-from nexus.app.cli.render import rendered
-from nexus.app.cli.verifying import MAX_POLICY_BYTES, read_text
+from nexus.app.cli.receipts import FILE, NEW_FILE, save, verify_command
 from nexus.app.operations import operation
-from nexus.audit import offline
 from nexus.kernel.errors import Invalid
 from nexus.warehouse.intake import manifest, receipt_format
 from nexus.warehouse.intake.agreement import Agreement, FileKind, Table
@@ -29,8 +25,6 @@ from nexus.warehouse.intake.unpacking import unpacked
 
 PURPOSE: Final = "operation"
 CHUNK_BYTES: Final = 1 << 20
-_FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
-_NEW_FILE: Final = click.Path(path_type=Path, dir_okay=False)
 
 
 # The manifest of a folder
@@ -142,21 +136,6 @@ def _receipt(provider: str, number: int, file: Path, **typed: Any) -> None:
         screen.good(f"{screen.say('saved')} {file}")
 
 
-def _verify(path: Path, policy: Path, **typed: Any) -> int:
-    screen = terminal(typed["as_json"])
-    trusted = read_text(policy, MAX_POLICY_BYTES)
-    with path.open("rb") as file:
-        content = file.read(receipt_format.MAX_RECEIPT_BYTES + 1)
-    verified = receipt_format.verify(content, lambda log: offline.verify_receipt(log, trusted))
-    document = msgspec.to_builtins(verified)
-    if screen.json:
-        screen.document(document)
-    else:
-        screen.good(screen.say("verify.good"))
-        screen.show(rendered(receipt_format.Verified, document))
-    return ExitCode.OK
-
-
 pack = click.Command(
     "pack",
     callback=_pack,
@@ -164,7 +143,7 @@ pack = click.Command(
         click.Argument(["folder"], type=click.Path(path_type=Path, exists=True, file_okay=False)),
         click.Option(["--provider"], required=True, help="The provider's name."),
         click.Option(["--number"], type=int, required=True, help="Of the delivery: higher than the one before."),
-        click.Option(["--agreement"], type=_FILE, required=True, help="What was agreed, as JSON."),
+        click.Option(["--agreement"], type=FILE, required=True, help="What was agreed, as JSON."),
         click.Option(["--period-from"], required=True, help="First day of the data, as 2026-01-01."),
         click.Option(["--period-until"], required=True, help="Last day of the data."),
         json_option(),
@@ -179,7 +158,7 @@ receipt = click.Command(
     params=[
         click.Argument(["provider"]),
         click.Argument(["number"], type=int),
-        click.Argument(["file"], type=_NEW_FILE),
+        click.Argument(["file"], type=NEW_FILE),
         *connection_options(),
         json_option(),
     ],
@@ -187,20 +166,6 @@ receipt = click.Command(
     "Anybody can check it with `nexus intake verify-receipt`, without this platform.",
     short_help="Write the receipt of a delivery to a file",
 )
-verify_receipt = click.Command(
-    "verify-receipt",
-    callback=_verify,
-    params=[
-        click.Argument(["path"], type=_FILE),
-        click.Option(
-            ["--policy"],
-            type=_FILE,
-            metavar="FILE",
-            required=True,
-            help="Keys of the log and witnesses that you trust.",
-        ),
-        json_option(),
-    ],
-    help="Verify the receipt of a delivery. Needs no platform and no network.\n\nExits with 7 if it does not verify.",
-    short_help="Verify the receipt of a delivery, offline",
+verify_receipt = verify_command(
+    receipt_format.verify, max_bytes=receipt_format.MAX_RECEIPT_BYTES, what="delivery", short="delivery"
 )
