@@ -13,6 +13,7 @@ A blob that was removed while a place was away is found there by the sweep later
 
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from nexus.kernel.errors import Conflict, Damaged, NexusError, Unavailable
-from nexus.objects.blobs.disk import DISK_THREADS, DiskBlobs, FileReader, FileWriter, missing
+from nexus.objects.blobs.disk import DISK_THREADS, DiskBlobs, FileReader, FileWriter, missing, sync_directory
 from nexus.objects.blobs.port import Copy, Expected, Found, State
 from nexus.objects.errors import PLACE_FOREIGN, TOO_FEW_COPIES
 
@@ -94,7 +95,11 @@ class Place:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not is_home and any(self.folder.iterdir()) and not self.is_marked():
                 raise Conflict(f"{self.folder} is not empty", code=PLACE_FOREIGN, hint="name an empty directory")
-            (self.folder / MARK).write_text(json.dumps({"owner": self._owner}) + "\n")
+            with (self.folder / MARK).open("w") as file:
+                file.write(json.dumps({"owner": self._owner}) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            sync_directory(self.folder)
         except OSError as error:
             raise Unavailable(f"{self.folder} cannot be used: {error.strerror}", code=TOO_FEW_COPIES) from error
 
