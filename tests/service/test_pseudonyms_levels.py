@@ -20,6 +20,7 @@ from nexus.pseudonyms.messages import (
     TraitsGiven,
     Transfer,
 )
+from nexus.pseudonyms.transferring import Transferring
 from nexus.pseudonyms.wire import Remote
 from simulators.clock import WallClock
 from simulators.machines import identity
@@ -75,6 +76,19 @@ async def test_a_transfer_gives_pseudonyms_that_join_with_nothing():
             await worker.call("transfer", operation(), Transfer("PRJA", a))
         with pytest.raises(Invalid, match="from one domain to another"):
             await worker.call("transfer", operation(), Transfer("EMC2", (a[0], b[0])))
+
+
+async def test_a_list_of_any_length_is_transferred_in_order_with_its_repetitions():
+    async with running() as levels:
+        await opened(levels, "EMC2", "PRJA")
+        hub = await pseudonymised(levels, "EMC2")
+        to_project = Transferring(levels.client("worker", SECOND), batch=7)
+        asked = [*hub, *hub[::-1]]
+        given = await to_project.to_domain(operation(), asked, "PRJA")
+        assert given[: len(hub)] == given[len(hub) :][::-1] and len(set(given)) == len(hub)
+        assert await to_project.to_domain(operation(), asked[::-1], "PRJA") == given[::-1]
+        with pytest.raises(NotFound, match="no domain"):
+            await to_project.to_domain(operation(), asked, "PRJB")
 
 
 async def test_a_leaked_secret_of_a_domain_is_left_without_an_identity():

@@ -18,5 +18,9 @@ Words
   domain      where pseudonyms are the same: a site, the warehouse, a project; never shared by two
   epoch       the number of the secret that a domain's pseudonyms were made with
 
+For those who build data for projects
+  `transferring.Transferring(second).to_domain(op, pseudonyms, domain)` -> list[str]: the pseudonyms of one domain in, those
+  of the project's domain out, in order, in lists of any length. `second` is `wire.Remote` under the worker's certificate.
+
 docs/formats/pseudonym.md has the format and its test vectors.
 """

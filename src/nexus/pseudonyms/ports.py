@@ -5,7 +5,7 @@ from typing import Protocol
 
 from nexus.kernel.operation import Operation
 from nexus.kernel.secret import Secret
-from nexus.pseudonyms.messages import Enter, Link, One, Pseudonyms
+from nexus.pseudonyms.messages import Enter, Link, One, Pseudonyms, Transfer
 
 
 class Keys(Protocol):
@@ -26,3 +26,10 @@ class SecondLevel(Protocol):
 
     async def link_of(self, op: Operation, request: One) -> Link:
         """The link of a pseudonym. Raises NotFound."""
+
+
+class Transfers(Protocol):
+    """The second level, as those call it who build data for projects."""
+
+    async def transfer(self, op: Operation, request: Transfer) -> Pseudonyms:
+        """Other pseudonyms for the same people in another domain. Raises NotFound, Invalid, Conflict."""

@@ -186,6 +186,11 @@ class Remote:
         result: messages.Link = await self.call("link_of", op, request)
         return result
 
+    async def transfer(self, op: Operation, request: messages.Transfer) -> messages.Pseudonyms:
+        """As the second level does it."""
+        result: messages.Pseudonyms = await self.call("transfer", op, request)
+        return result
+
     async def close(self) -> None:
         """Hang up; the next call connects again."""
         if self._streams is not None:
