@@ -4,19 +4,16 @@ The version of all decisions is read once for what a transaction does between tw
 """
 
 import asyncio
-import threading
-from contextlib import asynccontextmanager
 
 import pytest
 
 from nexus.consent.rules import CONSENT_ONLY
 from nexus.kernel.clock import SystemClock
-from nexus.kernel.database import Recorded
 from nexus.kernel.errors import Conflict
-from nexus.kernel.operation import PLATFORM
 from nexus.objects.errors import Hidden
 from simulators.consents import Clinic, permit
 from simulators.object_store import everything
+from simulators.queues import held, queued
 from simulators.wards import IMAGING, of
 from simulators.withdrawing import open_store, research
 
@@ -33,31 +30,6 @@ async def ward(tmp_path):
     await store.put(bucket, "a", b"bytes", metadata=of(subject))
     yield store, clinic, bucket, subject, account, decision
     store.close()
-
-
-@asynccontextmanager
-async def held(store):
-    """The writer is busy: what is asked for meanwhile shares the next commit, in its order."""
-    busy, go_on = threading.Event(), threading.Event()
-
-    def hold(tx):
-        busy.set()
-        go_on.wait(5)
-        return Recorded(None, store.op.allowed("platform.status", PLATFORM))
-
-    holding = asyncio.create_task(store.database.write(hold))
-    await asyncio.to_thread(busy.wait, 5)
-    yield
-    go_on.set()
-    await holding
-
-
-async def queued(store, count, story):
-    """Start a story, and wait until its write is in the queue as the `count`-th."""
-    task = asyncio.create_task(story)
-    while store.database._queue.qsize() < count:
-        await asyncio.sleep(0)
-    return task
 
 
 async def read(store, bucket):

@@ -112,7 +112,7 @@ async def test_without_an_answer_secondary_use_is_refused_and_care_goes_on_marke
         await store.objects.listing.objects(RESEARCH, bucket)
     patients.silent = False
     del patients.decisions[subject]
-    patients.number += 1
+    patients.changes.append(subject)
     assert not await may(store, bucket, "a"), "whoever is not answered for is refused"
 
 

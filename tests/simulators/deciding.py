@@ -1,6 +1,6 @@
 """Patients as the object store knows them: each permits some purposes, changes their mind, or cannot be asked."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Transaction
@@ -9,7 +9,7 @@ from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Operation
 from nexus.objects.declaration import Declaration
 from nexus.objects.model import Bucket
-from nexus.objects.ports import Ruled
+from nexus.objects.ports import Ruled, Version
 
 FOREVER = Instant(1 << 60)
 
@@ -20,7 +20,8 @@ class SimulatedPatients:
     def __init__(self, *, site: str = "chu") -> None:
         self.site = site
         self.decisions: dict[str, set[str]] = {}
-        self.number = 0
+        self.changes: list[str] = []
+        """Who decided, in order; empty where everybody is to be asked anew."""
         self.asked = 0
         self.silent = False
         self.until = FOREVER
@@ -34,21 +35,24 @@ class SimulatedPatients:
     def decide(self, subject: str, *purposes: str) -> None:
         """From now on the patient permits these purposes and no other."""
         self.decisions[subject] = set(purposes)
-        self.number += 1
+        self.changes.append(subject)
 
     # The port
 
-    def version(self, tx: Transaction) -> int:
+    def version(self, tx: Transaction) -> Version:
         if self.silent:
             raise Unavailable("patients cannot be asked", code="consent.unreachable")
-        return self.number
+        return (len(self.changes),)
+
+    def changed(self, tx: Transaction, since: Version, now: Version) -> Collection[str] | None:
+        return self.changes[since[0] : now[0]] if all(self.changes[since[0] : now[0]]) else None
 
     def rulings(self, tx: Transaction, op: Operation, bucket: Bucket, subjects: Sequence[str]) -> Mapping[str, Ruled]:
         self.asked += 1
         return {each: self._ruled(op, each) for each in subjects if each in self.decisions}
 
     def renew(self, tx: Transaction) -> None:
-        self.number += 1
+        self.changes.append("")
 
     def belong(self, tx: Transaction, site: str, subjects: Iterable[str]) -> bool:
         return site == self.site and all(each in self.decisions for each in subjects)

@@ -21,7 +21,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +46,7 @@ from nexus.objects.declaration import Declaration
 from nexus.objects.errors import Hidden, Refused
 from nexus.objects.model import Metadata, ObjectRef
 from nexus.objects.ports import Subjects as Port
+from nexus.objects.ports import Version
 from simulators.consents import Clinic, permit
 from simulators.data_keys import SimulatedDataKeys
 from simulators.object_store import Store, everything
@@ -81,9 +82,9 @@ class Forgetful(Subjects):
 
     def __init__(self) -> None:
         super().__init__(Rulings())
-        self._heard: tuple[Hashable, float] = (None, 0.0)
+        self._heard: tuple[Version, float] = ((), 0.0)
 
-    def version(self, tx: Transaction) -> Hashable:
+    def version(self, tx: Transaction) -> Version:
         now = time.monotonic()
         if now > self._heard[1] + FORGETFUL_S:
             self._heard = (super().version(tx), now)

@@ -1,6 +1,7 @@
 """The answer to a question, out of the store: what every door that reads data of subjects asks inside its own transaction."""
 
 from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from nexus.consent import store
 from nexus.consent.model import COVERED, MAX_SUBJECTS, LegalBasis, Question, Reason, Ruling
@@ -9,6 +10,16 @@ from nexus.consent.rules import CONSENT_ONLY, Bases, decide
 from nexus.iam.model import SECONDARY_USE
 from nexus.kernel.database import Transaction
 from nexus.kernel.errors import Invalid
+
+MAX_CHANGES: Final = 1_000
+"""Decisions between two versions whose subjects are named one by one."""
+
+
+class Version(NamedTuple):
+    """Of everything that rulings rest on; no number ever falls."""
+
+    decisions: int
+    projects: int
 
 
 class Rulings:
@@ -40,9 +51,18 @@ class Rulings:
             for subject in question.subjects
         }
 
-    def version(self, tx: Transaction) -> int:
-        """Rises in the commit of each decision. A ruling holds for one version, and for the moment of its question."""
-        return store.version(tx) + (self._projects.version(tx) if self._projects else 0)
+    def version(self, tx: Transaction) -> Version:
+        """That of all decisions, and of all projects; each rises in the commit of a change. A ruling of a registered subject
+        holds for one version, and for the moment of its question.
+        """
+        return Version(store.version(tx), self._projects.version(tx) if self._projects else 0)
+
+    def changed(self, tx: Transaction, since: Version, now: Version) -> frozenset[str] | None:
+        """The subjects who decided between two versions; None if anything else changed, or too many did."""
+        if since.projects != now.projects or now.decisions - since.decisions > MAX_CHANGES:
+            return None
+        deciders = store.deciders(tx, since.decisions, now.decisions)
+        return frozenset(deciders) if len(deciders) == now.decisions - since.decisions else None
 
     def _bases_for(self, tx: Transaction, question: Question) -> Bases:
         project = question.recipient.project

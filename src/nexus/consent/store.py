@@ -52,6 +52,12 @@ def raise_version(tx: Transaction) -> int:
     return version(tx)
 
 
+def deciders(tx: Transaction, since: int, until: int) -> list[str]:
+    """The subject of each version after `since`, up to `until`, that a decision made. Other causes leave theirs out."""
+    sql = "SELECT subject FROM consent_decision WHERE change > ? AND change <= ?"
+    return [str(row[0]) for row in tx.all(sql, (since, until))]
+
+
 # Subjects
 
 

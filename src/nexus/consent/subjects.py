@@ -45,7 +45,6 @@ class Subjects:
                     "the site has a subject with this reference", code="consent.registered", hint="find it instead"
                 )
             store.add_subject(tx, made, blind, sealed)
-            store.raise_version(tx)
             return Recorded(made, entry)
 
         return view(await self._database.write(work), now)

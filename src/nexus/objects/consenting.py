@@ -4,8 +4,8 @@
 2. For secondary use, a first look comes before anything else is told of an object: what is refused is missing.
 3. The ruling that counts is made inside the transaction that records the read. A withdrawal is one of the transactions of
    the same database, so that each read stands either before it, served, or after it, refused.
-4. A ruling is remembered for one version of everybody's decisions and until the next date in them. The version is read
-   inside the same transaction.
+4. A ruling is remembered until its patient decides again, until anything else changes that it rests on, and until the next
+   date in it. Whether that has happened is read inside the same transaction.
 5. While a stream runs, the question is asked again; a stream that is refused ends there.
 6. No answer, no name, or an unknown purpose: refused for secondary use. For care without an answer it is allowed, and the
    entry says so.
@@ -13,11 +13,9 @@
 Why, and what is not protected: docs/explanation/consent-enforcement.md.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Protocol, TypeVar
-
-import msgspec
 
 from nexus.kernel.clock import Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
@@ -26,12 +24,11 @@ from nexus.kernel.operation import Detail, Entry, Operation, Outcome
 from nexus.objects.declaration import Declaration, is_care, is_secondary
 from nexus.objects.errors import REFUSED_USE, Hidden, Refused, damaged
 from nexus.objects.model import Bucket
-from nexus.objects.ports import Ruled, Subjects
+from nexus.objects.ports import Ruled, Subjects, Version
+from nexus.objects.remembering import Memory
 from nexus.objects.store import subjects as rows
 from nexus.objects.vaults import Vault, Vaults, erased
 
-MAX_REMEMBERED: Final = 100_000
-"""Rulings that a process remembers; beyond, it forgets all and asks again."""
 ATTEMPTS: Final = 5
 """Listings that one listing begins anew because decisions changed meanwhile."""
 NAMELESS: Final = "no-subject"
@@ -39,15 +36,15 @@ UNANSWERED: Final = "unanswered"
 PURPOSE: Final = "purpose"
 ERASED: Final = "erased"
 
-_Key = tuple[int, tuple[int, str, str, str]]
-"""Subject or manifest; bucket, actor, purpose, emergency access."""
-
 
 class NoSubjects:
     """Where nobody answers for patients: secondary use is refused, and no bucket declares subjects."""
 
-    def version(self, tx: Transaction) -> Hashable:
-        return 0
+    def version(self, tx: Transaction) -> Version:
+        return (0,)
+
+    def changed(self, tx: Transaction, since: Version, now: Version) -> Collection[str] | None:
+        return ()
 
     def rulings(self, tx: Transaction, op: Operation, bucket: Bucket, subjects: Sequence[str]) -> Mapping[str, Ruled]:
         return {}
@@ -84,11 +81,6 @@ def everything(found: Sequence[R], /) -> Sequence[R]:
     return found
 
 
-class _Remembered(msgspec.Struct, frozen=True):
-    version: Hashable
-    ruled: Ruled
-
-
 class Consenting:
     """Asks `Subjects`, for the stories of the store."""
 
@@ -97,8 +89,8 @@ class Consenting:
         self.vaults = vaults
         self.subjects = subjects
         self.clock = clock
-        self.remembered: dict[_Key, _Remembered] = {}
-        self._asked: tuple[object, Hashable] = (None, None)
+        self.memory = Memory(subjects)
+        self._asked: tuple[object, Version] = (None, ())
 
     async def watch(self, op: Operation, bucket: Bucket) -> "Watch | None":
         """For one operation on one bucket; None where nobody's data are there by name."""
@@ -127,7 +119,7 @@ class Consenting:
                 return found
         raise Unavailable("permissions are changing right now", code="objects.consent-busy", hint="try again")
 
-    async def _recorded_if(self, entry: Entry, version: Hashable) -> bool:
+    async def _recorded_if(self, entry: Entry, version: Version) -> bool:
         """Make an entry durable, if nothing that it rests on has changed since."""
 
         def work(tx: Transaction) -> Recorded[bool]:
@@ -140,7 +132,7 @@ class Consenting:
         except _ChangedError:
             return False
 
-    def version(self, tx: Transaction) -> Hashable:
+    def version(self, tx: Transaction) -> Version:
         """That of all rulings, as of this moment of a transaction. Reads that share a commit share the question too; whoever
         changes anything in it makes another moment.
         """
@@ -150,12 +142,6 @@ class Consenting:
             version = self.subjects.version(tx)
             self._asked = moment, version
         return version
-
-    def keep(self, key: _Key, version: Hashable, ruled: Ruled) -> None:
-        """Remember a ruling that holds for longer than this moment."""
-        if len(self.remembered) >= MAX_REMEMBERED:
-            self.remembered.clear()
-        self.remembered[key] = _Remembered(version, ruled)
 
 
 class Watch:
@@ -188,8 +174,7 @@ class Watch:
         known = None if self.vault is None or number is None else self.vault.remembered(number)
         if known is not None and number is not None and self._named(number):
             self._names[number] = known
-            held = self._home.remembered.get((number, self._who))
-            if not self._secondary or (not anew and held and held.ruled.allowed and self._op.at < held.ruled.until):
+            if not self._secondary or (not anew and self._home.memory.permits((number, self._who), self._op.at)):
                 return
         with self._home.database.read() as tx:
             if number is not None:
@@ -230,16 +215,16 @@ class Watch:
         key = number, self._who
         try:
             version = self._home.version(tx)
-            known = self._home.remembered.get(key)
-            if known is not None and known.version == version and op.at < known.ruled.until:
-                return known.ruled
+            known = self._home.memory.ruling(tx, version, key, op.at)
+            if known is not None:
+                return known
             if rows.is_erased(tx, number) if number > 0 else self._secondary and rows.names_erased(tx, -number):
                 return Ruled(False, ERASED)
             ruled = self._joined(self._home.subjects.rulings(tx, op, self._bucket, self._names[number]), number)
         except NexusError:
             return Ruled(self._care, UNANSWERED)
         if op.at < ruled.until:
-            self._home.keep(key, version, ruled)
+            self._home.memory.keep(version, key, self._names[number], ruled)
         return ruled
 
     def still(self, number: int | None) -> Callable[[], None]:

@@ -1,6 +1,6 @@
 """What the object store needs from others. `app/wiring/` decides who keeps these promises."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -24,6 +24,10 @@ class KeyRights(Protocol):
         """Return if `op.actor` may use the key; raise Denied otherwise. Never waits."""
 
 
+Version = tuple[int, ...]
+"""Of all that rulings rest on. None of its numbers ever falls."""
+
+
 class Ruled(Struct, frozen=True):
     """Whether a use of a patient's data is allowed, and by what. `decision`: the id of the one it rests on."""
 
@@ -37,8 +41,14 @@ class Ruled(Struct, frozen=True):
 class Subjects(Protocol):
     """What patients allow. Asked inside the transaction that records a read: never waits, and never remembers."""
 
-    def version(self, tx: Transaction) -> Hashable:
+    def version(self, tx: Transaction) -> Version:
         """Another value whenever a ruling may be another one, since the decision that changed it committed."""
+
+    def changed(self, tx: Transaction, since: Version, now: Version) -> Collection[str] | None:
+        """The subjects of whom a ruling may be another one at `now`, the version of the transaction, than it was at `since`.
+
+        None if that may be so of anybody.
+        """
 
     def rulings(self, tx: Transaction, op: Operation, bucket: Bucket, subjects: Sequence[str]) -> Mapping[str, Ruled]:
         """For each subject, whether the actor may have data of this bucket for his purpose. Who is missing is refused."""

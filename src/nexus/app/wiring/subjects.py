@@ -1,11 +1,12 @@
 """The port `objects.ports.Subjects`: the object store asks consent, in the transaction of each read."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from nexus.consent import store
-from nexus.consent.model import DataCategory, Decision, Question, Recipient, Ruling, Sensitivity
+from nexus.consent.model import DataCategory, Decision, Question, Reason, Recipient, Ruling, Sensitivity
 from nexus.consent.rulings import Rulings
+from nexus.consent.rulings import Version as Decided
 from nexus.iam.store import identities
 from nexus.kernel.clock import MINUTE, Instant
 from nexus.kernel.database import Transaction
@@ -14,7 +15,7 @@ from nexus.kernel.operation import Operation
 from nexus.objects.declaration import Declaration
 from nexus.objects.errors import BAD_DECLARATION
 from nexus.objects.model import Bucket
-from nexus.objects.ports import Ruled
+from nexus.objects.ports import Ruled, Version
 
 REMEMBERED_FOR: Final = 5 * MINUTE
 """How long a ruling is used that nothing else ends: its version is compared at each use all the same."""
@@ -27,12 +28,17 @@ class Subjects:
     def __init__(self, rulings: Rulings) -> None:
         self._rulings = rulings
 
-    def version(self, tx: Transaction) -> Hashable:
+    def version(self, tx: Transaction) -> Version:
         """Of all decisions, and of all rights: a right that changes may change for which site or project one reads."""
         rights = tx.one(identities.READ_VERSION)
         if rights is None:
             raise Unavailable("the rights cannot be read", code="iam.no-version", hint="run `nexus doctor`")
-        return self._rulings.version(tx), rights[0]
+        return *self._rulings.version(tx), int(rights[0])
+
+    def changed(self, tx: Transaction, since: Version, now: Version) -> Collection[str] | None:
+        if since[-1] != now[-1]:
+            return None
+        return self._rulings.changed(tx, Decided(*since[:-1]), Decided(*now[:-1]))
 
     def rulings(self, tx: Transaction, op: Operation, bucket: Bucket, subjects: Sequence[str]) -> Mapping[str, Ruled]:
         declared = bucket.subjects
@@ -75,6 +81,9 @@ class Subjects:
 
 
 def _ruled(ruling: Ruling, until: Instant) -> Ruled:
+    """Who is unknown may be registered at any moment, which changes nobody else's rulings: that is not remembered."""
+    if ruling.reason is Reason.UNKNOWN_SUBJECT:
+        until = Instant(0)
     return Ruled(ruling.allowed, ruling.reason.value, ruling.decision, until)
 
 

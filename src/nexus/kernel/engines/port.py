@@ -28,6 +28,13 @@ class Transaction(Protocol):
         """
         ...
 
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was changed in it so far, be it undone since: what is found is on disk, whatever becomes of this
+        transaction.
+        """
+        ...
+
     def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Every row of a statement."""
         ...

@@ -81,6 +81,7 @@ class PostgresWriter:
             raise lost(error) from None
         self._alone, self._saved, self._ended = jobs == 1, False, False
         self._tx.moment = object()
+        self._tx.untouched = True
         return self._tx
 
     def attempt(self, work: Callable[[Transaction], T]) -> T:

@@ -32,11 +32,12 @@ T = TypeVar("T")
 class SqliteTransaction:
     """What work sees (the port's `Transaction`)."""
 
-    __slots__ = ("_connection", "moment", "saved")
+    __slots__ = ("_connection", "moment", "saved", "untouched")
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self.moment = object()
+        self.untouched = True
         self.saved = True
         """Whether what the job at work does can be undone: a job has no savepoint before it first changes something."""
 
@@ -64,6 +65,7 @@ class SqliteTransaction:
             self._connection.execute("SAVEPOINT job")
             self.saved = True
         self.moment = object()
+        self.untouched = False
 
 
 class SqliteWriter:
@@ -91,6 +93,7 @@ class SqliteWriter:
             raise self._lost(error) from error
         self._moved = False
         self._tx.moment = object()
+        self._tx.untouched = True
         return self._tx
 
     def attempt(self, work: Callable[[Transaction], T]) -> T:

@@ -14,12 +14,13 @@ translated: Final = lru_cache(maxsize=4_096)(query)
 class PostgresTransaction:
     """What work sees (the port's `Transaction`)."""
 
-    __slots__ = ("_cursor", "before", "connection", "moment")
+    __slots__ = ("_cursor", "before", "connection", "moment", "untouched")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._cursor = connection.cursor(binary=True)
         self.moment = object()
+        self.untouched = True
         self.before: Callable[[], None] | None = None
         """Called once, before the next statement."""
 
@@ -46,3 +47,4 @@ class PostgresTransaction:
             before()
         if not reading:
             self.moment = object()
+            self.untouched = False
