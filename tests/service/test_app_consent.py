@@ -13,8 +13,9 @@ from nexus.app.chores.announcing import BATCH, Announcing
 from nexus.app.wiring.consent import ProjectBases, ReceiptSigner, StoredDocuments
 from nexus.consent.model import LegalBasis, Scan
 from nexus.kernel import outbox
+from nexus.kernel.clock import MINUTE, SECOND
 from nexus.kernel.database import Bookkeeping
-from nexus.kernel.errors import Denied, Invalid, NexusError, Unavailable
+from nexus.kernel.errors import Conflict, Denied, Invalid, NexusError, Unavailable
 from nexus.objects.model import Versioning
 from nexus.projects import store as projects
 from nexus.projects.migrations import MIGRATIONS as PROJECTS
@@ -98,7 +99,9 @@ async def test_messages_are_told_in_order_and_again_until_they_are_taken(tmp_pat
         subject, patient = await clinic.patient()
         made = await clinic.decide(patient, subject, permit())
         await clinic.withdraw(patient, subject, made.id)
-        telling = Announcing(clinic.database, {"consent.decided": (receive,), "consent.withdrawn": (receive,)})
+        telling = Announcing(
+            clinic.database, {"consent.decided": (receive,), "consent.withdrawn": (receive,)}, clinic.clock
+        )
         with pytest.raises(NexusError):
             await telling.announce()
         broken = False
@@ -106,6 +109,43 @@ async def test_messages_are_told_in_order_and_again_until_they_are_taken(tmp_pat
         assert heard == ["consent.decided", "consent.withdrawn"]
         with clinic.database.read() as tx:
             assert outbox.pending(tx, limit=BATCH) == []
+
+
+async def test_a_message_that_is_refused_holds_up_no_other_and_is_told_again_later_and_later(tmp_path):
+    heard: list[str] = []
+    closed = True
+
+    async def receive(message: outbox.Message) -> None:
+        if closed and message.id == first.id:
+            raise Conflict("its key is disabled", code="kms.key-not-enabled")
+        heard.append(message.id)
+
+    async def listen(message: outbox.Message) -> None:
+        heard.append(f"also {message.id}")
+
+    with open_clinic(tmp_path) as clinic:
+        (subject, patient), (other, another) = await clinic.patient(), await clinic.patient()
+        first = await clinic.object(patient, subject)
+        telling = Announcing(clinic.database, {"consent.withdrawn": (receive, listen)}, clinic.clock)
+        await telling.announce()
+        second = await clinic.object(another, other)
+        await telling.announce()
+        assert heard == [f"also {first.id}", second.id, f"also {second.id}"], "the other receiver is told all the same"
+        attempts = 0
+        for _ in range(60):
+            clinic.clock.advance(10 * SECOND)
+            before = len(heard)
+            await telling.announce()
+            attempts += len(heard) - before
+        assert 3 <= attempts <= 6, "ten minutes of one who is told later and later, five minutes at most"
+        with clinic.database.read() as tx:
+            assert outbox.put_off(tx) == 1
+        closed = False
+        clinic.clock.advance(5 * MINUTE)
+        await telling.announce()
+        assert heard[-2] == first.id
+        with clinic.database.read() as tx:
+            assert (outbox.put_off(tx), outbox.pending(tx, limit=BATCH)) == (0, [])
 
 
 def test_settings_that_do_not_fit_together_are_refused(tmp_path):

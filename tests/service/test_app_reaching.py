@@ -6,6 +6,7 @@ from test_app_subjects import House
 
 from nexus.app.chores.announcing import Announcing
 from nexus.consent.events import WITHDRAWN, Told
+from nexus.kernel.clock import MINUTE, SECOND
 from nexus.kernel.operation import Resource
 from nexus.kernel.outbox import Message
 from nexus.objects.declaration import Declaration, OnWithdrawal
@@ -34,7 +35,7 @@ async def announce(house: House) -> None:
         op = operation("system:worker", at=house.store.clock.now())
         await house.store.objects.reaching.carry(op, told.subject, told.decision, told.purposes)
 
-    await Announcing(house.store.database, {WITHDRAWN: (reach,)}).announce()
+    await Announcing(house.store.database, {WITHDRAWN: (reach,)}, house.store.clock).announce()
 
 
 async def reached(house: House, subject: str) -> list[tuple[str, int, int]]:
@@ -82,3 +83,29 @@ async def test_what_some_project_may_still_use_is_not_erased(house):
     await house.clinic.object(account, subject)
     await announce(house)
     assert await reached(house, subject) == [("erased", 1, 0), ("erased", 1, 1)]
+
+
+async def test_a_disabled_key_holds_up_what_it_hides_and_nothing_else(house):
+    """What lies under other keys is reached at once, once; the rest as soon as the key is enabled again."""
+    house.store.keys.add_key("key_other")
+    bucket = await house.store.bucket("elsewhere", project="p", key_id="key_other")
+    await house.store.objects.buckets.declare_subjects(house.store.op, bucket, Declaration(categories=("imaging",)))
+    (subject, account), (other, another) = await house.patient(), await house.patient()
+    for name in ("stopped", "elsewhere"):
+        for who in (subject, other):
+            where = house.store.objects.buckets.find(name)
+            await house.store.put(where, who, b"derived", metadata=Metadata(tags={"nexus:subject": who}))
+    house.store.keys.disable("key_other")
+    await house.clinic.object(account, subject)
+    await announce(house)
+    await house.clinic.object(another, other)
+    for _ in range(20):
+        house.store.clock.advance(30 * SECOND)
+        await announce(house)
+    written = [e for e in house.store.entries if e.action == "objects.withdrawal.reached" and "versions" in e.details]
+    assert sorted(entry.subject for entry in written) == sorted([subject, other]), "each once, however often told"
+    house.store.keys.enable("key_other")
+    house.store.clock.advance(5 * MINUTE)
+    await announce(house)
+    for who in (subject, other):
+        assert await reached(house, who) == [("elsewhere", 1, 0), ("stopped", 1, 0)]

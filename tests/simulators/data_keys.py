@@ -50,6 +50,10 @@ class SimulatedDataKeys:
         self.state[key_id] = "disabled"
         self._tell(KeyEventKind.KEY_CHANGED, key_id)
 
+    def enable(self, key_id: str) -> None:
+        self.state[key_id] = "enabled"
+        self._tell(KeyEventKind.KEY_CHANGED, key_id)
+
     def destroy(self, key_id: str) -> None:
         self.state[key_id] = "destroyed"
         self.versions[key_id] = []

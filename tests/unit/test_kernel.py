@@ -74,7 +74,7 @@ def test_a_secret_is_neither_pickled_nor_hashed_nor_kept_once_wiped():
 
 async def test_the_outbox_gives_messages_in_order_until_they_are_acknowledged(tmp_path: Path):
     db = Database(tmp_path / "o.db", key=None, recorder=MemoryRecorder())
-    db.migrate([outbox.SCHEMA])
+    db.migrate(outbox.MIGRATIONS)
     for n in range(3):
         await db.bookkeep(Bookkeeping.SHIPPED, lambda tx, n=n: outbox.post(tx, [(f"m{n}", "audit", b"{}")]))
     with db.read() as tx:

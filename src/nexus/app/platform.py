@@ -16,10 +16,11 @@ from nexus.consent import claim_store
 from nexus.consent.legal_clock import SOON
 from nexus.iam.model import Role
 from nexus.iam.service import RightsDue
+from nexus.kernel import outbox
 from nexus.kernel.clock import Clock, Instant
 from nexus.kernel.database import Database
 from nexus.kernel.operation import PLATFORM, Operation, OperationSpec
-from nexus.mail import outbox
+from nexus.mail import outbox as mail_outbox
 
 
 class Nothing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,12 +75,13 @@ class PlatformService:
         duties = trust.duties(self._conflicting_duties(), separate=self._settings.separate_duties)
         now = self._clock.now()
         with self._database.read() as tx:
-            oldest = outbox.oldest(tx)
+            oldest = mail_outbox.oldest(tx)
+            put_off = outbox.put_off(tx)
             late, soon = claim_store.waiting(tx, now, Instant(now + SOON))
         sent = mail.delivery(self._settings, oldest, self._clock.now())
-        asked = requests.legal_clock(late, soon)
+        asked = (requests.legal_clock(late, soon), requests.decisions(put_off))
         eyes = trust.four_eyes(self._lacking_approvers())
-        findings = (*machine, eyes, duties, sent, asked, *rights.due(self._rights_due()))
+        findings = (*machine, eyes, duties, sent, *asked, *rights.due(self._rights_due()))
         await self._database.record(op.allowed("platform.doctor", PLATFORM, worst=worst(findings).value))
         return Examination(worst=worst(findings), findings=findings)
 

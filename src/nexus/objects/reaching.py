@@ -12,6 +12,7 @@ needs it (GDPR, article 17(3)(d)), hidden; or *erase* it.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -65,9 +66,13 @@ class Reaching:
         self._subjects = subjects
 
     async def carry(self, op: Operation, subject: str, decision: str, purposes: Iterable[str]) -> int:
-        """Carry a decision to what was derived; returns how many buckets it reached. May be told the same twice."""
+        """Carry a decision to what was derived; returns how many buckets it reached. May be told the same twice.
+
+        Raises Conflict, once all else is done, while a key is disabled behind which there may be more.
+        """
         told, count = tuple(purposes), 0
-        for _, row in await self._finding.everywhere(op, checked(subject)):
+        known = await self._finding.known(op, checked(subject))
+        for _, row in known.rows:
             with self._database.read() as tx:
                 owners = [row.number, *(-manifest for manifest in rows.manifests_with(tx, row.number))]
                 found = self._derived(tx, owners)
@@ -85,6 +90,8 @@ class Reaching:
                 )
                 await self._note(op, bucket, subject, line)
             count += len(reached)
+        if known.closed is not None:
+            raise known.closed
         return count
 
     async def of(self, op: Operation, where: Resource, subject: str) -> Sequence[Reached]:
@@ -119,7 +126,7 @@ class Reaching:
         return frozenset(refused)
 
     async def _note(self, op: Operation, bucket: Bucket, subject: str, line: rows.ReachedRow) -> None:
-        """Step 3."""
+        """Step 3. What was written down before, and is carried again because its message was, is no news."""
         entry = op.allowed(
             REACHED,
             bucket.resource,
@@ -130,10 +137,12 @@ class Reaching:
         )
 
         def work(tx: Transaction) -> Recorded[None]:
-            rows.note_reached(tx, line)
+            if not rows.note_reached(tx, line) and not line.erased:
+                raise _ToldError
             return Recorded(None, replace(entry, subject=subject))
 
-        await self._database.write(work)
+        with suppress(_ToldError):
+            await self._database.write(work)
 
     async def _erase(self, op: Operation, bucket: Bucket, owners: Sequence[int]) -> tuple[int, int]:
         """Step 4: (erased, kept)."""
@@ -169,6 +178,10 @@ class Reaching:
             return Recorded((done, files), op.allowed(REACHED, bucket.resource, removed=done))
 
         return await self._database.write(work)
+
+
+class _ToldError(Exception):
+    """It was written down before."""
 
 
 def _shown(line: rows.ReachedRow, bucket: Bucket) -> Reached:

@@ -1,4 +1,4 @@
-"""What patients asked for and wait for: the law gives a month."""
+"""What patients asked for and wait for, and what they decided and nobody could carry out yet."""
 
 from nexus.app.doctor.finding import Finding, broken, degraded, real
 
@@ -11,3 +11,14 @@ def legal_clock(late: int, soon: int) -> Finding:
     if soon:
         return degraded("requests of patients", f"{soon} are due within a week", "`nexus consent request list`")
     return real("requests of patients", "none is late")
+
+
+def decisions(put_off: int) -> Finding:
+    """`put_off`: decisions that were not carried to all that was derived from a patient's data. No read waits for that."""
+    if put_off:
+        return degraded(
+            "decisions of patients",
+            f"{put_off} wait to reach what was derived from their data",
+            "see the messages of the worker: enable the key that hides it (`nexus kms key list`)",
+        )
+    return real("decisions of patients", "all have reached what was derived from their data")

@@ -107,7 +107,7 @@ def chores(
         Chore(
             "tell decisions of patients",
             ANNOUNCE_EVERY_S,
-            Announcing(ground.database, receivers(ground, objects)).announce,
+            Announcing(ground.database, receivers(ground, objects), ground.clock).announce,
         ),
         Chore("erase recordings", EXPIRE_EVERY_S, _retention(ground).erase_due),
         Chore("tell events of buckets", NOTIFY_EVERY_S, _notifying(ground).notify),

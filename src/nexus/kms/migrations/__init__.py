@@ -4,7 +4,7 @@ from nexus.kernel import outbox
 from nexus.kernel.database import Migration
 
 MIGRATIONS: tuple[Migration, ...] = (
-    outbox.SCHEMA,
+    *outbox.MIGRATIONS,
     Migration(
         "kms",
         1,

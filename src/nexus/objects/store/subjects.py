@@ -249,13 +249,14 @@ class ReachedRow(msgspec.Struct, frozen=True):
     at: Instant
 
 
-def note_reached(tx: Transaction, row: ReachedRow) -> None:
-    """Write down what was reached; what is told twice is told as it was first."""
-    tx.execute(
+def note_reached(tx: Transaction, row: ReachedRow) -> bool:
+    """Write down what was reached; False if it was before: what is told twice is told as it was first."""
+    added = tx.execute(
         "INSERT INTO objects_reached (subject, decision, bucket, versions, erased, kept, at) VALUES (?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",
         msgspec.structs.astuple(row),
     )
+    return bool(added)
 
 
 def reached(tx: Transaction, subject: int, limit: int) -> list[ReachedRow]:
