@@ -128,6 +128,15 @@ class Reason(StrEnum):
     """Nobody decides about this purpose; it reads no data of subjects."""
 
 
+class Extent(StrEnum):
+    """How far a purpose is allowed, the general objection aside."""
+
+    ALL = "all"
+    SOME = "some"
+    """Of some data, or for some recipients, only."""
+    NONE = "nothing"
+
+
 class ClaimKind(StrEnum):
     """What a patient asks of her site (GDPR, articles 15, 16, 17, 20)."""
 

@@ -107,9 +107,16 @@ class Reading:
         recipient = Recipient(request.recipient, request.project)
         found = []
         for purpose in sorted(COVERED):
-            ruling = self._rulings.of(tx, Question((subject.id,), purpose, recipient, now))[subject.id]
+            question = Question((subject.id,), purpose, recipient, now)
+            ruling, far = self._rulings.of(tx, question)[subject.id], self._rulings.extent(tx, question)
             found.append(
-                PermissionView(purpose=purpose, allowed=ruling.allowed, reason=ruling.reason, decision=ruling.decision)
+                PermissionView(
+                    purpose=purpose,
+                    allowed=ruling.allowed,
+                    reason=ruling.reason,
+                    decision=ruling.decision,
+                    extent=far,
+                )
             )
         return tuple(found)
 

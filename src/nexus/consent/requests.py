@@ -12,6 +12,7 @@ from nexus.consent.model import (
     MAX_PROVISIONS,
     Capacity,
     DecisionKind,
+    Extent,
     Provision,
     Reason,
     Scan,
@@ -165,6 +166,9 @@ class PermissionView(Result, frozen=True, kw_only=True):
     allowed: bool
     reason: Reason
     decision: str | None
+    extent: Extent
+    """How far it is allowed of data about which all is known. Left aside: the general objection, and whole kinds of data and projects
+    that the patient has taken out of every secondary use."""
 
 
 class Decisions(Result, frozen=True, kw_only=True):

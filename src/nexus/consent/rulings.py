@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from nexus.consent import store
-from nexus.consent.model import COVERED, MAX_SUBJECTS, LegalBasis, Question, Reason, Ruling
+from nexus.consent.extent import extent
+from nexus.consent.model import COVERED, MAX_SUBJECTS, Extent, LegalBasis, Question, Reason, Ruling
 from nexus.consent.ports import Projects
 from nexus.consent.rules import CONSENT_ONLY, Bases, decide
 from nexus.iam.model import SECONDARY_USE
@@ -40,7 +41,7 @@ class Rulings:
             raise Invalid(f"a question names {MAX_SUBJECTS} subjects at most", code="consent.subjects")
         if question.purpose not in COVERED:
             return dict.fromkeys(question.subjects, Ruling(False, Reason.PURPOSE))
-        bases = self._bases_for(tx, question)
+        bases = self._bases_for(tx, question.recipient.project)
         found = store.histories(tx, question.subjects)
         silent = [subject for subject in question.subjects if subject not in found]
         known = store.known(tx, silent) if silent and question.purpose in SECONDARY_USE else frozenset(silent)
@@ -64,8 +65,12 @@ class Rulings:
         deciders = store.deciders(tx, since.decisions, now.decisions)
         return frozenset(deciders) if len(deciders) == now.decisions - since.decisions else None
 
-    def _bases_for(self, tx: Transaction, question: Question) -> Bases:
-        project = question.recipient.project
+    def extent(self, tx: Transaction, question: Question) -> Extent:
+        """How far a purpose is allowed of the data of one subject."""
+        (subject,) = question.subjects
+        return extent(question, store.history(tx, subject), lambda project: self._bases_for(tx, project))
+
+    def _bases_for(self, tx: Transaction, project: str) -> Bases:
         if not project or self._projects is None:
             return self._bases
         return Bases(by_project={project: self._projects.basis(tx, project) or LegalBasis.CONSENT})

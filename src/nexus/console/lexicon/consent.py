@@ -18,6 +18,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "closed_at": "close le",
     "collected": "données recueillies",
     "decided_at": "décidée le",
+    "extent": "étendue",
     "decision": "décision",
     "document": "justificatif",
     "due_at": "réponse due le",

@@ -82,7 +82,7 @@ TEXTS: Final = spoken(
             "expired": "your permission has ended",
             "no-decision": "you have not allowed it",
             "not-covered": "you allowed it for some data or projects only",
-            "objection": "by your general refusal",
+            "partly": "for some data or some uses only, as you chose",
         },
         care="And my care?",
         care_help="Those who care for you may read your file. To hide a part of it from them, speak with your hospital.",
@@ -124,7 +124,7 @@ TEXTS: Final = spoken(
             "expired": "votre autorisation a pris fin",
             "no-decision": "vous ne l'avez pas autorisé",
             "not-covered": "vous ne l'avez autorisé que pour certaines données ou certains projets",
-            "objection": "par votre refus général",
+            "partly": "pour certaines données ou certains usages seulement, comme vous l'avez choisi",
         },
         care="Et mes soins ?",
         care_help="Ceux qui vous soignent peuvent lire votre dossier. Pour leur en cacher une partie, parlez-en à votre hôpital.",
@@ -235,12 +235,17 @@ async def submit(visit: Visit) -> Response:
     decisions = await visit.get("consent.own.read", subject=subject, limit=1)
     wanted = _provision(what, name, on=on)
     replaced = [one for kind, named, one in _simple(decisions) if (kind, named) == (what, name)]
-    if wanted is not None or replaced:
+    provisions = [wanted] if wanted else []
+    if what == "purpose" and on:
+        for decision, others in _refusing(decisions, name):
+            replaced.append(decision)
+            provisions.append({"effect": "deny", "purposes": others})
+    if provisions or replaced:
         await visit.do(
             "consent.own.decide",
             subject=subject,
             version=int(visit.form.text("version") or 0),
-            provisions=[wanted] if wanted else [],
+            provisions=provisions,
             replaces=replaced,
         )
     more = f"&{FIELD}={subject}" if len(found.all) > 1 else ""
@@ -268,23 +273,51 @@ _PLURAL: Final = {"category": "categories", "project": "projects"}
 
 
 def _purposes(decisions: Document, public_interest: Collection[str], language: Language) -> list[Switch]:
-    """The purposes, each as it was chosen; where nothing was, as it is ruled on."""
+    """The purposes as the rules decide them, the general refusal and the other switches of this page aside."""
     because, found = TEXTS.of(language).because, {one["purpose"]: one for one in decisions["permissions"]}
-    effects = {one["id"]: one["provisions"][0]["effect"] for one in decisions["in_force"] if one["provisions"]}
-    chosen = {name: effects[decision] == "permit" for what, name, decision in _simple(decisions) if what == "purpose"}
     switches = []
     for name in plain_words.SECONDARY:
-        ruled = found[name]
-        if name in chosen:
-            on, reason = chosen[name], "permitted" if chosen[name] else "denied"
-        elif ruled["reason"] in {"denied", "objection"}:  # by a choice about something else: this use is as it was
-            on = name in public_interest
-            reason = "public-interest" if on else "no-decision"
-        else:
-            on, reason = ruled["allowed"], ruled["reason"]
-        why = because.get(reason, "")
+        on = found[name]["extent"] != "nothing"
+        why = because[_reason(decisions, found[name], name, public_interest)]
         switches.append(Switch("purpose", name, _name(name, language), _help(name, language), on, why))
     return switches
+
+
+def _reason(decisions: Document, ruled: Document, purpose: str, public_interest: Collection[str]) -> str:
+    """Why a switch stands as it does. The ruling may be by what is left aside here: then it says nothing of this switch."""
+    if ruled["extent"] == "some":
+        return "partly"
+    if ruled["extent"] == "all":
+        permitted = any(purpose in one["purposes"] for one in _whole(decisions, "permit"))
+        return "permitted" if permitted or purpose not in public_interest else "public-interest"
+    if any(purpose in one["purposes"] for one in _whole(decisions, "deny")):
+        return "denied"
+    return "no-decision" if ruled["reason"] in {"denied", "objection"} else ruled["reason"]
+
+
+def _whole(decisions: Document, effect: str) -> Iterator[Document]:
+    """Provisions in force of this effect that speak of all data and all recipients."""
+    for decision in decisions["in_force"]:
+        for provision in decision["provisions"]:
+            if provision["effect"] == effect and not _is_narrow(provision):
+                yield provision
+
+
+def _is_narrow(provision: Document) -> bool:
+    sides = (*_NARROWINGS, "collected", "valid", "emergency")
+    return any(provision.get(side) for side in sides)
+
+
+def _refusing(decisions: Document, purpose: str) -> Iterator[tuple[str, list[str]]]:
+    """Decisions that refuse this purpose with others and say nothing else: their ids, and the other purposes."""
+    for decision in decisions["in_force"]:
+        provisions = decision["provisions"]
+        if decision["kind"] != "permissions" or len(provisions) != 1 or provisions[0]["effect"] != "deny":
+            continue
+        if purpose in provisions[0]["purposes"] and not _is_narrow(provisions[0]):
+            others = [each for each in provisions[0]["purposes"] if each != purpose]
+            if others:
+                yield decision["id"], others
 
 
 def _name(purpose: str, language: Language) -> str:
