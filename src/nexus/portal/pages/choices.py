@@ -1,29 +1,25 @@
 """My choices as switches: for what my data may serve, which kinds of data, which projects."""
 
 from base64 import b64decode
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import Response
 
 from nexus.kernel.errors import Invalid
-from nexus.portal import plain_words
 from nexus.portal.page import Page
+from nexus.portal.pages import switches
 from nexus.portal.records import FIELD, LIST, records
 from nexus.portal.visit import Visit
 from nexus.portal.wording import spoken
 from nexus.web.browser import paths
-from nexus.web.browser.language import Language
-from nexus.web.browser.operations import Document
 
 PATH: Final = "/choix"
 RECEIPT: Final = "/choix/{decision}/recu"
 RECEIPTS_SHOWN: Final = 10
-MAX_PROJECTS_SHOWN: Final = 20
 SEEN: Final = 100
 """Uses that are looked at for the projects that they were made for."""
-_NARROWINGS: Final = ("projects", "sites", "persons", "categories", "sources", "sensitivities", "references")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,23 +141,6 @@ TEXTS: Final = spoken(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """One switch: `what` is purpose, category or project."""
-
-    what: str
-    name: str
-    label: str
-    help: str
-    on: bool
-    why: str = ""
-
-    @property
-    def id(self) -> str:
-        """What the page calls it."""
-        return f"{self.what}-{self.name}"
-
-
 class Choosing:
     """The page. `public_interest`: uses that are allowed as long as nobody refuses them."""
 
@@ -188,22 +167,16 @@ async def _show(visit: Visit, public_interest: Collection[str]) -> Response:
     subject = found.chosen.subject
     decisions = await visit.get("consent.own.read", subject=subject, limit=RECEIPTS_SHOWN)
     used = await visit.get("consent.own.accesses", subject=subject, limit=SEEN)
-    denied = list(_simple_denials(decisions))
-    projects = {one["project"] for one in used["entries"] if one["project"]} | {
-        name for what, name, _ in denied if what == "project"
-    }
+    texts = TEXTS.of(visit.language)
     return visit.render(
         "choices.html",
         t=TEXTS,
-        said=TEXTS.of(visit.language).done if visit.query("fait") else "",
+        said=texts.done if visit.query("fait") else "",
         records=found,
         decisions=decisions,
-        purposes=_purposes(decisions, public_interest, visit.language),
-        categories=_off(plain_words.CATEGORIES, "category", denied, visit.language),
-        projects=[
-            Switch("project", name, plain_words.place(name), "", ("project", name) not in {one[:2] for one in denied})
-            for name in sorted(projects)[:MAX_PROJECTS_SHOWN]
-        ],
+        purposes=switches.purposes(decisions, public_interest, texts.because, visit.language),
+        categories=switches.categories(decisions, visit.language),
+        projects=switches.projects(decisions, {one["project"] for one in used["entries"] if one["project"]}),
         sensitive=6,
     )
 
@@ -229,17 +202,11 @@ async def submit(visit: Visit) -> Response:
     """One switch was touched."""
     found = await records(visit)
     what, name, on = visit.form.text("what"), visit.form.text("name"), visit.form.text("to") == "allow"
-    if found is None or not _known(what, name):
+    if found is None or not switches.is_known(what, name):
         raise Invalid("there is no such switch", code="portal.switch")
     subject = found.chosen.subject
     decisions = await visit.get("consent.own.read", subject=subject, limit=1)
-    wanted = _provision(what, name, on=on)
-    replaced = [one for kind, named, one in _simple(decisions) if (kind, named) == (what, name)]
-    provisions = [wanted] if wanted else []
-    if what == "purpose" and on:
-        for decision, others in _refusing(decisions, name):
-            replaced.append(decision)
-            provisions.append({"effect": "deny", "purposes": others})
+    provisions, replaced = switches.touched(decisions, what, name, on=on)
     if provisions or replaced:
         await visit.do(
             "consent.own.decide",
@@ -250,109 +217,3 @@ async def submit(visit: Visit) -> Response:
         )
     more = f"&{FIELD}={subject}" if len(found.all) > 1 else ""
     return visit.redirect(f"{PATH}?fait=1{more}#{what}-{name}")
-
-
-def _known(what: str, name: str) -> bool:
-    if what == "project":
-        return 0 < len(name) <= 63
-    return name in (
-        plain_words.SECONDARY if what == "purpose" else plain_words.CATEGORIES if what == "category" else ()
-    )
-
-
-def _provision(what: str, name: str, *, on: bool) -> Document | None:
-    """What a switch decides. Kinds of data and projects are only ever refused: switched on, the refusal goes."""
-    if what == "purpose":
-        return {"effect": "permit" if on else "deny", "purposes": [name]}
-    if on:
-        return None
-    return {"effect": "deny", "purposes": list(plain_words.SECONDARY), f"{_PLURAL[what]}": [name]}
-
-
-_PLURAL: Final = {"category": "categories", "project": "projects"}
-
-
-def _purposes(decisions: Document, public_interest: Collection[str], language: Language) -> list[Switch]:
-    """The purposes as the rules decide them, the general refusal and the other switches of this page aside."""
-    because, found = TEXTS.of(language).because, {one["purpose"]: one for one in decisions["permissions"]}
-    switches = []
-    for name in plain_words.SECONDARY:
-        on = found[name]["extent"] != "nothing"
-        why = because[_reason(decisions, found[name], name, public_interest)]
-        switches.append(Switch("purpose", name, _name(name, language), _help(name, language), on, why))
-    return switches
-
-
-def _reason(decisions: Document, ruled: Document, purpose: str, public_interest: Collection[str]) -> str:
-    """Why a switch stands as it does. The ruling may be by what is left aside here: then it says nothing of this switch."""
-    if ruled["extent"] == "some":
-        return "partly"
-    if ruled["extent"] == "all":
-        permitted = any(purpose in one["purposes"] for one in _whole(decisions, "permit"))
-        return "permitted" if permitted or purpose not in public_interest else "public-interest"
-    if any(purpose in one["purposes"] for one in _whole(decisions, "deny")):
-        return "denied"
-    return "no-decision" if ruled["reason"] in {"denied", "objection"} else ruled["reason"]
-
-
-def _whole(decisions: Document, effect: str) -> Iterator[Document]:
-    """Provisions in force of this effect that speak of all data and all recipients."""
-    for decision in decisions["in_force"]:
-        for provision in decision["provisions"]:
-            if provision["effect"] == effect and not _is_narrow(provision):
-                yield provision
-
-
-def _is_narrow(provision: Document) -> bool:
-    sides = (*_NARROWINGS, "collected", "valid", "emergency")
-    return any(provision.get(side) for side in sides)
-
-
-def _refusing(decisions: Document, purpose: str) -> Iterator[tuple[str, list[str]]]:
-    """Decisions that refuse this purpose with others and say nothing else: their ids, and the other purposes."""
-    for decision in decisions["in_force"]:
-        provisions = decision["provisions"]
-        if decision["kind"] != "permissions" or len(provisions) != 1 or provisions[0]["effect"] != "deny":
-            continue
-        if purpose in provisions[0]["purposes"] and not _is_narrow(provisions[0]):
-            others = [each for each in provisions[0]["purposes"] if each != purpose]
-            if others:
-                yield decision["id"], others
-
-
-def _name(purpose: str, language: Language) -> str:
-    return plain_words.PURPOSES[purpose].of(language)
-
-
-def _help(purpose: str, language: Language) -> str:
-    return plain_words.PURPOSE_HELP[purpose].of(language)
-
-
-def _off(table: Any, what: str, denied: list[tuple[str, str, str]], language: Language) -> list[Switch]:
-    off = {name for kind, name, _ in denied if kind == what}
-    return [Switch(what, name, text.of(language), "", name not in off) for name, text in table.items()]
-
-
-def _simple(decisions: Document) -> Iterator[tuple[str, str, str]]:
-    """Decisions in force that one switch made, or could have made: (what, name, id)."""
-    for decision in decisions["in_force"]:
-        if decision["kind"] != "permissions" or len(decision["provisions"]) != 1:
-            continue
-        provision = decision["provisions"][0]
-        narrowed = {name: provision[name] for name in _NARROWINGS if provision.get(name)}
-        if provision.get("collected") or provision.get("valid") or provision.get("emergency"):
-            continue
-        if not narrowed and len(provision["purposes"]) == 1:
-            yield "purpose", provision["purposes"][0], decision["id"]
-        elif set(provision["purposes"]) == set(plain_words.SECONDARY) and provision["effect"] == "deny":
-            yield from _narrowed(narrowed, decision["id"])
-
-
-def _narrowed(narrowed: dict[str, list[str]], decision: str) -> Iterator[tuple[str, str, str]]:
-    for what, plural in _PLURAL.items():
-        if set(narrowed) == {plural} and len(narrowed[plural]) == 1:
-            yield what, narrowed[plural][0], decision
-
-
-def _simple_denials(decisions: Document) -> Iterator[tuple[str, str, str]]:
-    return (one for one in _simple(decisions) if one[0] != "purpose")
