@@ -19,7 +19,7 @@ from nexus.objects.declaration import Declaration
 from nexus.portal.dates import Dates
 from nexus.portal.notices import store
 from nexus.portal.notices.model import Choice, Wish
-from nexus.portal.notices.telling import NoticeTelling
+from nexus.portal.notices.telling import RETRY_EVERY, NoticeTelling
 from simulators.portal import Hospital
 
 SHARED = "données de plusieurs personnes"
@@ -102,14 +102,63 @@ async def test_each_of_them_is_told_by_mail(hospital):
     assert counted == [(one, 1)]
 
 
+async def test_who_cannot_be_told_while_a_key_is_disabled_is_told_once_it_is_enabled(hospital):
+    one, browser = await hospital.patient()
+    two, other = await hospital.patient()
+    bucket, _ = await cohort(hospital, one, two)
+
+    async def happen():
+        await read(hospital, bucket)
+        await hospital.reads(one)
+        hospital.keys.disable("key_site")
+
+    assert await _follow(hospital, browser.human.id, happen) == [(one, 1)], "what has a name of its own is told at once"
+    telling = _telling(hospital)
+    assert not await telling.follow()
+    hospital.keys.enable("key_site")
+    assert not await telling.follow()
+    assert _untold(hospital, browser.human.id) == [(one, 1)], "it is not asked at every moment"
+    hospital.clock.advance(RETRY_EVERY)
+    for _ in range(3):
+        hospital.clock.advance(RETRY_EVERY)
+        assert not await telling.follow()
+    assert _untold(hospital, browser.human.id) == [(one, 2)], "once"
+    assert _untold(hospital, other.human.id) == []
+
+
+async def test_uses_of_data_whose_key_is_destroyed_wait_for_nothing(hospital):
+    one, browser = await hospital.patient()
+    bucket, _ = await cohort(hospital, one, await hospital.subject())
+
+    async def happen():
+        await read(hospital, bucket)
+        hospital.keys.destroy("key_site")
+
+    assert await _follow(hospital, browser.human.id, happen) == []
+    with hospital.db.read() as tx:
+        assert store.unknown(tx, -1, 10) == []
+
+
 async def _follow(hospital, account: str, happen):
     with hospital.db.read() as tx:
         since = LogFollower.size(tx)
     chosen = Choice(account, Wish.DAILY, False, b"sealed", b"", since, Instant(0))
     await hospital.db.bookkeep(Bookkeeping.PROGRESS, lambda tx: store.put_choice(tx, chosen))
     await happen()
+    telling = _telling(hospital)
+    while await telling.follow():
+        continue
+    return _untold(hospital, account)
+
+
+def _untold(hospital, account: str):
+    with hospital.db.read() as tx:
+        return store.untold(tx, account)
+
+
+def _telling(hospital) -> NoticeTelling:
     op = hospital.platform.op(hospital.desk)
-    telling = NoticeTelling(
+    return NoticeTelling(
         hospital.db,
         hospital.clock,
         log=LogFollower(hospital.db, lambda: hospital.reader.opener),
@@ -119,10 +168,6 @@ async def _follow(hospital, account: str, happen):
         zone=Dates("Europe/Paris", hospital.clock).zone,
         members=lambda name: hospital.objects.finding.members(op, name),
     )
-    while await telling.follow():
-        continue
-    with hospital.db.read() as tx:
-        return store.untold(tx, account)
 
 
 async def test_while_a_key_is_disabled_the_pages_show_what_is_known_and_say_what_is_not(hospital):

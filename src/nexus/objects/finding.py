@@ -66,20 +66,22 @@ class Finding:
             named = {rows.name_of_manifest(tx, number) for number in sorted(numbers)}
         return (subject, *sorted(named)), found.closed is None
 
-    async def members(self, op: Operation, name: str) -> tuple[str, ...]:
-        """Whom a name of the log stands for: himself, or all whom a manifest names; nobody while its key is not enabled."""
+    async def members(self, op: Operation, name: str) -> tuple[str, ...] | None:
+        """Whom a name of the log stands for: himself, or all whom a manifest names. None while the key that says so is disabled."""
         if not is_manifest(name):
             return (name,)
         with self._database.read() as tx:
             known = {row.number: row for row in rows.vaults(tx)}
             found = rows.manifests_named(tx, name)
+        closed = False
         for manifest in found:
             try:
                 vault = await self.vaults.open_row(op, known[manifest.vault])
             except Conflict as error:
                 if error.code not in {_DESTROYED, _CLOSED}:
                     raise
+                closed = closed or error.code == _CLOSED
                 continue
             with self._database.read() as tx:
                 return vault.subjects(tx, -manifest.number)
-        return ()
+        return None if closed else ()

@@ -24,4 +24,13 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE TABLE portal_parting (id TEXT PRIMARY KEY, account TEXT NOT NULL, address BLOB NOT NULL) STRICT",
         ),
     ),
+    Migration(
+        "portal",
+        2,
+        (
+            # Uses of data of many, which somebody is to be told of once it is known of whom: their key was disabled.
+            "CREATE TABLE portal_unknown (place INTEGER PRIMARY KEY, name TEXT NOT NULL, refused INTEGER NOT NULL,"
+            " urgent INTEGER NOT NULL) STRICT",
+        ),
+    ),
 )

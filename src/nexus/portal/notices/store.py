@@ -1,10 +1,11 @@
 """All SQL of notices."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Row, Transaction
-from nexus.portal.notices.model import Choice, Code, Wish
+from nexus.portal.notices.model import Choice, Code, Seen, Wish
 
 _CHOICE: Final = "account, wish, refused, address, hint, since, sent_at, due_at, failed_at"
 _CODE: Final = "account, code, address, hint, ends_at, tries, sent, sent_since"
@@ -162,6 +163,27 @@ def set_followed(tx: Transaction, place: int) -> None:
         "INSERT INTO portal_followed (id, place) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET place = excluded.place",
         (place,),
     )
+
+
+def put_off(tx: Transaction, uses: Sequence[Seen]) -> None:
+    """Keep uses of which it is not known yet whose data they were of."""
+    tx.execute_many(
+        "INSERT INTO portal_unknown (place, name, refused, urgent) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [(one.place, one.subject, int(one.refused), int(one.urgent)) for one in uses],
+    )
+
+
+def unknown(tx: Transaction, after: int, limit: int) -> list[Seen]:
+    """Those that are kept, in the order of the log, from the one after a place."""
+    rows = tx.all(
+        "SELECT place, name, refused, urgent FROM portal_unknown WHERE place > ? ORDER BY place LIMIT ?", (after, limit)
+    )
+    return [Seen(row[0], row[1], bool(row[2]), bool(row[3])) for row in rows]
+
+
+def known_now(tx: Transaction, one: Seen) -> bool:
+    """It is known whose data it was of; whether it was still kept."""
+    return tx.execute("DELETE FROM portal_unknown WHERE place = ?", (one.place,)) == 1
 
 
 # Last messages

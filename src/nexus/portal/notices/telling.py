@@ -2,7 +2,8 @@
 
 1. Entries from the place on are opened, some hundreds at a time; what a patient sees among the uses of his data is kept.
 2. In one commit: each is counted for the accounts that decide for its subject now and wished for it before it happened, and
-   the place moves on, if nobody moved it meanwhile.
+   the place moves on, if nobody moved it meanwhile. A use of data of many whose key is disabled is kept until it is enabled, and
+   counted then.
 3. In one commit: the message of an account whose time has come is posted, and its count emptied. What an account decides
    for no more is not told.
 """
@@ -17,7 +18,7 @@ from typing import Final
 
 from nexus.audit.model import EntryContent
 from nexus.crypto.hpke import OpeningKey
-from nexus.kernel.clock import Clock, Instant
+from nexus.kernel.clock import MINUTE, Clock, Instant
 from nexus.kernel.database import Bookkeeping, Database, Transaction
 from nexus.kernel.errors import Damaged, Invalid
 from nexus.kernel.operation import Outcome
@@ -41,13 +42,24 @@ MAX_QUEUED: Final = 2_000
 
 _log = logging.getLogger("nexus.worker")
 
-Members = Callable[[str], Awaitable[Sequence[str]]]
-"""The subjects that a name stands for: one, or all of a manifest; nobody while its key is not at hand."""
+RETRY_EVERY: Final = MINUTE
+"""Between two attempts to learn whose data it was."""
+
+Members = Callable[[str], Awaitable[Sequence[str] | None]]
+"""The subjects that a name stands for: one, or all of a manifest; None while that cannot be known."""
 
 
 async def themselves(subject: str) -> Sequence[str]:
     """Every name stands for one subject."""
     return (subject,)
+
+
+@dataclass(frozen=True, slots=True)
+class _Uses:
+    """Uses by the subject whose data they were of; and those of which that is not known yet."""
+
+    of: dict[str, list[Seen]]
+    unknown: list[Seen]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +95,50 @@ class NoticeTelling:
         self._zone = zone
         self._members = members
         self._batch = batch
+        self._retry_at = Instant(0)
+        self._retried = -1
+        """The last place that was tried again."""
 
     async def follow(self) -> bool:
         """Steps 1 and 2, once; whether there may be more."""
         with self._db.read() as tx:
             place, end, wished = store.followed(tx), self._log.size(tx), store.anybody(tx)
         if place == end:
-            return False
+            return await self._learn()
         if place is None or not wished:
             return await self._db.bookkeep(Bookkeeping.PROGRESS, lambda tx: self._skip(tx, place, end))
         upto = min(end, place + self._batch)
         found = await asyncio.to_thread(self._log.between, place, upto)
         seen = [one for entry in found if (one := _seen(*entry)) is not None]
-        named = [(one, await self._members(one.subject)) for one in seen]
-        by_subject: dict[str, list[Seen]] = {}
-        for one, subjects in named:
-            for subject in subjects:
-                by_subject.setdefault(subject, []).append(one)
-        counted = await self._db.bookkeep(
-            Bookkeeping.PROGRESS, lambda tx: self._count(tx, place, upto, by_subject, self._clock.now())
-        )
+        uses = await self._of(seen)
+        counted = await self._db.bookkeep(Bookkeeping.PROGRESS, lambda tx: self._move_on(tx, place, upto, uses))
         return counted and upto < end
+
+    async def _of(self, seen: Sequence[Seen]) -> _Uses:
+        uses = _Uses({}, [])
+        for one in seen:
+            subjects = await self._members(one.subject)
+            if subjects is None:
+                uses.unknown.append(one)
+            for subject in subjects or ():
+                uses.of.setdefault(subject, []).append(one)
+        return uses
+
+    async def _learn(self) -> bool:
+        """Try again to learn whose data some uses were of; whether there are more to try now."""
+        now = self._clock.now()
+        if now < self._retry_at:
+            return False
+        with self._db.read() as tx:
+            waiting = store.unknown(tx, self._retried, self._batch)
+        for one in waiting:
+            uses = await self._of([one])
+            if not uses.unknown:
+                await self._db.bookkeep(Bookkeeping.PROGRESS, partial(self._tell_late, one=one, uses=uses))
+        more = len(waiting) == self._batch
+        self._retried = waiting[-1].place if more else -1
+        self._retry_at = now if more else Instant(now + RETRY_EVERY)
+        return more
 
     async def post(self) -> bool:
         """Step 3, for some accounts; whether there may be more."""
@@ -139,19 +174,28 @@ class NoticeTelling:
         store.set_followed(tx, here)
         return here < end
 
-    def _count(self, tx: Transaction, place: int, upto: int, by_subject: dict[str, list[Seen]], now: Instant) -> bool:
+    def _move_on(self, tx: Transaction, place: int, upto: int, uses: _Uses) -> bool:
         """Step 2; whether the place was still where it was."""
         if store.followed(tx) != place:
             return False
-        for subject in sorted(by_subject):
+        self._count(tx, uses)
+        store.put_off(tx, uses.unknown)
+        store.set_followed(tx, upto)
+        return True
+
+    def _tell_late(self, tx: Transaction, one: Seen, uses: _Uses) -> None:
+        if store.known_now(tx, one):
+            self._count(tx, uses)
+
+    def _count(self, tx: Transaction, uses: _Uses) -> None:
+        now = self._clock.now()
+        for subject in sorted(uses.of):
             for account in self._deciders.accounts(tx, subject, now):
                 chosen = store.choice(tx, account)
-                told = [one for one in by_subject[subject] if chosen is not None and _wished(chosen, one)]
+                told = [one for one in uses.of[subject] if chosen is not None and _wished(chosen, one)]
                 if chosen is not None and told:
                     store.count(tx, account, subject, len(told))
                     self._hasten(tx, chosen, now, urgent=any(one.urgent for one in told))
-        store.set_followed(tx, upto)
-        return True
 
     def _hasten(self, tx: Transaction, chosen: Choice, now: Instant, *, urgent: bool) -> None:
         """A message is due when the first of what it tells of asks for it."""
