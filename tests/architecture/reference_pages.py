@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 import fhir_page
+import metrics_page
 import omop_page
 import settings_page
 from project_tree import NEXUS, ROOT, source_files, syntax
@@ -36,6 +37,7 @@ def pages() -> dict[Path, str]:
         REFERENCE / "cli.md": _cli(),
         REFERENCE / "error-codes.md": _codes(),
         REFERENCE / "fhir.md": fhir_page.page(),
+        REFERENCE / "metrics.md": metrics_page.page(),
         REFERENCE / "omop-sources.md": omop_page.page(),
         REFERENCE / "settings.md": settings_page.page(),
     }

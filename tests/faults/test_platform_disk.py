@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import botocore.exceptions
+import httpx
 import pytest
 
 from simulators.installation import Installation, until
@@ -135,6 +136,18 @@ def test_on_a_full_disk_nothing_is_read_that_is_not_recorded_and_then_all_goes_o
         assert len(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()) == 3_000
     reads = alice.call("audit.entry.list", for_purpose="audit", action="objects.object.read", limit=500)["entries"]
     assert set(read[-100:]) <= {entry["content"]["operation"] for entry in reads}
+
+
+def test_a_door_without_a_disk_to_write_to_says_so_to_load_balancers(installation, disk):
+    address = f"{installation.status()['s3']}/-/ready"
+    asked = httpx.Client(verify=False, timeout=10)
+
+    def missing() -> list[str]:
+        return asked.get(address).json().get("missing", [])
+
+    with full(disk):
+        until(lambda: "disk" in missing(), what="the disk that is missing")
+    until(lambda: asked.get(address).status_code == 200, what="readiness")
 
 
 def test_after_all_of_it_the_log_is_published_and_verifies(installation, s3):

@@ -23,6 +23,7 @@ from nexus.kernel.engines.postgresql import PostgresEngine
 from nexus.kernel.engines.postgresql_carrying import contents_of_server
 from nexus.kernel.engines.server import Server
 from nexus.kernel.engines.sqlite_carrying import SqliteContents
+from nexus.kernel.observing import Commits
 from nexus.kernel.secret import Secret
 from simulators.postgresql import INSTANCE, PostgresServer
 from simulators.recorder import MemoryRecorder
@@ -46,14 +47,23 @@ def is_chosen() -> bool:
     return VARIABLE in os.environ
 
 
-def database(path: Path, *, key: Secret | None = None, recorder: Recorder, bare: bool = False) -> Database:
+def database(
+    path: Path,
+    *,
+    key: Secret | None = None,
+    recorder: Recorder,
+    bare: bool = False,
+    observer: Commits | None = None,
+) -> Database:
     """Open the database of this path. `bare`: with no schema at all yet, as an earlier Nexus would have found it."""
     if not is_chosen():
-        return Database(path, key=key, recorder=recorder)
+        return Database(path, key=key, recorder=recorder, observer=observer)
     name, template = _name(path), "template0" if bare else TEMPLATE
     with _owner() as connection, suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER nexus STRATEGY FILE_COPY")
-    return Database(PostgresEngine(Server(**_where(), instance=INSTANCE, database=name)), recorder=recorder)
+    return Database(
+        PostgresEngine(Server(**_where(), instance=INSTANCE, database=name)), recorder=recorder, observer=observer
+    )
 
 
 def whereabouts(root: Path) -> dict[str, str | int]:

@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from nexus.app.consent_settings import ConsentSettings
 from nexus.app.setting import doc
+from nexus.app.watch_settings import WatchSettings
 
 
-class AssuranceSettings(ConsentSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class AssuranceSettings(WatchSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What OWASP ASVS asks for at level 3, and not every installation can have at once."""
 
     passkeys_only: Annotated[

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from nexus.app import handoff
 from nexus.app.handoff import Handoff
 from nexus.app.settings import child_environment
+from nexus.app.telemetry import report
+from nexus.app.telemetry.report import Heard
 from nexus.kernel.errors import NexusError, Unavailable
 from nexus.kernel.mutual import Credentials
 
@@ -30,7 +32,9 @@ class Child:
     def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
         self.name = name
         self.started_at = time.monotonic()
+        self.heard = Heard()
         self._process = process
+        self._listening: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int:
@@ -39,6 +43,16 @@ class Child:
     @property
     def alive(self) -> bool:
         return self._process.returncode is None
+
+    def listen(self) -> None:
+        """Hear its reports from now on, until its end."""
+        self._listening = asyncio.create_task(self._listen(), name=f"reports of {self.name}")
+
+    async def _listen(self) -> None:
+        assert self._process.stdout is not None
+        with suppress(EOFError, ValueError, OSError):  # what is no report ends it, and the process counts as silent
+            while True:
+                self.heard.hear(await report.receive(self._process.stdout))
 
     async def ended(self) -> int:
         """Wait for its end; negative is the signal that ended it."""
@@ -84,6 +98,7 @@ async def start(given: Handoff, *, inherit: Sequence[int] = (), module: str = PR
     except BaseException:
         await child.stop(0)
         raise
+    child.listen()
     return child
 
 

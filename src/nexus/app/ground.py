@@ -11,6 +11,8 @@ from nexus.app.datadir import DataDirectory, open_directory
 from nexus.app.handoff import Handoff
 from nexus.app.holding import KeyHold
 from nexus.app.settings import Settings
+from nexus.app.telemetry import looking_after
+from nexus.app.telemetry.watch import Watch
 from nexus.crypto.hpke import SealingKey
 from nexus.kernel.clock import Clock, SystemClock
 from nexus.kernel.database import Database
@@ -37,6 +39,8 @@ class Ground:
     hold: KeyHold
     database: Database
     identity: ServiceIdentity
+    watch: Watch
+    """Where this process counts, and says whether it is well."""
 
     def operation(self) -> Operation:
         """An operation that this process does by itself, now."""
@@ -49,7 +53,9 @@ class Ground:
 
 
 @asynccontextmanager
-async def stand(handoff: Handoff, keys: Sequence[Part], identity: ServiceIdentity) -> AsyncIterator[Ground]:
+async def stand(
+    handoff: Handoff, keys: Sequence[Part], identity: ServiceIdentity, watch: Watch | None = None
+) -> AsyncIterator[Ground]:
     """Connect to the key service, take `keys` on a lease, open the database.
 
     The key of the database itself is kept as long as the process lives: refusals must be recorded even while sealed.
@@ -61,14 +67,17 @@ async def stand(handoff: Handoff, keys: Sequence[Part], identity: ServiceIdentit
     def operation() -> Operation:
         return parts.platform_operation(handoff.process, clock)
 
-    kms = KeyServiceClient(directory.kms_socket, identity)
+    watch = watch or Watch()
+    kms = KeyServiceClient(directory.kms_socket, identity, observer=watch.key_calls)
     await kms.start()
     hold = KeyHold(kms, directory, keys, index.platform_key, operation)
     try:
         key = await custody.open_part(kms, directory, Part.DATABASE, operation())
-        database = schema.Place(directory, handoff.settings, handoff.process).open(key, index.audit_public, clock)
+        place = schema.Place(directory, handoff.settings, handoff.process)
+        database = place.open(key, index.audit_public, clock, observer=watch.commits)
         try:
             await hold.start()
+            looking_after.ground(watch, hold, database, directory)
             yield Ground(
                 handoff.process,
                 directory,
@@ -81,6 +90,7 @@ async def stand(handoff: Handoff, keys: Sequence[Part], identity: ServiceIdentit
                 hold,
                 database,
                 identity,
+                watch,
             )
         finally:
             database.close()

@@ -10,6 +10,8 @@ from msgspec import Struct
 from nexus.app import children
 from nexus.app.children import Backoff, Child
 from nexus.app.handoff import Handoff
+from nexus.app.telemetry.health import Component
+from nexus.app.telemetry.report import Report
 from nexus.kernel.errors import NexusError
 from nexus.kernel.mutual import Credentials
 
@@ -25,6 +27,8 @@ class PlaceStatus(Struct, frozen=True, kw_only=True):
     pid: int | None
     uptime_s: int
     restarts: int
+    missing: tuple[str, ...] = ()
+    """What it cannot work without and does not have (`telemetry.health.Component`); empty: it is ready."""
 
 
 class Place:
@@ -78,10 +82,24 @@ class Place:
         if self._child is not None:
             await self._child.give(credentials)
 
-    def status(self) -> PlaceStatus:
+    @property
+    def report(self) -> Report | None:
+        """What its process last told of itself, while it lives."""
+        return self._child.heard.report if self._child is not None and self._child.alive else None
+
+    def missing(self) -> tuple[str, ...]:
+        """What its process lacks now; empty: it is ready."""
         child = self._child
+        if child is None or not child.alive or not child.heard.told:
+            return (Component.STARTING.value,)
+        return (Component.SILENT.value,) if child.heard.is_silent else child.heard.report.missing
+
+    def status(self) -> PlaceStatus:
+        child, missing = self._child, self.missing()
         if child is None or self._keeper is None or self._keeper.done():
-            return PlaceStatus(name=self.name, state="stopped", pid=None, uptime_s=0, restarts=self.restarts)
+            return PlaceStatus(
+                name=self.name, state="stopped", pid=None, uptime_s=0, restarts=self.restarts, missing=missing
+            )
         alive = child.alive
         return PlaceStatus(
             name=self.name,
@@ -89,6 +107,7 @@ class Place:
             pid=child.pid if alive else None,
             uptime_s=int(time.monotonic() - child.started_at) if alive else 0,
             restarts=self.restarts,
+            missing=missing,
         )
 
     async def _start(self) -> None:

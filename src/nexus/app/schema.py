@@ -20,7 +20,8 @@ from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database, Migration
 from nexus.kernel.engines.postgresql import Copies, PostgresEngine
 from nexus.kernel.engines.server import Server
-from nexus.kernel.errors import Conflict, Damaged, Invalid
+from nexus.kernel.errors import Conflict, Damaged, Invalid, Unavailable
+from nexus.kernel.observing import Commits
 from nexus.kernel.secret import Secret
 from nexus.kms.client import KeyServiceClient
 from nexus.mail.migrations import MIGRATIONS as MAIL
@@ -80,29 +81,44 @@ class Place:
             name=f"nexus {self.process}",
         )
 
-    def open(self, key: Secret, audit_public: bytes, clock: Clock, *, new: bool = False) -> Database:
+    def open(
+        self, key: Secret, audit_public: bytes, clock: Clock, *, new: bool = False, observer: Commits | None = None
+    ) -> Database:
         """The platform's database. What is written to it is recorded in the audit log, or not written.
 
         `key` encrypts the file, or the copies that backups make of what is on a server. `new`: at the founding only; where there is none later, none is made, for an empty one would
-        be a platform without rights and without its log. Raises Damaged or Conflict.
+        be a platform without rights and without its log. `observer`: watches commits. Raises Damaged or Conflict.
         """
         recorder = TellingRecorder(AuditLog(SealingKey(audit_public), clock=clock))
         server, file = self.server(), self.directory.database
         if server is None:
             if not new and not file.exists():
                 raise Damaged(f"{file.name} is missing", code="database.missing", hint="restore the last backup")
-            return Database(file, key=key, recorder=recorder)
+            return Database(file, key=key, recorder=recorder, observer=observer)
         if file.exists():
             raise Conflict(
                 f"the database of this platform is a file, {file.name}",
                 code="database.is-a-file",
                 hint="`nexus database move` moves it to a server; or remove the setting database_host",
             )
-        return Database(PostgresEngine(server, new=new, copies=Copies(key, MIGRATIONS)), recorder=recorder)
+        engine = PostgresEngine(server, new=new, copies=Copies(key, MIGRATIONS))
+        return Database(engine, recorder=recorder, observer=observer)
 
 
 def _file(name: str) -> Path | None:
     return Path(name) if name else None
+
+
+NEWEST: Final = {step.service: max(s.version for s in MIGRATIONS if s.service == step.service) for step in MIGRATIONS}
+"""Service -> the version of its schema that this program works with."""
+
+
+def require_current(database: Database) -> None:
+    """Raises Unavailable where the schema is not the one that this program works with."""
+    with database.read() as tx:
+        at: dict[str, int] = dict(tx.all("SELECT service, version FROM kernel_schema_version"))
+    if any(at.get(service) != version for service, version in NEWEST.items()):
+        raise Unavailable("the database has another schema than this program", code="database.schema")
 
 
 async def bring_forward(kms: KeyServiceClient, place: Place, clock: Clock) -> list[Migration]:

@@ -89,7 +89,7 @@ def _reserve(host: str, port: int) -> socket.socket:
             f"cannot listen on {host} port {port}: {error.strerror}",
             code="door.port",
             hint="stop what listens there, or choose another: NEXUS_S3_PORT, NEXUS_API_PORT, NEXUS_CONSOLE_PORT, NEXUS_PORTAL_PORT,"
-            " NEXUS_BASTION_PORT",
+            " NEXUS_BASTION_PORT, NEXUS_WATCH_PORT",
         ) from error
     return holder
 

@@ -343,6 +343,7 @@ def load(file: Path | None, environment: Mapping[str, str] | None = None, **give
     settings = msgspec.convert(values, Settings, strict=False)
     settings.require_mail()
     settings.require_blobs()
+    settings.require_watch()
     settings.ages()
     settings.bases()
     settings.proxies()

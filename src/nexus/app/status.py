@@ -39,6 +39,8 @@ class PlatformStatus(Struct, frozen=True, kw_only=True):
     """Address of the patient portal; empty where it is closed."""
     bastion: str
     """Address of the bastion (`ssh://host:port`); empty where it is closed."""
+    watch: str = ""
+    """Address of the operations listener; empty where it is closed."""
     certificate_authority: str
     """File with the certificate that clients trust."""
     processes: tuple[PlaceStatus, ...]
@@ -46,3 +48,8 @@ class PlatformStatus(Struct, frozen=True, kw_only=True):
     """None while it does not answer."""
     trouble: str = ""
     """Why the platform could not unseal itself, if it tried."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it runs, and every process has all that it needs."""
+        return self.phase is Phase.RUNNING and not any(process.missing for process in self.processes)

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ from nexus.app.identities import ServiceIdentities
 from nexus.app.keeping import Place
 from nexus.app.settings import Settings, console_url, portal_url
 from nexus.app.status import Phase, PlatformStatus
+from nexus.app.telemetry.gathering import Gathering, operations_listener
+from nexus.app.telemetry.watch import Watch
 from nexus.app.tenancy import Tenancy
 from nexus.kernel.clock import Clock, SystemClock
 from nexus.kernel.errors import Conflict, Damaged, Invalid, NexusError
@@ -82,7 +84,9 @@ class Supervisor:
         self._backup = BackupJob(self._kms, self._database, self._clock)
         self._fsck = FsckJob(self._kms, self._database, self._settings, self._clock)
         self._places: list[Place] = []
+        self._gathering = Gathering(lambda: self._places, lambda: self.phase is Phase.RUNNING, Watch())
         self._ports: dict[str, int] = {}
+        self._watch_port = 0
         self._renew_at = 0
         self._failure: NexusError | None = None
         self._trouble = ""
@@ -100,8 +104,15 @@ class Supervisor:
             for door, port in self._doors().items():
                 reserved = held.enter_context(serving.reserve_port(self._settings.host, port))
                 self._ports[door] = reserved.getsockname()[1]
+            watching = held.enter_context(self._reserve_watch_port()) if self._settings.watch_port >= 0 else None
             services = ControlServer(self.directory.supervisor_socket, self._answer, self._identities.own)
-            async with ControlServer(self.directory.control_socket, self._answer), services:
+            async with AsyncExitStack() as open_:
+                await open_.enter_async_context(ControlServer(self.directory.control_socket, self._answer))
+                await open_.enter_async_context(services)
+                if watching is not None:
+                    self._watch_port = watching.getsockname()[1]
+                    shown = operations_listener(self._gathering, self._settings, self._watch_port)
+                    await open_.enter_async_context(shown)
                 renewing = asyncio.create_task(
                     self._identities.keep(lambda: self._places, self._operation, check_s=self._renew_check_s)
                 )
@@ -265,12 +276,19 @@ class Supervisor:
         }
         return {door: port for door, port in doors.items() if port >= 0}
 
+    def _reserve_watch_port(self) -> socket.socket:
+        return serving.reserve_port(self._settings.watch_host, self._settings.watch_port)
+
+    def _watched_at(self) -> str:
+        """Address of the operations listener; empty where it is closed."""
+        scheme = "https" if self._settings.watch_certificate_file else "http"
+        return _url(scheme, self._settings.watch_host, self._watch_port) if self._watch_port else ""
+
     def _speaks_tls(self, name: str) -> bool:
         return name in self._ports and name != parts.BASTION
 
     def _address(self, door: str, scheme: str = "https") -> str:
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._settings.host, self._settings.host)  # noqa: S104
-        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self._ports.get(door, 0)}"
+        return _url(scheme, self._settings.host, self._ports.get(door, 0))
 
     def _console(self) -> str:
         return console_url(self._settings, self._ports[parts.CONSOLE]) if parts.CONSOLE in self._ports else ""
@@ -332,6 +350,7 @@ class Supervisor:
             console=self._console(),
             portal=self._portal(),
             bastion=self._bastion(),
+            watch=self._watched_at(),
             certificate_authority=str(self.directory.certificate_authority),
             processes=tuple(place.status() for place in self._places),
             key_service=key_service,
@@ -357,6 +376,11 @@ class Supervisor:
         self.phase = phase
         _log.info("the platform is %s", phase.value)
         self._on_phase(phase)
+
+
+def _url(scheme: str, host: str, port: int) -> str:
+    near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"{scheme}://{f'[{near}]' if ':' in near else near}:{port}"
 
 
 def passphrase_from(file: Path | None) -> Passphrase:

@@ -28,6 +28,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "totp": "code",
     "uptime_s": "seconds since its start",
     "url": "address",
+    "watch": "operations listener",
 }
 """Where the name itself is no English that people would say."""
 
@@ -374,6 +375,7 @@ FRENCH: Final[Mapping[str, str]] = {
     "versions": "versions",
     "waiting": "en attente",
     "waiting_days": "jours d'attente",
+    "watch": "écoute d'exploitation",
     "weekday": "jour de la semaine",
     "witnessed": "attesté par les témoins",
     "witnesses": "témoins",

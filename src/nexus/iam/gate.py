@@ -118,6 +118,8 @@ class Gate:
         self.policy = policy or Policy.shipped(conditions)
         self.usage = UseLedger(db, write_uses_after_s)
         self._made = 0
+        self.answered = [[0, 0], [0, 0]]
+        """How often it was asked: answers made anew, and from memory; of each, denials and permissions."""
         self._surroundings = Surroundings(conditions)
         self._decisions: OrderedDict[tuple[Any, ...], _Remembered] = OrderedDict()
         self._claims: OrderedDict[tuple[str, ActorKind, bool, tuple[str, ...]], _Claim] = OrderedDict()
@@ -167,8 +169,11 @@ class Gate:
             )
             known = self._decisions.get(key)
             if known is not None and known.version == self._version() and known.since <= now < known.until:
+                self.answered[True][known.decision.allowed] += 1
                 return known.decision
-            return self._decide(key, question, now, roles)
+            made = self._decide(key, question, now, roles)
+            self.answered[False][made.allowed] += 1
+            return made
         except (ValueError, TypeError, KeyError, AttributeError):
             return NO  # a request that cannot be understood cannot be allowed
 

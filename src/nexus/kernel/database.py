@@ -27,6 +27,7 @@ from nexus.kernel.engines.port import Engine, Progress, Row, Transaction, Transa
 from nexus.kernel.engines.sqlite import SqliteEngine
 from nexus.kernel.errors import NexusError, Unavailable
 from nexus.kernel.migrating import Migration, migrate
+from nexus.kernel.observing import Commits
 from nexus.kernel.operation import Entry
 from nexus.kernel.secret import Secret
 
@@ -95,15 +96,18 @@ class Database:
         key: Secret | None = None,
         recorder: Recorder,
         patience_s: float = PATIENCE_S,
+        observer: Commits | None = None,
     ) -> None:
         """`place`: a file, which SQLite opens or creates under `key` (32 bytes; None: nothing in it is confidential),
         or an engine that is open. `patience_s`: how long work is run again, where a passing cause keeps it from being stored.
+        `observer`: watches commits.
         """
         self.engine: Engine = SqliteEngine(place, key) if isinstance(place, Path) else place
         self._recorder = recorder
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._closed = False
         self._patience = Patience(patience_s)
+        self._observer = observer
         self._writing = self.engine.writer()
         self._writer = threading.Thread(target=self._write_forever, name="database writer", daemon=True)
         self._writer.start()
@@ -162,6 +166,11 @@ class Database:
         """Bring every schema forward; returns the steps taken. Raises Conflict on a file of a newer version."""
         return self._enqueue_from_thread(lambda tx: (migrate(tx, self.engine.define, migrations), None)).result()
 
+    @property
+    def waiting(self) -> int:
+        """Writers in the queue, about."""
+        return self._queue.qsize()
+
     def close(self) -> None:
         """Finish the queued writes and close every connection."""
         if self._closed:
@@ -176,12 +185,12 @@ class Database:
     def _enqueue(self, work: Callable[[Transaction], tuple[T, Entry | None]]) -> "asyncio.Future[T]":
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._put(Job(work, future, loop))
+        self._put(Job(work, future, loop, self._observer.queued() if self._observer else None))
         return future
 
     def _enqueue_from_thread(self, work: Callable[[Transaction], tuple[T, Entry | None]]) -> "Future[T]":
         future: Future[T] = Future()
-        self._put(Job(work, future, None))
+        self._put(Job(work, future, None, self._observer.queued() if self._observer else None))
         return future
 
     def _put(self, job: Job) -> None:
@@ -241,7 +250,7 @@ class Database:
         """
         while True:
             try:
-                done = self._attempt(batch)
+                done = self._attempt(batch) if self._observer is None else self._watched_attempt(batch, self._observer)
             except Exception as error:
                 lost = self.engine.lost(error)
                 if lost is None or not lost.again or self._closed or self._patience.is_over():
@@ -251,10 +260,22 @@ class Database:
                 self._patience.renew()
                 return done
 
-    def _attempt(self, batch: list[Job]) -> list[tuple[Job, Any]]:
+    def _watched_attempt(self, batch: list[Job], observer: Commits) -> list[tuple[Job, Any]]:
+        start, entries, told = time.perf_counter(), list[Entry](), None
+        try:
+            return self._attempt(batch, entries)
+        except BaseException as error:
+            lost = self.engine.lost(error) if isinstance(error, Exception) else None
+            told = lost.cause if lost is not None else error
+            raise
+        finally:
+            observer.committed([job.mark for job in batch], len(entries), time.perf_counter() - start, told)
+
+    def _attempt(self, batch: list[Job], entries: list[Entry] | None = None) -> list[tuple[Job, Any]]:
+        """`entries` is filled with what is recorded."""
         writer = self._writing
         done: list[tuple[Job, Any]] = []
-        entries: list[Entry] = []
+        entries = [] if entries is None else entries
         tx = writer.begin(len(batch))
         try:
             for job in batch:

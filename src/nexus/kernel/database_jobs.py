@@ -16,6 +16,8 @@ class Job:
     work: Callable[[Any], tuple[Any, Any]]
     future: "asyncio.Future[Any] | Future[Any]"
     loop: asyncio.AbstractEventLoop | None
+    mark: Any = None
+    """What the observer was told of it."""
 
 
 class Patience:

@@ -81,6 +81,13 @@ def put_off(tx: Transaction) -> int:
     return int(row[0])
 
 
+def waiting(tx: Transaction) -> int:
+    """How many messages nobody has acknowledged, those put off among them."""
+    row = tx.one("SELECT COUNT(*) FROM outbox")
+    assert row is not None
+    return int(row[0])
+
+
 def acknowledge(tx: Transaction, upto: int) -> int:
     """Forget messages up to and including `upto`; returns how many they were."""
     return tx.execute("DELETE FROM outbox WHERE position <= ?", (upto,))

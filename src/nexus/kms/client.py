@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 from nexus.kernel.mutual import ServiceIdentity
+from nexus.kernel.observing import Calls
 from nexus.kernel.operation import Operation
 from nexus.kernel.outbox import Message
 from nexus.kernel.secret import Secret
@@ -73,12 +74,18 @@ class KeyServiceClient:
     is sealed, and otherwise what the service raised, restored with its code and hint.
     """
 
-    def __init__(self, socket: Path, identity: ServiceIdentity, wait_s: float = CONNECT_WAIT_S) -> None:
+    def __init__(
+        self,
+        socket: Path,
+        identity: ServiceIdentity,
+        wait_s: float = CONNECT_WAIT_S,
+        observer: Calls | None = None,
+    ) -> None:
         """`identity`: the certificate of the calling service, whose name stands in `callers.CALLERS`.
 
-        `wait_s`: how long a call waits for a connection before it fails.
+        `wait_s`: how long a call waits for a connection before it fails. `observer`: watches calls.
         """
-        self._connection = KeptConnection(socket, identity, wait_s)
+        self._connection = KeptConnection(socket, identity, wait_s, observer)
 
     async def start(self) -> None:
         """Connect and keep connected. Returns once connected or after an attempt that failed; never raises for it."""

@@ -19,6 +19,7 @@ import msgspec
 from nexus.kernel import mutual
 from nexus.kernel.errors import NexusError, Unauthenticated, Unavailable
 from nexus.kernel.mutual import ServiceIdentity
+from nexus.kernel.observing import OK, Calls, outcome_of
 from nexus.kernel.operation import Operation
 from nexus.kms import frames
 from nexus.kms.frames import Answer, Beat, Call, Confirm, Event, FrameBuffer, Hello, Refusal, Welcome
@@ -126,10 +127,13 @@ class Link(asyncio.Protocol):
 
     # Calls
 
-    async def call(self, method: str, operation: Operation | None, arguments: Any, timeout_s: float) -> msgspec.Raw:
+    async def call(
+        self, method: str, operation: Operation | None, arguments: Any, timeout_s: float, traceparent: str = ""
+    ) -> msgspec.Raw:
         """The encoded result. Raises what the service raised, or Unavailable."""
         call_id = next(self._ids)
-        framed = frames.frame(Call(call_id, method, operation, msgspec.Raw(frames.encode(arguments))))
+        encoded = msgspec.Raw(frames.encode(arguments))
+        framed = frames.frame(Call(call_id, method, operation, encoded, traceparent))
         if self._transport is None:
             raise Unavailable("the connection to the key service was lost", code="kms.lost", hint="retry")
         future = self._pending[call_id] = asyncio.get_running_loop().create_future()
@@ -168,10 +172,17 @@ class Link(asyncio.Protocol):
 class KeptConnection:
     """Keeps one `Link` alive, and tells what happens to it."""
 
-    def __init__(self, path: Path, identity: ServiceIdentity, wait_s: float = CONNECT_WAIT_S) -> None:
-        """`wait_s`: how long a call waits for a connection before it fails."""
+    def __init__(
+        self,
+        path: Path,
+        identity: ServiceIdentity,
+        wait_s: float = CONNECT_WAIT_S,
+        observer: Calls | None = None,
+    ) -> None:
+        """`wait_s`: how long a call waits for a connection before it fails. `observer`: watches calls."""
         self._path = path
         self._wait_s = wait_s
+        self._observer = observer
         self._identity = identity
         self._renewed = asyncio.Event()
         self._draining: set[asyncio.Task[None]] = set()
@@ -213,9 +224,23 @@ class KeptConnection:
 
     async def call(self, method: str, operation: Operation | None, arguments: Any, timeout_s: float) -> msgspec.Raw:
         """Raises what the service raised, Unauthenticated if it refused the certificate, or Unavailable."""
+        if self._observer is None:
+            return await self._call(method, operation, arguments, timeout_s)
+        mark = self._observer.began(method)
+        try:
+            result = await self._call(method, operation, arguments, timeout_s, mark.traceparent)
+        except BaseException as error:
+            mark.ended(outcome_of(error))
+            raise
+        mark.ended(OK)
+        return result
+
+    async def _call(
+        self, method: str, operation: Operation | None, arguments: Any, timeout_s: float, traceparent: str = ""
+    ) -> msgspec.Raw:
         link = self._link if self._connected.is_set() else await self._wait_for_link()
         assert link is not None
-        return await link.call(method, operation, arguments, timeout_s)
+        return await link.call(method, operation, arguments, timeout_s, traceparent)
 
     async def _wait_for_link(self) -> Link | None:
         if self._keeping is None:

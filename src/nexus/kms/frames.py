@@ -45,6 +45,8 @@ class Call(Struct, frozen=True, array_like=True, tag="call"):
     method: str
     operation: Operation | None
     arguments: Raw
+    traceparent: str = ""
+    """Of which trace the call is a part (W3C Trace Context); empty, or left out: of none."""
 
 
 class Answer(Struct, frozen=True, array_like=True, tag="answer"):

@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,7 @@ from nexus.kernel.clock import SystemClock
 from nexus.kernel.database import Database
 from nexus.kernel.errors import Invalid, NexusError, Unavailable
 from nexus.kernel.mutual import Credentials, ServiceIdentity
+from nexus.kernel.observing import Calls, Commits
 from nexus.kms.anchors import AnchorRegister
 from nexus.kms.leases import Leases
 from nexus.kms.migrations import MIGRATIONS
@@ -55,6 +57,16 @@ class ProcessSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     cost: Argon2Cost = DEFAULT_COST
 
 
+@dataclass(frozen=True, slots=True)
+class Observers:
+    """Whoever watches this process from outside, if anybody does."""
+
+    commits: Commits | None = None
+    calls: Calls | None = None
+    serves: Callable[[Callable[[], bool], Database], None] = lambda is_open, database: None
+    """Is told, once it serves, how to see whether it is unsealed, and its database."""
+
+
 def serve(settings: ProcessSettings, credentials: Credentials, ready: Callable[[], None] = lambda: None) -> None:
     """Run the key service until SIGTERM or SIGINT; `ready` is called once it listens. Raises what keeps it from it."""
     harden()
@@ -73,11 +85,13 @@ async def run(
     identity: ServiceIdentity,
     stop: asyncio.Event,
     ready: Callable[[], None] = lambda: None,
+    observers: Observers | None = None,
 ) -> None:
     """The service on the running event loop, until `stop` is set. It starts sealed, whatever it was before."""
+    watched = observers or Observers()
     directory = Path(settings.directory)
     clock, leases = SystemClock(), Leases()
-    db = Database(directory / DATABASE_FILE, key=None, recorder=OutboxRecorder())
+    db = Database(directory / DATABASE_FILE, key=None, recorder=OutboxRecorder(), observer=watched.commits)
     try:
         db.migrate(MIGRATIONS)
         told = ServiceSettings(
@@ -90,9 +104,11 @@ async def run(
             cost=settings.cost,
         )
         service = KeyService(db, told, lambda register: make_provider(settings, register), leases, clock)
-        server = Server(service, db, leases, path=Path(settings.socket), identity=identity, clock=clock)
+        path = Path(settings.socket)
+        server = Server(service, db, leases, path=path, identity=identity, clock=clock, observer=watched.calls)
         await server.start()
         service.start()
+        watched.serves(lambda: service.vault.is_open, db)
         ready()
         try:
             await stop.wait()

@@ -23,6 +23,7 @@ from nexus.kernel.database import Database
 from nexus.kernel.errors import Denied, Invalid, NexusError, Unauthenticated, Unavailable
 from nexus.kernel.ids import new_id
 from nexus.kernel.mutual import ServiceIdentity
+from nexus.kernel.observing import OK, Calls, outcome_of
 from nexus.kernel.operation import PLATFORM, Operation, system_actor
 from nexus.kms import callers, frames
 from nexus.kms.frames import Answer, Call, Confirm, FrameBuffer, Hello, Welcome
@@ -66,14 +67,16 @@ class Server:
         identity: ServiceIdentity,
         clock: Clock,
         limits: Limits = DEFAULT_LIMITS,
+        observer: Calls | None = None,
     ) -> None:
-        """`identity`: the key service's own certificate. Only processes of our own user are let in."""
+        """`identity`: the key service's own certificate. Only processes of our own user are let in. `observer`: watches calls."""
         self.service = service
         self.db = db
         self.leases = leases
         self.identity = identity
         self.clock = clock
         self.limits = limits
+        self._observer = observer
         self.connections: set[Connection] = set()
         self.calls: set[asyncio.Task[None]] = set()
         self._path = path
@@ -119,7 +122,7 @@ class Server:
     async def perform(self, connection: "Connection", call: Call) -> bytes:
         """One call, as the frame of its answer or of its refusal."""
         try:
-            result = await self._perform(connection, call)
+            result = await self._watched(connection, call)
             return frames.frame(Answer(call.id, msgspec.Raw(frames.encode(result))))
         except NexusError as error:
             await self.service.heed(error)
@@ -128,6 +131,18 @@ class Server:
             _log.exception("the call %s failed unexpectedly", call.method[:32])
             failure = NexusError("the call failed", code="kms.internal", hint="the key service's messages say more")
             return frames.frame(frames.refusal(call.id, failure))
+
+    async def _watched(self, connection: "Connection", call: Call) -> Any:
+        if self._observer is None:
+            return await self._perform(connection, call)
+        mark = self._observer.began(call.method, connection.name, call.traceparent)
+        try:
+            result = await self._perform(connection, call)
+        except BaseException as error:
+            mark.ended(outcome_of(error))
+            raise
+        mark.ended(OK)
+        return result
 
     async def _perform(self, connection: "Connection", call: Call) -> Any:
         method = METHODS.get(call.method)

@@ -196,8 +196,9 @@ async def _unexpected(request: Request, error: Exception) -> Response:
 class _Guarded:
     """Refuses what no route should have to see, and puts the security headers on every answer."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: Starlette) -> None:
         self._app = app
+        self.routes = app.routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

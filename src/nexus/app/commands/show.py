@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nexus.app import control, settings
+from nexus.app.cli.exits import ExitCode
 from nexus.app.cli.options import data_option, json_option, terminal
 from nexus.app.cli.terminal import Terminal
 from nexus.app.control import Request
@@ -49,10 +50,12 @@ async def ask_unseal(directory: DataDirectory, secret: Secret) -> KeyServiceStat
 # status
 
 
-def _status(**typed: Any) -> None:
+def _status(**typed: Any) -> int:
     screen = terminal(typed["as_json"])
     directory = open_directory(typed["data"] or settings.data_path())
-    show_status(screen, asyncio.run(ask_status(directory)))
+    found = asyncio.run(ask_status(directory))
+    show_status(screen, found)
+    return ExitCode.UNAVAILABLE if typed["ready"] and not found.is_ready else ExitCode.OK
 
 
 def show_status(screen: Terminal, status: PlatformStatus) -> None:
@@ -73,6 +76,7 @@ def show_status(screen: Terminal, status: PlatformStatus) -> None:
         card.add_row("console", status.console or "closed (console_port)")
         card.add_row("portal", status.portal or "closed (portal_port)")
         card.add_row("bastion", status.bastion or "closed (bastion_port)")
+        card.add_row("metrics", status.watch or "closed (watch_port)")
     card.add_row("trust", status.certificate_authority)
     card.add_row("data", status.data)
     card.add_row("keys", _keys(status.key_service))
@@ -81,7 +85,9 @@ def show_status(screen: Terminal, status: PlatformStatus) -> None:
     for process in status.processes:
         again = f", started again {process.restarts}×" if process.restarts else ""
         where = f"process {process.pid}, {_duration(process.uptime_s)}" if process.pid else process.state
-        card.add_row(process.name, Text(f"{where}{again}", "" if process.pid else "yellow"))
+        lacks = f", not ready: {', '.join(process.missing)}" if process.missing else ""
+        style = "" if process.pid and not process.missing else "yellow"
+        card.add_row(process.name, Text(f"{where}{again}{lacks}", style))
     screen.show(card)
 
 
@@ -105,7 +111,11 @@ def _duration(seconds: int) -> str:
 status = click.Command(
     "status",
     callback=_status,
-    params=[data_option(), json_option()],
+    params=[
+        data_option(),
+        json_option(),
+        click.Option(["--ready"], is_flag=True, help="Exit with 6 unless every process has all that it needs."),
+    ],
     help="Show what runs on this machine, where it listens and whether it is sealed.",
     short_help="Show what runs",
 )

@@ -1,9 +1,11 @@
 """The REST door."""
 
-from nexus.app import serving
+from nexus.app import parts, serving
 from nexus.app.ground import stand
 from nexus.app.handoff import Handoff
 from nexus.app.processes.life import Life
+from nexus.app.telemetry import looking_after
+from nexus.app.telemetry.doorway import Doorway
 from nexus.app.wiring import rest
 from nexus.app.wiring.storage import object_service
 from nexus.app.witnesses import witness_client
@@ -11,11 +13,15 @@ from nexus.app.witnesses import witness_client
 
 async def main(given: Handoff, life: Life) -> None:
     """Serve REST until told to stop."""
-    async with stand(given, rest.KEYS, life.identity) as ground, witness_client(given.settings) as witnesses:
+    async with (
+        stand(given, rest.KEYS, life.identity, life.watch) as ground,
+        witness_client(given.settings) as witnesses,
+    ):
         objects = object_service(ground)
+        looking_after.contents(life.watch, given.settings, ground.directory)
         try:
             await serving.serve(
-                rest.rest_door(ground, objects, witnesses),
+                Doorway(parts.API, rest.rest_door(ground, objects, witnesses), life.watch),
                 host=given.settings.host,
                 port=given.port,
                 leaf=given.take_leaf(),

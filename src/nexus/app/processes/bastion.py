@@ -18,7 +18,7 @@ _log = logging.getLogger("nexus.bastion")
 async def main(given: Handoff, life: Life) -> None:
     """Serve SSH until told to stop; every session has ended, and its end is recorded, when this returns."""
     logging.getLogger("asyncssh").setLevel(logging.CRITICAL)  # it would write user names and commands into the journal
-    async with stand(given, bastion.KEYS, life.identity) as ground:
+    async with stand(given, bastion.KEYS, life.identity, life.watch) as ground:
         with serving.reserve_port(given.settings.host, given.port) as listening:
             public = host_public_key(ground.hold.secrets[Part.BASTION_HOST])
             await publish_host_key(ground.database, ground.operation(), public)

@@ -2,12 +2,14 @@
 
 import asyncio
 
-from nexus.app import serving
+from nexus.app import parts, serving
 from nexus.app.chores.schedule import run_all
 from nexus.app.ground import stand
 from nexus.app.handoff import Handoff
 from nexus.app.messages import messenger
 from nexus.app.processes.life import Life
+from nexus.app.telemetry import looking_after
+from nexus.app.telemetry.doorway import Doorway
 from nexus.app.wiring import console
 from nexus.app.wiring.issuer import goodbyes, issuer
 from nexus.app.wiring.storage import object_service
@@ -16,14 +18,20 @@ from nexus.app.witnesses import witness_client
 
 async def main(given: Handoff, life: Life) -> None:
     """Serve the console until told to stop; tell tools meanwhile that sessions have ended."""
-    async with stand(given, console.KEYS, life.identity) as ground, witness_client(given.settings) as witnesses:
+    async with (
+        stand(given, console.KEYS, life.identity, life.watch) as ground,
+        witness_client(given.settings) as witnesses,
+    ):
         objects = object_service(ground)
+        looking_after.contents(life.watch, given.settings, ground.directory)
         made = issuer(ground, given.port)
         async with messenger(ground.directory.certificate_authority) as tools:
             telling = asyncio.create_task(run_all([goodbyes(ground, made, tools)], life.stop))
             try:
                 await serving.serve(
-                    console.console_door(ground, objects, witnesses, given.port, made),
+                    Doorway(
+                        parts.CONSOLE, console.console_door(ground, objects, witnesses, given.port, made), life.watch
+                    ),
                     host=given.settings.host,
                     port=given.port,
                     leaf=given.take_leaf(),

@@ -1,13 +1,15 @@
 """The key service's process: the only one with keys in its memory for longer than a lease, and without a network."""
 
+from functools import partial
 from pathlib import Path
 
 from nexus.app import softhsm
 from nexus.app.datadir import open_directory
 from nexus.app.handoff import Handoff
 from nexus.app.processes.life import Life
+from nexus.app.telemetry import looking_after
 from nexus.kms import process
-from nexus.kms.process import ProcessSettings
+from nexus.kms.process import Observers, ProcessSettings
 
 
 async def main(given: Handoff, life: Life) -> None:
@@ -26,4 +28,6 @@ async def main(given: Handoff, life: Life) -> None:
         demonstration=directory.is_demonstration,
         demo_destruction_seconds=settings.demo_destruction_seconds,
     )
-    await process.run(told, life.identity, life.stop, life.ready)
+    watch = life.watch
+    observers = Observers(watch.commits, watch.served_calls, partial(looking_after.key_service, watch, directory))
+    await process.run(told, life.identity, life.stop, life.ready, observers)

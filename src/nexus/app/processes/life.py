@@ -19,6 +19,8 @@ import uvloop
 from nexus.app import daemon, handoff
 from nexus.app.datadir import PRIVATE
 from nexus.app.handoff import Handoff
+from nexus.app.telemetry.reporting import Reporter
+from nexus.app.telemetry.watch import Watch
 from nexus.kernel.errors import NexusError
 from nexus.kernel.mutual import Credentials, ServiceIdentity
 
@@ -39,7 +41,9 @@ class Life:
     def __init__(self, answer_descriptor: int, credentials: Credentials | None = None) -> None:
         self.stop = asyncio.Event()
         self._identity = ServiceIdentity(credentials) if credentials is not None else None
+        self.watch = Watch()
         self._answer = answer_descriptor
+        self._reporter = Reporter(answer_descriptor, self.watch.report)
 
     @property
     def identity(self) -> ServiceIdentity:
@@ -49,9 +53,10 @@ class Life:
         return self._identity
 
     def ready(self) -> None:
-        """Tell the supervisor that this process does its work now."""
+        """Tell the supervisor that this process does its work now, and from now on how it is."""
         _close_to_others()
         os.write(self._answer, handoff.ready_line())
+        self._reporter.start()
 
     def refuse(self, error: NexusError) -> None:
         os.write(self._answer, handoff.failure_line(error))

@@ -7,6 +7,8 @@ from nexus.app.chores.schedule import run_all
 from nexus.app.ground import Ground, stand
 from nexus.app.handoff import Handoff
 from nexus.app.processes.life import Life
+from nexus.app.telemetry import looking_after, the_worker
+from nexus.app.telemetry.the_worker import ChoresWatch
 from nexus.app.wiring import worker
 from nexus.app.wiring.storage import object_service
 from nexus.app.witnesses import witness_client
@@ -19,17 +21,21 @@ from nexus.kernel.operation import PLATFORM
 async def main(given: Handoff, life: Life) -> None:
     """Do chores until told to stop; leave the log published."""
     async with (
-        stand(given, worker.KEYS, life.identity) as ground,
+        stand(given, worker.KEYS, life.identity, life.watch) as ground,
         witness_client(given.settings) as witnesses,
         alarm_client(given.settings) as alarm_http,
     ):
         objects = object_service(ground)
+        looking_after.contents(life.watch, given.settings, ground.directory)
+        the_worker.disks(life.watch, given.settings, ground.directory)
         checkpointer = worker.checkpointer(ground, witnesses)
         try:
             await checkpointer.start()
             await _record_start(ground)
             life.ready()
-            await run_all(worker.chores(ground, objects, checkpointer, witnesses, alarm_http), life.stop)
+            chores = worker.chores(ground, objects, checkpointer, witnesses, alarm_http)
+            runs = ChoresWatch(life.watch.tallies, ground.clock, [chore.name for chore in chores])
+            await run_all(chores, life.stop, runs)
             await _leave_published(ground, checkpointer)
         finally:
             checkpointer.close()

@@ -11,6 +11,7 @@ from nexus.app.ground import Ground
 from nexus.app.operations import OPERATIONS, PURPOSES, WHILE_SEALED
 from nexus.app.platform import PlatformService
 from nexus.app.settings import Settings
+from nexus.app.telemetry import looking_after
 from nexus.app.wiring.bastion import bastion_service
 from nexus.app.wiring.consent import StoredDocuments, consent_service
 from nexus.app.wiring.intake import intake_service
@@ -69,6 +70,7 @@ def dispatcher(
 ) -> Dispatcher:
     """Performs every operation of the platform for calls that come through `door`."""
     gate = Gate(ground.database, ground.clock, ground.settings.conditions())
+    looking_after.gate(ground.watch, gate)
     approvals = Approvals(ground.database, gate, ground.clock)
     identities = identity_service(
         ground,

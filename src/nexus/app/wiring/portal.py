@@ -6,6 +6,7 @@ from nexus.app import parts
 from nexus.app.ground import Ground
 from nexus.app.operations import OPERATIONS, PURPOSES
 from nexus.app.serving import Asgi
+from nexus.app.telemetry import looking_after
 from nexus.app.wiring import dispatching
 from nexus.app.wiring.consent import NoDocuments, consent_service
 from nexus.app.wiring.console import addresses
@@ -37,6 +38,7 @@ def portal_door(ground: Ground, objects: ObjectService, port: int) -> Asgi:
     """
     known = dispatching.authenticator(ground)
     gate = Gate(ground.database, ground.clock, ground.settings.conditions())
+    looking_after.gate(ground.watch, gate)
     approvals = Approvals(ground.database, gate, ground.clock)
     identities = dispatching.identity_service(ground, approvals, RelyingParty.at(ground.portal_url))
     consent = consent_service(ground, NoDocuments())

@@ -7,6 +7,7 @@ from nexus.app.custody import Part
 from nexus.app.ground import Ground
 from nexus.app.own_identity import OwnIdentities
 from nexus.app.serving import Asgi
+from nexus.app.telemetry import looking_after
 from nexus.app.token_signing import KmsTokenSigner
 from nexus.app.wiring.storage import placements
 from nexus.iam.authenticator import Authenticator
@@ -31,6 +32,7 @@ def s3_door(ground: Ground, objects: ObjectService) -> Asgi:
     sealing_key = ground.hold.secrets[Part.IDENTITY]
     authenticator = Authenticator(ground.database, ground.clock, sealing_key)
     gate = Gate(ground.database, ground.clock, ground.settings.conditions())
+    looking_after.gate(ground.watch, gate)
     placed = placements(ground)
     keys = TemporaryKeyStories(ground.database, ground.clock, Sealing(sealing_key))
     signer = KmsTokenSigner(ground.kms, ground.clock, ground.operation)

@@ -22,6 +22,7 @@ from nexus.app.chores.sweeping import Sweeping
 from nexus.app.chores.verifying import Verifying
 from nexus.app.custody import KEY_BYTES, Part
 from nexus.app.ground import Ground
+from nexus.app.telemetry import the_worker
 from nexus.app.wiring.consent import receivers
 from nexus.app.wiring.intake import examining
 from nexus.app.wiring.log import audit_reader, audit_service
@@ -88,7 +89,8 @@ def chores(
         ground.clock,
         ground.operation,
     )
-    people = identities(ground)
+    people, scrubber = identities(ground), _scrubber(ground, objects)
+    the_worker.look(ground.watch, ground.database, ground.clock, publishing=publishing, scrubber=scrubber)
     return [
         Chore("ship entries of the key service", SHIP_EVERY_S, shipping.ship),
         Chore("publish the audit log", ground.settings.checkpoint_interval_ms / 1_000, publishing.publish),
@@ -101,7 +103,7 @@ def chores(
             "write access logs of buckets", ACCESS_LOG_EVERY_S, lambda: objects.access_logs.write(ground.operation())
         ),
         Chore("sweep", SWEEP_EVERY_S, Sweeping(people, objects.upkeep, ground.operation).sweep),
-        Chore("scrub blobs", SCRUB_EVERY_S, _scrubber(ground, objects).scrub),
+        Chore("scrub blobs", SCRUB_EVERY_S, scrubber.scrub),
         Chore("mind the life of rights", MIND_EVERY_S, Minding(people, ground.operation).mind),
         Chore("tell alarms", ALARM_EVERY_S, _alarming(ground, people, alarm_http).tell),
         Chore(

@@ -42,6 +42,11 @@ Noticed = Callable[[str], None]
 logger = logging.getLogger(__name__)
 
 
+def copies_needed(places: int, least: int) -> int:
+    """Copies that make a write count; `least` 0: all but one, of two both."""
+    return least or max(min(2, places), places - 1)
+
+
 class Place:
     """One directory of copies, and whether it can be used now."""
 
@@ -275,7 +280,7 @@ class Copies:
         empty, so that empty folders become its places. Raises Conflict and Unavailable.
         """
         self.all = tuple(Place(folder, owner) for folder in folders)
-        self.least = least or max(min(2, len(self.all)), len(self.all) - 1)
+        self.least = copies_needed(len(self.all), least)
         self.threads = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix="blobs")
         self._notice: Noticed = lambda _: None
         self.last_error: Unavailable | None = None

@@ -41,7 +41,7 @@ from nexus.objects.s3.address import Address, locate
 from nexus.objects.s3.answer import refusal_response, send_response
 from nexus.objects.s3.authenticate import NOBODY, Authenticator, Caller
 from nexus.objects.s3.call import Call, Door
-from nexus.objects.s3.endpoint import Verb, action_of, route
+from nexus.objects.s3.endpoint import PREFLIGHT_TITLE, ROUTE, TITLES, Verb, action_of, route
 from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.explain import explain
 from nexus.objects.s3.http import Receive, Request, Response, Scope, Send, client_of, expects_continue, has_body, read
@@ -121,6 +121,7 @@ class S3App:
         devices: Devices,
         query_verbs: Sequence[QueryVerb],
     ) -> None:
+        self.verbs = frozenset({*TITLES, *(verb.name for verb in query_verbs)})
         self._query_verbs = {(verb.service.name, verb.name): verb for verb in query_verbs}
         self._door = door
         self._devices = devices
@@ -170,11 +171,11 @@ class S3App:
         request = read(scope)
         address = locate(request.path, request.headers.get("host", ""), self._domains)
         if request.method == "OPTIONS":
-            return await self._preflight(attempt, request, address)
+            return await self._preflight(scope, attempt, request, address)
         if query.is_query(request, at_root=address.bucket is None and bool(self._query_verbs)):
             return await self._answer_form(attempt, scope, request, stream)
         verb = _name(attempt, request, address)
-        attempt.request, attempt.verb = request, verb
+        attempt.request, attempt.verb, scope[ROUTE] = request, verb, verb.title
         self._lease.require()
         form: Posted | None = None
         if verb is Verb.POST_OBJECT:
@@ -201,7 +202,7 @@ class S3App:
         form = query.parse(body)
         attempt.service = query.SERVICES.get(form.fields.get("Version", ""), query.STS)
         verb = query.find(form, self._query_verbs)
-        attempt.action = verb.action
+        attempt.action, scope[ROUTE] = verb.action, verb.name
         caller = NOBODY
         if verb.signed:
             caller = query.authenticate(verb, request, body, self._authenticator)
@@ -214,10 +215,10 @@ class S3App:
         nodes = await verb.handler(query.QueryCall(op, caller, form, attempt.is_by))
         return query.answer(verb, nodes, attempt.id)
 
-    async def _preflight(self, attempt: _Attempt, request: Request, address: Address) -> Response:
+    async def _preflight(self, scope: Scope, attempt: _Attempt, request: Request, address: Address) -> Response:
         """What a browser asks before it sends, without a signature. Of a bucket it learns its CORS rules and no more."""
         _place(attempt, address)
-        attempt.action = PREFLIGHT
+        attempt.action, scope[ROUTE] = PREFLIGHT, PREFLIGHT_TITLE
         response = cors.preflight(self._cors_of(address), request.headers)
         await self._door.audit.record(attempt.operation().allowed(PREFLIGHT, attempt.resource, cors=True))
         return response

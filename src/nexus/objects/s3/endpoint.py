@@ -88,6 +88,12 @@ class Verb(Enum):
         self.action = action
 
 
+PREFLIGHT_TITLE = "Preflight"
+TITLES = frozenset({*(verb.title for verb in Verb), PREFLIGHT_TITLE})
+"""The names of everything that a request can become, but for the Query protocol."""
+ROUTE = "endpoint"
+"""Where the scope says, in Starlette's word, what a request became: whoever counts requests reads it there."""
+
 _OF_VERSIONS = {
     "objects.object.read": "objects.version.read",
     "objects.object.delete": "objects.version.delete",

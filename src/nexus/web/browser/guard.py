@@ -3,9 +3,10 @@
 from collections.abc import Collection
 from typing import Final
 
+from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from nexus.web.rest import MAX_URL_BYTES
 
@@ -33,8 +34,9 @@ SECURITY_HEADERS: Final = {
 class Guard:
     """Refuses a host that is not ours (a name that somebody else points here) and URLs beyond all need."""
 
-    def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
+    def __init__(self, app: Starlette, origins: Collection[str]) -> None:
         self._app = app
+        self.routes = app.routes
         self._hosts = frozenset(origin.removeprefix("https://") for origin in origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,0 +1,108 @@
+"""What stands before a door: two paths for load balancers, and the counting of requests.
+
+`/-/live` and `/-/ready` are answered to everybody, and tell nothing but that and the names of what is missing, of a closed
+list. No bucket can be named `-`; a host that names a bucket (virtual-host style) has keys of its own there, and keeps them.
+
+A request is counted under the name of its route: S3's verb or the path as the code writes it, never the path that was sent.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from time import perf_counter
+from typing import Any
+
+from starlette.routing import BaseRoute, Mount, Route
+
+from nexus.app.telemetry import catalogue, labels
+from nexus.app.telemetry.answering import LIVE, PREFIX, READY, Asgi, Message, Receive, Scope, Send, readiness, say
+from nexus.app.telemetry.watch import Watch
+from nexus.kernel.observing import CANCELLED
+from nexus.objects.s3.app import S3App
+from nexus.objects.s3.endpoint import ROUTE
+
+
+class Doorway:
+    """A door with what stands before it."""
+
+    def __init__(self, door: str, app: Asgi, watch: Watch, domains: Sequence[str] = ()) -> None:
+        """`domains`: host names whose first label names a bucket."""
+        self._app = app
+        self._watch = watch
+        self._domains = tuple(f".{domain.lower()}" for domain in domains)
+        self._names = route_names(app)
+        watch.tallies.know(labels.ROUTE, self._names.values())
+        self._requests = watch.tallies.number(catalogue.REQUESTS)
+        self._seconds = watch.tallies.spread(catalogue.REQUEST_SECONDS)
+        self._in_flight = watch.tallies.number(catalogue.IN_FLIGHT)
+        self._received = watch.tallies.number(catalogue.RECEIVED)
+        self._sent = watch.tallies.number(catalogue.SENT)
+        self._door = door
+        for number in (self._in_flight, self._received, self._sent):
+            number.set(0, door)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif scope["path"].startswith(PREFIX) and not self._names_a_bucket(scope):
+            await self._tell(scope, send)
+        else:
+            await self._count(scope, receive, send)
+
+    async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
+        received = sent = status = 0
+
+        async def receive_counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            return message
+
+        async def send_counted(message: Message) -> None:
+            nonlocal sent, status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            else:
+                sent += len(message.get("body", b""))
+            await send(message)
+
+        start, door = perf_counter(), self._door
+        self._in_flight.add(door)
+        try:
+            await self._app(scope, receive_counted, send_counted)
+        finally:
+            route = self._names.get(scope.get(ROUTE), labels.OTHER)
+            self._requests.add(door, route, scope["method"], labels.STATUSES.get(status // 100, CANCELLED))
+            self._seconds.observe(perf_counter() - start, door, route)
+            self._received.add(door, by=received)
+            self._sent.add(door, by=sent)
+            self._in_flight.add(door, by=-1)
+
+    def _names_a_bucket(self, scope: Scope) -> bool:
+        if not self._domains:
+            return False
+        hosts = [value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"]
+        return any(host.rpartition(":")[0].endswith(self._domains) or host.endswith(self._domains) for host in hosts)
+
+    async def _tell(self, scope: Scope, send: Send) -> None:
+        if scope["method"] not in ("GET", "HEAD"):
+            await say(send, scope, 405, {"status": "method"})
+        elif scope["path"] == LIVE:
+            await say(send, scope, 200, {"status": "alive"})
+        elif scope["path"] == READY:
+            await say(send, scope, *readiness(self._watch.health.missing()))
+        else:
+            await say(send, scope, 404, {"status": "nothing here"})
+
+
+def route_names(app: Asgi) -> Mapping[Any, str]:
+    """What the scope says of a request that was answered -> the name of its route, as the code of the door has it."""
+    if isinstance(app, S3App):
+        return {verb: verb for verb in app.verbs}
+    return dict(_walk(getattr(app, "routes", ())))
+
+
+def _walk(routes: Iterable[BaseRoute], before: str = "") -> Iterable[tuple[Any, str]]:
+    for route in routes:
+        if isinstance(route, Mount):
+            yield from _walk(route.routes, before + route.path)
+        elif isinstance(route, Route):
+            yield route.endpoint, before + route.path
