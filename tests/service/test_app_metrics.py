@@ -199,9 +199,9 @@ def test_the_routes_of_a_door_are_named_as_its_code_writes_them():
         return None
 
     app = Starlette(
-        routes=[Route("/people/{id}", page), Mount("/scim/v2", routes=[Route("/Users/{id}", lambda r: None)])]
+        routes=[Route("/people/{id}", page), Mount("/scim/v2", routes=[Route("/Groups/{id}", lambda r: None)])]
     )
-    assert set(route_names(app).values()) == {"/people/{id}", "/scim/v2/Users/{id}"}
+    assert set(route_names(app).values()) == {"/people/{id}", "/scim/v2/Groups/{id}"}
 
 
 # A process that was taken over
