@@ -8,6 +8,8 @@ import pytest
 
 from nexus.kernel.clock import SECOND
 from nexus.objects.s3.signature import signing_key
+from nexus.objects.store.usage import Limit
+from simulators.operations import operation
 from simulators.s3_client import HOST, speak
 from simulators.s3_door import REGION, machine, open_s3_door
 
@@ -117,6 +119,16 @@ async def test_what_the_policy_does_not_let_in_is_refused_and_nothing_is_written
     assert answer.code == code
     assert (await door.client()("GET", "/records")).texts("Contents/Key") == []
     assert door.audit.entries[-2].outcome.value in ("denied", "failed")
+
+
+async def test_a_file_that_does_not_fit_into_the_quota_is_refused(door):
+    records = door.objects.buckets.find("records")
+    await door.objects.capacity.set_bucket_quota(operation(), records, Limit(bytes=6))
+    fields = {"key": "up/k", **signed(door, USUAL)}
+    answer = await post(door, form(fields, b"content"))
+    assert (answer.status, answer.code) == (403, "QuotaExceeded")
+    assert door.audit.entries[-1].outcome.value == "denied"
+    assert (await post(door, form(fields, b"conten"))).status == 204
 
 
 async def test_a_policy_ends_and_must_be_whole_and_signed_by_somebody_with_the_right(door):

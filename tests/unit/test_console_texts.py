@@ -25,7 +25,7 @@ from nexus.web.browser.moments import lasting, until, when
 
 SAME_IN_BOTH = {
     *("Menu", "Version", "Code", "machine", "Machines", "Action", "Bastion", "Ed25519", "audit"),
-    *("Minutes", "correction", "rectification", "homologation"),
+    *("Minutes", "Quota", "correction", "rectification", "homologation"),
 }
 """Texts that are the same word in both languages."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from nexus.console.lexicon import consent, intake, portal, projects
+from nexus.console.lexicon import consent, intake, portal, projects, room
 from nexus.web.browser.language import Language
 
 ENGLISH: Final[Mapping[str, str]] = {
@@ -37,6 +37,7 @@ FRENCH: Final[Mapping[str, str]] = {
     **portal.FIELDS,
     **projects.FIELDS,
     **intake.FIELDS,
+    **room.FIELDS,
     "access_keys": "clés d'accès",
     "accounts": "comptes",
     "action": "action",

@@ -44,6 +44,8 @@ FRENCH: Final[Mapping[str, str]] = {
     "objects.bucket.set-versioning": "Activer ou suspendre la gestion des versions d'un compartiment",
     "objects.manifest.put": "Nommer les patients d'objets qui contiennent les données de plusieurs",
     "objects.bucket.usage": "Voir combien contient un compartiment",
+    "objects.bucket.set-quota": "Fixer ou lever le quota d'un compartiment",
+    "objects.tenant.set-quota": "Fixer ou lever le quota d'un établissement, ou d'un projet dans un établissement",
 }
 """Where several operations share an action, or the phrase does not say what this one does."""
 SERVICES: Final[Mapping[str, Bilingual[str]]] = {

@@ -74,6 +74,7 @@ class Bookkeeping(StrEnum):
     PROGRESS = "the position of a resumable job whose start and end are entries"
     GRANT_USE = "the day on which a right was last used; each use is an entry"
     INDEX = "a search index derived from entries already in the log"
+    MEASURE = "what each bucket held on a day; what it held is changed with entries"
     MIGRATION = "schema changes of a recorded upgrade"
 
 

@@ -16,6 +16,7 @@ from nexus.kernel.database import Bookkeeping, Database
 from nexus.kernel.errors import Denied, Invalid, NexusError, NotFound
 from nexus.kernel.operation import Operation
 from nexus.objects.buckets import Buckets
+from nexus.objects.errors import QuotaExceeded
 from nexus.objects.model import Bucket, Metadata
 from nexus.objects.store import access_lines
 from nexus.objects.store.access_lines import Line
@@ -58,7 +59,12 @@ class AccessLogs:
         try:
             bucket = self._buckets.find(target)
             await self._writing.put(op, bucket, name_of(prefix, lines), _body(lines), metadata=_PLAIN)
-        except (NotFound, Denied, Invalid) as error:  # the target is gone, or takes no such object any more
+        except (
+            NotFound,
+            Denied,
+            Invalid,
+            QuotaExceeded,
+        ) as error:  # the target is gone, or takes no such object any more
             _log.warning("%d lines of an access log were dropped: %s", len(lines), error.code)
         except NexusError as error:
             _log.warning("an access log waits: %s", error.code)

@@ -1,5 +1,7 @@
 """Buckets as the REST door and the command line administer them. Objects themselves travel through the S3 door."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -7,6 +9,7 @@ from msgspec import Meta, Struct
 from nexus.kernel.clock import Instant
 from nexus.kernel.errors import Denied, Unavailable
 from nexus.kernel.operation import Operation
+from nexus.objects.capacity import MAX_DAYS, MOST_BYTES, MOST_OBJECTS, CapacityUsage, Quota, Replication, quota_of
 from nexus.objects.consenting import refuse_secondary_writes
 from nexus.objects.declaration import Declaration, OnWithdrawal
 from nexus.objects.errors import REFUSED_USE
@@ -14,6 +17,7 @@ from nexus.objects.model import Bucket, BucketKind, ObjectRef, Versioning
 from nexus.objects.naming import MAX_MANIFEST_SUBJECTS
 from nexus.objects.s3.ports import Gate, Placements
 from nexus.objects.service import ObjectService
+from nexus.objects.store.usage import Limit
 from nexus.objects.subject_administration import SubjectAdministration
 from nexus.objects.usage import BucketUsage
 
@@ -108,6 +112,35 @@ class DeclaredSubjects(Struct, frozen=True, kw_only=True):
     on_withdrawal: OnWithdrawal
 
 
+class ReadUsage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What everybody holds, and how it grew."""
+
+    days: Annotated[int, Meta(ge=1, le=MAX_DAYS)] = 30
+    """How many days to show."""
+
+
+class SetBucketQuota(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a bucket may hold at most. Earlier versions and parts of unfinished uploads count."""
+
+    name: Name
+    bytes: Annotated[int, Meta(ge=0, le=MOST_BYTES)] | None = None
+    """As their owners sent them. Without it: no limit."""
+    objects: Annotated[int, Meta(ge=0, le=MOST_OBJECTS)] | None = None
+    """Versions; delete markers are none. Without it: no limit."""
+
+
+class SetTenantQuota(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What all buckets of a site, or of a project at a site, may hold together at most."""
+
+    site: Place
+    project: Annotated[str, Meta(max_length=64)] = ""
+    """Without it: all buckets of the site, those of its projects too."""
+    bytes: Annotated[int, Meta(ge=0, le=MOST_BYTES)] | None = None
+    """As their owners sent them. Without it: no limit."""
+    objects: Annotated[int, Meta(ge=0, le=MOST_OBJECTS)] | None = None
+    """Versions; delete markers are none. Without it: no limit."""
+
+
 class ListBuckets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All buckets that one may list."""
 
@@ -157,10 +190,16 @@ class BucketAdministration:
     """The use cases. `placements` names the key that a new bucket's own key is wrapped under."""
 
     def __init__(
-        self, objects: ObjectService, gate: Gate, placements: Placements, subjects: SubjectAdministration | None = None
+        self,
+        objects: ObjectService,
+        gate: Gate,
+        placements: Placements,
+        subjects: SubjectAdministration | None = None,
+        replication: Callable[[], Replication] | None = None,
     ) -> None:
-        """`subjects`: the use cases across buckets; without them, none is offered."""
+        """`subjects`: the use cases across buckets; without them, none is offered. `replication`: how blobs are kept."""
         self._objects = objects
+        self._replication = replication or partial(Replication, engine="disk", places=tuple(objects.places), needed=1)
         self._subjects = subjects
         self.buckets = objects.buckets
         self._locking = objects.locking
@@ -189,6 +228,22 @@ class BucketAdministration:
     async def usage(self, op: Operation, request: NamedBucket) -> BucketUsage:
         """How much one bucket holds. Raises NotFound."""
         return await self.buckets.usage(op, self.buckets.find(request.name))
+
+    async def capacity(self, op: Operation, request: ReadUsage) -> CapacityUsage:
+        """What tenants and buckets hold and may hold, how that grew, and how many copies there are."""
+        return await self._objects.capacity.show(op, request.days, self._replication())
+
+    async def set_bucket_quota(self, op: Operation, request: SetBucketQuota) -> Quota:
+        """Set, change or lift the quota of a bucket. Raises NotFound."""
+        limit = Limit(request.bytes, request.objects)
+        await self._objects.capacity.set_bucket_quota(op, self.buckets.find(request.name), limit)
+        return quota_of(limit)
+
+    async def set_tenant_quota(self, op: Operation, request: SetTenantQuota) -> Quota:
+        """Set, change or lift the quota of a site, or of a project at a site."""
+        limit = Limit(request.bytes, request.objects)
+        await self._objects.capacity.set_tenant_quota(op, request.site, request.project, limit)
+        return quota_of(limit)
 
     async def delete(self, op: Operation, request: NamedBucket) -> None:
         """Remove an empty bucket. Raises NotFound, or Conflict if it is not empty."""

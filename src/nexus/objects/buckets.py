@@ -147,7 +147,11 @@ class Buckets:
                 raise Conflict(
                     "the bucket is not empty", code=BUCKET_NOT_EMPTY, hint="delete every version in it first"
                 )
-            blobs = [blob for upload in upload_rows.delete_all(tx, bucket) for blob in blob_rows.delete_all(tx, upload)]
+            blobs = [
+                blob
+                for upload in upload_rows.delete_all(tx, bucket)
+                for blob in blob_rows.delete_all(tx, bucket.number, upload)
+            ]
             rows.delete(tx, bucket)
             return Recorded(blobs, entry)
 

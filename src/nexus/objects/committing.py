@@ -5,10 +5,10 @@
 3. What the new version replaces (the unversioned one, unless versioning is on) is removed.
 4. The version that was the latest is so no more.
 5. The new version is stored as the newest of its key, however the clock went.
+6. What the bucket, its project and its site hold now fits into their quotas (`quotas.py`).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -16,7 +16,7 @@ from nexus.kernel.clock import Instant
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Conflict, Invalid
 from nexus.kernel.operation import Entry
-from nexus.objects import rules
+from nexus.objects import quotas, rules
 from nexus.objects.blobs.port import BlobStore
 from nexus.objects.errors import OTHER_SUBJECT, SUBJECT_ERASED, SUBJECT_NEEDED, no_such_bucket, not_lockable
 from nexus.objects.model import Bucket, Metadata, Versioning, WriteConditions, Written
@@ -25,6 +25,8 @@ from nexus.objects.sealing import KEY, BucketKey, Facts, ObjectKey, Place, seal_
 from nexus.objects.store import blobs as blob_rows
 from nexus.objects.store import buckets, locks, subjects, versions
 from nexus.objects.store.blobs import BlobRow
+from nexus.objects.store.buckets import StateRow
+from nexus.objects.store.usage import Held
 from nexus.objects.store.versions import VersionRow
 from nexus.objects.vaults import Named
 
@@ -128,8 +130,11 @@ def written(new: Draft, placed: Placed) -> Written:
     )
 
 
-def take_place(tx: Transaction, new: Draft, conditions: WriteConditions) -> Placed:
-    """Make `new` the latest version of its key. Raises NotFound and PreconditionFailed."""
+def take_place(tx: Transaction, new: Draft, conditions: WriteConditions, *, parts: int = 0) -> Placed:
+    """Make `new` the latest version of its key. Raises NotFound, PreconditionFailed and QuotaExceeded.
+
+    `parts`: bytes of the parts that it is made of and that count no more as such.
+    """
     bucket = new.bucket
     state = bucket_state(tx, bucket)
     versioning = state.versioning
@@ -137,26 +142,29 @@ def take_place(tx: Transaction, new: Draft, conditions: WriteConditions) -> Plac
     rules.check_write(conditions, None if top is None or top.marker else top.shown)
     new = _owned(tx, new, state, top)
     discarded: Sequence[str] = ()
+    grown = Held(0 if new.is_marker else 1, new.size - parts)
     ordinal = max(new.modified_at, top.ordinal + 1 if top else 0)
     if versioning is not Versioning.ENABLED and top is not None:
         replaced = top if top.unversioned else versions.unversioned(tx, bucket, new.key)
         if replaced is not None:
             discarded = versions.delete_version(tx, bucket, replaced, new.modified_at)
+            grown = Held(grown.versions - (not replaced.marker), grown.bytes - replaced.size)
             top = None if replaced.ordinal == top.ordinal else top
     if top is not None and top.latest:
         versions.set_latest(tx, bucket, top, latest=False)
     row = _row(new, ordinal, unversioned=versioning is not Versioning.ENABLED)
-    versions.insert_version(tx, bucket, row, new.sealed_body)
+    held = versions.insert_version(tx, bucket, row, new.sealed_body)
     lock = None if new.is_marker else _lock_of(new, state.lock)
     if lock is not None:
         locks.put(tx, new.id, lock)
     if new.blob is not None:
         row_of_blob = BlobRow(0, new.blob, new.size, new.etag, new.modified_at, {}, new.blob_checksum)
         blob_rows.insert(tx, new.id, row_of_blob)
+    quotas.require_room(tx, bucket, state, held, grown)
     return Placed(version_id=None if versioning is Versioning.OFF else row.version_id, discarded=discarded)
 
 
-def _owned(tx: Transaction, new: Draft, state: "BucketState", top: VersionRow | None) -> Draft:
+def _owned(tx: Transaction, new: Draft, state: StateRow, top: VersionRow | None) -> Draft:
     """Whose data it is: all versions of a key are one subject's, markers too. Raises Invalid, Conflict or NotFound.
 
     So what is hidden of a key is all of it, and nobody changes whose data an object is by writing over it.
@@ -186,21 +194,12 @@ def _lock_of(new: Draft, lock: str | None) -> Lock | None:
     return new.lock
 
 
-class BucketState(NamedTuple):
-    """What may change about a bucket, as of the transaction that asks."""
-
-    versioning: Versioning
-    lock: str | None
-    declared: bool
-    """Whether it holds data of subjects, and nothing else."""
-
-
-def bucket_state(tx: Transaction, bucket: Bucket) -> BucketState:
+def bucket_state(tx: Transaction, bucket: Bucket) -> StateRow:
     """The bucket at this moment. Raises NotFound if it is gone."""
     state = buckets.state_of(tx, bucket)
     if state is None:
         raise no_such_bucket()
-    return BucketState(*state)
+    return state
 
 
 def state_of(tx: Transaction, bucket: Bucket) -> Versioning:

@@ -174,7 +174,8 @@ class Completing:
             left = blob_rows.ids_of_owner(tx, upload.id)
             if any(left.pop(row.number, None) != row.id for row in chosen.parts):
                 raise Invalid("a part was replaced while the upload was being completed", code=INVALID_PART)
-            placed = take_place(tx, new, conditions)
+            parts = blob_rows.settle_parts(tx, bucket.number, upload.id)
+            placed = take_place(tx, new, conditions, parts=parts)
             blob_rows.delete(tx, upload.id, list(left))
             upload_rows.delete(tx, bucket, upload.key, upload.id)
             return Recorded(Placed(version_id=placed.version_id, discarded=[*placed.discarded, *left.values()]), entry)

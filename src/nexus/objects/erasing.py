@@ -168,5 +168,5 @@ class Erasing:
                 versions.set_latest(tx, bucket, heir, latest=True)
         for bucket_number, key, upload_id in rows.uploads_of(tx, number):
             upload_rows.delete(tx, known[bucket_number], key, upload_id)
-            files += blob_rows.delete_all(tx, upload_id)
+            files += blob_rows.delete_all(tx, bucket_number, upload_id)
         return len(some), files

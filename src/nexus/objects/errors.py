@@ -60,6 +60,7 @@ SUBJECT_LOCKED = "objects.subject-locked"
 NO_SUCH_MANIFEST = "objects.no-such-manifest"
 MANIFEST_EXISTS = "objects.manifest-exists"
 REFUSED_USE = "objects.refused-use"
+QUOTA_EXCEEDED = "objects.quota-exceeded"
 
 
 class NotModified(Conflict):
@@ -77,6 +78,17 @@ class PreconditionFailed(Conflict):
     def __init__(self, condition: str) -> None:
         super().__init__(f"the precondition {condition} does not hold", code=PRECONDITION_FAILED)
         self.condition = condition
+
+
+class QuotaExceeded(Conflict):
+    """What was to be stored does not fit into a quota. `whose`: the bucket's, the project's or the site's."""
+
+    def __init__(self, whose: str, limit: str) -> None:
+        super().__init__(
+            f"the quota of the {whose} is {limit}, and this does not fit into it",
+            code=QUOTA_EXCEEDED,
+            hint="delete what is not needed (earlier versions and unfinished uploads count), or ask an operator for more",
+        )
 
 
 class IsDeleteMarker(NotFound):

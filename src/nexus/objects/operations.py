@@ -18,8 +18,12 @@ from nexus.objects.administration import (
     ManifestView,
     NamedBucket,
     PutManifest,
+    ReadUsage,
+    SetBucketQuota,
+    SetTenantQuota,
     SetVersioning,
 )
+from nexus.objects.capacity import CapacityUsage, Quota
 from nexus.objects.erasing import Certificate
 from nexus.objects.holdings import HoldingPage
 from nexus.objects.model import BucketKind, bucket_resource
@@ -31,7 +35,7 @@ def _new(service: BucketAdministration, request: CreateBucket) -> Resource:
     return bucket_resource(request.name, request.site, request.project, request.kind)
 
 
-_About = NamedBucket | SetVersioning | LiftLock | DeclareSubjects | PutManifest | ChangeSubject
+_About = NamedBucket | SetVersioning | SetBucketQuota | LiftLock | DeclareSubjects | PutManifest | ChangeSubject
 
 
 def _named(service: BucketAdministration, request: _About) -> Resource:
@@ -105,6 +109,40 @@ OPERATIONS: Final[tuple[OperationSpec, ...]] = (
         action="objects.bucket.read",
         run=BucketAdministration.usage,
         resource=_named,
+    ),
+    OperationSpec(
+        name="objects.usage.show",
+        service="objects",
+        method="GET",
+        path="/v1/usage",
+        summary="Show what tenants and buckets hold, may hold, and how that grew",
+        request=ReadUsage,
+        result=CapacityUsage,
+        action="objects.usage.read",
+        run=BucketAdministration.capacity,
+    ),
+    OperationSpec(
+        name="objects.bucket.set-quota",
+        service="objects",
+        method="PUT",
+        path="/v1/buckets/{name}/quota",
+        summary="Set or lift the quota of a bucket",
+        request=SetBucketQuota,
+        result=Quota,
+        action="objects.quota.set",
+        run=BucketAdministration.set_bucket_quota,
+        resource=_named,
+    ),
+    OperationSpec(
+        name="objects.tenant.set-quota",
+        service="objects",
+        method="PUT",
+        path="/v1/tenants/{site}/quota",
+        summary="Set or lift the quota of a site, or of a project at a site",
+        request=SetTenantQuota,
+        result=Quota,
+        action="objects.quota.set",
+        run=BucketAdministration.set_tenant_quota,
     ),
     OperationSpec(
         name="objects.bucket.delete",

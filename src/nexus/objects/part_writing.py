@@ -9,8 +9,10 @@ from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Invalid
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Operation
+from nexus.objects import quotas
 from nexus.objects.blobs.port import BlobStore
 from nexus.objects.client_keys import ClientKey, joined
+from nexus.objects.committing import bucket_state
 from nexus.objects.errors import INVALID_PART_NUMBER, no_such_upload
 from nexus.objects.keys import BucketKeys
 from nexus.objects.model import MAX_PARTS, Bucket, Part
@@ -21,6 +23,7 @@ from nexus.objects.store import blobs as blob_rows
 from nexus.objects.store import uploads as upload_rows
 from nexus.objects.store.blobs import BlobRow
 from nexus.objects.store.uploads import UploadRow
+from nexus.objects.store.usage import Held
 from nexus.objects.vaults import Named, Vaults
 from nexus.objects.writing import Verify, etag_of
 
@@ -48,9 +51,12 @@ class PartWriting:
         self._keys = keys
 
     async def store(self, op: Operation, bucket: Bucket, upload: UploadRow, number: int, source: PartSource) -> Part:
-        """Seal a part, make it durable and commit its row; an earlier part of this number goes."""
+        """Seal a part, make it durable and commit its row; an earlier part of this number goes. Raises QuotaExceeded."""
         if not 1 <= number <= MAX_PARTS:
             raise Invalid(f"a part number is 1 to {MAX_PARTS}", code=INVALID_PART_NUMBER)
+        quotas.refuse_early(
+            self._database, bucket, source.length, lambda tx, _: blob_rows.size_of(tx, upload.id, number)
+        )
         bucket_key, own = await self._keys.of(op, bucket, upload)
         key = content_key(own, bucket, upload, source.client_key).content
         blob_id = new_id("blb")
@@ -80,11 +86,12 @@ class PartWriting:
         entry = op.allowed(WRITE, bucket.resource, key=upload.key, upload=upload.id, part=row.number, size=row.size)
 
         def work(tx: Transaction) -> Recorded[list[str]]:
+            state = bucket_state(tx, bucket)
             if upload_rows.find(tx, bucket, upload.key, upload.id) is None:
                 raise no_such_upload()
-            replaced = blob_rows.id_of(tx, upload.id, row.number)
-            blob_rows.insert(tx, upload.id, row)
-            return Recorded([replaced] if replaced else [], entry)
+            put = blob_rows.put_part(tx, bucket, upload.id, row)
+            quotas.require_room(tx, bucket, state, put.held, Held(part_bytes=put.grown))
+            return Recorded([put.replaced] if put.replaced else [], entry)
 
         return await self._database.write(work)
 

@@ -11,11 +11,14 @@ recorded here, by the body itself.
     async for chunk in read.body: ...
 """
 
+from collections.abc import Sequence
+
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database
 from nexus.objects.access_logs import AccessLogs
 from nexus.objects.blobs.port import BlobStore
 from nexus.objects.buckets import Buckets
+from nexus.objects.capacity import Capacity
 from nexus.objects.consenting import Consenting, NoSubjects
 from nexus.objects.deleting import Deleting
 from nexus.objects.erasing import Erasing
@@ -79,8 +82,14 @@ class ObjectService:
         self.locking = Locking(database, clock, consenting)
         self.expiring = Expiring(database, clock, self.reading, self.deleting, self.uploads)
         self.access_logs = AccessLogs(database, self.buckets, self.writing, clock)
+        self.capacity = Capacity(database, clock)
         self.scrubbing = Scrubbing(database, blobs, clock)
         self.upkeep = Upkeep(database, blobs, data_keys, clock)
+
+    @property
+    def places(self) -> Sequence[str]:
+        """Names of the places that each blob lies in."""
+        return self._blobs.places
 
     def close(self) -> None:
         """Wipe every key and end the disk threads; streams under way fail."""

@@ -213,7 +213,7 @@ class Uploads:
             if upload_rows.find(tx, bucket, key, upload_id) is None:
                 raise no_such_upload()
             upload_rows.delete(tx, bucket, key, upload_id)
-            return Recorded(blob_rows.delete_all(tx, upload_id), entry)
+            return Recorded(blob_rows.delete_all(tx, bucket.number, upload_id), entry)
 
         dropped = await self._database.write(work)
         self._blobs.discard(dropped)

@@ -10,6 +10,7 @@ from nexus.kernel.database import Database, Transaction
 from nexus.kernel.operation import Operation
 from nexus.objects.consenting import Consenting, Sieve
 from nexus.objects.model import Bucket
+from nexus.objects.store.usage import limit_of
 
 _VERSIONS: Final = (
     "SELECT subject, COUNT(*), COALESCE(SUM(size), 0), COUNT(CASE WHEN latest = 1 AND marker = 0 THEN 1 END),"
@@ -37,6 +38,10 @@ class BucketUsage(Struct, frozen=True, kw_only=True):
     """Uploads in parts that were not completed yet."""
     upload_bytes: int
     """What their parts take."""
+    quota_bytes: int | None = None
+    """What it may hold at most, parts included; nothing where it has no quota of its own."""
+    quota_objects: int | None = None
+    """Versions that it may hold at most."""
 
 
 class _Lot(Struct, frozen=True):
@@ -59,6 +64,7 @@ async def usage(database: Database, consenting: Consenting, op: Operation, bucke
 
     def gather(tx: Transaction, sieve: Sieve) -> BucketUsage:
         versions, uploads, parts = (_sum(sieve(lots)) for lots in counted)
+        limit = limit_of(tx, bucket)
         return BucketUsage(
             name=bucket.name,
             objects=versions[2],
@@ -67,6 +73,8 @@ async def usage(database: Database, consenting: Consenting, op: Operation, bucke
             version_bytes=versions[1],
             uploads=uploads[0],
             upload_bytes=parts[0],
+            quota_bytes=limit.bytes,
+            quota_objects=limit.objects,
         )
 
     return await consenting.listed(

@@ -19,11 +19,11 @@ import msgspec
 
 from nexus.crypto import floe
 from nexus.kernel.clock import Clock
-from nexus.kernel.database import Database
+from nexus.kernel.database import Database, Transaction
 from nexus.kernel.errors import Denied, Invalid
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Detail, Operation
-from nexus.objects import rules
+from nexus.objects import quotas, rules
 from nexus.objects.blobs.port import BlobStore
 from nexus.objects.client_keys import ClientKey
 from nexus.objects.committing import commit, draft
@@ -41,6 +41,7 @@ from nexus.objects.model import (
     ObjectRef,
     Plaintext,
     ReadConditions,
+    Versioning,
     WriteConditions,
     Written,
 )
@@ -50,6 +51,7 @@ from nexus.objects.receiving import Intake
 from nexus.objects.retention import Lock
 from nexus.objects.sealing import BODY, INLINE, SEGMENTS, Facts, ObjectKey, Place
 from nexus.objects.store import versions
+from nexus.objects.store.buckets import StateRow
 from nexus.objects.vaults import Vaults, concerning
 
 WRITE: Final = "objects.object.write"
@@ -171,7 +173,7 @@ class Writing:
     ) -> Written:
         rules.check_key(new.key)
         subject = await self._vaults.admit(op, new.bucket, new.metadata.subject or "")
-        self._check_early(new)
+        self._check_early(new, length)
         bucket_key = await self._keys.of(op, new.bucket)
         object_key, version_id = ObjectKey.fresh(), new_id("ver")
         blob_id = "blb" + version_id.removeprefix("ver")
@@ -213,8 +215,14 @@ class Writing:
             intake.committing = True
             return await commit(self._database, self._blobs, made, new.conditions, entry)
 
-    def _check_early(self, new: "_New") -> None:
+    def _check_early(self, new: "_New", length: int | None) -> None:
         """Spare the client a long body that cannot be committed. The commit decides again."""
+
+        def freed(tx: Transaction, state: StateRow) -> int:
+            replaced = None if state.versioning is Versioning.ENABLED else versions.unversioned(tx, new.bucket, new.key)
+            return replaced.size if replaced else 0
+
+        quotas.refuse_early(self._database, new.bucket, length, freed)
         if new.conditions is not ALWAYS_WRITE:
             with self._database.read() as tx:
                 top = versions.top(tx, new.bucket, new.key)

@@ -43,7 +43,7 @@ class Scrubber:
         self._several = several
         self._allowed = 0
         self._at = clock.now()
-        self.report = _read(report)
+        self.report = read_report(report)
         """How far the walks are."""
 
     async def scrub(self) -> bool:
@@ -94,7 +94,8 @@ class Scrubber:
         await asyncio.to_thread(write_durably, self._path, msgspec.json.encode(report))
 
 
-def _read(path: Path) -> ScrubReport:
+def read_report(path: Path) -> ScrubReport:
+    """How far the walks are; of a worker that never wrote, nothing."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=ScrubReport)
     except (FileNotFoundError, msgspec.DecodeError):

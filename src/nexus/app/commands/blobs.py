@@ -70,6 +70,8 @@ def _say(screen: Terminal, found: Findings) -> None:
         screen.note("Good copies are left: `nexus objects fsck --mend` writes the others anew.")
     if found.lost:
         screen.note(f"{found.lost:,} blobs have no good copy: bring them back from a backup (`nexus backup`).")
+    if found.recounted:
+        screen.note(f"{found.recounted:,} buckets were counted anew, and hold now what is counted.")
     if found.unknown:
         screen.note(f"{found.unknown:,} blobs belong to nothing: a crash left them, and the worker removes them.")
 

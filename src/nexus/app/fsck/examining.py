@@ -1,6 +1,6 @@
 """One examination of the whole object store, in numbered steps. It changes nothing, unless it is asked to mend.
 
-1. Rows: what no write leaves behind, in one snapshot.
+1. Rows: what no write leaves behind, in one snapshot; sums that are not what is held (mended before, by `job.py`).
 2. Blobs that rows know: each copy is there and of the right length or, if asked, byte for byte what was written.
 3. Blobs that no row knows: what a crash has left. They do no harm, and the sweep removes them.
 """
@@ -50,6 +50,8 @@ class Findings(Struct, kw_only=True):
     away: int = 0
     unknown: int = 0
     """Blobs that no row knows."""
+    recounted: int = 0
+    """Buckets whose counters were wrong and were put right."""
     problems: list[Problem] = []
 
     @property

@@ -12,6 +12,7 @@ from nexus.kernel.clock import Clock
 from nexus.kernel.errors import Conflict, NotFound
 from nexus.kernel.operation import PLATFORM, Operation
 from nexus.kms.client import KeyServiceClient
+from nexus.objects.capacity import Capacity
 from nexus.objects.scrubbing import Scrubbing
 
 ACTION = "platform.fsck"
@@ -60,6 +61,8 @@ class FsckJob:
             try:
                 scrubbing = Scrubbing(database, blobs, self._clock)
                 found = self._findings
+                if mend:
+                    found.recounted = await Capacity(database, self._clock).recount(op)
                 await asyncio.to_thread(examine, database, blobs, scrubbing, found, read=read, mend=mend)
             finally:
                 blobs.close()

@@ -17,7 +17,7 @@ from nexus.app.wiring.consent import StoredDocuments, consent_service
 from nexus.app.wiring.intake import intake_service
 from nexus.app.wiring.log import audit_reader, audit_service
 from nexus.app.wiring.portal_service import portal_service
-from nexus.app.wiring.storage import placements
+from nexus.app.wiring.storage import placements, replication
 from nexus.audit.witnesses import WitnessClient
 from nexus.iam.approvals import Approvals
 from nexus.iam.authenticator import Authenticator
@@ -88,7 +88,7 @@ def dispatcher(
         "kms": ground.kms,
         "audit": audit,
         "bastion": bastion_service(ground),
-        "objects": BucketAdministration(objects, gate, placements(ground), of_subjects),
+        "objects": BucketAdministration(objects, gate, placements(ground), of_subjects, partial(replication, ground)),
         "consent": consent,
         "portal": portal_service(ground, identities.patient_accounts, consent, audit, objects),
         "projects": ProjectService(ground.database, gate, ground.clock),

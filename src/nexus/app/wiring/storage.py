@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from nexus.app.chores.scrubbing import read_report
 from nexus.app.datadir import DataDirectory
 from nexus.app.ground import Ground
 from nexus.app.key_rights import KeyRights
@@ -10,14 +11,17 @@ from nexus.app.settings import Settings
 from nexus.app.wiring.consent import rulings
 from nexus.app.wiring.subjects import Subjects
 from nexus.iam.gate import Gate
+from nexus.kernel.clock import Instant
 from nexus.kernel.database import Database
 from nexus.kernel.errors import NotFound
 from nexus.kernel.secret import Secret
-from nexus.objects.blobs.copies import Copies
+from nexus.objects.blobs.copies import Copies, copies_needed
 from nexus.objects.blobs.disk import DiskBlobs
 from nexus.objects.blobs.port import BlobStore
 from nexus.objects.blobs.remote import RemoteBlobs
 from nexus.objects.blobs.remote_client import Endpoint
+from nexus.objects.capacity import Replication, Walk
+from nexus.objects.scrubbing import Round
 from nexus.objects.service import ObjectService
 from nexus.objects.store import blobs
 
@@ -62,6 +66,35 @@ def endpoint(settings: Settings) -> Endpoint:
         access_key=settings.blob_engine_access_key,
         secret_key=Secret(secret.encode()),
         authorities=Path(settings.blob_engine_authorities) if settings.blob_engine_authorities else None,
+    )
+
+
+def replication(ground: Ground) -> Replication:
+    """How the blobs are kept, and what the last walks over them found."""
+    settings = ground.settings
+    report = read_report(ground.directory.scrub_report)
+    if settings.blob_engine_url:
+        engine, needed = "remote", 1
+        places: tuple[str, ...] = (f"{settings.blob_engine_url}/{settings.blob_engine_bucket}",)
+    elif settings.blob_folders:
+        engine, places = "copies", settings.blob_folders
+        needed = copies_needed(len(places), settings.blob_copies_least)
+    else:
+        engine, places, needed = "disk", (str(ground.directory.blobs),), 1
+    return Replication(
+        engine=engine,
+        places=places,
+        needed=needed,
+        present=_walk(report.last_quick),
+        scrubbed=_walk(report.last_full),
+    )
+
+
+def _walk(last: Round | None) -> Walk | None:
+    if last is None:
+        return None
+    return Walk(
+        ended_at=Instant(last.finished_at), blobs=last.blobs, mended=last.mended, lost=last.lost, away=last.away
     )
 
 

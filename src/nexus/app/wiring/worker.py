@@ -1,6 +1,7 @@
 """The worker's chores."""
 
 import secrets
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import httpx
@@ -57,6 +58,7 @@ ACCESS_LOG_EVERY_S = 300.0
 NOTIFY_EVERY_S = 1.0
 MIND_EVERY_S = 60.0
 SCRUB_EVERY_S = 1.0
+MEASURE_EVERY_S = 900.0
 ALARM_EVERY_S = 1.0
 MAIL_EVERY_S = 1.0
 ANNOUNCE_EVERY_S = 0.5
@@ -104,6 +106,7 @@ def chores(
         ),
         Chore("sweep", SWEEP_EVERY_S, Sweeping(people, objects.upkeep, ground.operation).sweep),
         Chore("scrub blobs", SCRUB_EVERY_S, scrubber.scrub),
+        Chore("note what buckets hold", MEASURE_EVERY_S, _measuring(objects)),
         Chore("mind the life of rights", MIND_EVERY_S, Minding(people, ground.operation).mind),
         Chore("tell alarms", ALARM_EVERY_S, _alarming(ground, people, alarm_http).tell),
         Chore(
@@ -116,6 +119,14 @@ def chores(
         Chore("check deliveries", EXAMINE_EVERY_S, examining(ground, objects).run),
         *_mail(ground, objects),
     ]
+
+
+def _measuring(objects: ObjectService) -> Callable[[], Awaitable[bool]]:
+    async def measure() -> bool:
+        await objects.capacity.note_day()
+        return False
+
+    return measure
 
 
 def _scrubber(ground: Ground, objects: ObjectService) -> Scrubber:

@@ -47,6 +47,11 @@ class Texts:
     count_help: str
     total: str
     not_yours: str
+    quota: str
+    no_quota: str
+    versions_most: str
+    set_quota: str
+    usage: str
 
 
 TEXTS: Final = Bilingual(
@@ -76,6 +81,11 @@ TEXTS: Final = Bilingual(
         count_help="Counting goes through every version; of a large bucket it takes a second or two.",
         total="All of these",
         not_yours="not shown to you",
+        quota="Quota",
+        no_quota="none of its own",
+        versions_most="versions at most",
+        set_quota="Set its quota",
+        usage="Usage, quotas and growth",
     ),
     Texts(
         title="Compartiments",
@@ -103,6 +113,11 @@ TEXTS: Final = Bilingual(
         count_help="Le comptage parcourt chaque version ; pour un grand compartiment, il prend une seconde ou deux.",
         total="Tous ceux-ci",
         not_yours="ne vous est pas montré",
+        quota="Quota",
+        no_quota="aucun en propre",
+        versions_most="versions au plus",
+        set_quota="Fixer son quota",
+        usage="Occupation, quotas et croissance",
     ),
 )
 

@@ -12,6 +12,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("objects.bucket.delete", "delete an empty bucket", "supprimer un compartiment vide", (BUCKET,)),
     Action("objects.bucket.configure", "change the settings of a bucket", "configurer un compartiment", (BUCKET,)),
     Action(
+        "objects.usage.read",
+        "see what tenants hold and how it grows",
+        "voir ce que contiennent les espaces et leur croissance",
+        (PLATFORM,),
+    ),
+    Action("objects.quota.set", "set and lift quotas", "fixer et lever les quotas", (PLATFORM, BUCKET)),
+    Action(
         "objects.bucket.declare-subjects",
         "say what data of patients a bucket holds",
         "dire quelles données de patients contient un compartiment",

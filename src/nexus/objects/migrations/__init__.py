@@ -151,4 +151,33 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX objects_manifest_id ON objects_manifest (id)",
         ),
     ),
+    Migration(
+        "objects",
+        9,
+        (
+            # What a bucket may hold at most. NULL: as much as there is room for.
+            "ALTER TABLE objects_bucket ADD COLUMN quota_bytes INTEGER",
+            "ALTER TABLE objects_bucket ADD COLUMN quota_objects INTEGER",
+            "CREATE INDEX objects_bucket_tenant ON objects_bucket (site, project)",
+            # What all buckets of a site, or of a project of it, may hold. `project` is empty for the whole site.
+            "CREATE TABLE objects_quota ("
+            " site TEXT NOT NULL, project TEXT NOT NULL, bytes INTEGER, objects INTEGER, PRIMARY KEY (site, project)"
+            ") STRICT, WITHOUT ROWID",
+            # What each bucket holds: changed in the transaction that changes what it counts.
+            "CREATE TABLE objects_usage ("
+            " bucket INTEGER NOT NULL, versions INTEGER NOT NULL, bytes INTEGER NOT NULL, part_bytes INTEGER NOT NULL,"
+            " PRIMARY KEY (bucket)"
+            ") STRICT, WITHOUT ROWID",
+            "INSERT INTO objects_usage (bucket, versions, bytes, part_bytes) SELECT b.number,"
+            " (SELECT COUNT(*) FROM objects_version v WHERE v.bucket = b.number AND v.marker = 0),"
+            " (SELECT COALESCE(SUM(v.size), 0) FROM objects_version v WHERE v.bucket = b.number AND v.marker = 0),"
+            " (SELECT COALESCE(SUM(p.size), 0) FROM objects_upload u JOIN objects_blob p ON p.owner = u.id"
+            " WHERE u.bucket = b.number) FROM objects_bucket b",
+            # What each bucket held at the end of a day (days since 1970, UTC). It outlives the bucket.
+            "CREATE TABLE objects_usage_day ("
+            " day INTEGER NOT NULL, bucket INTEGER NOT NULL, site TEXT NOT NULL, project TEXT NOT NULL,"
+            " versions INTEGER NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY (day, bucket)"
+            ") STRICT, WITHOUT ROWID",
+        ),
+    ),
 )

@@ -109,6 +109,7 @@ NOT_IMPLEMENTED = Code("NotImplemented", 501, "This part of S3 is not implemente
 OPERATION_ABORTED = Code("OperationAborted", 409, "A conflicting operation is in progress; try again")
 NOT_MODIFIED = Code("NotModified", 304, "Not Modified")
 PRECONDITION_FAILED = Code("PreconditionFailed", 412, "At least one of the preconditions did not hold")
+QUOTA_EXCEEDED = Code("QuotaExceeded", 403, "What you sent does not fit into a quota")
 REQUEST_HEADER_SECTION_TOO_LARGE = Code(
     "RequestHeaderSectionTooLarge", 400, "Your request headers exceed the maximum allowed size"
 )

@@ -7,7 +7,9 @@ import msgspec
 
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Transaction
-from nexus.objects.model import Part
+from nexus.objects.model import Bucket, Part
+from nexus.objects.store import usage
+from nexus.objects.store.usage import Held
 
 
 class BlobRow(msgspec.Struct, frozen=True):
@@ -41,7 +43,7 @@ _checksums = msgspec.json.Decoder(dict[str, str])
 
 
 def insert(tx: Transaction, owner: str, row: BlobRow) -> None:
-    """Store or replace the blob of a version or of a part."""
+    """Store the blob of a version. Those of parts: `put_part`."""
     tx.execute(
         "INSERT INTO objects_blob VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?) ON CONFLICT (owner, number)"
         " DO UPDATE SET id = excluded.id, size = excluded.size, etag = excluded.etag, modified_at = excluded.modified_at,"
@@ -59,6 +61,25 @@ def insert(tx: Transaction, owner: str, row: BlobRow) -> None:
     )
 
 
+class PutPart(msgspec.Struct, frozen=True):
+    """What storing a part has changed."""
+
+    replaced: str | None
+    """The blob that was this part before."""
+    grown: int
+    """Bytes that the parts of the upload have more now; below zero if fewer."""
+    held: Held
+    """What the bucket holds now."""
+
+
+def put_part(tx: Transaction, bucket: Bucket, upload_id: str, row: BlobRow) -> PutPart:
+    """Store or replace the blob of a part, and count it."""
+    former = tx.one("SELECT id, size FROM objects_blob WHERE owner = ? AND number = ?", (upload_id, row.number))
+    replaced, size = former or (None, 0)
+    insert(tx, upload_id, row)
+    return PutPart(replaced, row.size - size, usage.add(tx, bucket.number, parts=row.size - size))
+
+
 def of_owner(tx: Transaction, owner: str, *, after: int = 0, limit: int = ALL) -> list[BlobRow]:
     """The blobs of an upload, by number of part; all of them unless there is a limit."""
     rows = tx.all(
@@ -72,10 +93,10 @@ def of_owner(tx: Transaction, owner: str, *, after: int = 0, limit: int = ALL) -
     ]
 
 
-def id_of(tx: Transaction, owner: str, number: int) -> str | None:
-    """Id of the blob of one part."""
-    row = tx.one("SELECT id FROM objects_blob WHERE owner = ? AND number = ?", (owner, number))
-    return row[0] if row else None
+def size_of(tx: Transaction, owner: str, number: int) -> int:
+    """Plaintext bytes of one part; 0 if there is none."""
+    row = tx.one("SELECT size FROM objects_blob WHERE owner = ? AND number = ?", (owner, number))
+    return int(row[0]) if row else 0
 
 
 def ids_of_owner(tx: Transaction, owner: str) -> dict[int, str]:
@@ -83,11 +104,21 @@ def ids_of_owner(tx: Transaction, owner: str) -> dict[int, str]:
     return dict(tx.all("SELECT number, id FROM objects_blob WHERE owner = ?", (owner,)))
 
 
-def delete_all(tx: Transaction, owner: str) -> list[str]:
-    """Forget every blob of an upload; returns their ids."""
+def delete_all(tx: Transaction, bucket: int, owner: str) -> list[str]:
+    """Forget every blob of an unfinished upload, and count them down; returns their ids. `bucket`: its number."""
     ids = list(ids_of_owner(tx, owner).values())
+    settle_parts(tx, bucket, owner)
     tx.execute("DELETE FROM objects_blob WHERE owner = ?", (owner,))
     return ids
+
+
+def settle_parts(tx: Transaction, bucket: int, owner: str) -> int:
+    """Count the parts of an upload no more, for it ends; returns their bytes."""
+    row = tx.one("SELECT COALESCE(SUM(size), 0) FROM objects_blob WHERE owner = ?", (owner,))
+    size = int(row[0]) if row else 0
+    if size:
+        usage.add(tx, bucket, parts=-size)
+    return size
 
 
 def delete(tx: Transaction, owner: str, numbers: Sequence[int]) -> None:

@@ -4,11 +4,15 @@
 
 from typing import Final
 
+import msgspec
+
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Database, Row, Transaction
 from nexus.objects import declaration
 from nexus.objects.declaration import Declaration
 from nexus.objects.model import Bucket, BucketKind, Versioning
+from nexus.objects.store import usage
+from nexus.objects.store.usage import Limit
 
 _BUCKET: Final = (
     "number, id, name, site, project, kind, key_id, versioning, owner, created_at, wrapped_key, revision, lock,"
@@ -83,13 +87,37 @@ def insert(tx: Transaction, bucket: Bucket) -> int:
         ),
     )
     assert row is not None
+    usage.put(tx, int(row[0]), usage.Held())
     return int(row[0])
 
 
-def state_of(tx: Transaction, bucket: Bucket) -> tuple[Versioning, str | None, bool] | None:
-    """How the bucket keeps versions at this moment, its lock, and whether it names subjects; None if it is gone."""
-    row = tx.one("SELECT versioning, lock, subjects IS NOT NULL FROM objects_bucket WHERE number = ?", (bucket.number,))
-    return (Versioning(row[0]), row[1], bool(row[2])) if row else None
+_STATE: Final = (
+    "SELECT versioning, lock, subjects IS NOT NULL, quota_bytes, quota_objects, EXISTS (SELECT 1 FROM objects_quota q"
+    " WHERE q.site = objects_bucket.site AND (q.project = '' OR q.project = objects_bucket.project))"
+    " FROM objects_bucket WHERE number = ?"
+)
+
+
+class StateRow(msgspec.Struct, frozen=True):
+    """What may change about a bucket, as of the transaction that asks."""
+
+    versioning: Versioning
+    lock: str | None
+    declared: bool
+    """Whether it holds data of subjects, and nothing else."""
+    limit: Limit
+    """Its own quota."""
+    tenant_limited: bool
+    """Whether its site or its project has one."""
+
+
+def state_of(tx: Transaction, bucket: Bucket) -> StateRow | None:
+    """The bucket at this moment; None if it is gone."""
+    row = tx.one(_STATE, (bucket.number,))
+    if row is None:
+        return None
+    versioning, lock, declared, most, objects, tenant_limited = row
+    return StateRow(Versioning(versioning), lock, bool(declared), Limit(most, objects), bool(tenant_limited))
 
 
 def set_subjects(tx: Transaction, bucket: Bucket, declared: Declaration) -> None:
@@ -127,6 +155,7 @@ def delete(tx: Transaction, bucket: Bucket) -> None:
     """Remove an empty bucket with its documents."""
     tx.execute("DELETE FROM objects_document WHERE bucket = ?", (bucket.number,))
     tx.execute("DELETE FROM objects_named_key WHERE bucket = ?", (bucket.number,))
+    usage.forget(tx, bucket)
     tx.execute("DELETE FROM objects_bucket WHERE number = ?", (bucket.number,))
 
 

@@ -90,6 +90,14 @@ QUESTIONS: Final = {
         " AND NOT EXISTS (SELECT 1 FROM objects_version AS v WHERE v.upload = b.owner)"
         " AND NOT EXISTS (SELECT 1 FROM objects_upload AS u WHERE u.id = b.owner) LIMIT ?"
     ),
+    "a bucket that does not hold what is counted": (
+        "SELECT b.id FROM objects_bucket AS b LEFT JOIN objects_usage AS u ON u.bucket = b.number WHERE"
+        " COALESCE(u.versions, 0) <> (SELECT COUNT(*) FROM objects_version v WHERE v.bucket = b.number AND v.marker = 0)"
+        " OR COALESCE(u.bytes, 0) <>"
+        " (SELECT COALESCE(SUM(v.size), 0) FROM objects_version v WHERE v.bucket = b.number AND v.marker = 0)"
+        " OR COALESCE(u.part_bytes, 0) <> (SELECT COALESCE(SUM(p.size), 0) FROM objects_upload o"
+        " JOIN objects_blob p ON p.owner = o.id WHERE o.bucket = b.number) LIMIT ?"
+    ),
 }
 """Each finds what must not be."""
 

@@ -12,7 +12,8 @@ from nexus.kernel.database import Database, Transaction
 from nexus.objects.model import NULL_VERSION, Bucket, ObjectVersion
 from nexus.objects.retention import check_removal
 from nexus.objects.sealing import INLINE
-from nexus.objects.store import locks
+from nexus.objects.store import locks, usage
+from nexus.objects.store.usage import Held
 
 
 class VersionRow(msgspec.Struct, frozen=True):
@@ -123,8 +124,11 @@ def _selection(bucket: Bucket, key: str, version_id: str | None) -> tuple[str, t
     return _NAMED, (version_id, bucket.number, key)
 
 
-def insert_version(tx: Transaction, bucket: Bucket, row: VersionRow, sealed_body: bytes | None) -> None:
-    """Store a version; `row.body` is ignored, the number of the body that is stored with it takes its place."""
+def insert_version(tx: Transaction, bucket: Bucket, row: VersionRow, sealed_body: bytes | None) -> Held:
+    """Store a version, and count it; returns what the bucket holds now.
+
+    `row.body` is ignored, the number of the body that is stored with it takes its place.
+    """
     number = None
     if sealed_body is not None:
         stored = tx.one("INSERT INTO objects_body (sealed) VALUES (?) RETURNING number", (sealed_body,))
@@ -152,6 +156,7 @@ def insert_version(tx: Transaction, bucket: Bucket, row: VersionRow, sealed_body
             row.subject,
         ),
     )
+    return usage.add(tx, bucket.number, versions=int(not row.marker), size=row.size)
 
 
 def set_latest(tx: Transaction, bucket: Bucket, row: VersionRow, *, latest: bool) -> None:
@@ -189,7 +194,8 @@ def delete_version(
 ) -> Sequence[str]:
     """Remove a version with its body; returns the blobs that may be unlinked once this is committed.
 
-    Every removal of a version comes through here, whatever its reason: a lock is looked at in this place, and only here.
+    Every removal of a version comes through here, whatever its reason: a lock is looked at in this place, and only here;
+    what the bucket holds is counted down here too.
     Raises Denied while one holds. Blobs of parts are opened one after the other by readers: they are only marked, and
     swept when those are done.
     """
@@ -201,6 +207,8 @@ def delete_version(
         "DELETE FROM objects_version WHERE bucket = ? AND key = ? AND ordinal = ?",
         (bucket.number, row.key, row.ordinal),
     )
+    if not row.marker:
+        usage.add(tx, bucket.number, versions=-1, size=-row.size)
     if row.body is not None:
         tx.execute("DELETE FROM objects_body WHERE number = ?", (row.body,))
     if row.upload is not None:
