@@ -2,6 +2,8 @@
 
 import os
 import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -37,6 +39,7 @@ def _convert(source: str, folder: Path, into: Path, **typed: Any) -> int:
         given=Given(typed["vocabulary"], dict(map(_named, typed["local"])), typed["mappings"]),
         encoding=typed["encoding"],
         piece=typed["piece"],
+        excluded=Listed(typed["without"]),
     )
     local = DuckdbEngine(layout.work, secret, memory=typed["memory"], threads=typed["threads"])
     try:
@@ -57,6 +60,24 @@ def _convert(source: str, folder: Path, into: Path, **typed: Any) -> int:
         local.close()
     _show(screen, conversion, layout)
     return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Persons whom a file names, one a line."""
+
+    path: Path | None
+
+    def persons(self) -> Iterable[str]:
+        if self.path is None:
+            return ()
+        try:
+            lines = self.path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError):
+            raise Invalid(
+                f"{self.path} cannot be read", code="omop.without", hint="one person a line, in UTF-8"
+            ) from None
+        return [line.strip() for line in lines if line.strip()]
 
 
 def _today() -> date:
@@ -153,6 +174,9 @@ convert = click.Command(
         ),
         click.Option(
             ["--key"], type=click.Path(dir_okay=False, path_type=Path), help="The secret of the keys; made if absent."
+        ),
+        click.Option(
+            ["--without"], type=_FILE, help="Persons to leave out of every table: one a line, as the source names them."
         ),
         click.Option(
             ["--as-of"], type=click.DateTime(["%Y-%m-%d"]), help="The day after which nothing can have happened; today."

@@ -16,14 +16,17 @@ from nexus.warehouse.omop.derived import derive, describe
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine
 from nexus.warehouse.omop.engine import Engine, rows_in
 from nexus.warehouse.omop.events import resolved
+from nexus.warehouse.omop.excluding import Exclusion, NoOne
 from nexus.warehouse.omop.layout import FILES, QUARANTINE, Layout, write_rows
 from nexus.warehouse.omop.piece import Tally, convert, of_direct, sums
+from nexus.warehouse.omop.ports import Excluded
 from nexus.warehouse.omop.problems import Reason
 from nexus.warehouse.omop.references import REFERRED, Known
 from nexus.warehouse.omop.slices import Reading, Slice, Staged, slices
-from nexus.warehouse.omop.source import AnyMapping, Coded, Source
+from nexus.warehouse.omop.source import CLINICAL, AnyMapping, Coded, Source
 from nexus.warehouse.omop.spec import CONVERTED, primary_key, tables
-from nexus.warehouse.omop.staging import check_encoding, stage
+from nexus.warehouse.omop.staged_files import StagedFiles
+from nexus.warehouse.omop.staging import check_encoding
 from nexus.warehouse.omop.steps import Steps
 from nexus.warehouse.omop.uniqueness import moved_duplicates, settle
 
@@ -41,6 +44,7 @@ class Settings:
     given: vocabulary.Given = field(default_factory=vocabulary.Given)
     encoding: str = "utf-8"
     piece: int = PIECE
+    excluded: Excluded = field(default_factory=NoOne)
 
 
 class Converter:
@@ -60,14 +64,17 @@ class Converter:
         self._source, self._layout, self._engine, self._local = source, layout, engine, local
         self._settings, self._progress = settings, progress
         self._steps = Steps(layout.work / "done")
+        names = tuple(sorted(set(settings.excluded.persons())))
+        self._exclusion = Exclusion(layout.work / "excluded.parquet", names)
 
     def run(self, folder: Path) -> Conversion:
         """Convert a delivery. Raises Invalid, Damaged, Conflict, Unavailable; run again, it goes on where it was."""
         files = find(self._source, folder)
         self._begin(files)
-        staged = self._stage(files)
+        staged = self._staged(files)
+        staged.check()
         self._load_vocabularies()
-        outcomes = [self._map(mapping, staged) for mapping in self._source.mappings if self._has(mapping, staged)]
+        outcomes = [self._map(mapping, staged) for mapping in self._source.mappings if staged.of(mapping.driver)]
         for table in CONVERTED:
             self._progress(f"keys of {table}", 0, 0)
             settle(self._engine, self._layout, table)
@@ -75,8 +82,9 @@ class Converter:
         derive(self._engine, self._layout, self._source)
         describe(self._layout, self._source, self._settings.as_of, str(self._steps.counted("vocabulary")))
         self._write_empty()
-        self._write_files(staged)
-        conversion = self._account(staged, outcomes)
+        delivered = staged.all()
+        self._write_files(delivered)
+        conversion = self._account(delivered, outcomes)
         self._layout.report.write_bytes(accounts.encode(conversion))
         shutil.rmtree(self._layout.work, ignore_errors=True)
         return conversion
@@ -89,24 +97,23 @@ class Converter:
             "encoding": self._settings.encoding,
             "piece": self._settings.piece,
             "given": str(self._settings.given),
+            "excluded": self._exclusion.digest,
         }
         if self._steps.counted("begun") is None:
             self._layout.clear()
         self._steps.begin(settings, [file.path for file in files])
+        self._exclusion.write()
 
-    def _stage(self, files: tuple[Delivered, ...]) -> list[Staged]:
-        total, done, found = sum(file.bytes for file in files), 0, []
-        for file in files:
-            self._progress(f"read {file.name}", done, total)
-            path = self._layout.work / "staged" / file.table.name / f"{file.id}.parquet"
-            counted = self._steps.counted(f"staged-{file.id}")
-            if counted is None:
-                rows, unreadable = stage(self._local, file, path, self._settings.encoding)
-                counted = {"rows": rows, "unreadable": unreadable}
-                self._steps.done(f"staged-{file.id}", counted)
-            found.append(Staged(file, path, counted["rows"], tuple(counted["unreadable"])))
-            done += file.bytes
-        return found
+    def _staged(self, files: tuple[Delivered, ...]) -> StagedFiles:
+        return StagedFiles(
+            self._local,
+            files,
+            self._layout.work / "staged",
+            self._steps,
+            encoding=self._settings.encoding,
+            keeps=self._engine is self._local,
+            progress=lambda step: self._progress(step, 0, 0),
+        )
 
     def _load_vocabularies(self) -> None:
         if self._steps.counted("vocabulary") is None:
@@ -115,12 +122,10 @@ class Converter:
             vocabulary.load(self._local, self._settings.given, layout.work, layout.cdm, layout.ids)
             self._steps.done("vocabulary", vocabulary.version(self._local))
 
-    def _has(self, mapping: AnyMapping, staged: list[Staged]) -> bool:
-        return any(each.file.table.name == mapping.driver for each in staged)
-
-    def _map(self, mapping: AnyMapping, staged: list[Staged]) -> Outcome:
+    def _map(self, mapping: AnyMapping, staged: StagedFiles) -> Outcome:
         tallies: list[Tally] = []
-        mine = [each for each in staged if each.file.table.name == mapping.driver]
+        staged.let_go()
+        mine = staged.of(mapping.driver)
         total, done = sum(each.rows for each in mine), 0
         for number, piece in enumerate(slices(mine, self._settings.piece, whole=not mapping.by_piece)):
             name = f"{mapping.name}-{number:04}"
@@ -133,15 +138,28 @@ class Converter:
             done += piece.rows
         return _outcome(mapping, total, tallies)
 
-    def _map_piece(self, mapping: AnyMapping, staged: list[Staged], piece: Slice, name: str) -> list[Tally]:
+    def _map_piece(self, mapping: AnyMapping, staged: StagedFiles, piece: Slice, name: str) -> list[Tally]:
         codes, known = self._codes(), self._known()
-        records = mapping.build(Reading(self._engine, self._source, staged, codes, mapping.driver, piece))
+        reading = Reading(self._engine, self._source, staged, codes, mapping.driver, piece, self._exclusion)
+        records = mapping.build(reading)
         if isinstance(mapping, Coded):
             limit = self._settings.as_of if self._source.future_is_wrong else date.max
             records = resolved(records, mapping, codes, self._units(), known=known, last=limit)
         else:
+            if mapping.target == "person":
+                records = self._exclusion.marked(self._engine, records)
             records = of_direct(records, mapping, known)
-        return convert(self._engine, self._layout, records, name, coded=isinstance(mapping, Coded))
+        tallies = convert(self._engine, self._layout, records, name, coded=isinstance(mapping, Coded))
+        return [*tallies, *self._objected(mapping, reading)]
+
+    def _objected(self, mapping: AnyMapping, reading: Reading) -> list[Tally]:
+        """How many rows of this piece were not read because of whom they are about."""
+        if not self._exclusion.names or not self._source.table(mapping.driver).person:
+            return []
+        counts = [rows.aggregate(n=rows.count()) for rows in (reading.every_row(), reading.driver())]
+        ((every,),), ((others,),) = (self._engine.rows(count) for count in counts)
+        target = CLINICAL[mapping.domain] if isinstance(mapping, Coded) else mapping.target
+        return [Tally(target, Reason.OBJECTED, int(every) - int(others))] if every > others else []
 
     def _codes(self) -> ir.Table:
         codes = self._engine.read("codes", [self._layout.work / "codes"], vocabulary.CODES)

@@ -1,6 +1,6 @@
 """What a conversion needs of an engine: to read Parquet as tables of Ibis, to hold a piece, to write one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -16,8 +16,11 @@ class Engine(Protocol):
 
     name: str
 
-    def staged(self, name: str, files: Sequence[Path], columns: Sequence[str]) -> ir.Table:
-        """Staged files as one table: the columns, `_file`, `_line`. Without files: the same table without rows."""
+    def staged(self, name: str, places: Sequence[Path | str], columns: Sequence[str]) -> ir.Table:
+        """Staged files as one table: the columns, `_file`, `_line`. Without files: the same table without rows.
+
+        A place is a Parquet file, or the name of a table that this engine itself keeps (`Staging`).
+        """
 
     def read(self, name: str, paths: Sequence[Path], columns: Mapping[str, str]) -> ir.Table:
         """Parquet files, or folders of them, as one table of these columns and types. Without files: without rows."""
@@ -37,8 +40,13 @@ class Engine(Protocol):
 
 def rows_in(paths: Iterable[Path]) -> int:
     """Rows of Parquet files, or folders of them, as they say themselves: no engine reads anything."""
-    files = (file for path in paths for file in ([path] if path.is_file() else path.rglob("*.parquet")))
-    return sum(int(pq.read_metadata(file).num_rows) for file in files)
+    return sum(int(pq.read_metadata(file).num_rows) for path in paths for file in parquet(path))
+
+
+def parquet(path: Path) -> Iterator[Path]:
+    """The Parquet files at a path or below it, in order. Spark writes a folder where DuckDB writes a file of that name."""
+    found = [path] if path.is_file() else path.rglob("*.parquet")
+    return (file for file in sorted(found) if file.is_file())
 
 
 _TYPES: Final = {"int32": "INT", "int64": "BIGINT", "date": "DATE", "float64": "DOUBLE", "boolean": "BOOLEAN"}

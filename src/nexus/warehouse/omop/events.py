@@ -30,6 +30,16 @@ TEXTS: Final = (
     "modifier",
 )
 NUMBERS: Final = ("value", "range_low", "range_high", "quantity", "days_supply", "refills")
+OPTIONAL: Final[Mapping[str, str]] = {
+    **dict.fromkeys(TEXTS, "string"),
+    **dict.fromkeys(NUMBERS, "float64"),
+    "end": "timestamp",
+    "unit_concept": "int32",
+    "value_concept": "int32",
+    "visit_id": "int64",
+    "provider_id": "int64",
+}
+"""Columns of an event that only some have, with their types."""
 EHR: Final = 32827
 """Type concept: EHR encounter record."""
 
@@ -66,13 +76,10 @@ def event(
         natural=natural("event", *key),
         person=person,
         start=start,
-        end=ibis.null("timestamp") if end is None else end.cast("timestamp"),
         code=code,
         shown_code=code if shown_code is None else shown_code,
         vocabulary=ibis.literal(vocabulary) if isinstance(vocabulary, str) else vocabulary,
         type_concept=ibis.literal(type_concept).cast("int32") if isinstance(type_concept, int) else type_concept,
-        unit_concept=(ibis.null("int32") if unit_concept is None else unit_concept).cast("int32"),
-        value_concept=(ibis.null("int32") if value_concept is None else value_concept).cast("int32"),
         own_reason=first(
             *(() if cancelled is None else ((cancelled, Reason.CANCELLED),)),
             (person.isnull(), Reason.NO_PERSON),
@@ -80,8 +87,7 @@ def event(
             (start_text.isnull(), Reason.NO_DATE),
             (start.isnull(), Reason.BAD_DATE),
         ),
-        **{name: _or_null(others.get(name), "string") for name in TEXTS},
-        **{name: _or_null(others.get(name), "float64") for name in NUMBERS},
+        **_given({"end": end, "unit_concept": unit_concept, "value_concept": value_concept, **others}),
     )
 
 
@@ -90,16 +96,20 @@ def resolved(
 ) -> ir.Table:
     """Events with concepts, keys, the table that they go to, and why they do not. `codes`: the code map; `last`: a day."""
     persons = known.persons.select(known_person="person_id", born="year_of_birth")
-    found = events.mutate(
-        person_id=reference("person", events.person),
-        visit_id=reference("visit", events.visit),
-        provider_id=reference("provider", events.provider),
-    )
+    found = events.mutate(person_id=reference("person", events.person))
     found = found.left_join(persons, found.person_id == persons.known_person)
     found = found.left_join(codes, [found.vocabulary == codes.vocabulary_id, found.code == codes.map_code])
-    found = found.left_join(units, found.unit == units.unit_code)
-    found = referring(found, "visit_id", known.tables["visit_occurrence"])
-    found = referring(found, "provider_id", known.tables["provider"])
+    if "unit" in events.columns:
+        found = found.left_join(units, found.unit == units.unit_code)
+        unit = found.unit_concept_id
+        found = found.mutate(unit_concept=ibis.coalesce(optional(found, "unit_concept"), unit).cast("int32"))
+        found = found.drop("unit_code", "unit_concept_id")
+    for name, table in (("visit", "visit_occurrence"), ("provider", "provider")):
+        if name in events.columns:
+            found = found.mutate(**{f"{name}_id": reference(name, found[name])}).drop(name)
+            found = referring(found, f"{name}_id", known.tables[table])
+    if "end" in events.columns:
+        found = found.mutate(end=ibis.ifelse(found.end < found.start, ibis.null("timestamp"), found.end))
     target = ibis.cases(
         (found.domain_id.isnull(), CLINICAL[mapping.domain]),
         *((found.domain_id == domain, table) for domain, table in CLINICAL.items()),
@@ -119,11 +129,9 @@ def resolved(
         **{TARGET: target, REASON: reason, KEY: nexus_key(name), CHECK: nexus_check(name)},
         concept=ibis.coalesce(found.concept_id, 0).cast("int32"),
         source_concept=ibis.coalesce(found.source_concept_id, 0).cast("int32"),
-        unit_concept=ibis.coalesce(found.unit_concept, found.unit_concept_id).cast("int32"),
-        end=ibis.ifelse(found.end < found.start, ibis.null("timestamp"), found.end),
     ).drop(
         "known_person", "born", "vocabulary_id", "map_code", "concept_id", "source_concept_id", "domain_id", "position",
-        "unit_code", "unit_concept_id", "own_reason", "visit", "provider", "natural", "person", "code",
+        "own_reason", "natural", "person", "code",
     )  # fmt: skip
 
 
@@ -139,16 +147,19 @@ def _condition(e: ir.Table) -> ir.Table:
         condition_occurrence_id=e[KEY],
         condition_start_date=e.start.date(),
         condition_start_datetime=e.start,
-        condition_end_date=e.end.date(),
-        condition_end_datetime=e.end,
-        stop_reason=e.stop_reason,
-        condition_status_source_value=e.status,
+        condition_end_date=optional(e, "end").date(),
+        condition_end_datetime=optional(e, "end"),
+        stop_reason=optional(e, "stop_reason"),
+        condition_status_source_value=optional(e, "status"),
     )
 
 
 def _drug(e: ir.Table) -> ir.Table:
-    days = ibis.coalesce(e.days_supply, (e.end.date().epoch_days() - e.start.date().epoch_days()).cast("float64"))
-    ended = ibis.coalesce(e.end, e.start)
+    days = ibis.coalesce(
+        optional(e, "days_supply"),
+        (optional(e, "end").date().epoch_days() - e.start.date().epoch_days()).cast("float64"),
+    )
+    ended = ibis.coalesce(optional(e, "end"), e.start)
     return _select(
         e,
         "drug",
@@ -157,15 +168,15 @@ def _drug(e: ir.Table) -> ir.Table:
         drug_exposure_start_datetime=e.start,
         drug_exposure_end_date=ended.date(),
         drug_exposure_end_datetime=ended,
-        verbatim_end_date=e.end.date(),
-        stop_reason=e.stop_reason,
-        refills=e.refills.cast("int32"),
-        quantity=e.quantity,
+        verbatim_end_date=optional(e, "end").date(),
+        stop_reason=optional(e, "stop_reason"),
+        refills=optional(e, "refills").cast("int32"),
+        quantity=optional(e, "quantity"),
         days_supply=days.cast("int32"),
-        sig=e.sig,
-        lot_number=e.lot,
-        route_source_value=e.route,
-        dose_unit_source_value=e.unit,
+        sig=optional(e, "sig"),
+        lot_number=optional(e, "lot"),
+        route_source_value=optional(e, "route"),
+        dose_unit_source_value=optional(e, "unit"),
     )
 
 
@@ -176,10 +187,10 @@ def _procedure(e: ir.Table) -> ir.Table:
         procedure_occurrence_id=e[KEY],
         procedure_date=e.start.date(),
         procedure_datetime=e.start,
-        procedure_end_date=e.end.date(),
-        procedure_end_datetime=e.end,
-        quantity=e.quantity.cast("int32"),
-        modifier_source_value=e.modifier,
+        procedure_end_date=optional(e, "end").date(),
+        procedure_end_datetime=optional(e, "end"),
+        quantity=optional(e, "quantity").cast("int32"),
+        modifier_source_value=optional(e, "modifier"),
     )
 
 
@@ -190,10 +201,10 @@ def _device(e: ir.Table) -> ir.Table:
         device_exposure_id=e[KEY],
         device_exposure_start_date=e.start.date(),
         device_exposure_start_datetime=e.start,
-        device_exposure_end_date=e.end.date(),
-        device_exposure_end_datetime=e.end,
-        unique_device_id=e.device,
-        quantity=e.quantity.cast("int32"),
+        device_exposure_end_date=optional(e, "end").date(),
+        device_exposure_end_datetime=optional(e, "end"),
+        unique_device_id=optional(e, "device"),
+        quantity=optional(e, "quantity").cast("int32"),
     )
 
 
@@ -204,13 +215,13 @@ def _measurement(e: ir.Table) -> ir.Table:
         measurement_id=e[KEY],
         measurement_date=e.start.date(),
         measurement_datetime=e.start,
-        value_as_number=e.value,
-        value_as_concept_id=e.value_concept,
-        unit_concept_id=e.unit_concept,
-        range_low=e.range_low,
-        range_high=e.range_high,
-        unit_source_value=e.unit,
-        value_source_value=e.value_text,
+        value_as_number=optional(e, "value"),
+        value_as_concept_id=optional(e, "value_concept"),
+        unit_concept_id=optional(e, "unit_concept"),
+        range_low=optional(e, "range_low"),
+        range_high=optional(e, "range_high"),
+        unit_source_value=optional(e, "unit"),
+        value_source_value=optional(e, "value_text"),
     )
 
 
@@ -221,20 +232,20 @@ def _observation(e: ir.Table) -> ir.Table:
         observation_id=e[KEY],
         observation_date=e.start.date(),
         observation_datetime=e.start,
-        value_as_number=e.value,
-        value_as_string=e.value_text,
-        value_as_concept_id=e.value_concept,
-        unit_concept_id=e.unit_concept,
-        unit_source_value=e.unit,
-        value_source_value=e.value_text,
+        value_as_number=optional(e, "value"),
+        value_as_string=optional(e, "value_text"),
+        value_as_concept_id=optional(e, "value_concept"),
+        unit_concept_id=optional(e, "unit_concept"),
+        unit_source_value=optional(e, "unit"),
+        value_source_value=optional(e, "value_text"),
     )
 
 
 def _select(e: ir.Table, name: str, **columns: ir.Value) -> ir.Table:
     return e.select(
         person_id=e.person_id,
-        provider_id=e.provider_id,
-        visit_occurrence_id=e.visit_id,
+        provider_id=optional(e, "provider_id"),
+        visit_occurrence_id=optional(e, "visit_id"),
         **{
             f"{name}_concept_id": e.concept,
             f"{name}_type_concept_id": e.type_concept,
@@ -255,7 +266,15 @@ _PROJECTIONS: Final[Mapping[str, Callable[[ir.Table], ir.Table]]] = {
 }
 
 
-def _or_null(value: ir.Value | str | float | None, type_: str) -> ir.Value:
-    if value is None:
-        return ibis.null(type_)
-    return (value if isinstance(value, ir.Value) else ibis.literal(value)).cast(type_)
+def optional(events: ir.Table, name: str) -> ir.Value:
+    """A column of events that a mapping need not give: NULL where it does not."""
+    return events[name] if name in events.columns else ibis.null(OPTIONAL[name])
+
+
+def _given(columns: Mapping[str, ir.Value | str | float | None]) -> dict[str, ir.Value]:
+    """What a mapping gives has the type that it must have; what it does not give, no piece need hold."""
+    return {
+        name: (value if isinstance(value, ir.Value) else ibis.literal(value)).cast(OPTIONAL[name])
+        for name, value in columns.items()
+        if value is not None
+    }

@@ -10,18 +10,20 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
+from nexus.kernel.errors import Conflict
+
 SEPARATOR: Final = "\x1f"
 
 
 @ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]  # Ibis has no types
 def nexus_key(text: str) -> int:
-    """The first 64 bits of MD5(secret, text), without the last of them."""
+    """The first 8 bytes of MD5(secret, text), read from the last to the first, without the highest bit."""
     raise NotImplementedError  # engines define it
 
 
 @ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]  # Ibis has no types
 def nexus_check(text: str) -> int:
-    """The last 32 bits of MD5(secret, text)."""
+    """The last 4 bytes of MD5(secret, text), read from the last to the first."""
     raise NotImplementedError  # engines define it
 
 
@@ -39,6 +41,15 @@ def key(kind: str, *parts: ir.Value | str) -> ir.IntegerColumn:
 def reference(kind: str, first: ir.Value, *parts: ir.Value | str) -> ir.IntegerColumn:
     """The key of a thing that a row may refer to: NULL where a part is NULL."""
     return nexus_key(_joined(kind, (first, *parts)))
+
+
+def collision(keys: int) -> Conflict:
+    """Keys that stand for two things each."""
+    return Conflict(
+        f"{keys} keys stand for two things each",
+        code="omop.collision",
+        hint="63 bits were not enough, which happens once in hundreds of large builds: convert again with another --key",
+    )
 
 
 def _joined(kind: str, parts: tuple[ir.Value | str, ...]) -> ir.StringValue:

@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 from nexus.warehouse.omop import coverage
 from nexus.warehouse.omop.engine import Engine
 from nexus.warehouse.omop.events import project
-from nexus.warehouse.omop.keys import nexus_check, nexus_key
+from nexus.warehouse.omop.keys import collision, nexus_check, nexus_key
 from nexus.warehouse.omop.layout import Layout
 from nexus.warehouse.omop.problems import Reason
 from nexus.warehouse.omop.references import Known
@@ -44,10 +44,10 @@ def of_direct(records: ir.Table, mapping: Direct, known: Known) -> ir.Table:
 def convert(engine: Engine, layout: Layout, records: ir.Table, name: str, *, coded: bool) -> list[Tally]:
     """Write what can be used of some records, and where it comes from; put the rest into quarantine."""
     held = engine.hold(records)
-    if any(total > distinct for _, _, total, distinct in _counted(engine, held)):
+    if _told_twice(engine, held):
         held = engine.hold(_without_duplicates(held))
     counted = _counted(engine, held)
-    for target in sorted({target for target, reason, *_ in counted if not reason}):
+    for target in sorted({target for target, reason, _ in counted if not reason}):
         usable = held.filter((held[TARGET] == target) & held[REASON].isnull())
         columns = project(usable, target) if coded else usable.drop(*_BESIDE)
         engine.write(completed(columns, target), layout.part(layout.cdm, target, name))
@@ -59,9 +59,9 @@ def convert(engine: Engine, layout: Layout, records: ir.Table, name: str, *, cod
         )
     if coded:
         engine.write(coverage.counted(held), layout.part(layout.work, "coverage", name))
-    if any(reason for _, reason, *_ in counted):
+    if any(reason for _, reason, _ in counted):
         engine.write(quarantined(held), layout.part(layout.quarantine, "records", name))
-    return [Tally(target, reason or "", total) for target, reason, total, _ in counted]
+    return [Tally(target, reason or "", total) for target, reason, total in counted]
 
 
 def quarantined(held: ir.Table) -> ir.Table:
@@ -98,16 +98,21 @@ def _without_duplicates(held: ir.Table) -> ir.Table:
     return ranked.mutate(**{REASON: ibis.coalesce(ranked[REASON], again)}).drop("_place")
 
 
-def _counted(engine: Engine, held: ir.Table) -> list[tuple[str, str | None, int, int]]:
-    """Records by table and reason, and of those without a reason, how many keys."""
-    usable = held[REASON].isnull()
-    counts = held.group_by([TARGET, REASON]).aggregate(
-        total=held.count(), distinct=ibis.ifelse(usable, held[KEY], ibis.null("int64")).nunique()
-    )
-    return [
-        (target, reason, total, distinct if reason is None else total)
-        for target, reason, total, distinct in sorted(engine.rows(counts), key=lambda row: (row[0], row[1] or ""))
-    ]
+def _told_twice(engine: Engine, held: ir.Table) -> bool:
+    """Whether a key stands twice among what can be used. Raises Conflict if it does for two things."""
+    usable = held.filter(held[REASON].isnull())
+    keys = usable.group_by([TARGET, KEY]).aggregate(n=usable.count(), low=usable[CHECK].min(), high=usable[CHECK].max())
+    counts = keys.aggregate(twice=(keys.n > 1).sum().coalesce(0), collisions=(keys.low != keys.high).sum().coalesce(0))
+    ((twice, collisions),) = engine.rows(counts)
+    if collisions:
+        raise collision(int(collisions))
+    return bool(twice)
+
+
+def _counted(engine: Engine, held: ir.Table) -> list[tuple[str, str | None, int]]:
+    """Records by table and reason."""
+    counts = held.group_by([TARGET, REASON]).aggregate(total=held.count())
+    return sorted(engine.rows(counts), key=lambda row: (row[0], row[1] or ""))
 
 
 def sums(tallies: Iterable[Tally]) -> Iterator[Tally]:

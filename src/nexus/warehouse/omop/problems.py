@@ -21,6 +21,7 @@ class Reason(StrEnum):
     NO_BIRTH = "no-year-of-birth"
     DUPLICATE = "duplicate"
     CANCELLED = "cancelled"
+    OBJECTED = "objected"
 
 
 ADVICE: dict[Reason, str] = {
@@ -36,6 +37,7 @@ ADVICE: dict[Reason, str] = {
     Reason.NO_BIRTH: "a person without a year of birth has no place in the CDM",
     Reason.DUPLICATE: "the same thing is told twice: one is kept",
     Reason.CANCELLED: "the source itself took the row back",
+    Reason.OBJECTED: "the person has objected, or withdrawn: nothing to do",
 }
 
 

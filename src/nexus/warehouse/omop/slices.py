@@ -3,15 +3,26 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import ibis.expr.types as ir
 
 from nexus.warehouse.omop.delivery import Delivered
 from nexus.warehouse.omop.engine import Engine
+from nexus.warehouse.omop.excluding import Exclusion
 from nexus.warehouse.omop.source import LINE, Source
 
 _LAST_LINE: Final = 1 << 62
+
+
+class Stages(Protocol):
+    """What reading asks of staged files (`staged_files`)."""
+
+    def of(self, table: str) -> Sequence["Staged"]:
+        """The files of a table, counted."""
+
+    def place(self, staged: "Staged") -> Path | str:
+        """Where a file's rows lie, as `Engine.staged` takes it; they stay there until the next mapping begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +30,6 @@ class Staged:
     """One file that was staged: rows that were read, and lines that could not be."""
 
     file: Delivered
-    path: Path
     rows: int
     unreadable: tuple[int, ...]
 
@@ -64,24 +74,30 @@ class Reading:
 
     engine: Engine
     source: Source
-    staged: Sequence[Staged]
+    stages: Stages
     codes: ir.Table
     of: str
     """The driver."""
     slice: Slice
+    exclusion: Exclusion
 
     def driver(self) -> ir.Table:
         """The rows of this piece."""
+        return self.exclusion.others(self.engine, self.every_row(), self.source.table(self.of).person)
+
+    def every_row(self) -> ir.Table:
+        """The rows of this piece, of persons who are excluded too: to count them."""
         columns = self.source.table(self.of).every_column
-        rows = self.engine.staged("driver", [each.path for each in self.slice.files], columns)
+        rows = self.engine.staged("driver", [self.stages.place(each) for each in self.slice.files], columns)
         if self.slice.last is None:
             return rows
         return rows.filter((rows[LINE] >= self.slice.first) & (rows[LINE] < self.slice.last))
 
     def whole(self, table: str) -> ir.Table:
         """Another staged table, entire."""
-        files = [each.path for each in self.staged if each.file.table.name == table]
-        return self.engine.staged(table, files, self.source.table(table).every_column)
+        places = [self.stages.place(each) for each in self.stages.of(table)]
+        rows = self.engine.staged(table, places, self.source.table(table).every_column)
+        return self.exclusion.others(self.engine, rows, self.source.table(table).person)
 
     def concepts(self, vocabulary: str) -> ir.Table:
         """The code map of one vocabulary; of a code with several standard concepts, the first."""

@@ -21,6 +21,16 @@ TARGET: Final = "_target"
 """Column of every event on its way: the CDM table that it belongs to."""
 
 
+_LINES: Final = 1 << 40
+"""More than any file has: file and line as one number, of which the least is the first on every engine."""
+
+
+def first_line(rows: ir.Table) -> dict[str, ir.Value]:
+    """Of rows that become one record: the first file, and the first line in it. To aggregate by."""
+    first = (rows[FILE].cast("int64") * _LINES + rows[LINE]).min()
+    return {FILE: (first // _LINES).cast("int32"), LINE: (first % _LINES).cast("int64")}
+
+
 @dataclass(frozen=True, slots=True)
 class SourceTable:
     """A table of the source. Columns are in lower case; any file whose stem is `files` (`name` if empty) is of it."""
@@ -31,6 +41,8 @@ class SourceTable:
     """Columns that some deliveries lack: NULL then."""
     files: tuple[str, ...] = ()
     """Other stems, in lower case, that this table's files have; a trailing `*` stands for anything."""
+    person: str = ""
+    """The column that names the person whom a row is about; empty if no row is about one, or another table says about whom."""
 
     @property
     def every_column(self) -> tuple[str, ...]:

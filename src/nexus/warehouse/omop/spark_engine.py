@@ -27,17 +27,17 @@ class SparkEngine:
         session.conf.set("spark.sql.timestampType", "TIMESTAMP_NTZ")
         hashed = f"md5(concat('{secret.reveal().hex()}', text))"
         function = "CREATE OR REPLACE TEMPORARY FUNCTION {}(text STRING) RETURNS BIGINT RETURN {}"
-        first = f"shiftrightunsigned(CAST(conv(left({hashed}, 16), 16, -10) AS BIGINT), 1)"
-        session.sql(function.format("nexus_key", first))
-        session.sql(function.format("nexus_check", f"CAST(conv(right({hashed}, 8), 16, 10) AS BIGINT)"))
+        first, last = _backwards(hashed, range(8)), _backwards(hashed, range(12, 16))
+        session.sql(function.format("nexus_key", f"CAST(conv({first}, 16, -10) AS BIGINT) & {(1 << 63) - 1}"))
+        session.sql(function.format("nexus_check", f"CAST(conv({last}, 16, 10) AS BIGINT)"))
         self._session = session
         self._ibis = ibis.pyspark.connect(session)
         self._held: Any = None
 
-    def staged(self, name: str, files: Sequence[Path], columns: Sequence[str]) -> ir.Table:
-        if not files:
+    def staged(self, name: str, places: Sequence[Path | str], columns: Sequence[str]) -> ir.Table:
+        if not places:
             return self._empty(f"staged_{name}", {**dict.fromkeys(columns, "string"), FILE: "int32", LINE: "int64"})
-        frame = self._session.read.parquet(*map(str, files))
+        frame = self._session.read.parquet(*map(str, places))
         line = f"coalesce(_exact, _first + _metadata.row_index) AS {LINE}"
         return self._view(f"staged_{name}", frame.selectExpr(*(f"`{column}`" for column in columns), FILE, line))
 
@@ -80,6 +80,11 @@ class SparkEngine:
     def _view(self, name: str, frame: Any) -> ir.Table:
         frame.createOrReplaceTempView(name)
         return cast(ir.Table, self._ibis.table(name))
+
+
+def _backwards(hashed: str, places: range) -> str:
+    """Bytes of a hash in hexadecimal, the last of them first, as DuckDB reads them."""
+    return f"concat({', '.join(f'substr({hashed}, {2 * place + 1}, 2)' for place in reversed(places))})"
 
 
 def session(memory: str, threads: int | None, work: Path) -> Any:

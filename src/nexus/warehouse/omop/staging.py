@@ -23,12 +23,15 @@ LONGEST_LINE: Final = 16 << 20
 ENCODINGS: Final = ("utf-8", "latin-1", "utf-16")
 
 
-def stage(engine: DuckdbEngine, file: Delivered, path: Path, encoding: str) -> tuple[int, tuple[int, ...]]:
-    """Stage one file: rows that were read, and lines that could not be. Raises Invalid on a header that is not the table's, Damaged on a file that cannot be read."""
+def stage(engine: DuckdbEngine, file: Delivered, place: Path | str, encoding: str) -> tuple[int, tuple[int, ...]]:
+    """Stage one file, as Parquet or as a table that the engine keeps: rows that were read, and lines that could not be.
+
+    Raises Invalid on a header that is not the table's, Damaged on a file that cannot be read.
+    """
     try:
         if file.form == "parquet":
-            return _parquet(engine, file, path), ()
-        return _separated(engine, file, path, encoding)
+            return _parquet(engine, file, place), ()
+        return _separated(engine, file, place, encoding)
     except duckdb.Error as error:
         raise Damaged(
             f"{file.name} cannot be read",
@@ -37,7 +40,7 @@ def stage(engine: DuckdbEngine, file: Delivered, path: Path, encoding: str) -> t
         ) from error
 
 
-def _parquet(engine: DuckdbEngine, file: Delivered, path: Path) -> int:
+def _parquet(engine: DuckdbEngine, file: Delivered, place: Path | str) -> int:
     source = f"read_parquet({quoted(file.path)})"
     there = {str(row[0]).lower(): str(row[0]) for row in engine.sql.execute(f"DESCRIBE FROM {source}").fetchall()}
     check_columns(file, list(there))
@@ -45,18 +48,22 @@ def _parquet(engine: DuckdbEngine, file: Delivered, path: Path) -> int:
         f"CAST({_named(there[column])} AS VARCHAR) AS {_named(column)}" if column in there else _absent(file, column)
         for column in file.table.every_column
     )
-    return engine.copy(f"SELECT {named}, {_marks(file, first=1)} FROM {source}", path, in_order=True)
+    return _put(engine, f"SELECT {named}, {_marks(file, first=1)} FROM {source}", place)
 
 
-def _separated(engine: DuckdbEngine, file: Delivered, path: Path, encoding: str) -> tuple[int, tuple[int, ...]]:
+def _put(engine: DuckdbEngine, select: str, place: Path | str) -> int:
+    return engine.keep(select, place) if isinstance(place, str) else engine.copy(select, place, in_order=True)
+
+
+def _separated(engine: DuckdbEngine, file: Delivered, place: Path | str, encoding: str) -> tuple[int, tuple[int, ...]]:
     written = shape(file, encoding)
     _forget_rejects(engine)
     source = _reader(file, written, encoding)
     columns = _columns(file, written)
-    rows = engine.copy(f"SELECT {columns}, {_marks(file, first=2)} FROM {source}", path, in_order=True)
+    rows = _put(engine, f"SELECT {columns}, {_marks(file, first=2)} FROM {source}", place)
     unreadable = _rejected(engine)
     if unreadable or rows + 1 != _lines(file.path):
-        unreadable = _count_lines(engine, file, written, path, encoding=encoding, rejected=unreadable)
+        unreadable = _count_lines(engine, file, written, place, encoding=encoding, rejected=unreadable)
     return rows, unreadable
 
 
@@ -71,10 +78,17 @@ def _reader(file: Delivered, written: Shape, encoding: str) -> str:
 
 def _columns(file: Delivered, written: Shape) -> str:
     return ", ".join(
-        f"nullif(trim({_named(column)}), '') AS {_named(column)}"
-        if column in written.columns
-        else _absent(file, column)
+        f"{_trimmed(_named(column))} AS {_named(column)}" if column in written.columns else _absent(file, column)
         for column in file.table.every_column
+    )
+
+
+def _trimmed(field: str) -> str:
+    """A field without blanks around it. Trimming costs more than all of the reading, so that it is kept for fields that hold a
+    blank, or a letter beyond ASCII, which may be one too. An empty field is NULL already (`nullstr`)."""
+    return (
+        f"CASE WHEN contains({field}, ' ') OR strlen({field}) <> length({field})"
+        f" THEN nullif(trim({field}), '') ELSE {field} END"
     )
 
 
@@ -89,7 +103,13 @@ def _marks(file: Delivered, first: int, exact: str = "CAST(NULL AS BIGINT) AS _e
 
 
 def _count_lines(
-    engine: DuckdbEngine, file: Delivered, written: Shape, path: Path, *, encoding: str, rejected: tuple[int, ...]
+    engine: DuckdbEngine,
+    file: Delivered,
+    written: Shape,
+    place: Path | str,
+    *,
+    encoding: str,
+    rejected: tuple[int, ...],
 ) -> tuple[int, ...]:
     """Stage the file again with the line of each row; returns the lines of what was rejected, which counts records.
 
@@ -113,12 +133,12 @@ def _count_lines(
     )
     _forget_rejects(engine)
     exact = "CAST(r._record + coalesce(s.by_rejects, 0) + coalesce(b.by_breaks, 0) AS BIGINT) AS _exact"
-    engine.copy(
+    _put(
+        engine,
         f"SELECT {_columns(file, written)}, {_marks(file, 2, exact)}"
         f" FROM (SELECT *, row_number() OVER () + 1 AS _record FROM {_reader(file, written, encoding)}) r"
         " ASOF LEFT JOIN shifted s ON r._record >= s.record ASOF LEFT JOIN broken b ON r._record > b.record",
-        path,
-        in_order=True,
+        place,
     )
     lines = engine.sql.execute(
         "SELECT s.record + s.by_rejects - 1 + coalesce(b.by_breaks, 0)"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import ibis
 
-from nexus.kernel.errors import Conflict
 from nexus.warehouse.omop.engine import Engine
+from nexus.warehouse.omop.keys import collision
 from nexus.warehouse.omop.layout import PROVENANCE, Layout
 from nexus.warehouse.omop.problems import Reason
 from nexus.warehouse.omop.spec import primary_key, tables
@@ -17,19 +17,17 @@ def settle(engine: Engine, layout: Layout, table: str) -> None:
     Within a part there are none (`piece`), so that most tables are looked at and left alone.
     """
     parts = sorted((layout.provenance / table).glob("*.parquet"))
-    if not parts:
+    if len(parts) < 2:
         return
     everything = engine.read(f"keys_{table}", parts, PROVENANCE)
-    by_key = everything.group_by("id").aggregate(n=everything.count(), checks=everything.check.nunique())
+    by_key = everything.group_by("id").aggregate(
+        n=everything.count(), low=everything.check.min(), high=everything.check.max()
+    )
     twice = by_key.filter(by_key.n > 1)
-    counts = twice.aggregate(n=twice.count(), collisions=(twice.checks > 1).sum().coalesce(0))
+    counts = twice.aggregate(n=twice.count(), collisions=(twice.low != twice.high).sum().coalesce(0))
     ((duplicates, collisions),) = engine.rows(counts)
     if collisions:
-        raise Conflict(
-            f"{collisions} keys of {table} stand for two things each",
-            code="omop.collision",
-            hint="63 bits were not enough, which happens once in hundreds of large builds: convert again with another --key",
-        )
+        raise collision(int(collisions))
     for part in parts[1:] if duplicates else ():
         _leave_out(engine, layout, table, part)
 

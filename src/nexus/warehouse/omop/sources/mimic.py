@@ -10,48 +10,73 @@ MIMIC = Source(
     name="mimic",
     title="MIMIC-III 1.4",
     tables=(
-        SourceTable("patients", ("subject_id", "gender", "dob"), ("dod", "dod_hosp", "dod_ssn")),
+        SourceTable("patients", ("subject_id", "gender", "dob"), ("dod", "dod_hosp", "dod_ssn"), person="subject_id"),
         SourceTable(
             "admissions",
             ("subject_id", "hadm_id", "admittime", "dischtime", "admission_type"),
             ("edregtime", "ethnicity", "admission_location", "discharge_location"),
+            person="subject_id",
         ),
-        SourceTable("icustays", ("subject_id", "hadm_id", "icustay_id", "intime", "outtime"), ("first_careunit",)),
+        SourceTable(
+            "icustays",
+            ("subject_id", "hadm_id", "icustay_id", "intime", "outtime"),
+            ("first_careunit",),
+            person="subject_id",
+        ),
         SourceTable("caregivers", ("cgid",), ("label", "description")),
         SourceTable("d_items", ("itemid", "label"), ("category",)),
         SourceTable("d_labitems", ("itemid", "label"), ("loinc_code",)),
-        SourceTable("diagnoses_icd", (*_ID, *_STAY, "icd9_code"), ("seq_num",)),
-        SourceTable("procedures_icd", (*_ID, *_STAY, "icd9_code"), ("seq_num",)),
-        SourceTable("cptevents", (*_ID, *_STAY, "cpt_cd"), ("chartdate",)),
+        SourceTable("diagnoses_icd", (*_ID, *_STAY, "icd9_code"), ("seq_num",), person="subject_id"),
+        SourceTable("procedures_icd", (*_ID, *_STAY, "icd9_code"), ("seq_num",), person="subject_id"),
+        SourceTable("cptevents", (*_ID, *_STAY, "cpt_cd"), ("chartdate",), person="subject_id"),
         SourceTable(
             "prescriptions",
             (*_ID, *_STAY, "startdate", "enddate", "drug"),
             ("ndc", "route", "form_val_disp", "dose_unit_rx"),
+            person="subject_id",
         ),
-        SourceTable("labevents", (*_ID, *_STAY, "itemid", "charttime", "value"), ("valuenum", "valueuom")),
         SourceTable(
-            "chartevents", (*_ID, *_STAY, "itemid", "charttime", "value"), ("valuenum", "valueuom", "cgid", "error")
+            "labevents", (*_ID, *_STAY, "itemid", "charttime", "value"), ("valuenum", "valueuom"), person="subject_id"
         ),
-        SourceTable("outputevents", (*_ID, *_STAY, "itemid", "charttime", "value"), ("valueuom", "cgid", "iserror")),
+        SourceTable(
+            "chartevents",
+            (*_ID, *_STAY, "itemid", "charttime", "value"),
+            ("valuenum", "valueuom", "cgid", "error"),
+            person="subject_id",
+        ),
+        SourceTable(
+            "outputevents",
+            (*_ID, *_STAY, "itemid", "charttime", "value"),
+            ("valueuom", "cgid", "iserror"),
+            person="subject_id",
+        ),
         SourceTable(
             "inputevents_mv",
             (*_ID, *_STAY, "itemid", "starttime", "endtime", "amount"),
             ("amountuom", "cgid", "statusdescription"),
+            person="subject_id",
         ),
         SourceTable(
-            "inputevents_cv", (*_ID, *_STAY, "itemid", "charttime", "amount"), ("amountuom", "cgid", "originalroute")
+            "inputevents_cv",
+            (*_ID, *_STAY, "itemid", "charttime", "amount"),
+            ("amountuom", "cgid", "originalroute"),
+            person="subject_id",
         ),
         SourceTable(
             "procedureevents_mv",
             (*_ID, *_STAY, "itemid", "starttime", "endtime"),
             ("cgid", "statusdescription", "location"),
+            person="subject_id",
         ),
         SourceTable(
             "microbiologyevents",
             (*_ID, *_STAY, "chartdate", "spec_itemid"),
             ("charttime", "org_itemid", "org_name", "ab_itemid", "interpretation", "spec_type_desc"),
+            person="subject_id",
         ),
-        SourceTable("datetimeevents", (*_ID, *_STAY, "itemid", "charttime", "value"), ("cgid", "error")),
+        SourceTable(
+            "datetimeevents", (*_ID, *_STAY, "itemid", "charttime", "value"), ("cgid", "error"), person="subject_id"
+        ),
     ),
     mappings=(
         Direct("person", "patients", records.persons),

@@ -6,7 +6,7 @@ import ibis.expr.types as ir
 from nexus.warehouse.omop.keys import natural, reference
 from nexus.warehouse.omop.parsing import choice, snds_day, whole
 from nexus.warehouse.omop.problems import Reason, first
-from nexus.warehouse.omop.source import FILE, LINE, NATURAL, REASON, Inputs
+from nexus.warehouse.omop.source import FILE, LINE, NATURAL, REASON, Inputs, first_line
 from nexus.warehouse.omop.sources.snds_keys import care_name, insured, own_name, stay_name, stays_of
 
 GENDERS = {"1": 8507, "2": 8532}
@@ -17,18 +17,13 @@ FIRST_DEATH = 1900
 """A year of death before means that the person lives: 1600-01-01 is written."""
 
 
-def _first_line(rows: ir.Table) -> dict[str, ir.Value]:
-    """Of rows that become one record: the first file, and the first line in it."""
-    return {FILE: rows[FILE].min(), LINE: rows[LINE].argmin(rows[FILE])}
-
-
 def _people(inputs: Inputs) -> ir.Table:
     """One row for each person, whatever numbers of insurance it has had."""
     rows = inputs.driver()
     rows = rows.mutate(_name=own_name(rows), _died=snds_day(rows.ben_dcd_dte), _year=whole(rows.ben_nai_ann))
     rows = rows.mutate(_died=ibis.ifelse(rows._died.year() < FIRST_DEATH, ibis.null("date"), rows._died))
     return rows.group_by("_name").aggregate(
-        **_first_line(rows),
+        **first_line(rows),
         year=rows._year.min(),
         month=whole(rows.ben_nai_moi).min(),
         sex=rows.ben_sex_cod.min(),
@@ -83,7 +78,7 @@ def deaths(inputs: Inputs) -> ir.Table:
 def locations(inputs: Inputs) -> ir.Table:
     rows = inputs.driver().filter(lambda t: t.ben_res_dpt.notnull())
     rows = rows.mutate(_town=ibis.coalesce(rows.ben_res_com, ""))
-    places = rows.group_by(["ben_res_dpt", "_town"]).aggregate(**_first_line(rows))
+    places = rows.group_by(["ben_res_dpt", "_town"]).aggregate(**first_line(rows))
     return places.select(
         FILE,
         LINE,
@@ -96,7 +91,7 @@ def locations(inputs: Inputs) -> ir.Table:
 
 def providers(inputs: Inputs) -> ir.Table:
     rows = inputs.driver().filter(lambda t: t.pfs_exe_num.notnull())
-    found = rows.group_by("pfs_exe_num").aggregate(**_first_line(rows), speciality=rows.pse_spe_cod.max())
+    found = rows.group_by("pfs_exe_num").aggregate(**first_line(rows), speciality=rows.pse_spe_cod.max())
     return found.select(
         FILE,
         LINE,
@@ -108,7 +103,7 @@ def providers(inputs: Inputs) -> ir.Table:
 
 def hospitals(inputs: Inputs) -> ir.Table:
     rows = inputs.driver().filter(lambda t: t.eta_num.notnull())
-    found = rows.group_by("eta_num").aggregate(**_first_line(rows))
+    found = rows.group_by("eta_num").aggregate(**first_line(rows))
     return found.select(
         FILE,
         LINE,
@@ -122,7 +117,7 @@ def care(inputs: Inputs) -> ir.Table:
     rows = insured(inputs.driver(), inputs)
     rows = rows.mutate(_name=care_name(rows), _start=snds_day(rows.exe_soi_dtd))
     contacts = rows.group_by("_name").aggregate(
-        **_first_line(rows),
+        **first_line(rows),
         person=rows.person.min(),
         start=rows._start.min(),
         told=rows.exe_soi_dtd.min(),

@@ -11,7 +11,10 @@ SYNTHEA = Source(
     title="Synthea, CSV",
     tables=(
         SourceTable(
-            "patients", ("id", "birthdate", "gender"), ("deathdate", "race", "ethnicity", "city", "state", "zip")
+            "patients",
+            ("id", "birthdate", "gender"),
+            ("deathdate", "race", "ethnicity", "city", "state", "zip"),
+            person="id",
         ),
         SourceTable("organizations", ("id", "name")),
         SourceTable("providers", ("id", "organization", "name"), ("gender", "speciality")),
@@ -19,23 +22,30 @@ SYNTHEA = Source(
             "encounters",
             ("id", "start", "stop", "patient", "encounterclass"),
             ("organization", "provider", "code", "reasoncode"),
+            person="patient",
         ),
-        SourceTable("conditions", ("start", "stop", *_EVENT), ("system",)),
-        SourceTable("allergies", ("start", *_EVENT), ("system",)),
-        SourceTable("medications", ("start", "stop", *_EVENT), ("dispenses", "totalcost", "payer_coverage")),
-        SourceTable("immunizations", ("date", *_EVENT)),
-        SourceTable("procedures", ("start", *_EVENT), ("stop",)),
-        SourceTable("careplans", ("id", "start", "stop", *_EVENT)),
+        SourceTable("conditions", ("start", "stop", *_EVENT), ("system",), person="patient"),
+        SourceTable("allergies", ("start", *_EVENT), ("system",), person="patient"),
+        SourceTable(
+            "medications", ("start", "stop", *_EVENT), ("dispenses", "totalcost", "payer_coverage"), person="patient"
+        ),
+        SourceTable("immunizations", ("date", *_EVENT), person="patient"),
+        SourceTable("procedures", ("start", *_EVENT), ("stop",), person="patient"),
+        SourceTable("careplans", ("id", "start", "stop", *_EVENT), person="patient"),
         SourceTable(
             "imaging_studies",
             ("id", "date", "patient", "encounter", "procedure_code"),
             ("series_uid", "instance_uid", "modality_code"),
+            person="patient",
         ),
-        SourceTable("devices", ("start", "stop", *_EVENT), ("udi",)),
-        SourceTable("supplies", ("date", *_EVENT), ("quantity",)),
-        SourceTable("observations", ("date", *_EVENT, "value"), ("units",)),
+        SourceTable("devices", ("start", "stop", *_EVENT), ("udi",), person="patient"),
+        SourceTable("supplies", ("date", *_EVENT), ("quantity",), person="patient"),
+        SourceTable("observations", ("date", *_EVENT, "value"), ("units",), person="patient"),
         SourceTable(
-            "payer_transitions", ("patient", "payer", "start_date", "end_date"), ("secondary_payer", "plan_ownership")
+            "payer_transitions",
+            ("patient", "payer", "start_date", "end_date"),
+            ("secondary_payer", "plan_ownership"),
+            person="patient",
         ),
     ),
     mappings=(

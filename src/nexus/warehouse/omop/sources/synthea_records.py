@@ -6,7 +6,7 @@ import ibis.expr.types as ir
 from nexus.warehouse.omop.keys import natural, reference
 from nexus.warehouse.omop.parsing import choice, day, moment, number
 from nexus.warehouse.omop.problems import Reason, dated, first
-from nexus.warehouse.omop.source import FILE, LINE, NATURAL, REASON, Inputs
+from nexus.warehouse.omop.source import FILE, LINE, NATURAL, REASON, Inputs, first_line
 
 GENDERS = {"M": 8507, "F": 8532}
 RACES = {"white": 8527, "black": 8516, "asian": 8515, "native": 8657}
@@ -36,9 +36,7 @@ def _row(rows: ir.Table) -> dict[str, ir.Value]:
 
 def locations(inputs: Inputs) -> ir.Table:
     rows = inputs.driver()
-    places = rows.group_by(["city", "state", "zip"]).aggregate(
-        **{FILE: rows[FILE].argmin(rows[LINE]), LINE: rows[LINE].min()}
-    )
+    places = rows.group_by(["city", "state", "zip"]).aggregate(**first_line(rows))
     return places.select(
         FILE,
         LINE,
