@@ -9,6 +9,8 @@ import pytest
 from nexus.app import softhsm
 from nexus.app.settings import shared_data_path
 from simulators import databases
+from simulators.ceph import CephCluster
+from simulators.ceph import running as running_ceph
 from simulators.installation import Installation
 from simulators.postgresql import PostgresServer
 from simulators.postgresql import running as running_postgresql
@@ -86,6 +88,13 @@ def postgresql() -> Iterator[PostgresServer]:
     """A PostgreSQL server of this test process; shared, so leave it running. Each test takes a schema of its own."""
     with running_postgresql() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def ceph() -> Iterator[CephCluster]:
+    """A Ceph cluster of this test process; shared, so leave it running. Each test takes a prefix of its own."""
+    with running_ceph() as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What every engine for blobs promises: one disk, several disks, another S3 store. Issue 6; AP-14, F-066."""
+"""What every engine for blobs promises: one disk, several disks, another Nexus, Ceph's gateway. Issue 6; AP-14, F-066."""
 
 import os
 import time
@@ -14,6 +14,7 @@ from simulators.engines import MAKERS, elsewhere, read, write
 from simulators.object_store import Store, chunked
 
 REMOTE = "another Nexus"
+CEPH = "Ceph"
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +23,11 @@ def other(tmp_path_factory):
         yield made
 
 
-@pytest.fixture(params=[*MAKERS, REMOTE])
+@pytest.fixture(params=[*MAKERS, REMOTE, CEPH])
 def engine(request, tmp_path):
-    if request.param == REMOTE:
-        made = request.getfixturevalue("other").engine(prefix=f"{tmp_path.name}/")
+    if request.param in (REMOTE, CEPH):
+        keeper = request.getfixturevalue("other" if request.param == REMOTE else "ceph")
+        made = keeper.engine(prefix=f"{tmp_path.name}/")
     else:
         made = MAKERS[request.param](tmp_path)
     yield made

@@ -66,7 +66,7 @@ class PostgresServer:
     def __init__(self, *, memory: bool = True) -> None:
         """`memory`: its files may lie in memory; False where it is measured."""
         self.binaries = binaries()
-        self.folder = Path(tempfile.mkdtemp(prefix="nx-pg-", dir=_room() if memory else None))
+        self.folder = Path(tempfile.mkdtemp(prefix="nx-pg-", dir=room() if memory else None))
         self.data = self.folder / "data"
         self._run_as = _account()
         self._process: subprocess.Popen[bytes] | None = None
@@ -205,7 +205,7 @@ class PostgresServer:
         }
 
 
-def _room() -> Path | None:
+def room() -> Path | None:
     """Where its files lie; None: where temporary files do."""
     try:
         return MEMORY if shutil.disk_usage(MEMORY).free > ROOM_BYTES else None

@@ -65,7 +65,9 @@ def _say(screen: Terminal, found: Findings) -> None:
     if left > 0:
         screen.note(f"... and {left:,} more")
     if found.away:
-        screen.note(f"{found.away:,} copies lie in places that do not answer: mount their disks, and examine again.")
+        screen.note(f"{found.away:,} copies lie in places that do not answer: bring them back, and examine again.")
+    if found.unlisted:
+        screen.note("A place did not say what it keeps: blobs that belong to nothing were not all counted.")
     if found.bad_copies > found.mended and not found.lost:
         screen.note("Good copies are left: `nexus objects fsck --mend` writes the others anew.")
     if found.lost:

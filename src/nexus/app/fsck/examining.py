@@ -11,6 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from nexus.kernel.database import Database
+from nexus.kernel.errors import Unavailable
 from nexus.kernel.ids import is_id
 from nexus.objects.blobs.port import BlobStore, State
 from nexus.objects.scrubbing import Scrubbing, Verdict
@@ -52,12 +53,14 @@ class Findings(Struct, kw_only=True):
     """Blobs that no row knows."""
     recounted: int = 0
     """Buckets whose counters were wrong and were put right."""
+    unlisted: bool = False
+    """A place did not say what it keeps: blobs that no row knows were not all counted."""
     problems: list[Problem] = []
 
     @property
     def is_whole(self) -> bool:
         """Whether nothing needs anybody's attention: what was mended does not."""
-        return not (self.bad_rows or self.lost or self.away or self.bad_copies > self.mended)
+        return not (self.bad_rows or self.lost or self.away or self.unlisted or self.bad_copies > self.mended)
 
     def note(self, problem: Problem) -> None:
         if len(self.problems) < SHOWN:
@@ -81,10 +84,13 @@ def examine(
         for verdict in verdicts:
             _count(findings, verdict, database, read=read)
     findings.what = "unknown blobs"
-    for ids in _old(blobs):
-        with database.read() as tx:
-            known = blob_rows.known(tx, ids)
-        findings.unknown += len(set(ids) - known)
+    try:
+        for ids in _old(blobs):
+            with database.read() as tx:
+                known = blob_rows.known(tx, ids)
+            findings.unknown += len(set(ids) - known)
+    except Unavailable:
+        findings.unlisted = True
 
 
 def _count(findings: Findings, verdict: Verdict, database: Database, *, read: bool) -> None:
