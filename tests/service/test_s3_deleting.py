@@ -84,6 +84,26 @@ async def test_a_conditional_delete_removes_only_what_it_means(client):
     assert (await client("DELETE", "/records/k", headers={"if-match": etag})).status == 204
 
 
+CONDITIONS = {
+    "if-match": '"other"',
+    "x-amz-if-match-size": "1",
+    "x-amz-if-match-last-modified-time": "Wed, 01 Jan 2020 00:00:00 GMT",
+}
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+async def test_no_condition_holds_of_what_a_delete_marker_hides(client, name):
+    await enable_versioning(client)
+    await client("PUT", "/records/k", b"x")
+    await client("DELETE", "/records/k")
+    answer = await client("DELETE", "/records/k", headers={name: CONDITIONS[name]})
+    assert (answer.status, answer.code) == (412, "PreconditionFailed")
+    bulk = await delete_many(client, deletion("<Key>k</Key><Size>1</Size>", "<Key>k</Key><ETag>other</ETag>"))
+    assert bulk.texts("Error/Code") == ["PreconditionFailed"] * 2
+    assert len((await client("GET", "/records?versions")).texts("DeleteMarker")) == 1
+    assert (await client("DELETE", "/records/k")).status == 204, "without a condition it is hidden once more"
+
+
 async def test_what_could_not_be_deleted_is_told_and_recorded_one_by_one(door, client):
     await client("PUT", "/records/a", b"x")
     await client("PUT", "/records/b", b"x")

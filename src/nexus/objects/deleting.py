@@ -89,6 +89,10 @@ class Deleting:
 def _hide_or_remove(tx: Transaction, marker: Draft, conditions: WriteConditions) -> _Outcome:
     """Delete without naming a version: what becomes of it depends on how the bucket keeps versions."""
     if state_of(tx, marker.bucket) is not Versioning.OFF:
+        if conditions != ALWAYS_WRITE:
+            top = versions.top(tx, marker.bucket, marker.key)
+            if top is not None and top.marker:
+                rules.check_hidden(conditions)
         placed = take_place(tx, marker, conditions)
         return Deleted(version_id=placed.version_id, is_delete_marker=True), placed.discarded
     top = versions.top(tx, marker.bucket, marker.key)

@@ -147,6 +147,21 @@ def check_write(conditions: WriteConditions, current: ObjectVersion | None) -> N
         raise PreconditionFailed("if-match-size")
 
 
+def check_hidden(conditions: WriteConditions) -> None:
+    """Whether what a delete marker hides may be hidden once more: no condition about an object holds of a marker.
+
+    Raises PreconditionFailed.
+    """
+    asked = {
+        "if-match": bool(conditions.if_match),
+        "if-match-last-modified-time": conditions.if_last_modified is not None,
+        "if-match-size": conditions.if_size is not None,
+    }
+    for name, is_asked in asked.items():
+        if is_asked:
+            raise PreconditionFailed(name)
+
+
 def _matches(etag: str, wanted: tuple[str, ...]) -> bool:
     return wanted == _ANY or etag in wanted
 
