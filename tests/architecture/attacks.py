@@ -8,7 +8,7 @@ from project_tree import ROOT, TESTS
 
 SOURCE = TESTS / "security" / "attacks.toml"
 PAGE = ROOT / "docs" / "reference" / "attacks.md"
-_HEAD = """# Attacks on identities and rights, each a test
+_HEAD = """# Attacks on identities, rights and the S3 door, each a test
 
 Written by `make reference` from `tests/security/attacks.toml`; do not edit. Every test that is named here runs with the suite
 (`make test`); a name that does not exist fails it. Weaknesses that are known stand in the

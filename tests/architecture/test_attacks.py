@@ -26,6 +26,11 @@ ASKED_FOR = {
     "IDOR on every route",
     "Approving one's own request by a second account",
     "Clock skew",
+    "Request smuggling",
+    "Slow and silent clients",
+    "Signatures captured or bent",
+    "Names of objects as paths",
+    "Swelling contents and documents",
 }
 """None of these may be left out; there may be more."""
 
