@@ -30,6 +30,11 @@ TRIES: Final = 4
 FIRST_WAIT_S: Final = 0.2
 """Before the second try; doubled each time, with chance, so that many do not come back together."""
 TIMEOUT_S: Final = 30.0
+CONNECT_S: Final = 5.0
+"""To reach the engine: one that is there answers at once."""
+AWAY_S: Final = 10.0
+"""After a request that failed at every try, others are tried once for so long: nobody waits for each blob of an engine that is
+away."""
 CONNECTIONS: Final = 32
 _AGAIN: Final = frozenset({429, 500, 502, 503, 504})
 _UNSIGNED: Final = "UNSIGNED-PAYLOAD"
@@ -60,7 +65,9 @@ class RemoteClient:
         )
         tls = ssl.create_default_context(cafile=str(endpoint.authorities) if endpoint.authorities else None)
         limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-        self._http = httpx.Client(verify=tls, timeout=TIMEOUT_S, limits=limits, trust_env=False)
+        self._away_until = 0.0
+        timeout = httpx.Timeout(TIMEOUT_S, connect=CONNECT_S)
+        self._http = httpx.Client(verify=tls, timeout=timeout, limits=limits, trust_env=False)
 
     def request(
         self,
@@ -73,7 +80,8 @@ class RemoteClient:
         expected: frozenset[int] = frozenset({200, 204, 206}),
     ) -> httpx.Response:
         """One request, tried again where that may help. Raises Unavailable unless the status is `expected`."""
-        for attempt in range(1, TRIES + 1):
+        tries = 1 if time.monotonic() < self._away_until else TRIES
+        for attempt in range(1, tries + 1):
             try:
                 response = self._once(method, key, query or {}, headers or {}, body)
             except httpx.TransportError as error:
@@ -83,13 +91,16 @@ class RemoteClient:
                     hint="look whether its address in the settings can be reached",
                 )
             else:
+                if response.status_code not in _AGAIN:
+                    self._away_until = 0.0
                 if response.status_code in expected:
                     return response
                 failure = _refused(response)
                 if response.status_code not in _AGAIN:
                     raise failure
-            if attempt < TRIES:
+            if attempt < tries:
                 time.sleep(FIRST_WAIT_S * 2**attempt * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+        self._away_until = time.monotonic() + AWAY_S
         raise failure
 
     def _once(
