@@ -4,7 +4,8 @@
     python tests/conformance/ceph.py --python /path/to/its/python --page docs/reference/s3-conformance.md /path/to/s3-tests
 
 The first runs the tests that both AWS and Ceph pass (or those of other `--marks`); the second also those that AWS fails, and
-writes the page of the results. Minutes; `-n 4` among the arguments of pytest helps where pytest-xdist is there.
+writes the page of the results. Minutes; `-n 4` among the arguments of pytest helps where pytest-xdist is there; a test that
+counts all buckets of an account then meets those of others, and is run again alone (`--report` takes several reports).
 
 The checkout and an interpreter with its requirements are the caller's; nothing of them is kept here.
 """
@@ -18,6 +19,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -35,6 +37,8 @@ from simulators.tls_door import Listening, listening
 
 REGION = "us-east-1"
 FILES = ("s3tests/functional/test_s3.py", "s3tests/functional/test_headers.py")
+LOGS_EVERY_ROUNDS = 4
+"""Rounds of the worker between two writings of access logs: the suite looks for them after five and a half seconds."""
 DEBUG_DAY_S = 10
 """Seconds that the suite and the life cycles take for a day."""
 BOTH_AWS_AND_CEPH_PASS = (
@@ -82,17 +86,21 @@ def configuration(server: Listening, keys: dict[str, AccessKey]) -> str:
 
 
 @contextmanager
-def life_cycles(door: S3Door, folder: Path) -> Iterator[None]:
-    """Carry out life cycle rules as the worker does, beside the door, with a day of DEBUG_DAY_S seconds."""
+def worker_beside(door: S3Door, folder: Path) -> Iterator[None]:
+    """Carry out life cycle rules and write access logs as the worker does, beside the door, with a day of DEBUG_DAY_S seconds."""
     stop = threading.Event()
     worker = ObjectService(door.db, DiskBlobs(folder / "blobs"), door.data_keys, door.clock)
 
     def run() -> None:
         async def rounds() -> None:
-            while not stop.is_set():
+            for number in count():
+                if stop.is_set():
+                    return
                 actor = system_actor("worker")
                 op = Operation(new_id("op"), actor, "operation", door.clock.now(), "local", "worker")
                 await worker.expiring.run(op, day=DEBUG_DAY_S * SECOND)
+                if number % LOGS_EVERY_ROUNDS == 0:
+                    await worker.access_logs.write(op)
                 await asyncio.sleep(1)
 
         asyncio.run(rounds())
@@ -138,7 +146,7 @@ def main() -> int:
         keys = enrol(door)
         sharing.known = {key.actor.id for key in keys.values()}
         try:
-            with listening(door, Path(folder)) as server, life_cycles(door, Path(folder)):
+            with listening(door, Path(folder)) as server, worker_beside(door, Path(folder)):
                 conf = Path(folder) / "s3tests.conf"
                 conf.write_text(configuration(server, keys))
                 return _run(given, conf, server.ca)
