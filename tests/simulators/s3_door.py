@@ -8,6 +8,7 @@ from nexus.iam.model import AccessKey
 from nexus.kernel.clock import DAY, Clock, Instant
 from nexus.kernel.database import Database
 from nexus.kernel.errors import Denied, Unauthenticated
+from nexus.kernel.observing import Commits
 from nexus.kernel.operation import Actor, ActorKind, Operation, Resource
 from nexus.kernel.secret import Secret
 from nexus.objects.blobs.disk import DiskBlobs
@@ -188,12 +189,13 @@ def open_s3_door(
     placements: OneSite | None = None,
     sharing: OpenSharing | None = None,
     subjects: Subjects | None = None,
+    observer: Commits | None = None,
 ) -> S3Door:
     """A door over a fresh store in `folder`; the caller closes it."""
     audit, data_keys, clock = MemoryRecorder(), SimulatedDataKeys(), clock or ManualClock()
     data_keys.add_key(KEY_ID)
     data_keys.add_key(OTHER_KEY_ID)
-    db = database(folder / "nexus.db", key=Secret(b"k" * 32), recorder=audit)
+    db = database(folder / "nexus.db", key=Secret(b"k" * 32), recorder=audit, observer=observer)
     db.migrate(MIGRATIONS)
     rights = SiteRights()
     objects = ObjectService(

@@ -1,4 +1,5 @@
-"""An operator watches a platform: load balancers ask doors, Prometheus scrapes, things break and are seen. AP-10, EMC-52.
+"""An operator watches a platform: load balancers ask doors, Prometheus scrapes, a collector takes traces, things break and
+are seen. AP-10, EMC-52.
 
 One platform for all of it, with every process that there is and two of the S3 door.
 """
@@ -14,6 +15,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from simulators.collector import Collector, attributes, collecting
 from simulators.installation import Installation, until
 
 PATIENT = "2700575123456"
@@ -25,9 +27,10 @@ PROCESSES = {"kms", "worker", "api", "console", "portal", "bastion", "s3-0", "s3
 class Watched:
     """The platform, its two disks, and what is seen of it from outside."""
 
-    def __init__(self, installation: Installation, disks: list) -> None:
+    def __init__(self, installation: Installation, disks: list, collector: Collector) -> None:
         self.platform = installation
         self.disks = disks
+        self.collector = collector
         self.shown = installation.status()
 
     def ask(self, address: str) -> tuple[int, str]:
@@ -63,19 +66,22 @@ class Watched:
 def watched(tmp_path_factory):
     root = tmp_path_factory.mktemp("watched")
     disks = [root / "disk-1", root / "disk-2"]
-    installation = Installation(
-        root / "nexus",
-        watch_port=0,
-        console_port=0,
-        portal_port=0,
-        bastion_port=0,
-        s3_processes=2,
-        blob_folders=",".join(map(str, disks)),
-    )
-    try:
-        yield Watched(installation.found().up(), disks)
-    finally:
-        installation.destroy()
+    with collecting() as collector:
+        installation = Installation(
+            root / "nexus",
+            watch_port=0,
+            console_port=0,
+            portal_port=0,
+            bastion_port=0,
+            s3_processes=2,
+            blob_folders=",".join(map(str, disks)),
+            trace_collector=collector.address,
+            trace_per_thousand=1_000,
+        )
+        try:
+            yield Watched(installation.found().up(), disks, collector)
+        finally:
+            installation.destroy()
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +141,59 @@ def test_the_worker_tells_of_its_chores_and_of_sizes(watched):
         "put_off",
         "key_service",
     }
+
+
+def test_a_request_is_one_trace_through_the_door_the_database_and_the_key_service(watched, s3):
+    """A bucket of its own: its key is not in memory yet, so that the key service is asked."""
+    s3.create_bucket(Bucket="fresh-bucket")
+    put = s3.put_object(Bucket="fresh-bucket", Key=OBJECT, Body=b"x" * 1_000)
+    operation = put["ResponseMetadata"]["RequestId"]
+
+    def whole() -> list | None:
+        for spans in watched.collector.traces().values():
+            root = next((span for _, span in spans if not span.parent_span_id), None)
+            if root is not None and attributes(root).get("nexus.operation") == operation:
+                names = {(process, span.name) for process, span in spans}
+                return (
+                    spans
+                    if ("kms", "key service generate") in names or ("kms", "key service unwrap") in names
+                    else None
+                )
+        return None
+
+    spans = until(whole, what="the trace")
+    by_id = {span.span_id: (process, span.name) for process, span in spans}
+    above = {(process, span.name): by_id.get(span.parent_span_id) for process, span in spans}
+    root = ("s3", "s3 PUT PutObject")
+    assert above[root] is None
+    assert above["s3", "authorise"] == root
+    assert above["s3", "database commit"] == root
+    served = next(name for name in above if name[0] == "kms" and name[1].startswith("key service"))
+    assert above[served] == ("s3", served[1].replace("key service", "key service call"))
+    assert above["kms", "database commit"] == served
+
+
+def test_nobody_is_in_the_traces_and_they_are_counted(watched):
+    until(lambda: watched.value("nexus_spans_total", fate="sent") > 0, what="the count")
+    text = b"".join(watched.collector.bodies).lower()
+    assert [
+        word
+        for word in (PATIENT, "dupont", "dossier", "david", "alice", "chu-lille", "127.0.0.1")
+        if word.encode() in text
+    ] == []
+
+
+def test_a_collector_that_is_away_disturbs_no_request(watched, s3):
+    watched.collector.status = 503
+    try:
+        asked = watched.collector.asked
+        for number in range(5):
+            s3.put_object(Bucket="fresh-bucket", Key=f"meanwhile/{number}", Body=b"x")
+        until(lambda: watched.collector.asked > asked, what="an attempt")
+        s3.get_object(Bucket="fresh-bucket", Key="meanwhile/0")["Body"].read()
+        assert watched.ready()[0] == 200
+    finally:
+        watched.collector.status = 200
 
 
 def test_strangers_grow_no_series_and_nobody_is_in_the_exposition(watched, s3):

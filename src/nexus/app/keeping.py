@@ -11,7 +11,7 @@ from nexus.app import children
 from nexus.app.children import Backoff, Child
 from nexus.app.handoff import Handoff
 from nexus.app.telemetry.health import Component
-from nexus.app.telemetry.report import Report
+from nexus.app.telemetry.report import Batch, Report
 from nexus.kernel.errors import NexusError
 from nexus.kernel.mutual import Credentials
 
@@ -86,6 +86,13 @@ class Place:
     def report(self) -> Report | None:
         """What its process last told of itself, while it lives."""
         return self._child.heard.report if self._child is not None and self._child.alive else None
+
+    def take_batches(self) -> list[Batch]:
+        """What its process has traced since the last time."""
+        if self._child is None:
+            return []
+        waiting = self._child.heard.batches
+        return [waiting.popleft() for _ in range(len(waiting))]
 
     def missing(self) -> tuple[str, ...]:
         """What its process lacks now; empty: it is ready."""

@@ -31,7 +31,7 @@ from nexus.app.identities import ServiceIdentities
 from nexus.app.keeping import Place
 from nexus.app.settings import Settings, console_url, portal_url
 from nexus.app.status import Phase, PlatformStatus
-from nexus.app.telemetry.gathering import Gathering, operations_listener
+from nexus.app.telemetry.gathering import Gathering, shown
 from nexus.app.telemetry.watch import Watch
 from nexus.app.tenancy import Tenancy
 from nexus.kernel.clock import Clock, SystemClock
@@ -109,10 +109,8 @@ class Supervisor:
             async with AsyncExitStack() as open_:
                 await open_.enter_async_context(ControlServer(self.directory.control_socket, self._answer))
                 await open_.enter_async_context(services)
-                if watching is not None:
-                    self._watch_port = watching.getsockname()[1]
-                    shown = operations_listener(self._gathering, self._settings, self._watch_port)
-                    await open_.enter_async_context(shown)
+                self._watch_port = watching.getsockname()[1] if watching is not None else 0
+                await open_.enter_async_context(shown(self._gathering, self._settings, self._watch_port))
                 renewing = asyncio.create_task(
                     self._identities.keep(lambda: self._places, self._operation, check_s=self._renew_check_s)
                 )

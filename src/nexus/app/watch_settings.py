@@ -1,4 +1,4 @@
-"""Settings of how the platform shows that it is well: the operations listener. (One chain of parts: records of msgspec have one parent.)"""
+"""Settings of how the platform shows that it is well: the operations listener, traces. (One chain of parts: records of msgspec have one parent.)"""
 
 from ipaddress import ip_address
 from typing import Annotated
@@ -46,6 +46,33 @@ class WatchSettings(ConsentSettings, frozen=True, kw_only=True, forbid_unknown_f
     watch_key_file: Annotated[
         str,
         doc("File (absolute path, PEM) with the private key of that certificate.", pattern=OPTIONAL_FILE),
+    ] = ""
+
+    trace_collector: Annotated[
+        str,
+        doc(
+            "Address of a collector that takes traces as OTLP over HTTP, with its path (`https://otel.chu.example:4318/v1/traces`);"
+            " without TLS on this machine only. Empty: nothing is traced, and nothing leaves.",
+            pattern=r"^(https://[A-Za-z0-9.:\[\]-]+/[^?#\s]*|http://(127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?/[^?#\s]*)?$",
+        ),
+    ] = ""
+    trace_per_thousand: Annotated[
+        int, doc("Requests at the doors that are traced, chosen by chance.", "of 1,000", ge=0, le=1_000)
+    ] = 10
+    trace_authority: Annotated[
+        str,
+        doc(
+            "File (absolute path) with the certificate authority of the collector. Empty: the authorities that this machine"
+            " trusts.",
+            pattern=OPTIONAL_FILE,
+        ),
+    ] = ""
+    trace_token_file: Annotated[
+        str,
+        doc(
+            "File (absolute path) with the token that the collector asks for, sent as `Authorization: Bearer`. Empty: none.",
+            pattern=OPTIONAL_FILE,
+        ),
     ] = ""
 
     def require_watch(self) -> None:

@@ -31,6 +31,7 @@ from nexus.iam.usage import WRITE_AFTER_S, UseLedger
 from nexus.kernel.clock import DAY, Clock, Instant
 from nexus.kernel.database import Database, Row, Transaction
 from nexus.kernel.errors import Denied, Unavailable
+from nexus.kernel.observing import Decisions
 from nexus.kernel.operation import Actor, ActorKind, Operation, Resource
 
 MAX_DECISIONS = 65_536
@@ -118,6 +119,8 @@ class Gate:
         self.policy = policy or Policy.shipped(conditions)
         self.usage = UseLedger(db, write_uses_after_s)
         self._made = 0
+        self.observer: Decisions | None = None
+        """Watches each question, where somebody asked to."""
         self.answered = [[0, 0], [0, 0]]
         """How often it was asked: answers made anew, and from memory; of each, denials and permissions."""
         self._surroundings = Surroundings(conditions)
@@ -141,6 +144,14 @@ class Gate:
 
     def decide(self, question: Question) -> Decision:
         """The decision that `check` obeys, with the rules that spoke against it."""
+        if self.observer is None:
+            return self._decided(question)
+        mark = self.observer.began()
+        decision = self._decided(question)
+        mark.ended("allowed" if decision.allowed else "denied")
+        return decision
+
+    def _decided(self, question: Question) -> Decision:
         actor = question.actor
         if _taken_away(question):
             return _NARROWED

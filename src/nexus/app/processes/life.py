@@ -38,10 +38,12 @@ _PR_SET_DUMPABLE = 4
 class Life:
     """What a process is given besides its handoff: when to stop, and how to say that it is ready."""
 
-    def __init__(self, answer_descriptor: int, credentials: Credentials | None = None) -> None:
+    def __init__(
+        self, answer_descriptor: int, credentials: Credentials | None = None, watch: Watch | None = None
+    ) -> None:
         self.stop = asyncio.Event()
         self._identity = ServiceIdentity(credentials) if credentials is not None else None
-        self.watch = Watch()
+        self.watch = watch or Watch()
         self._answer = answer_descriptor
         self._reporter = Reporter(answer_descriptor, self.watch.report)
 
@@ -72,7 +74,7 @@ def run(main: Main) -> int:
     os.umask(PRIVATE)
     given = handoff.receive(_STDIN)
     daemon.log_messages(given.settings.log_level, given.process)
-    life = Life(answer, given.credentials)
+    life = Life(answer, given.credentials, Watch(given.process, given.settings))
     try:
         uvloop.run(_live(main, given, life))
     except NexusError as error:

@@ -131,7 +131,7 @@ PLACE_USABLE = _gauge(
 )
 DISK_FREE = _gauge("nexus_disk_free_bytes", "Free space of the disk with the data directory.")
 
-# Processes
+# Processes and traces
 READY = _gauge(
     "nexus_process_ready", "1 while the process has all that it needs; 0: it would refuse, or it is not there."
 )
@@ -139,6 +139,11 @@ MISSING = _gauge("nexus_process_missing", "1 while this is missing to the proces
 RESTARTS = _counter("nexus_process_restarts_total", "How often the supervisor has started the process again.")
 CPU_SECONDS = _counter("nexus_process_cpu_seconds_total", "Processor time that the process has used.")
 MEMORY = _gauge("nexus_process_resident_bytes", "Memory of the process.")
+SPANS = _counter(
+    "nexus_spans_total",
+    "Spans of traces: kept or dropped where they are made; sent, dropped or failed where they leave.",
+    labels.FATE,
+)
 
 METRICS: Final = tuple(value for value in list(vars().values()) if isinstance(value, Metric))
 BY_NAME: Final = {metric.name: metric for metric in METRICS}

@@ -8,16 +8,22 @@ A request is counted under the name of its route: S3's verb or the path as the c
 
 from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.routing import BaseRoute, Mount, Route
 
 from nexus.app.telemetry import catalogue, labels
 from nexus.app.telemetry.answering import LIVE, PREFIX, READY, Asgi, Message, Receive, Scope, Send, readiness, say
 from nexus.app.telemetry.watch import Watch
+from nexus.kernel.ids import is_id
 from nexus.kernel.observing import CANCELLED
 from nexus.objects.s3.app import S3App
 from nexus.objects.s3.endpoint import ROUTE
+
+if TYPE_CHECKING:
+    from nexus.app.telemetry.tracing import Tracing
+
+_OPERATION: Final = frozenset({b"nexus-operation", b"x-amz-request-id"})
 
 
 class Doorway:
@@ -44,8 +50,28 @@ class Doorway:
             await self._app(scope, receive, send)
         elif scope["path"].startswith(PREFIX) and not self._names_a_bucket(scope):
             await self._tell(scope, send)
+        elif self._watch.tracing is not None and self._watch.tracing.chooses():
+            await self._trace(self._watch.tracing, scope, receive, send)
         else:
             await self._count(scope, receive, send)
+
+    async def _trace(self, tracing: "Tracing", scope: Scope, receive: Receive, send: Send) -> None:
+        span, known = tracing.root(self._door), dict[str, Any]()
+
+        async def send_noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                known.update(status=message["status"], operation=_operation(message["headers"]))
+            await send(message)
+
+        try:
+            await tracing.around(span, lambda: self._count(scope, receive, send_noted))
+        finally:
+            route = self._names.get(scope.get(ROUTE), labels.OTHER)
+            method = labels.METHOD.bounded(scope["method"])
+            status = labels.STATUSES.get(known.get("status", 0) // 100, CANCELLED)
+            span.update_name(f"{self._door} {method} {route}")
+            more = {"operation": known["operation"]} if known.get("operation") else {}
+            tracing.finish(span, status, door=self._door, route=route, method=method, **more)
 
     async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
         received = sent = status = 0
@@ -91,6 +117,12 @@ class Doorway:
             await say(send, scope, *readiness(self._watch.health.missing()))
         else:
             await say(send, scope, 404, {"status": "nothing here"})
+
+
+def _operation(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The operation's id, as the answer says it; it is random, and says something only to who may read the audit log."""
+    found = (value.decode("latin-1") for name, value in headers if name.lower() in _OPERATION)
+    return next((value for value in found if is_id(value, "op")), "")
 
 
 def route_names(app: Asgi) -> Mapping[Any, str]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from msgspec.structs import replace
@@ -13,7 +13,7 @@ from nexus.app.keeping import Place
 from nexus.app.settings import Settings
 from nexus.app.telemetry import catalogue, listener
 from nexus.app.telemetry.health import Component
-from nexus.app.telemetry.report import Report
+from nexus.app.telemetry.report import Batch, Report
 from nexus.app.telemetry.watch import Watch
 
 GRACE_S: Final = 1.0
@@ -26,6 +26,7 @@ class Gathering:
         self._places = places
         self._serving = serving
         self._watch = watch
+        self.tallies = watch.tallies
 
     def missing(self) -> Mapping[str, Sequence[str]]:
         """Process -> what it lacks. Empty: the platform is ready."""
@@ -39,6 +40,10 @@ class Gathering:
         told = {name: _seen(place) for name, place in self._named().items()}
         return {**told, parts.SUPERVISOR: self._watch.report()}
 
+    def batches(self) -> list[Batch]:
+        """Spans that processes have told since the last time."""
+        return [batch for place in self._places() for batch in place.take_batches()]
+
     def _named(self) -> dict[str, Place]:
         """Each place by a name of its own: `s3`, or `s3-0` and `s3-1` where there are several."""
         places = self._places()
@@ -48,6 +53,31 @@ class Gathering:
             met[place.name] += 1
             named[f"{place.name}-{number}" if often[place.name] > 1 else place.name] = place
         return named
+
+
+@asynccontextmanager
+async def shown(gathering: Gathering, settings: Settings, port: int) -> AsyncIterator[None]:
+    """Shows what the settings ask for while the block runs: the operations listener at `port` (0: none), traces to a collector."""
+    async with AsyncExitStack() as stack:
+        if port:
+            await stack.enter_async_context(operations_listener(gathering, settings, port))
+        if settings.trace_collector:
+            await stack.enter_async_context(_exporting(gathering, settings))
+        yield
+
+
+@asynccontextmanager
+async def _exporting(gathering: Gathering, settings: Settings) -> AsyncIterator[None]:
+    from nexus.app.telemetry.exporting import Exporter, collector
+
+    async with collector(settings) as client:
+        exporter = Exporter(client, settings.trace_collector, gathering.batches, gathering.tallies)
+        sending = asyncio.create_task(exporter.run(), name="traces")
+        try:
+            yield
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
 
 
 def _seen(place: Place) -> Report:

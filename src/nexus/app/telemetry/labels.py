@@ -30,6 +30,10 @@ class Label:
     says: str
     """What the values are, for the reference page."""
 
+    def bounded(self, value: str) -> str:
+        """The value, or `other`, of a list that is closed here."""
+        return value if self.values is not None and value in self.values else OTHER
+
     def is_plausible(self, value: str) -> bool:
         """Whether a process may have told this value: the supervisor's second look."""
         if value == OTHER:
@@ -73,6 +77,7 @@ WALK: Final = label(
 )
 FINDING: Final = label("finding", ("seen", "mended", "lost", "away"), "what the walk found so far")
 PLACE: Final = label("place", map(str, range(MAX_PLACES)), "number of the place in the setting `blob_folders`, from 0")
+FATE: Final = label("fate", ("kept", "dropped", "sent", "failed"), "what became of it")
 CALL: Final = label("method", frozenset().union(*CALLERS.values()), "the method of the key service")
 ROUTE: Final = Label(
     "route", None, "S3's verb, the operation's name, or the path of the page as the code writes it (`/people/{id}`)"

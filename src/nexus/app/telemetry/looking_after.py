@@ -61,7 +61,8 @@ def key_service(watch: Watch, directory: DataDirectory, is_open: Callable[[], bo
 
 
 def gate(watch: Watch, asked: Gate) -> None:
-    """How often a door's gate was asked."""
+    """How often a door's gate was asked; each question is traced, where the request is."""
+    asked.observer = watch.decisions
     number = watch.tallies.number(catalogue.DECISIONS)
 
     def look() -> None:

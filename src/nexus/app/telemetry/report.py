@@ -5,6 +5,7 @@ Nobody else holds an end of that pipe, so a report needs no sender: the supervis
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
@@ -15,6 +16,8 @@ EVERY_S: Final = 1.0
 SILENT_AFTER_S: Final = 5.0
 """A process that has told nothing for so long is stuck."""
 LENGTH_BYTES: Final = 4
+MAX_BATCHES: Final = 16
+"""Batches of spans that wait to be taken from a process; the oldest give way."""
 MAX_REPORT_BYTES: Final = 8 << 20
 """Every series there is, and a full buffer of spans, fit twice."""
 UNREAD_BYTES: Final = 1 << 20
@@ -30,6 +33,13 @@ class Distribution(Struct, frozen=True, array_like=True):
     total: float
 
 
+class Batch(Struct, frozen=True, array_like=True):
+    """Finished spans of traces: how many, and all of them in OTLP (protobuf)."""
+
+    spans: int
+    body: bytes
+
+
 class Report(Struct, frozen=True, kw_only=True):
     """A process as it is now."""
 
@@ -38,8 +48,8 @@ class Report(Struct, frozen=True, kw_only=True):
     numbers: Mapping[str, Mapping[Labels, float]] = {}
     """Metric -> values of its labels -> value, of counters and gauges."""
     distributions: Mapping[str, Mapping[Labels, Distribution]] = {}
-    spans: tuple[bytes, ...] = ()
-    """Finished spans since the last report, each a batch in OTLP (protobuf)."""
+    batch: Batch | None = None
+    """Spans that were finished since the last report."""
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -69,11 +79,14 @@ class Heard:
 
     def __init__(self) -> None:
         self.report = Report()
+        self.batches: deque[Batch] = deque(maxlen=MAX_BATCHES)
         self._at = time.monotonic()
         self._told = False
 
     def hear(self, report: Report) -> None:
         self.report, self._at, self._told = report, time.monotonic(), True
+        if report.batch is not None:
+            self.batches.append(report.batch)
 
     @property
     def told(self) -> bool:
