@@ -67,6 +67,18 @@ def test_what_is_missing_is_named_in_a_fixed_order_and_comes_back():
     assert health.missing() == (Component.DATABASE,)
 
 
+def test_a_check_that_fails_in_a_way_that_nobody_foresaw_counts_as_missing(caplog):
+    time = Time()
+    health = Health(time)
+    health.add(Component.DATABASE, lambda: 1 / 0)
+    health.add_slow(Component.BLOBS, lambda: {}["dupont"])
+    health.missing()
+    health._slow[Component.BLOBS]._looking.exception(5)
+    time.at += LOOK_EVERY_S
+    assert health.missing() == (Component.DATABASE, Component.BLOBS)
+    assert "ZeroDivisionError" in caplog.text and "dupont" not in caplog.text
+
+
 def test_a_disk_that_hangs_is_missed_and_holds_nobody_up():
     time, hanging = Time(), threading.Event()
     health = Health(time)

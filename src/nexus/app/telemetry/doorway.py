@@ -38,12 +38,9 @@ class Doorway:
         watch.tallies.know(labels.ROUTE, self._names.values())
         self._requests = watch.tallies.number(catalogue.REQUESTS)
         self._seconds = watch.tallies.spread(catalogue.REQUEST_SECONDS)
-        self._in_flight = watch.tallies.number(catalogue.IN_FLIGHT)
-        self._received = watch.tallies.number(catalogue.RECEIVED)
-        self._sent = watch.tallies.number(catalogue.SENT)
         self._door = door
-        for number in (self._in_flight, self._received, self._sent):
-            number.set(0, door)
+        self._in_flight = self._received = self._sent = 0
+        watch.tallies.look(self._look)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -91,16 +88,22 @@ class Doorway:
             await send(message)
 
         start, door = perf_counter(), self._door
-        self._in_flight.add(door)
+        self._in_flight += 1
         try:
             await self._app(scope, receive_counted, send_counted)
         finally:
             route = self._names.get(scope.get(ROUTE), labels.OTHER)
             self._requests.add(door, route, scope["method"], labels.STATUSES.get(status // 100, CANCELLED))
             self._seconds.observe(perf_counter() - start, door, route)
-            self._received.add(door, by=received)
-            self._sent.add(door, by=sent)
-            self._in_flight.add(door, by=-1)
+            self._received += received
+            self._sent += sent
+            self._in_flight -= 1
+
+    def _look(self) -> None:
+        number = self._watch.tallies.number
+        number(catalogue.IN_FLIGHT).set(self._in_flight, self._door)
+        number(catalogue.RECEIVED).set(self._received, self._door)
+        number(catalogue.SENT).set(self._sent, self._door)
 
     def _names_a_bucket(self, scope: Scope) -> bool:
         if not self._domains:

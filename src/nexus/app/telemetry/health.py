@@ -1,13 +1,15 @@
 """What a process cannot work without, and whether it has it now."""
 
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from enum import StrEnum
 from typing import Final
 
-from nexus.kernel.errors import NexusError, Unavailable
+from nexus.kernel.errors import NexusError, Unavailable, anatomy
 
+_log: Final = logging.getLogger("nexus.process")
 LOOK_EVERY_S: Final = 1.0
 """However often somebody asks, nothing is looked at more often: whoever knocks at `/-/ready` costs nothing."""
 HANGING_S: Final = 5.0
@@ -52,12 +54,16 @@ class Health:
         self._missing: tuple[Component, ...] = ()
 
     def add(self, component: Component, check: Check) -> None:
-        """A check that answers at once, from memory or from a database that is open."""
+        """A check that answers at once, from memory."""
         self._quick[component] = check
 
-    def add_slow(self, component: Component, check: Check) -> None:
-        """A check that looks at a disk, which may hang: in a thread, and what it last found counts."""
-        self._slow[component] = _Slow(check, component, self._now)
+    def add_slow(self, component: Component, check: Check, thread: ThreadPoolExecutor | None = None) -> None:
+        """A check of what may hang, a disk or a database server: in a thread, and what it last found counts.
+
+        `thread`: shared by checks of the same thing.
+        """
+        thread = thread or ThreadPoolExecutor(1, thread_name_prefix=f"health {component.value}")
+        self._slow[component] = _Slow(check, thread, self._now)
 
     def missing(self) -> tuple[Component, ...]:
         """What is missing now, in a fixed order; empty: ready."""
@@ -71,10 +77,10 @@ class Health:
 
 
 class _Slow:
-    def __init__(self, check: Check, component: Component, now: Callable[[], float]) -> None:
+    def __init__(self, check: Check, thread: ThreadPoolExecutor, now: Callable[[], float]) -> None:
         self._check = check
         self._now = now
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"health {component.value}")
+        self._thread = thread
         self._looking: Future[bool] | None = None
         self._since = 0.0
         self._well = True
@@ -92,7 +98,9 @@ class _Slow:
 def _is_well(check: Check) -> bool:
     try:
         check()
-    except (NexusError, OSError):
+    except Exception as error:  # whatever keeps it from being well
+        if not isinstance(error, NexusError | OSError):
+            _log.error("a check of health failed: %s", anatomy(error))
         return False
     return True
 

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -26,8 +27,8 @@ def ground(watch: Watch, hold: KeyHold, database: Database, directory: DataDirec
     """What every process that touches health data cannot work without."""
     health, tallies = watch.health, watch.tallies
     health.add(Component.KEYS, hold.require)
-    health.add(Component.DATABASE, _database(watch, database))
-    health.add(Component.SCHEMA, lambda: schema.require_current(database))
+    thread = _database(watch, database)
+    health.add_slow(Component.SCHEMA, lambda: schema.require_current(database), thread)
     health.add_slow(Component.DISK, lambda: _require_room(directory.root))
     lease, queue = tallies.number(catalogue.KEY_LEASE), tallies.number(catalogue.WAITING_WRITERS)
 
@@ -46,7 +47,7 @@ def key_service(watch: Watch, directory: DataDirectory, is_open: Callable[[], bo
             raise Unavailable("sealed", code="kms.sealed")
 
     watch.health.add(Component.KEYS, unsealed)
-    watch.health.add(Component.DATABASE, _database(watch, database))
+    _database(watch, database)
     watch.health.add_slow(Component.DISK, lambda: _require_room(directory.root))
     number, queue = watch.tallies.number(catalogue.UNSEALED), watch.tallies.number(catalogue.WAITING_WRITERS)
     waiting = watch.tallies.number(catalogue.OUTBOX_WAITING)
@@ -106,12 +107,16 @@ def _require_room(folder: Path) -> None:
         raise Unavailable("next to no space is left", code="disk.full")
 
 
-def _database(watch: Watch, database: Database) -> Callable[[], None]:
-    def check() -> None:
-        watch.refused.require()
-        database.peek("SELECT 1")
+def _database(watch: Watch, database: Database) -> ThreadPoolExecutor:
+    """That it can be read, in a thread (it may be on a server), and has not just refused a commit. Returns the thread."""
+    thread = ThreadPoolExecutor(1, thread_name_prefix="health of the database")
+    watch.health.add(Component.DATABASE, watch.refused.require)
+    watch.health.add_slow(Component.DATABASE, lambda: _read(database), thread)
+    return thread
 
-    return check
+
+def _read(database: Database) -> None:
+    database.peek("SELECT 1")
 
 
 def _holds(check: Callable[[], None]) -> bool:
