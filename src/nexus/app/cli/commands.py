@@ -72,8 +72,8 @@ LOCAL: Final[Mapping[str, Local]] = {
     ),
     "warehouse": Local(
         "nexus.app.commands.warehouse:warehouse",
-        "Generate and link extracts, convert to OMOP, check the quality",
-        "Générer et relier des extractions, convertir vers OMOP, contrôler la qualité",
+        "Generate and link extracts, convert to OMOP, check the quality, find cohorts",
+        "Générer et relier des extractions, convertir vers OMOP, contrôler la qualité, trouver des cohortes",
     ),
     "witness": Local("nexus.app.commands.witness:witness", "Remember a log for others", "Se souvenir d'un journal"),
 }

@@ -4,6 +4,18 @@ from collections.abc import Mapping
 from typing import Final
 
 WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "cohort.hidden": ("hidden", "masqué"),
+    "cohort.masked": (
+        "Counts from one to ten are hidden, and what would give one away.",
+        "Les effectifs de un à dix sont masqués, ainsi que ce dont ils se déduiraient.",
+    ),
+    "cohort.persons": ("persons left", "personnes restantes"),
+    "cohort.served": ("cases by number of controls:", "cas par nombre de témoins :"),
+    "cohort.step": ("step", "étape"),
+    "cohort.worst": (
+        "largest standardised difference after matching:",
+        "plus grande différence standardisée après appariement :",
+    ),
     "generator.files": ("files", "fichiers"),
     "generator.rows": ("rows", "lignes"),
     "generator.speed": ("rows a second", "lignes par seconde"),

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from nexus.app.cli.options import json_option, terminal
 from nexus.app.cli.terminal import Terminal
+from nexus.app.commands.cohort import cohort_command
 from nexus.app.commands.generating import generate_command
 from nexus.app.commands.linking import link_command
 from nexus.app.commands.omop import convert
@@ -109,7 +110,7 @@ _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 warehouse = click.Group(
     "warehouse",
     help="Extracts, and data in the OMOP common data model, on this machine's own disk.",
-    short_help="Generate and link extracts, convert to OMOP, check the quality",
+    short_help="Generate and link extracts, convert to OMOP, check the quality, find cohorts",
     commands=[
         convert,
         click.Command(
@@ -137,6 +138,7 @@ warehouse = click.Group(
             ],
             help="Run every check over a CDM 5.4 in Parquet files: 27 kinds, 2,539 checks. Exit code 1 if a release is stopped.",
         ),
+        cohort_command,
         generate_command,
         link_command,
     ],

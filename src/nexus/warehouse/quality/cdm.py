@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
+import pyarrow as pa
 
 from nexus.kernel.errors import Damaged, Invalid
 from nexus.warehouse.quality.checks import checks
@@ -53,6 +54,19 @@ class Cdm:
             return self._connection.execute(sql).fetchall()
         except duckdb.Error as error:
             raise Damaged("a table of the CDM cannot be read", code="warehouse.parquet") from error
+
+    def columns(self, sql: str) -> dict[str, Any]:
+        """A statement's rows as one NumPy array for each column. Raises Damaged if the files cannot be read."""
+        try:
+            return self._connection.execute(sql).fetchnumpy()
+        except duckdb.Error as error:
+            raise Damaged("a table of the CDM cannot be read", code="warehouse.parquet") from error
+
+    def put(self, name: str, table: pa.Table) -> None:
+        """Make a table of this process readable under a name that the CDM does not use."""
+        if name in self.tables:
+            raise ValueError(f"{name} is a table of the CDM")
+        self._connection.register(name, table)
 
 
 @contextmanager
