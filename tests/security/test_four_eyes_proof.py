@@ -69,8 +69,8 @@ def proposes(policy: Policy, who: Principal, action) -> bool:
     )
 
 
-def test_there_are_1024_sets_of_roles():
-    assert len(EVERY_SET) == 2 ** len(Role) == 1_024
+def test_there_are_2048_sets_of_roles():
+    assert len(EVERY_SET) == 2 ** len(Role) == 2_048
 
 
 @pytest.mark.parametrize("action", SENSITIVE, ids=SENSITIVE_NAMES)

@@ -48,6 +48,9 @@ KIND_OF = {
     ("iam", "decision"): "denied-operation",
     ("bastion", "id"): "recording",
     ("iam", "client"): "client",
+    ("pseudonyms", "project"): "project",
+    ("pseudonyms", "bucket"): "bucket",
+    ("pseudonyms", "into"): "bucket",
     ("consent", "subject"): "subject",
     ("consent", "decision"): "consent-decision",
     ("consent", "account"): "person",
@@ -79,6 +82,8 @@ NO_IDS = {
     "operation": "a term of a search that is refused as a whole",
     "project": "a place in a request, such as a scope",
     "role": "the name of one of one's own roles",
+    "domain": "the name of a domain of pseudonyms, in an operation on the platform that is refused as a whole",
+    "pseudonym": "says itself where it belongs; of another project it is refused as one that nobody has",
     "recipient": "a site, in the terms of a consent",
     "issuer": "a name in the settings, shown to everybody at sign-in",
 }
@@ -94,6 +99,8 @@ NOT_SHOWN_HERE = {
     "bastion.session.verify": "worker and bastion do not run beside this door",
     "consent.decision.receipt": "worker and bastion do not run beside this door",
     "intake.delivery.receipt": "worker and bastion do not run beside this door",
+    "pseudonyms.person.recontact": "those who see it read no data; tests/stories/test_pseudonyms.py has them",
+    "pseudonyms.person.emergency": "those who see it read no data; tests/stories/test_pseudonyms.py has them",
     "iam.directory.persons": "only a machine that is a directory asks",
 }
 """Operations that serve none of those who might see the thing, and why."""

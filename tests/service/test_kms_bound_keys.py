@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature
 
 from nexus.app import pki
 from nexus.kernel.clock import DAY, HOUR
-from nexus.kernel.errors import Conflict, Denied, Invalid, Sealed
+from nexus.kernel.errors import Conflict, Damaged, Denied, Invalid, Sealed
 from nexus.kms.model import Algorithm, KeyClass
 from nexus.kms.requests import KeyRef, Nothing, ScheduleDestruction
 from nexus.kms.uses import USES, Use
@@ -160,7 +160,61 @@ async def test_sealed_means_that_nothing_is_signed(soft):
         await console.sign_bound(Use.TOKEN_ISSUER, b"t", operation())
 
 
-def test_every_use_names_its_callers_and_an_algorithm_that_signs():
+def test_every_use_names_its_callers_and_an_algorithm_for_what_they_do():
     assert set(USES) == set(Use)
     for rule in USES.values():
-        assert rule.signers and rule.algorithm in (Algorithm.ECDSA_P256, Algorithm.ED25519)
+        does = {"signing": rule.signers, "pseudonymisation": rule.computers, "data": rule.wrappers}
+        assert [kind for kind, callers in does.items() if callers] == [rule.key_class.value]
+        assert rule.key_class is not KeyClass.SIGNING or rule.algorithm in (Algorithm.ECDSA_P256, Algorithm.ED25519)
+
+
+FIRST, SECOND = "pseudonyms-first", "pseudonyms-second"
+
+
+async def test_the_secret_of_the_first_level_computes_inside_and_is_let_out_to_nobody(kms):
+    first, second, api = [await kms.client(name) for name in (FIRST, SECOND, "api")]
+    made = await first.prf_bound(Use.PSEUDONYM_LINKS, [b"one", b"two"], operation())
+    assert len(set(made.outputs)) == 2 and {len(each) for each in made.outputs} == {32}
+    assert await first.prf_bound(Use.PSEUDONYM_LINKS, [b"one", b"two"], operation(), version=1) == made
+    assert (await first.prf_bound(Use.PSEUDONYM_LINKS, [], operation())).version == made.version
+    key_id = next(entry.resource.id for entry in kms.entries() if entry.details.get("bound_use") == "pseudonym-links")
+    for trespass in (
+        lambda: second.prf_bound(Use.PSEUDONYM_LINKS, [b"one"], operation()),
+        lambda: api.prf(key_id, [b"one"], operation()),
+        lambda: first.generate_bound(Use.PSEUDONYM_LINKS, {"a": "b"}, operation()),
+    ):
+        with pytest.raises(Denied):
+            await trespass()
+    key = await api.read(operation(), KeyRef(key_id=key_id))
+    assert key.key_class is KeyClass.PSEUDONYMISATION and not key.exportable
+
+
+async def test_neither_level_of_pseudonyms_opens_what_the_other_or_anybody_else_wrapped(kms):
+    first, second, api = [await kms.client(name) for name in (FIRST, SECOND, "api")]
+    context = {"pseudonyms": "EMC2"}
+    theirs = await second.generate_bound(Use.PSEUDONYM_DOMAINS, context, operation())
+    ours = await first.generate_bound(Use.PSEUDONYM_LINKAGE, context, operation())
+    opened = await second.unwrap_bound(Use.PSEUDONYM_DOMAINS, theirs.wrapped, context, operation())
+    assert opened == theirs.plaintext
+    for trespass in (
+        lambda: first.unwrap_bound(Use.PSEUDONYM_DOMAINS, theirs.wrapped, context, operation()),
+        lambda: second.unwrap_bound(Use.PSEUDONYM_LINKAGE, ours.wrapped, context, operation()),
+        lambda: api.unwrap(theirs.wrapped, context, operation()),
+        lambda: api.rewrap([theirs.wrapped], [context], operation()),
+        lambda: second.unwrap(theirs.wrapped, context, operation()),
+    ):
+        with pytest.raises(Denied):
+            await trespass()
+    with pytest.raises(Damaged):
+        await first.unwrap_bound(Use.PSEUDONYM_LINKAGE, theirs.wrapped, context, operation())
+    with pytest.raises(Damaged):
+        await second.unwrap_bound(Use.PSEUDONYM_DOMAINS, theirs.wrapped, {"pseudonyms": "OTHER"}, operation())
+
+
+async def test_the_keys_of_pseudonyms_do_not_rotate_by_themselves(soft):
+    first = await soft.client(FIRST)
+    await first.prf_bound(Use.PSEUDONYM_LINKS, [b"one"], operation())
+    await first.generate_bound(Use.PSEUDONYM_LINKAGE, {"a": "b"}, operation())
+    soft.clock.advance(3_651 * DAY)
+    await soft.turn()
+    assert (await first.prf_bound(Use.PSEUDONYM_LINKS, [], operation())).version == 1

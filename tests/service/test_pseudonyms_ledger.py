@@ -8,9 +8,10 @@ from nexus.kernel.database import Recorded
 from nexus.kernel.errors import Conflict, NotFound
 from nexus.kernel.operation import PLATFORM
 from nexus.kernel.secret import Secret
-from nexus.pseudonyms import ledger
+from nexus.pseudonyms import ledger, second_level
 from nexus.pseudonyms.function import Pseudonymising, fresh_secret
 from nexus.pseudonyms.notation import Domain
+from nexus.pseudonyms.renewing import Renewing
 from simulators.databases import database as open_database
 from simulators.operations import operation
 from simulators.recorder import MemoryRecorder
@@ -83,10 +84,10 @@ async def test_a_transfer_gives_new_pseudonyms_and_only_to_known_ones(db, hub):
 
 async def test_a_renewal_reaches_everybody_and_needs_no_identity(db, hub):
     """Renewal on compromise: every row of the domain, page by page, under the secret of the next epoch."""
+    db.migrate([second_level.SCHEMA])
     fresh = Pseudonymising(Domain("EMC2", 2), fresh_secret())
     some = links(50)
-    bodies = await enter(db, hub, some)
-    renewed = await db.write(lambda tx: Recorded(dict(ledger.renewal(tx, HUB, fresh, page=7)), ENTRY))
-    assert renewed == {old: fresh.body(link) for old, link in zip(bodies, some, strict=True)}
+    await enter(db, hub, some)
+    assert await Renewing(db, page=7).run(operation(), 1, fresh) == 50
     with db.read() as tx:
-        assert ledger.link_of(tx, fresh.domain, renewed[bodies[0]]) == some[0]
+        assert [ledger.link_of(tx, fresh.domain, fresh.body(link)) for link in some] == some

@@ -1,36 +1,59 @@
 """Two services with secrets apart, over real sockets and certificates. R-093, R-051, R-086, R-087, EMC-05, EMC-06."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
-from nexus.kernel.clock import DAY
+from nexus.kernel import entries, outbox
+from nexus.kernel.clock import DAY, Instant
 from nexus.kernel.database import Recorded
-from nexus.kernel.errors import Conflict, Damaged, Denied, Invalid, NotFound, Unavailable
+from nexus.kernel.errors import Conflict, Damaged, Denied, Invalid, NotFound, Sealed, Unavailable
 from nexus.kernel.operation import PLATFORM
-from nexus.pseudonyms import callers, notation
+from nexus.kernel.secret import Secret
+from nexus.kms.recorder import OutboxRecorder
+from nexus.pseudonyms import callers, ledger, notation, second_level
 from nexus.pseudonyms.callers import FIRST, SECOND
+from nexus.pseudonyms.first_level import MAX_IDENTIFIED_A_DAY
 from nexus.pseudonyms.identity import Sex
 from nexus.pseudonyms.messages import (
+    CopyTo,
+    Entries,
+    Forget,
+    Identify,
     NirGiven,
+    Nothing,
     One,
     OpenDomain,
     Pseudonymise,
     Renewed,
     TraitsGiven,
     Transfer,
+    Why,
 )
+from nexus.pseudonyms.renewing import Renewing
+from nexus.pseudonyms.second_level import SecondLevel
 from nexus.pseudonyms.transferring import Transferring
 from nexus.pseudonyms.wire import Remote
 from simulators.clock import WallClock
+from simulators.databases import database as open_database
 from simulators.machines import identity
 from simulators.operations import operation
-from simulators.pseudonym_levels import Levels, process, running
+from simulators.pseudonym_levels import LevelKeys, Levels, process, running
 from simulators.recorder import MemoryRecorder
 
 CAMILLE = NirGiven("2 69 05 49 588 157 80")
 ZOE = TraitsGiven("Lefèvre", "Zoé", date(1980, 5, 2), Sex.FEMALE, "75112")
 EVERYBODY = (CAMILLE, ZOE, *(NirGiven(f"18005750{number:05d}") for number in range(40)))
+
+
+def approved():
+    """An operation that a second person approved."""
+    return replace(operation(), approval="apr_1")
+
+
+def recontact(*pseudonyms: str) -> Identify:
+    return Identify(pseudonyms, Why.RECONTACT, "alpha", "a study found something that concerns her")
 
 
 def kinds(log: MemoryRecorder) -> list[str]:
@@ -108,11 +131,140 @@ async def test_to_say_who_somebody_is_takes_both_services_and_each_records_it():
     async with running() as levels:
         await opened(levels, "EMC2")
         pseudonym = (await pseudonymised(levels, "EMC2"))[1]
-        found = await levels.client("api", FIRST).call("identify", operation(), One(pseudonym))
-        assert found.identity == b"birth/1\0LEFEVRE\0ZOE\x001980-05-02\x002\x0075112\x001"
+        found = await levels.client("api", FIRST).call("identify", approved(), recontact(pseudonym))
+        (person,) = found.people
+        assert person.identity == b"birth/1\0LEFEVRE\0ZOE\x001980-05-02\x002\x0075112\x001"
         assert "Lefèvre" not in repr(found) and b"LEFEVRE" not in repr(found).encode()
-        assert kinds(levels.first_log)[-1] == "pseudonyms.identify"
+        assert kinds(levels.first_log)[-1] == "pseudonyms.person.recontact"
         assert kinds(levels.second_log)[-1] == "pseudonyms.trace"
+
+
+async def test_who_was_looked_up_is_recorded_under_the_name_that_consent_knows_him_by():
+    """R-087: shown to the patient. Whom consent does not know is recorded all the same."""
+    async with running() as levels:
+        await opened(levels, "EMC2")
+        named = NirGiven(CAMILLE.text, "sub_camille")
+        made = await pseudonymised(levels, "EMC2", (named, ZOE))
+        await pseudonymised(levels, "EMC2", (NirGiven(CAMILLE.text, "sub_elsewhere"),))
+        asked = Identify(made, Why.EMERGENCY, "alpha", "she is allergic to what she was given")
+        found = await levels.client("console", FIRST).call("identify", approved(), asked)
+        assert [person.subjects for person in found.people] == [("sub_camille", "sub_elsewhere"), ()]
+        shown = levels.entries(levels.first_log, "pseudonyms.person.emergency")
+        assert [entry.subject for entry in shown] == ["sub_camille", "sub_elsewhere", None]
+        assert {entry.details["reason"] for entry in shown} == {asked.reason}
+        assert {entry.resource.attributes["project"] for entry in shown} == {"alpha"}
+
+
+async def test_nobody_is_looked_up_without_the_approval_of_a_second_person():
+    async with running() as levels:
+        await opened(levels, "EMC2")
+        (pseudonym,) = await pseudonymised(levels, "EMC2", (CAMILLE,))
+        with pytest.raises(Denied, match="second person"):
+            await levels.client("api", FIRST).call("identify", operation(), recontact(pseudonym))
+        assert "pseudonyms.trace" not in kinds(levels.second_log)
+
+
+async def test_a_door_that_was_broken_into_learns_a_bounded_number_a_day():
+    async with running() as levels:
+        await opened(levels, "EMC2")
+        (pseudonym,) = await pseudonymised(levels, "EMC2", (CAMILLE,))
+        api = levels.client("api", FIRST)
+        hundred = Identify((pseudonym,) * 100, Why.RECONTACT, "alpha", "a study found something")
+        for _ in range(MAX_IDENTIFIED_A_DAY // 100):
+            await api.call("identify", approved(), hundred)
+        with pytest.raises(Conflict, match="within a day"):
+            await api.call("identify", approved(), recontact(pseudonym))
+        with pytest.raises(Conflict, match="within a day"):
+            await (await levels.first()).identify(approved(), recontact(pseudonym))
+        tomorrow = replace(approved(), at=Instant(approved().at + DAY + 1))
+        assert len((await api.call("identify", tomorrow, recontact(pseudonym))).people) == 1
+
+
+async def test_another_secret_of_the_first_level_is_found_out_before_a_pseudonym_is_made():
+    """A key that was destroyed is followed by a new one in the key service: pseudonyms must not silently differ."""
+    async with running() as levels:
+        await opened(levels, "EMC2")
+        await pseudonymised(levels, "EMC2")
+        levels.linking.secrets[0] = bytes(32)
+        with pytest.raises(Damaged, match="another one"):
+            await pseudonymised(levels, "EMC2")
+        with levels.second_database.read() as tx:
+            assert ledger.count(tx, notation.Domain("EMC2", 1)) == len(EVERYBODY)
+
+
+async def test_a_renewal_that_was_interrupted_is_gone_on_with_and_misses_nobody():
+    async with running() as levels:
+        await opened(levels, "EMC2")
+        old = await pseudonymised(levels, "EMC2")
+        broken = SecondLevel(levels.second_database, levels.second_keys, renewing=Dying(levels.second_database, page=7))
+        with pytest.raises(Unavailable, match="power"):
+            await broken.renew(operation(), OpenDomain("EMC2"))
+        late = await pseudonymised(levels, "EMC2", (NirGiven("2 99 05 49 588 157"),))
+        assert notation.read(late[0])[0].epoch == 1, "until everybody is there, the old secret counts"
+        (counted,) = [each for each in await statistics(levels) if not each.ready]
+        assert 0 < counted.people < len(old)
+        restarted = SecondLevel(levels.second_database, levels.second_keys)
+        await restarted.resume(operation())
+        done = await restarted.renew(operation(), OpenDomain("EMC2"))
+        assert (done.epoch, done.people, done.ready) == (2, len(old) + 1, True)
+        assert [each.people for each in await statistics(levels)] == [len(old) + 1] * 2
+        assert {notation.read(one)[0].epoch for one in await pseudonymised(levels, "EMC2")} == {2}
+
+
+class Dying(Renewing):
+    """A renewal that ends in the middle."""
+
+    turns = 0
+
+    def _turn(self, tx, old_epoch, made, after):
+        self.turns += 1
+        if self.turns > 3:
+            raise Unavailable("the power failed")
+        return super()._turn(tx, old_epoch, made, after)
+
+
+async def statistics(levels):
+    return (await levels.client("api", SECOND).call("statistics", operation(), Nothing())).domains
+
+
+async def test_entries_wait_for_the_log_in_order_and_are_forgotten_once_they_are_there(tmp_path):
+    database = open_database(tmp_path / "level.db", key=Secret(b"1" * 32), recorder=OutboxRecorder())
+    database.migrate([outbox.SCHEMA, ledger.SCHEMA, second_level.SCHEMA])
+    level = SecondLevel(database, LevelKeys())
+    for name in ("EMC2", "PRJA", "PRJB"):
+        await level.open_domain(operation(), OpenDomain(name))
+    waiting = (await level.entries(operation(), Entries(2))).entries
+    assert [entries.decode(body).resource.id for *_, body in waiting] == ["EMC2", "PRJA"]
+    assert (await level.entries_done(operation(), Forget(waiting[-1][0]))).count == 2
+    (last,) = (await level.entries(operation(), Entries(9))).entries
+    assert entries.decode(last[-1]).resource.id == "PRJB"
+    await level.copy(operation(), CopyTo(str(tmp_path / "copy.db")))
+    database.close()
+    copied = open_database(tmp_path / "copy.db", key=Secret(b"1" * 32), recorder=MemoryRecorder())
+    with copied.read() as tx:
+        assert tx.one("SELECT count(*) FROM pseudonyms_domain") == (3,)
+    copied.close()
+    assert b"SQLite" not in (tmp_path / "copy.db").read_bytes()[:16], "a copy is under the key of the level"
+
+
+async def test_while_the_platform_is_sealed_no_secret_is_used_and_entries_still_leave():
+    async with running(require=sealed) as levels:
+        with pytest.raises(Sealed):
+            await opened(levels, "EMC2")
+        assert (await levels.client("worker", SECOND).call("entries", operation(), Entries(1))).entries == ()
+
+
+def sealed():
+    raise Sealed("sealed")
+
+
+async def test_a_service_that_was_started_anew_is_reached_by_the_next_call(tmp_path):
+    api = Remote(tmp_path / f"{SECOND}.sock", identity("api"), SECOND)
+    with process(SECOND, tmp_path):
+        await api.call("open_domain", operation(), OpenDomain("EMC2"))
+    with process(SECOND, tmp_path):
+        assert len((await api.call("statistics", operation(), Nothing())).domains) == 1
+    await api.close()
 
 
 async def test_no_level_alone_can_compute_or_undo_the_whole():
@@ -122,15 +274,15 @@ async def test_no_level_alone_can_compute_or_undo_the_whole():
         made = await pseudonymised(levels, "EMC2")
         with levels.first_database.read() as tx:
             linkage = dict(tx.all("SELECT link, identity FROM pseudonyms_linkage"))
-            assert tx.one("SELECT count(*) FROM pseudonyms_first_secret") == (1,)
-            wrapped = tx.one("SELECT wrapped FROM pseudonyms_first_secret")[0]
+            whole = b"".join(bytes(proof) for (proof,) in tx.all("SELECT proof FROM pseudonyms_first_epoch"))
         with levels.second_database.read() as tx:
             entered = dict(tx.all("SELECT body, link FROM pseudonyms_ledger"))
         assert set(linkage) == set(entered.values()), "only both together lead from a pseudonym to a person"
         assert not {notation.read(one)[1] for one in made} & set(linkage)
         assert not set(linkage.values()) & (set(entered) | set(entered.values()))
-        with pytest.raises(Damaged):
-            await levels.second_keys.unwrap(wrapped, {"pseudonyms": "first", "epoch": "1"})
+        assert levels.linking.secrets[0] not in whole, (
+            "the secret is in neither database: it never leaves the key service"
+        )
 
 
 async def test_a_secret_of_one_domain_does_not_open_as_that_of_another():
@@ -150,13 +302,18 @@ async def test_a_secret_of_one_domain_does_not_open_as_that_of_another():
 
 CALLS = {
     "pseudonymise": Pseudonymise("EMC2", (CAMILLE,)),
-    "identify": One("NXP1-EMC2-01-5R3PQZ00JSJ894AXPH0QJVH4J7Z6XNTB-CG"),
+    "identify": Identify(("NXP1-EMC2-01-5R3PQZ00JSJ894AXPH0QJVH4J7Z6XNTB-CG",), Why.RECONTACT, "alpha", "why"),
     "enter": Pseudonymise("EMC2", ()),
     "link_of": One("NXP1-EMC2-01-5R3PQZ00JSJ894AXPH0QJVH4J7Z6XNTB-CG"),
     "transfer": Transfer("EMC2", ()),
     "open_domain": OpenDomain("OTHER"),
     "renew": OpenDomain("EMC2"),
     "renewed": Renewed("EMC2"),
+    "statistics": Nothing(),
+    "entries": Entries(1),
+    "entries_done": Forget(0),
+    "copy": CopyTo("nowhere"),
+    "ping": Nothing(),
 }
 
 
@@ -165,13 +322,14 @@ async def test_every_caller_gets_what_is_on_its_line_and_nothing_else():
     async with running() as levels:
         await opened(levels, "EMC2")
         for service in (FIRST, SECOND):
-            for caller in ("api", "worker", "portal", "console", "s3", FIRST, SECOND):
+            for caller in ("api", "worker", "portal", "console", "s3", "supervisor", "bastion", FIRST, SECOND):
                 client = levels.client(caller, service)
                 allowed = callers.CALLERS[service].get(caller, frozenset())
                 for method in sorted(set(CALLS) - allowed):
                     with pytest.raises((Denied, Unavailable)):
                         await client.call(method, operation(), CALLS[method])
-        for data, way_back in (("worker", {"identify", "link_of"}), ("api", {"pseudonymise", "transfer", "renewed"})):
+        reading = {"pseudonymise", "transfer", "renewed"}
+        for data, way_back in (("worker", {"identify", "link_of"}), ("api", reading), ("console", reading)):
             lines = set().union(*(callers.CALLERS[service].get(data, frozenset()) for service in (FIRST, SECOND)))
             assert not lines & way_back, "who reads data has no way back, and who has it reads no data"
 
@@ -210,7 +368,7 @@ async def test_domains_are_opened_once_and_asked_for_by_name():
         with pytest.raises(NotFound, match="no domain"):
             await pseudonymised(levels, "NOBODYS")
         with pytest.raises(NotFound):
-            await levels.client("api", FIRST).call("identify", operation(), CALLS["identify"])
+            await levels.client("api", FIRST).call("identify", approved(), CALLS["identify"])
 
 
 async def test_without_the_second_level_nobody_gets_anything():

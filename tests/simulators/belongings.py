@@ -20,6 +20,9 @@ from nexus.kernel.ids import new_id
 from nexus.kernel.operation import OperationSpec
 from nexus.projects.model import Decision, DecisionKind, LegalBasis, Project, ProjectState, StudyPurpose
 from nexus.projects.store import add_decision, add_project
+from nexus.pseudonyms.file_store import FileJob
+from nexus.pseudonyms.file_store import add as add_file
+from nexus.pseudonyms.requests import FileState, RewriteFile
 from nexus.warehouse.intake import store as intake
 from nexus.warehouse.intake.agreement import Agreement, Column, Table
 from nexus.warehouse.intake.model import Delivery, DeliveryState, Provider
@@ -170,6 +173,15 @@ class Belongings:
         named = (new_id("dlv"), site.id, 7, 1, DeliveryState.WAITING, "7/manifest.json", "v", "0" * 64, None)
         intake.add_delivery(tx, Delivery(*named, vera, now))
         theirs |= {"provider": "theirs", "delivery": "7"}
+        theirs["file"] = new_id("psf")
+        add_file(
+            tx, FileJob(theirs["file"], example_file("theirs-in", "theirs"), FileState.WAITING, vera, now, "quality")
+        )
+
+
+def example_file(bucket: str, into: str) -> RewriteFile:
+    """A file that waits to be rewritten."""
+    return RewriteFile(bucket=bucket, key="a.csv", into=into, into_key="b.csv", domain="EMC2", pseudonyms=("who",))
 
 
 _STORED = {"passkey": "psk", "federation": "fed", "device": "dev", "directory-group": "grp", "decision": "dec"}

@@ -1,12 +1,14 @@
 """The two services of pseudonyms at work: in this process, or each in one of its own, with sockets and certificates as in life."""
 
 import asyncio
+import hmac
 import os
 from contextlib import asynccontextmanager, contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from nexus.kernel import outbox
 from nexus.kernel.clock import Clock, SystemClock
 from nexus.kernel.errors import Damaged
 from nexus.kernel.mutual import ServiceIdentity
@@ -52,18 +54,42 @@ class LevelKeys:
         return Secret(secret)
 
 
+class LinkingKey:
+    """The key service as the first level knows it: a secret for each version, computed with and never let out.
+
+    `file`: where it is remembered, for a service that starts again.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
+        self.secrets = [os.urandom(32)]
+        if file is not None:
+            if not file.exists():
+                file.write_bytes(self.secrets[0])
+            self.secrets = [file.read_bytes()]
+
+    async def newest(self, op):
+        return len(self.secrets)
+
+    async def macs(self, op, messages, version):
+        return [hmac.digest(self.secrets[version - 1], each, "sha256") for each in messages]
+
+
 class Levels:
     """Both services over real databases, and clients of them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.first_log, self.second_log = MemoryRecorder(), MemoryRecorder()
-        self.first_keys, self.second_keys = LevelKeys(), LevelKeys()
+        self.linking, self.second_keys = LinkingKey(), LevelKeys()
         self.first_database = open_database(folder / "linkage.db", key=Secret(b"1" * 32), recorder=self.first_log)
         self.second_database = open_database(folder / "ledger.db", key=Secret(b"2" * 32), recorder=self.second_log)
-        self.first_database.migrate([first_level.SCHEMA])
-        self.second_database.migrate([ledger.SCHEMA, second_level.SCHEMA])
+        self.first_database.migrate([outbox.SCHEMA, first_level.SCHEMA])
+        self.second_database.migrate([outbox.SCHEMA, ledger.SCHEMA, second_level.SCHEMA])
         self.clients: list[Remote] = []
+
+    def entries(self, log: MemoryRecorder, action: str):
+        """What was recorded of an action."""
+        return [entry for entry in log.entries if entry.action == action]
 
     def client(self, caller: str, name: str) -> Remote:
         """A client with the certificate of a process."""
@@ -73,21 +99,23 @@ class Levels:
 
     async def first(self) -> FirstLevel:
         """Another first level over the same database, with nothing in its memory."""
-        made = FirstLevel(self.first_database, self.first_keys, self.client(FIRST, SECOND))
+        made = FirstLevel(self.first_database, self.linking, self.client(FIRST, SECOND))
         await made.open(operation())
         return made
 
 
 @asynccontextmanager
-async def running(clock: Clock | None = None):
+async def running(clock: Clock | None = None, require=lambda: None):
     """Both services in this process."""
     with TemporaryDirectory() as place:
         levels = Levels(Path(place))
         service = SecondLevel(levels.second_database, levels.second_keys)
-        second = await wire.serve(levels.folder / f"{SECOND}.sock", identity(SECOND), service, clock or SystemClock())
-        first = await wire.serve(
-            levels.folder / f"{FIRST}.sock", identity(FIRST), await levels.first(), clock or SystemClock()
-        )
+        second, first = [
+            await wire.serve(
+                levels.folder / f"{name}.sock", identity(name), serving, clock or SystemClock(), require=require
+            )
+            for name, serving in ((SECOND, service), (FIRST, await levels.first()))
+        ]
         try:
             yield levels
         finally:
@@ -119,14 +147,14 @@ def _process(name: str, folder: Path, shown, ready) -> None:
 
 
 async def _serve(name: str, folder: Path, who: ServiceIdentity, ready) -> None:
-    keys = LevelKeys(folder / f"{name}.keys")
     database = open_database(folder / f"{name}.db", key=Secret(name.encode().ljust(32)), recorder=MemoryRecorder())
     if name == SECOND:
-        database.migrate([ledger.SCHEMA, second_level.SCHEMA])
-        service = SecondLevel(database, keys)
+        database.migrate([outbox.SCHEMA, ledger.SCHEMA, second_level.SCHEMA])
+        service = SecondLevel(database, LevelKeys(folder / f"{name}.keys"))
     else:
-        database.migrate([first_level.SCHEMA])
-        service = FirstLevel(database, keys, Remote(folder / f"{SECOND}.sock", who, SECOND))
+        database.migrate([outbox.SCHEMA, first_level.SCHEMA])
+        linking = LinkingKey(folder / f"{name}.keys")
+        service = FirstLevel(database, linking, Remote(folder / f"{SECOND}.sock", who, SECOND))
         await service.open(operation())
     server = await wire.serve(folder / f"{name}.sock", who, service, SystemClock())
     ready.set()

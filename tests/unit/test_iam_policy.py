@@ -121,9 +121,9 @@ def test_the_sensitive_operations_that_were_asked_for_are_sensitive():
     assert asked <= {action.name for action in SENSITIVE}
 
 
-def test_there_are_ten_roles_each_with_a_text():
-    """EMC-41: the nine roles that were asked for, and the desk that records consents."""
-    assert len(Role) == 10 == len(ROLES)
+def test_there_are_eleven_roles_each_with_a_text():
+    """EMC-41: the nine roles that were asked for, and the desks that record consents and that go back to persons."""
+    assert len(Role) == 11 == len(ROLES)
 
 
 def test_nobody_may_anything_without_a_role_but_with_what_is_his_own(policy):

@@ -14,6 +14,7 @@ from nexus.kms.operations import OPERATIONS as KMS
 from nexus.objects.operations import OPERATIONS as OBJECTS
 from nexus.portal.operations import OPERATIONS as PORTAL
 from nexus.projects.operations import OPERATIONS as PROJECTS
+from nexus.pseudonyms.operations import OPERATIONS as PSEUDONYMS
 from nexus.warehouse.intake.operations import OPERATIONS as INTAKE
 
 OPERATIONS: Final[tuple[OperationSpec, ...]] = (
@@ -26,6 +27,7 @@ OPERATIONS: Final[tuple[OperationSpec, ...]] = (
     *PORTAL,
     *PROJECTS,
     *INTAKE,
+    *PSEUDONYMS,
     *PLATFORM,
 )
 PURPOSES: Final = tuple(purpose.value for purpose in Purpose)
@@ -43,6 +45,7 @@ SERVICES: Final[Mapping[str, str]] = {
     "platform": "The platform as a whole.",
     "projects": "Who wants data for what, who agreed, and until when.",
     "intake": "What sites deliver, checked and accepted whole or refused whole.",
+    "pseudonyms": "Domains of pseudonyms, and the way back to persons under four eyes.",
 }
 """Each service in a sentence."""
 

@@ -5,10 +5,11 @@ from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Actor, ActorKind, Operation, system_actor
 
 KMS, S3, API, CONSOLE, PORTAL, BASTION, WORKER = "kms", "s3", "api", "console", "portal", "bastion", "worker"
+PSEUDONYMS_FIRST, PSEUDONYMS_SECOND = "pseudonyms-first", "pseudonyms-second"
 """Processes."""
 SUPERVISOR = "supervisor"
-CALLERS = (SUPERVISOR, S3, API, CONSOLE, PORTAL, BASTION, WORKER)
-"""Those who call the key service, each with a token of its own."""
+CALLERS = (SUPERVISOR, S3, API, CONSOLE, PORTAL, BASTION, WORKER, PSEUDONYMS_FIRST, PSEUDONYMS_SECOND)
+"""Those who call the key service, each with a certificate of its own."""
 PURPOSE = "operation"
 
 

@@ -29,6 +29,7 @@ from nexus.objects.migrations import MIGRATIONS as OBJECTS
 from nexus.objects.s3.telling import TellingRecorder
 from nexus.portal.migrations import MIGRATIONS as PORTAL
 from nexus.projects.migrations import MIGRATIONS as PROJECTS
+from nexus.pseudonyms.file_store import SCHEMA as PSEUDONYM_FILES
 from nexus.warehouse.intake.migrations import MIGRATIONS as INTAKE
 
 MIGRATIONS: Final[tuple[Migration, ...]] = (
@@ -41,6 +42,7 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
     *PROJECTS,
     *PORTAL,
     *INTAKE,
+    PSEUDONYM_FILES,
     *APP,
 )
 """Of everything in `nexus.db`. The key service has a database and migrations of its own."""

@@ -4,7 +4,7 @@
 2. Listen on the control socket.
 3. Start the key service, and wait until it is unsealed.
 4. Take the place of this platform on its database server, where it has one, and bring the database's schema forward.
-5. Start worker, REST door, console, portal, S3 door and bastion; those that speak TLS with a fresh certificate each.
+5. Start worker, where the setting says so the two services of pseudonyms, REST door, console, portal, S3 door and bastion; those that speak TLS with a fresh certificate each.
 6. Keep them until told to stop; then doors first, the key service last.
 """
 
@@ -22,6 +22,7 @@ from nexus import __version__
 from nexus.app import custody, datadir, handoff, keyservice, parts, schema, serving
 from nexus.app.authority import CertificateAuthority
 from nexus.app.backup.job import BackupJob, BackupProgress
+from nexus.app.backup.levels import LevelCopies
 from nexus.app.control import ControlServer, Request
 from nexus.app.datadir import DataDirectory
 from nexus.app.fsck.examining import Findings
@@ -81,7 +82,7 @@ class Supervisor:
         self._authority = CertificateAuthority(self._kms, directory, machine)
         self._database = schema.Place(directory, settings, parts.SUPERVISOR)
         self._tenancy = Tenancy(self._database, self._give_up)
-        self._backup = BackupJob(self._kms, self._database, self._clock)
+        self._backup = BackupJob(self._kms, self._database, self._clock, self._level_copies())
         self._fsck = FsckJob(self._kms, self._database, self._settings, self._clock)
         self._places: list[Place] = []
         self._gathering = Gathering(lambda: self._places, lambda: self.phase is Phase.RUNNING, Watch())
@@ -147,6 +148,9 @@ class Supervisor:
         await self._ensure_authority()
         # The worker first and alone: it refuses a log that was rolled back, and then nobody may be served.
         await self._open_places([parts.WORKER], lock)
+        if self._settings.pseudonyms:  # the second first: the other one calls it
+            await self._open_places([parts.PSEUDONYMS_SECOND], lock)
+            await self._open_places([parts.PSEUDONYMS_FIRST], lock)
         wanted = [name for name in (parts.CONSOLE, parts.PORTAL, parts.BASTION) if name in self._ports]
         await self._open_places([parts.API, *wanted, *[parts.S3] * self._settings.s3_processes], lock)
         self._publish_endpoints()
@@ -199,6 +203,9 @@ class Supervisor:
         except NexusError as error:
             self._trouble = f"{error.message} ({error.code})"
             _log.error("not unsealed: %s", self._trouble)
+
+    def _level_copies(self) -> LevelCopies:
+        return LevelCopies(self.directory, self._identities.own, running=self._settings.pseudonyms)
 
     def _preparer(self, name: str) -> Callable[[], Any]:
         async def prepare() -> Handoff:

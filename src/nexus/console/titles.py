@@ -59,6 +59,7 @@ SERVICES: Final[Mapping[str, Bilingual[str]]] = {
     "portal": Bilingual("Patients' portal", "Portail des patients"),
     "projects": Bilingual("Projects", "Projets"),
     "intake": Bilingual("Deliveries", "Livraisons"),
+    "pseudonyms": Bilingual("Pseudonyms", "Pseudonymes"),
 }
 """The services, in the order of the list of operations."""
 

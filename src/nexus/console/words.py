@@ -6,7 +6,7 @@ A test compares them with the values that operations take and return.
 from collections.abc import Mapping
 from typing import Final
 
-from nexus.console.lexicon import consent, intake, portal, projects
+from nexus.console.lexicon import consent, intake, portal, projects, pseudonyms
 from nexus.iam.actions import ROLES
 from nexus.web.browser.language import Bilingual, Language
 
@@ -20,6 +20,7 @@ WORDS: Final[Mapping[str, Bilingual[str]]] = {
     **portal.VALUES,
     **projects.VALUES,
     **intake.VALUES,
+    **pseudonyms.VALUES,
     # identities and factors
     "person": Bilingual("person", "personne"),
     "machine": Bilingual("machine", "machine"),

@@ -21,6 +21,7 @@ from nexus.iam.tables import (
     objects,
     platform,
     projects,
+    pseudonyms,
     rights,
 )
 from nexus.iam.tables.action import Action
@@ -68,6 +69,11 @@ ROLES: Mapping[Role, RoleText] = {
         "guichet des consentements",
         "registers the patients of its site and records what they decided on paper; reads no data",
     ),
+    Role.REIDENTIFICATION_DESK: RoleText(
+        "re-identification desk",
+        "guichet de ré-identification",
+        "asks who has a pseudonym, for a patient's sake and with a second person; reads no data",
+    ),
 }
 
 ACTIONS: Mapping[str, Action] = {
@@ -87,6 +93,7 @@ ACTIONS: Mapping[str, Action] = {
         *consent.ACTIONS,
         *projects.ACTIONS,
         *intake.ACTIONS,
+        *pseudonyms.ACTIONS,
     )
 }
 SENSITIVE: tuple[Action, ...] = tuple(action for action in ACTIONS.values() if action.sensitive)

@@ -31,6 +31,7 @@ class Duties:
 
 OPERATOR, OFFICER, CUSTODIAN = Role.PLATFORM_OPERATOR, Role.SECURITY_OFFICER, Role.KEY_CUSTODIAN
 AUDITOR, DPO, STEWARD = Role.AUDITOR, Role.DATA_PROTECTION_OFFICER, Role.DATA_STEWARD
+DESK = Role.REIDENTIFICATION_DESK
 
 CONFLICTS: Final = (
     Duties(OPERATOR, OFFICER, "who runs the machines gives no rights on them"),
@@ -44,6 +45,14 @@ CONFLICTS: Final = (
     Duties(CUSTODIAN, AUDITOR, "who is looked at does not look"),
     Duties(DPO, STEWARD, "who decides on the processing does not judge it (GDPR, article 38)"),
     Duties(DPO, Role.CONSENT_DESK, "who records what patients decided does not judge the records"),
+    Duties(DESK, OPERATOR, "who says who somebody is does not run the machines"),
+    Duties(DESK, OFFICER, "who asks who somebody is does not approve it, in an emergency neither"),
+    Duties(DESK, CUSTODIAN, "who goes back to persons does not hold the secrets that keep others from it"),
+    Duties(DESK, AUDITOR, "who is looked at does not look"),
+    Duties(DESK, DPO, "who asks who somebody is does not approve it"),
+    Duties(DESK, STEWARD, "who reads data does not learn whose they are"),
+    Duties(DESK, Role.RESEARCHER, "who reads data does not learn whose they are"),
+    Duties(DESK, Role.OUTPUT_CHECKER, "who reads results does not learn whose they are"),
     Duties(Role.RESEARCHER, Role.OUTPUT_CHECKER, "nobody checks his own results", same_data=True),
     Duties(STEWARD, Role.OUTPUT_CHECKER, "nobody checks what he has prepared", same_data=True),
 )

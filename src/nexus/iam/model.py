@@ -34,7 +34,7 @@ PLATFORM_SCOPE = "platform"
 
 
 class Role(StrEnum):
-    """The ten roles. What each may do stands in `policy/*.cedar`; a patient is not a role."""
+    """The eleven roles. What each may do stands in `policy/*.cedar`; a patient is not a role."""
 
     PLATFORM_OPERATOR = "platform_operator"
     SECURITY_OFFICER = "security_officer"
@@ -46,6 +46,7 @@ class Role(StrEnum):
     RESEARCHER = "researcher"
     OUTPUT_CHECKER = "output_checker"
     CONSENT_DESK = "consent_desk"
+    REIDENTIFICATION_DESK = "reidentification_desk"
 
 
 PRIVILEGED_ROLES = frozenset(

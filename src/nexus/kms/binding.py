@@ -1,30 +1,46 @@
-"""Bound keys at work: made at the first request, signed with by the callers that the use names, each time recorded."""
+"""Bound keys at work: made at the first request, used by the callers that the use names, each time recorded."""
 
 import hashlib
+from collections.abc import Sequence
 
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database
 from nexus.kernel.errors import Denied, NexusError
 from nexus.kernel.operation import Operation
+from nexus.kernel.secret import Secret
 from nexus.kms import certifying, rules, uses
 from nexus.kms.computing import Computing
+from nexus.kms.datakeys import DataKeys
 from nexus.kms.lifecycle import LifeCycle
-from nexus.kms.model import Key, key_resource
+from nexus.kms.model import Context, DataKey, Key, key_resource
+from nexus.kms.requests import PrfResult
 from nexus.kms.uses import USES, BoundKey, BoundSignature, Use
 from nexus.kms.vault import Vault
 
 SIGN = "kms.bound-key.sign"
 READ = "kms.bound-key.read"
+COMPUTE = "kms.bound-key.compute"
+WRAP = "kms.bound-key.wrap"
 
 
 class BoundKeys:
     """One key for each use; a destroyed one is followed by a new one at the next request."""
 
-    def __init__(self, db: Database, vault: Vault, lifecycle: LifeCycle, computing: Computing, clock: Clock) -> None:
+    def __init__(
+        self,
+        db: Database,
+        vault: Vault,
+        *,
+        lifecycle: LifeCycle,
+        computing: Computing,
+        data_keys: DataKeys,
+        clock: Clock,
+    ) -> None:
         self._db = db
         self._vault = vault
         self._lifecycle = lifecycle
         self._computing = computing
+        self._data_keys = data_keys
         self._clock = clock
 
     async def key(self, op: Operation, caller: str, use: Use) -> BoundKey:
@@ -55,6 +71,23 @@ class BoundKeys:
         if self._vault.epoch != epoch:  # sealed or disabled while the entry was written: the signature must not get out
             rules.require_enabled(self._vault.key(key.id))
         return BoundSignature(key_id=key.id, version=number, signature=signature)
+
+    async def prf(
+        self, op: Operation, caller: str, use: Use, inputs: Sequence[bytes], version: int | None = None
+    ) -> PrfResult:
+        """HMAC-SHA-256 of each input under the key of a use; one entry for the batch. No inputs: the newest version."""
+        await self._require(op, COMPUTE, use, caller, USES[use].computers)
+        return await self._computing.prf_own(op, await self._key(op, use), inputs, version)
+
+    async def generate(self, op: Operation, caller: str, use: Use, context: Context) -> DataKey:
+        """A fresh data key under the key of a use."""
+        await self._require(op, WRAP, use, caller, USES[use].wrappers)
+        return await self._data_keys.generate_own(op, await self._key(op, use), context)
+
+    async def unwrap(self, op: Operation, caller: str, use: Use, wrapped: bytes, context: Context) -> Secret:
+        """A data key under the key of a use, and no other. Raises Damaged."""
+        await self._require(op, WRAP, use, caller, USES[use].wrappers)
+        return await self._data_keys.unwrap_own(op, await self._key(op, use), wrapped, context)
 
     async def _require(self, op: Operation, action: str, use: Use, caller: str, named: frozenset[str]) -> None:
         if caller in named:

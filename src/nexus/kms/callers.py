@@ -36,6 +36,8 @@ _OPERATIONS: Final = frozenset(
 _JOBS: Final = frozenset({"begin_rewrap", "rewrap_jobs", "rewrap", "rewrap_progress", "finish_rewrap"})
 _BOUND: Final = frozenset({"bound_key", "sign_bound"})
 """Which use of which caller is in `uses.USES`."""
+_OWN_KEYS: Final = frozenset({"generate_bound", "unwrap_bound"})
+"""Under the keys that `uses.USES` gives to the caller, and no other."""
 _LOG: Final = frozenset({"sign", "public_key", "entries", "entries_done"})
 
 CALLERS: Final[Mapping[str, frozenset[str]]] = {
@@ -48,6 +50,9 @@ CALLERS: Final[Mapping[str, frozenset[str]]] = {
     "portal": _ALWAYS | _BOUND | {"unwrap"},
     "bastion": _ALWAYS | {"unwrap", "bound_key"},
     "worker": _ALWAYS | _DATA_KEYS | _JOBS | _LOG,
+    # The two levels of pseudonyms: what is theirs, and not a key of anything that doors serve.
+    "pseudonyms-first": _ALWAYS | _OWN_KEYS | {"prf_bound"},
+    "pseudonyms-second": _ALWAYS | _OWN_KEYS,
 }
 
 

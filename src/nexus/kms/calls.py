@@ -56,6 +56,23 @@ class SignBoundCall(Struct, frozen=True, array_like=True):
     version: int | None
 
 
+class GenerateBoundCall(Struct, frozen=True, array_like=True):
+    use: Use
+    context: Mapping[str, str]
+
+
+class UnwrapBoundCall(Struct, frozen=True, array_like=True):
+    use: Use
+    wrapped: bytes
+    context: Mapping[str, str]
+
+
+class PrfBoundCall(Struct, frozen=True, array_like=True):
+    use: Use
+    inputs: tuple[bytes, ...]
+    version: int | None
+
+
 class PrfCall(Struct, frozen=True, array_like=True):
     key_id: str
     inputs: tuple[bytes, ...]

@@ -161,6 +161,23 @@ class KeyServiceClient:
         callers that the use does not name."""
         return await self._call(BoundSignature, "sign_bound", op, calls.SignBoundCall(use, message, version))
 
+    async def prf_bound(
+        self, use: Use, inputs: Sequence[bytes], op: Operation, *, version: int | None = None
+    ) -> PrfResult:
+        """As `prf`, with the key of a use. No inputs: tells the newest version. Raises Denied to callers it does not name."""
+        arguments = calls.PrfBoundCall(use, tuple(inputs), version)
+        return await self._call(PrfResult, "prf_bound", op, arguments, timeout_s=SLOW_TIMEOUT_S)
+
+    async def generate_bound(self, use: Use, context: Mapping[str, str], op: Operation) -> DataKey:
+        """A fresh data key of 32 bytes under the key of a use, bound to `context`. Recorded."""
+        made = await self._call(calls.GenerateAnswer, "generate_bound", op, calls.GenerateBoundCall(use, context))
+        return DataKey(made.plaintext, made.wrapped)
+
+    async def unwrap_bound(self, use: Use, wrapped: bytes, context: Mapping[str, str], op: Operation) -> Secret:
+        """Recorded before it returns. Raises Damaged with another context or key, Denied to callers that the use does
+        not name."""
+        return await self._call(Secret, "unwrap_bound", op, calls.UnwrapBoundCall(use, wrapped, context))
+
     async def prf(
         self, key_id: str, inputs: Sequence[bytes], op: Operation, *, version: int | None = None
     ) -> PrfResult:

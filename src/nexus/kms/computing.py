@@ -56,6 +56,11 @@ class Computing:
     async def prf(self, op: Operation, key_id: str, inputs: Sequence[bytes], version: int | None = None) -> PrfResult:
         """HMAC-SHA-256 of each input under a pseudonymisation key; one entry for the batch, with its size."""
         key = self._vault.key(key_id)
+        rules.require_unbound(key)
+        return await self.prf_own(op, key, inputs, version)
+
+    async def prf_own(self, op: Operation, key: Key, inputs: Sequence[bytes], version: int | None = None) -> PrfResult:
+        """As `prf`, also with a key that is bound to a use."""
         rules.require_class(key, _PSEUDONYMISATION)
         rules.require_enabled(key)
         if len(inputs) > MAX_BATCH_ITEMS or any(len(each) > MAX_INPUT_BYTES for each in inputs):
@@ -67,5 +72,5 @@ class Computing:
             op.allowed("kms.pseudonym.compute", key_resource(key.id), version=number, inputs=len(inputs))
         )
         if self._vault.epoch != epoch:
-            rules.require_enabled(self._vault.key(key_id))
+            rules.require_enabled(self._vault.key(key.id))
         return PrfResult(version=number, outputs=outputs)

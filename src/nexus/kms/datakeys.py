@@ -7,7 +7,7 @@ from typing import Final
 from nexus.crypto import wrapping
 from nexus.crypto.wrapping import WrappedKey
 from nexus.kernel.database import Database
-from nexus.kernel.errors import Invalid
+from nexus.kernel.errors import Damaged, Invalid
 from nexus.kernel.operation import Operation
 from nexus.kernel.secret import Secret
 from nexus.kms import rules
@@ -33,8 +33,13 @@ class DataKeys:
         self._vault = vault
 
     async def generate(self, op: Operation, key_id: str, context: Context) -> DataKey:
-        """A fresh data key, with its wrapped form."""
-        key, plaintext = self._wrapping_key(key_id), secrets.token_bytes(DATA_KEY_BYTES)
+        """A fresh data key, with its wrapped form. Raises Denied for a key that is bound to a use."""
+        return await self.generate_own(op, self._wrapping_key(key_id), context)
+
+    async def generate_own(self, op: Operation, key: Key, context: Context) -> DataKey:
+        """As `generate`, also under a key that is bound to a use."""
+        _require_usable(key)
+        plaintext = secrets.token_bytes(DATA_KEY_BYTES)
         spelled = canonical(context)
         wrapped = self.seal(key, plaintext, spelled)
         await self._record(op, "kms.data-key.generate", key, key.current.number, spelled)
@@ -47,9 +52,15 @@ class DataKeys:
         return self.seal(self._wrapping_key(key_id), plaintext.reveal(), canonical(context))
 
     async def unwrap(self, op: Operation, wrapped: bytes, context: Context) -> Secret:
-        """Raises Damaged on altered bytes or another context, Conflict if the key is disabled."""
+        """Raises Damaged on altered bytes or another context, Conflict if the key is disabled, Denied if it is bound."""
+        return await self.unwrap_own(op, self._wrapping_key(wrapping.parse(wrapped).key_id), wrapped, context)
+
+    async def unwrap_own(self, op: Operation, key: Key, wrapped: bytes, context: Context) -> Secret:
+        """As `unwrap`, also under a key that is bound to a use. Raises Damaged on what another key wrapped."""
+        _require_usable(key)
         blob = wrapping.parse(wrapped)
-        key = self._wrapping_key(blob.key_id)
+        if blob.key_id != key.id:
+            raise Damaged("another key wrapped this", code="kms.other-key")
         spelled = canonical(context)
         plaintext = Secret(self.unseal(key, blob, spelled))
         await self._record(op, "kms.data-key.unwrap", key, blob.version, spelled)
@@ -60,7 +71,7 @@ class DataKeys:
         entry = op.allowed(action, key_resource(key.id), version=version, context=context.decode())
         await self._db.record(entry)
         if self._vault.epoch != epoch:  # sealed or disabled while the entry was written: the key must not get out
-            self._wrapping_key(key.id)
+            _require_usable(self._vault.key(key.id))
 
     # Shared with the rewrap jobs
 
@@ -89,9 +100,14 @@ class DataKeys:
 
     def _wrapping_key(self, key_id: str) -> Key:
         key = self._vault.key(key_id)
-        rules.require_class(key, WRAPPING)
-        rules.require_enabled(key)
+        rules.require_unbound(key)
+        _require_usable(key)
         return key
+
+
+def _require_usable(key: Key) -> None:
+    rules.require_class(key, WRAPPING)
+    rules.require_enabled(key)
 
 
 def canonical(context: Context) -> bytes:

@@ -48,12 +48,12 @@ class LifeCycle:
         """The key of a use, made now unless it exists (two first requests may come at once)."""
         rule = USES[use]
         request = CreateKey(
-            owner=BOUND_OWNER, purpose=rule.purpose, rotation_days=rule.rotation_days, key_class=KeyClass.SIGNING
+            owner=BOUND_OWNER, purpose=rule.purpose, rotation_days=rule.rotation_days, key_class=rule.key_class
         )
         async with self._vault.changing:
             if (found := self._vault.bound(use.value)) is not None:
                 return found
-            key = new_key(request, KeyClass.SIGNING, rule.algorithm, self._clock.now(), bound_use=use.value)
+            key = new_key(request, rule.key_class, rule.algorithm, self._clock.now(), bound_use=use.value)
             held = self._vault.provider.generate(spec_of(key, 1))
             return await self.store_new(op, "kms.key.create", key, held)
 

@@ -48,6 +48,11 @@ async def _generate(to: Served, call: calls.GenerateCall) -> calls.GenerateAnswe
     return calls.GenerateAnswer(made.plaintext, made.wrapped)
 
 
+async def _generate_bound(to: Served, call: calls.GenerateBoundCall) -> calls.GenerateAnswer:
+    made = await to.service.bound_keys.generate(to.operation, to.caller, call.use, call.context)
+    return calls.GenerateAnswer(made.plaintext, made.wrapped)
+
+
 async def _wrap(to: Served, call: calls.WrapCall) -> bytes:
     return to.service.data_keys.wrap(call.key_id, call.secret, call.context)
 
@@ -95,6 +100,15 @@ METHODS: Final[Mapping[str, Method]] = {
     "sign_bound": _method(
         calls.SignBoundCall,
         lambda to, call: to.service.bound_keys.sign(to.operation, to.caller, call.use, call.message, call.version),
+    ),
+    "prf_bound": _method(
+        calls.PrfBoundCall,
+        lambda to, call: to.service.bound_keys.prf(to.operation, to.caller, call.use, call.inputs, call.version),
+    ),
+    "generate_bound": _method(calls.GenerateBoundCall, _generate_bound),
+    "unwrap_bound": _method(
+        calls.UnwrapBoundCall,
+        lambda to, call: to.service.bound_keys.unwrap(to.operation, to.caller, call.use, call.wrapped, call.context),
     ),
     "create": _method(requests.CreateKey, lambda to, call: to.service.lifecycle.create(to.operation, call)),
     "list_keys": _method(requests.ListKeys, lambda to, call: to.service.lifecycle.list_keys(to.operation, call)),

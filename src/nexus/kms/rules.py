@@ -61,9 +61,9 @@ def require_foreign(key: Key) -> None:
 
 
 def require_unbound(key: Key) -> None:
-    """Raises Denied on a key that signs for one use only: its own method asks who may."""
+    """Raises Denied on a key that is there for one use only: its own methods ask who may."""
     if key.bound_use:
-        raise Denied(f"{key.id} signs for {key.bound_use} only", code="kms.bound-key")
+        raise Denied(f"{key.id} is there for {key.bound_use} only", code="kms.bound-key")
 
 
 def require_approval(op: Operation) -> str:
@@ -108,9 +108,8 @@ def rotation_due(key: Key, now: int) -> bool:
 
 def rotates_now(key: Key, wraps: int, now: int) -> bool:
     """Whether the timer rotates the key: due by age or worn by use, and of a class that may rotate by itself."""
-    return (key.key_class in ROTATES_BY_ITSELF or key.bound_use in BY_ITSELF) and (
-        rotation_due(key, now) or (key.state is KeyState.ENABLED and wraps >= MAX_WRAPS_PER_VERSION)
-    )
+    by_itself = key.bound_use in BY_ITSELF if key.bound_use else key.key_class in ROTATES_BY_ITSELF
+    return by_itself and (rotation_due(key, now) or (key.state is KeyState.ENABLED and wraps >= MAX_WRAPS_PER_VERSION))
 
 
 def destroy_at(now: int, waiting_days: int, demo_seconds: int) -> Instant:

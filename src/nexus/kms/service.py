@@ -59,7 +59,14 @@ class KeyService:
         self.data_keys = DataKeys(db, self.vault)
         self.rewrapping = Rewrapping(db, self.vault, self.data_keys, clock)
         self.computing = Computing(db, self.vault)
-        self.bound_keys = BoundKeys(db, self.vault, self.lifecycle, self.computing, clock)
+        self.bound_keys = BoundKeys(
+            db,
+            self.vault,
+            lifecycle=self.lifecycle,
+            computing=self.computing,
+            data_keys=self.data_keys,
+            clock=clock,
+        )
         self.transport = Transport(db, self.vault, self.lifecycle, clock)
         self.destruction = Destruction(
             db,

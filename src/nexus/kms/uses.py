@@ -1,7 +1,7 @@
-"""Signing keys that are bound to one use: who may sign with each, how it rotates, and what verifiers must know.
+"""Keys that are bound to one use: who may sign, compute or wrap with each, how it rotates, and what verifiers must know.
 
-A bound key is made by the key service at the first request for it, never leaves it, and signs for the callers that its
-line in `USES` names; every signature is an entry. A new version is listed before it signs (`settles`), so that verifiers
+A bound key is made by the key service at the first request for it, never leaves it, and works for the callers that its
+line in `USES` names; every signature is an entry, and so is every batch of pseudonyms and every data key that is handed out. A new version is listed before it signs (`settles`), so that verifiers
 have it in time, and an old one is listed as long as something that it signed may be shown (`kept`).
 """
 
@@ -13,14 +13,14 @@ from typing import Final
 from msgspec import Struct
 
 from nexus.kernel.clock import DAY, HOUR, Instant
-from nexus.kms.model import Algorithm, KeyVersion
+from nexus.kms.model import ALGORITHMS, Algorithm, KeyClass, KeyVersion
 
 BOUND_OWNER: Final = "system:platform-signing"
 """Owner of the bound keys. Custodians may rotate, disable and destroy them; nobody may create one by that name."""
 
 
 class Use(StrEnum):
-    """What a bound key signs."""
+    """What a bound key is for."""
 
     CERTIFICATE_AUTHORITY = "certificate-authority"
     """Certificates of the doors and of the services."""
@@ -32,6 +32,12 @@ class Use(StrEnum):
     """Receipts of patients' decisions (Ed25519)."""
     DELIVERY_RECEIPTS = "delivery-receipts"
     """Receipts of what sites delivered (Ed25519)."""
+    PSEUDONYM_LINKS = "pseudonym-links"
+    """The secret of the first level of pseudonyms (HMAC-SHA-256): computed with here, and let out to nobody."""
+    PSEUDONYM_LINKAGE = "pseudonym-linkage"
+    """Wraps the key of the first level's database (AES-256-GCM)."""
+    PSEUDONYM_DOMAINS = "pseudonym-domains"
+    """Wraps the secrets of the second level's domains, and the key of its database (AES-256-GCM)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +47,25 @@ class UseRule:
     purpose: str
     algorithm: Algorithm
     rotation_days: int
-    signers: frozenset[str]
-    """Callers of the key service that may have something signed."""
-    readers: frozenset[str]
-    """Callers that may know the public keys."""
     by_itself: bool
     """Whether the timer rotates the key when it is due."""
+    signers: frozenset[str] = frozenset()
+    """Callers of the key service that may have something signed."""
+    readers: frozenset[str] = frozenset()
+    """Callers that may know the public keys."""
+    computers: frozenset[str] = frozenset()
+    """Callers that may have pseudorandom functions computed with it."""
+    wrappers: frozenset[str] = frozenset()
+    """Callers whose data keys it wraps and opens."""
     settles: int = 0
     """How long a new version is listed before it signs."""
     kept: int | None = None
     """How long a version is listed after its successor signs; None: for ever."""
+
+    @property
+    def key_class(self) -> KeyClass:
+        """The class of a key of this algorithm."""
+        return next(kind for kind, algorithms in ALGORITHMS.items() if self.algorithm in algorithms)
 
 
 USES: Final[Mapping[Use, UseRule]] = {
@@ -97,6 +112,27 @@ USES: Final[Mapping[Use, UseRule]] = {
         signers=frozenset({"api", "console"}),
         readers=frozenset({"api", "console"}),
         by_itself=True,
+    ),
+    Use.PSEUDONYM_LINKS: UseRule(
+        purpose="is the secret of the first level of pseudonyms",
+        algorithm=Algorithm.HMAC_SHA_256,
+        rotation_days=3_650,
+        computers=frozenset({"pseudonyms-first"}),
+        by_itself=False,
+    ),
+    Use.PSEUDONYM_LINKAGE: UseRule(
+        purpose="wraps the key of the linkage table of pseudonyms",
+        algorithm=Algorithm.AES_256_GCM,
+        rotation_days=3_650,
+        wrappers=frozenset({"pseudonyms-first"}),
+        by_itself=False,
+    ),
+    Use.PSEUDONYM_DOMAINS: UseRule(
+        purpose="wraps the secrets of pseudonym domains and the key of their ledger",
+        algorithm=Algorithm.AES_256_GCM,
+        rotation_days=3_650,
+        wrappers=frozenset({"pseudonyms-second"}),
+        by_itself=False,
     ),
 }
 

@@ -24,6 +24,8 @@ CHOICES: Final = (
 )
 RECORDED: Final = ("consent.decision.", "consent.representative.", "consent.holder.", "consent.request.")
 """What others record for a patient."""
+IDENTIFIED: Final = "pseudonyms.person."
+"""Somebody learned who stands behind a pseudonym: to a patient, no less than a read of her data."""
 LOOKED: Final = ("objects.subject.holdings", "objects.withdrawal.reached")
 """Looks at what there is, without a byte of it."""
 
@@ -75,6 +77,8 @@ class Histories:
 
 def kind_of(content: EntryContent) -> Kind:
     """What an entry is to the patient."""
+    if content.action.startswith(IDENTIFIED):
+        return Kind.DATA
     if content.action.startswith("objects.") and content.action not in LOOKED:
         return Kind.DATA
     chosen = content.action in CHOICES or content.action.startswith(RECORDED)

@@ -71,6 +71,13 @@ ACTIONS: Final[Mapping[str, Bilingual[str]]] = {
     "objects.object.delete": spoken("removed data of yours", "a supprimé des données de votre dossier"),
     "objects.subject.holdings": spoken("looked at what is held of you", "a consulté ce que l'on détient sur vous"),
     "objects.subject.erase": spoken("erased data of yours", "a effacé des données de votre dossier"),
+    "pseudonyms.person.recontact": spoken(
+        "looked up who you are, to contact you about a study",
+        "a recherché qui vous êtes, pour vous contacter au sujet d'une étude",
+    ),
+    "pseudonyms.person.emergency": spoken(
+        "looked up who you are, in a medical emergency", "a recherché qui vous êtes, pour une urgence médicale"
+    ),
     "consent.own.decide": spoken("changed your choices", "a modifié vos choix"),
     "consent.own.withdraw": spoken("withdrew a permission", "a retiré une autorisation"),
     "consent.own.object": spoken("refused every use beyond your care", "a refusé tout usage autre que vos soins"),

@@ -86,6 +86,16 @@ def take_domain(tx: Transaction, domain: str, project_id: str) -> bool:
     return tx.one("SELECT project FROM projects_domain WHERE domain = ?", (domain,)) == (project_id,)
 
 
+def domains_of(tx: Transaction, name: str) -> frozenset[str]:
+    """The pseudonym domains that were ever given to a project."""
+    rows = tx.all(
+        "SELECT given.domain FROM projects_domain given JOIN projects_project owner ON owner.id = given.project"
+        " WHERE owner.name = ?",
+        (name,),
+    )
+    return frozenset(domain for (domain,) in rows)
+
+
 def _project(row: Row) -> Project:
     id_, name, title, controller, purpose, basis, summary, state, by, requested_at, changed_at = row
     return Project(

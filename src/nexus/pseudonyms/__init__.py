@@ -3,7 +3,7 @@
 Promises
   1. Irreversible: without both secrets a pseudonym says nothing about an identity, also to who knows every identity.
   2. One identity, one pseudonym, in one domain and epoch; no two identities share one: a ledger refuses it (`ledger`).
-  3. Two levels with independent secrets. Who holds the first sees identities and no domain; who holds the second sees
+  3. Two levels with independent secrets, the first of which never leaves the key service. Who holds the first sees identities and no domain; who holds the second sees
      domains and no identity.
   4. No two domains can be joined by their pseudonyms. A renewal needs no identity.
   5. To say who somebody is takes both services; each records it before it answers. Who reads data has no way back.

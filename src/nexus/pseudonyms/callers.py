@@ -10,11 +10,23 @@ from typing import Final
 FIRST, SECOND = "pseudonyms-first", "pseudonyms-second"
 """Names of the two services in their certificates."""
 
+_COLLECTING: Final = frozenset({"entries", "entries_done"})
+_ASKING: Final = frozenset({"open_domain", "renew", "statistics"})
+_SAVING: Final = frozenset({"copy", "ping"})
 CALLERS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
-    FIRST: {"worker": frozenset({"pseudonymise"}), "api": frozenset({"identify"})},
+    FIRST: {
+        "worker": frozenset({"pseudonymise"}) | _COLLECTING,
+        "api": frozenset({"identify"}),
+        "console": frozenset({"identify"}),
+        "supervisor": _SAVING,
+    },
     SECOND: {
         FIRST: frozenset({"enter", "link_of"}),
-        "worker": frozenset({"transfer", "renewed"}),
-        "api": frozenset({"open_domain", "renew"}),
+        "worker": frozenset({"transfer", "renewed"}) | _COLLECTING,
+        "api": _ASKING,
+        "console": _ASKING,
+        "supervisor": _SAVING,
     },
 }
+WITHOUT_SECRETS: Final = _COLLECTING | _SAVING
+"""What a service does while the platform is sealed: its entries and its copies need no key that it does not hold."""

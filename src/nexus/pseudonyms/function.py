@@ -31,8 +31,18 @@ def fresh_secret() -> Secret:
     return Secret(os.urandom(SECRET_BYTES))
 
 
+def link_message(identity: Identity) -> bytes:
+    """What the link of an identity is the MAC of, under the first secret."""
+    return _LINK_LABEL + identity.canonical()
+
+
+def renewal_message(link: bytes) -> bytes:
+    """What the next link is the MAC of, under the next secret."""
+    return _RENEWED_LABEL + link
+
+
 class Linking:
-    """The first level: identities become links. Held by the service that reads what sites deliver."""
+    """The first level: identities become links. In life the key service computes this, over the same messages."""
 
     __slots__ = ("_keys",)
 
@@ -45,14 +55,14 @@ class Linking:
     def link(self, identity: Identity) -> bytes:
         """What stands for an identity from here on: 32 bytes."""
         first, *later = self._keys
-        made = _mac(first, _LINK_LABEL + identity.canonical())
+        made = _mac(first, link_message(identity))
         for key in later:
-            made = _mac(key, _RENEWED_LABEL + made)
+            made = _mac(key, renewal_message(made))
         return made
 
     def renew(self, link: bytes) -> bytes:
         """The link of the newest epoch, of the one before it: how a leaked secret is left without an identity at hand."""
-        return _mac(self._keys[-1], _RENEWED_LABEL + link)
+        return _mac(self._keys[-1], renewal_message(link))
 
 
 class Pseudonymising:

@@ -4,7 +4,7 @@ It is the only place where a pseudonym leads back to a link: transfers between d
 read it. It holds no identity.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from nexus.kernel.database import Migration, Transaction
@@ -21,8 +21,6 @@ SCHEMA: Final = Migration(
         "CREATE UNIQUE INDEX pseudonyms_by_link ON pseudonyms_ledger (domain, epoch, link)",
     ),
 )
-PAGE: Final = 1_024
-"""Rows read at a time where a whole domain is walked."""
 
 _INSERT: Final = "INSERT INTO pseudonyms_ledger (domain, epoch, body, link) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _LINK: Final = "SELECT link FROM pseudonyms_ledger WHERE domain = ? AND epoch = ? AND body = ?"
@@ -50,16 +48,11 @@ def transfer(tx: Transaction, source: Domain, target: Pseudonymising, bodies: Se
     return enter(tx, target, [link_of(tx, source, body) for body in bodies])
 
 
-def renewal(tx: Transaction, old: Domain, new: Pseudonymising, *, page: int = PAGE) -> Iterator[tuple[bytes, bytes]]:
-    """(old body, new body) of everybody in a domain, under its next secret. Raises Conflict."""
-    after = b""
-    while rows := tx.all(
-        "SELECT body, link FROM pseudonyms_ledger WHERE domain = ? AND epoch = ? AND body > ? ORDER BY body LIMIT ?",
-        (old.name, old.epoch, after, page),
-    ):
-        fresh = enter(tx, new, [link for _, link in rows])
-        yield from zip((body for body, _ in rows), fresh, strict=True)
-        after = rows[-1][0]
+def count(tx: Transaction, domain: Domain) -> int:
+    """How many have a pseudonym in a domain and epoch."""
+    row = tx.one("SELECT count(*) FROM pseudonyms_ledger WHERE domain = ? AND epoch = ?", (domain.name, domain.epoch))
+    assert row is not None
+    return int(row[0])
 
 
 def _entered(tx: Transaction, domain: Domain, body: bytes, link: bytes) -> bytes:

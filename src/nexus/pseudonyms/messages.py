@@ -1,6 +1,7 @@
 """What is asked of the two services, as it travels between processes (MessagePack)."""
 
 from datetime import date
+from enum import StrEnum
 from typing import Final
 
 from msgspec import Struct
@@ -11,12 +12,16 @@ from nexus.pseudonyms.identity import Identity, Sex
 
 MAX_BATCH: Final = 10_000
 """Identities, links or pseudonyms in one call."""
+MAX_IDENTIFIED: Final = 100
+"""People looked up in one call."""
 
 
 class NirGiven(Struct, frozen=True, array_like=True, tag="nir"):
     """A NIR as a source writes it."""
 
     text: str
+    subject: str = ""
+    """Under which name consent knows the patient (`sub_…`), where it does: who is asked for again is shown to her."""
 
     def __repr__(self) -> str:
         return "NirGiven(<hidden>)"
@@ -31,6 +36,7 @@ class TraitsGiven(Struct, frozen=True, array_like=True, tag="traits"):
     sex: Sex
     commune: str
     twin_rank: int = 1
+    subject: str = ""
 
     def __repr__(self) -> str:
         return "TraitsGiven(<hidden>)"
@@ -88,6 +94,22 @@ class One(Struct, frozen=True, array_like=True):
     pseudonym: str
 
 
+class Why(StrEnum):
+    """For what somebody is looked up."""
+
+    RECONTACT = "recontact"
+    EMERGENCY = "emergency"
+
+
+class Identify(Struct, frozen=True, array_like=True):
+    """Who these are. `project` and `reason` are recorded, for the patient to read."""
+
+    pseudonyms: tuple[str, ...]
+    why: Why
+    project: str
+    reason: str
+
+
 class Pseudonyms(Struct, frozen=True, array_like=True):
     """In the order of what was asked."""
 
@@ -101,11 +123,18 @@ class Pairs(Struct, frozen=True, array_like=True):
 
 
 class Opened(Struct, frozen=True, array_like=True):
-    """A domain, its epoch, and how many people have a pseudonym in it."""
+    """A domain, its epoch, and how many people have a pseudonym in it. Not `ready`: a renewal is under way."""
 
     domain: str
     epoch: int
     people: int
+    ready: bool = True
+
+
+class Statistics(Struct, frozen=True, array_like=True):
+    """Every epoch of every domain."""
+
+    domains: tuple[Opened, ...]
 
 
 class Link(Struct, frozen=True, array_like=True):
@@ -114,13 +143,60 @@ class Link(Struct, frozen=True, array_like=True):
     link: bytes
 
 
-class Identified(Struct, frozen=True, array_like=True):
-    """Who somebody is: the canonical identity, as docs/formats/pseudonym.md writes it."""
+class Person(Struct, frozen=True, array_like=True):
+    """Who has a pseudonym. `subjects`: the names under which consent knows her; none: she cannot be shown it."""
 
+    pseudonym: str
     identity: bytes
+    """Canonical, as docs/formats/pseudonym.md writes it."""
+    subjects: tuple[str, ...]
 
     def __repr__(self) -> str:
-        return "Identified(<hidden>)"
+        return "Person(<hidden>)"
+
+
+class Identified(Struct, frozen=True, array_like=True):
+    """Who they are, in the order of what was asked."""
+
+    people: tuple[Person, ...]
+
+
+class Nothing(Struct, frozen=True, array_like=True):
+    """No argument."""
+
+
+class Entries(Struct, frozen=True, array_like=True):
+    """How many entries at most."""
+
+    limit: int
+
+
+class Waiting(Struct, frozen=True, array_like=True):
+    """Entries of the outbox: position, id, topic, body."""
+
+    entries: tuple[tuple[int, str, str, bytes], ...]
+
+
+class Forget(Struct, frozen=True, array_like=True):
+    """Entries up to and including this position are in the log."""
+
+    upto: int
+
+
+class Collected(Struct, frozen=True, array_like=True):
+    """How many were forgotten."""
+
+    count: int
+
+
+class CopyTo(Struct, frozen=True, array_like=True):
+    """A file that is not there yet."""
+
+    path: str
+
+
+class Copied(Struct, frozen=True, array_like=True):
+    """Done."""
 
 
 def bounded(count: int) -> None:

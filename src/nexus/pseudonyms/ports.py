@@ -1,15 +1,25 @@
 """What the two services need from others."""
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Protocol
 
-from nexus.kernel.operation import Operation
+from nexus.kernel.operation import Operation, Resource
 from nexus.kernel.secret import Secret
-from nexus.pseudonyms.messages import Enter, Link, One, Pseudonyms, Transfer
+from nexus.pseudonyms.messages import Enter, Link, One, Pseudonymise, Pseudonyms, Transfer
+
+
+class Linking(Protocol):
+    """The secret of the first level where it lies, in the key service: computed with there, and let out to nobody."""
+
+    async def newest(self, op: Operation) -> int:
+        """The number of the newest version of the secret; made now if there is none. Raises Sealed, Unavailable."""
+
+    async def macs(self, op: Operation, messages: Sequence[bytes], version: int) -> Sequence[bytes]:
+        """HMAC-SHA-256 of each message, in order. Raises NotFound on a version that never was, Sealed, Unavailable."""
 
 
 class Keys(Protocol):
-    """Secrets under a key of the key service that is this level's own: the other level's process may not use it."""
+    """Secrets under a key of the key service that is the second level's own: no other process may use it."""
 
     async def generate(self, context: Mapping[str, str]) -> tuple[Secret, bytes]:
         """A fresh secret of 32 bytes, and the same wrapped."""
@@ -33,3 +43,51 @@ class Transfers(Protocol):
 
     async def transfer(self, op: Operation, request: Transfer) -> Pseudonyms:
         """Other pseudonyms for the same people in another domain. Raises NotFound, Invalid, Conflict."""
+
+
+class Service(Protocol):
+    """One of the two services, as a door asks it."""
+
+    async def call(self, method: str, op: Operation, request: Any) -> Any:
+        """Ask, and wait for the answer (`wire.METHODS`). Raises what the service raises, Unavailable without one."""
+
+
+class ProjectDomains(Protocol):
+    """Which domains are whose."""
+
+    def domains(self, project: str) -> frozenset[str]:
+        """The domains of a project: none of one that does not exist."""
+
+
+class FirstLevel(Protocol):
+    """The first level, as who reads deliveries asks it."""
+
+    async def pseudonymise(self, op: Operation, request: Pseudonymise) -> Pseudonyms:
+        """Pseudonyms in the order of the people. Raises Invalid, NotFound, Conflict."""
+
+
+class Body(Protocol):
+    """What an object holds, as a stream."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def __anext__(self) -> bytes: ...
+
+    async def aclose(self) -> None:
+        """Read no further."""
+
+
+class Objects(Protocol):
+    """Files that are rewritten, where they lie."""
+
+    def require(self, op: Operation, source: str, target: str) -> None:
+        """Return if the actor may read the one bucket and write the other. Raises Denied, NotFound."""
+
+    def resource(self, bucket: str) -> Resource:
+        """A bucket as the gate sees it; nobody's where there is none."""
+
+    async def read(self, op: Operation, bucket: str, key: str) -> Body:
+        """The newest version of an object. Raises NotFound."""
+
+    async def write(self, op: Operation, bucket: str, key: str, body: AsyncIterator[bytes]) -> None:
+        """A new version of an object: whole, or not at all."""

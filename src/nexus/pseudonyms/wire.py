@@ -22,7 +22,7 @@ from nexus.kernel.errors import Denied, Invalid, NexusError, Unauthenticated, Un
 from nexus.kernel.mutual import HANDSHAKE_S, ServiceIdentity, peer_service, require_service
 from nexus.kernel.operation import Operation
 from nexus.pseudonyms import messages
-from nexus.pseudonyms.callers import CALLERS
+from nexus.pseudonyms.callers import CALLERS, WITHOUT_SECRETS
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 """Of one message: a full batch fits twice."""
@@ -59,13 +59,18 @@ class Method:
 
 METHODS: Final[Mapping[str, Method]] = {
     "pseudonymise": Method(messages.Pseudonymise, messages.Pseudonyms),
-    "identify": Method(messages.One, messages.Identified),
+    "identify": Method(messages.Identify, messages.Identified),
     "enter": Method(messages.Enter, messages.Pseudonyms),
     "link_of": Method(messages.One, messages.Link),
     "transfer": Method(messages.Transfer, messages.Pseudonyms),
     "open_domain": Method(messages.OpenDomain, messages.Opened),
     "renew": Method(messages.OpenDomain, messages.Opened),
     "renewed": Method(messages.Renewed, messages.Pairs),
+    "statistics": Method(messages.Nothing, messages.Statistics),
+    "entries": Method(messages.Entries, messages.Waiting),
+    "entries_done": Method(messages.Forget, messages.Collected),
+    "copy": Method(messages.CopyTo, messages.Copied),
+    "ping": Method(messages.Nothing, messages.Copied),
 }
 _KINDS: Final = {
     kind.kind: kind
@@ -83,13 +88,24 @@ _KINDS: Final = {
 Call = Callable[[Operation, Any], Awaitable[Any]]
 
 
-async def serve(path: Path, identity: ServiceIdentity, service: object, clock: Clock) -> asyncio.Server:
-    """Serve the methods of a service to those on its list. The socket is its owner's alone."""
+async def serve(
+    path: Path,
+    identity: ServiceIdentity,
+    service: object,
+    clock: Clock,
+    *,
+    require: Callable[[], None] = lambda: None,
+) -> asyncio.Server:
+    """Serve the methods of a service to those on its list. The socket is its owner's alone.
+
+    `require` is asked before every method that needs secrets: it raises Sealed while they may not be used.
+    """
     _clear(path)
+    served = _Served(identity, service, clock, require)
     before = os.umask(0o177)
     try:
         server = await asyncio.start_unix_server(
-            lambda reader, writer: _connection(identity, service, clock, reader, writer),
+            lambda reader, writer: _connection(served, reader, writer),
             path=path,
             ssl=identity.server,
             ssl_handshake_timeout=HANDSHAKE_S,
@@ -100,27 +116,30 @@ async def serve(path: Path, identity: ServiceIdentity, service: object, clock: C
     return server
 
 
+@dataclass(frozen=True, slots=True)
+class _Served:
+    identity: ServiceIdentity
+    service: object
+    clock: Clock
+    require: Callable[[], None]
+
+
 def _clear(path: Path) -> None:
     """Take away the socket that a process left which was killed."""
     path.unlink(missing_ok=True)
 
 
-async def _connection(
-    identity: ServiceIdentity,
-    service: object,
-    clock: Clock,
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-) -> None:
+async def _connection(served: _Served, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    identity = served.identity
     try:
         caller = peer_service(writer.transport, identity.trust_domain)
         allowed = CALLERS[identity.name].get(caller.name, frozenset())
         if not allowed:
             raise Unauthenticated(f"the service {caller.name} does not call {identity.name}", code="pseudonyms.caller")
         while (body := await _read(reader)) is not None:
-            if clock.now() >= caller.ends_at * SECOND:
+            if served.clock.now() >= caller.ends_at * SECOND:
                 raise Unauthenticated(f"the certificate of {caller.name} has ended", code="pseudonyms.caller")
-            answer = await _answer(service, allowed, body)
+            answer = await _answer(served, allowed, body)
             _send(writer, answer)
             await writer.drain()
     except (NexusError, ConnectionError, TimeoutError) as error:
@@ -131,13 +150,15 @@ async def _connection(
             await writer.wait_closed()
 
 
-async def _answer(service: object, allowed: frozenset[str], body: bytes) -> _Answered:
+async def _answer(served: _Served, allowed: frozenset[str], body: bytes) -> _Answered:
     try:
         asked = msgspec.msgpack.decode(body, type=_Asked)
         if asked.method not in allowed:
             raise Denied("this caller may not call this method", code="pseudonyms.method")
         request: Any = msgspec.msgpack.decode(asked.arguments, type=METHODS[asked.method].request)
-        call: Call = getattr(service, asked.method)
+        if asked.method not in WITHOUT_SECRETS:
+            served.require()
+        call: Call = getattr(served.service, asked.method)
         return _Answered(None, Raw(msgspec.msgpack.encode(await call(asked.operation, request))))
     except (msgspec.DecodeError, RecursionError):
         return _Answered(_Error("invalid", "pseudonyms.frame", "this is no message of the protocol", ""))
@@ -154,27 +175,47 @@ class Remote:
         self._identity = identity
         self._name = name
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._shown: object = None
         self._one = asyncio.Lock()
 
     async def call(self, method: str, op: Operation, request: Any) -> Any:
         """Ask, and wait for the answer. Raises what the service raises."""
+        asked = _Asked(method, op, Raw(msgspec.msgpack.encode(request)))
         async with self._one:
-            try:
-                reader, writer = await self._connected()
-                _send(writer, _Asked(method, op, Raw(msgspec.msgpack.encode(request))))
-                await writer.drain()
-                body = await _read(reader)
-            except (OSError, TimeoutError) as error:
-                await self.close()
-                raise Unavailable(f"{self._name} does not answer", code="pseudonyms.unavailable") from error
+            if self._shown is not self._identity.credentials:
+                await self.close()  # a connection does not outlive the certificate that it was opened with
+            kept = self._streams is not None
+            body = await self._asked(asked)
+            if body is None and kept:
+                body = await self._asked(asked)  # the service was started anew since the last call
         if body is None:
-            await self.close()
             raise Unavailable(f"{self._name} hung up", code="pseudonyms.unavailable")
         answer = msgspec.msgpack.decode(body, type=_Answered)
         if answer.error is not None:
             told = answer.error
             raise _KINDS.get(told.kind, NexusError)(told.message, code=told.code, hint=told.hint)
         return msgspec.msgpack.decode(answer.result, type=METHODS[method].result)
+
+    async def _asked(self, asked: _Asked) -> bytes | None:
+        """The answer; None if the service hung up. Raises Unavailable where there is none."""
+        try:
+            reader, writer = await self._connected()
+        except (OSError, TimeoutError) as error:
+            await self.close()
+            raise Unavailable(f"{self._name} does not answer", code="pseudonyms.unavailable") from error
+        body = None
+        with suppress(OSError, TimeoutError):
+            _send(writer, asked)
+            await writer.drain()
+            body = await _read(reader)
+        if body is None:
+            await self.close()
+        return body
+
+    async def pseudonymise(self, op: Operation, request: messages.Pseudonymise) -> messages.Pseudonyms:
+        """As the first level does it."""
+        result: messages.Pseudonyms = await self.call("pseudonymise", op, request)
+        return result
 
     async def enter(self, op: Operation, request: messages.Enter) -> messages.Pseudonyms:
         """As the second level does it."""
@@ -201,6 +242,7 @@ class Remote:
 
     async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._streams is None:
+            self._shown = self._identity.credentials
             reader, writer = await asyncio.open_unix_connection(
                 self._path,
                 ssl=self._identity.client,

@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from nexus.app import custody, schema
+from nexus.app.backup.levels import LevelCopies
 from nexus.app.backup.making import Stage, make
 from nexus.app.custody import Part
 from nexus.kernel.clock import Clock
@@ -32,11 +33,12 @@ class BackupProgress(Struct, frozen=True, kw_only=True):
 class BackupJob:
     """At most one at a time."""
 
-    def __init__(self, kms: KeyServiceClient, place: schema.Place, clock: Clock) -> None:
+    def __init__(self, kms: KeyServiceClient, place: schema.Place, clock: Clock, levels: LevelCopies) -> None:
         self._kms = kms
         self._place = place
         self._directory = place.directory
         self._clock = clock
+        self._levels = levels
         self._stage = Stage()
         self._task: asyncio.Task[BackupProgress] | None = None
 
@@ -71,7 +73,14 @@ class BackupJob:
         database = self._place.open(key, index.audit_public, self._clock)
         try:
             made = await asyncio.to_thread(
-                make, self._directory, database, destination, self._clock, self._stage, blobs=self._folders()
+                make,
+                self._directory,
+                database,
+                destination,
+                self._clock,
+                self._stage,
+                blobs=self._folders(),
+                levels=self._levels.copier(op),
             )
             await database.record(op.allowed(ACTION, PLATFORM, files=len(made.files), bytes=made.bytes))
         finally:

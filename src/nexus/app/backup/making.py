@@ -4,15 +4,16 @@
 2. The database: one snapshot, in a file under the platform's key, also where it lies on a server.
 3. The blobs: each blob that the snapshot knows was complete before its row was. They are linked first, which takes a
    moment, and copied then, so that what is deleted meanwhile is still there.
-4. The key service: it knows every key that the database relies on, for it is copied last.
-5. The rest: wrapped keys, certificate, description.
-6. The manifest.
+4. The two levels of pseudonyms, where there are any: the ledger, then the linkage table, which knows everybody in it.
+5. The key service: it knows every key that the databases rely on, for it is copied last.
+6. The rest: wrapped keys, certificate, description.
+7. The manifest.
 """
 
 import os
 import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ from nexus.objects.blobs.copies import MARK
 KMS_DATABASE: Final = "kms.db"
 LINKED: Final = "backup-"
 """Beginning of the name of a directory of links, in a place of blobs, while they are copied."""
+Copy = Callable[[Path], None]
 _LEFT_OUT: Final = (".lock", "-wal", "-shm", ".new")
 """Endings of files that mean something only to a running process."""
 
@@ -56,16 +58,18 @@ def make(
     stage: Stage,
     *,
     blobs: Sequence[Path] = (),
+    levels: Copy = lambda target: None,
 ) -> Manifest:
     """Write a backup into `destination`, a new or empty directory outside the data directory. Blocks.
 
     `blobs`: the directories that each hold every blob, where there are several; one that is away is passed over.
+    `levels`: writes the databases of pseudonyms and their wrapped keys into a folder.
 
     Raises Conflict on a bad destination, Unavailable when the disk refuses; then there is no manifest, and no backup.
     """
     _check(directory, destination)
     try:
-        return _make(directory, database, destination, clock, stage, blobs=blobs or (directory.blobs,))
+        return _make(directory, database, destination, clock, stage, blobs=blobs or (directory.blobs,), levels=levels)
     except OSError as error:
         raise Unavailable(
             f"the backup could not be written: {error.strerror}",
@@ -82,6 +86,7 @@ def _make(
     stage: Stage,
     *,
     blobs: Sequence[Path],
+    levels: Copy,
 ) -> Manifest:
     destination.mkdir(mode=0o700, parents=True, exist_ok=True)
     stage.enter("log")
@@ -92,6 +97,8 @@ def _make(
     at = clock.now()
     database.copy_to(destination / directory.database.name, lambda done, total: _set(stage, done, total))
     _copy_blobs(blobs, destination / "blobs", stage)
+    stage.enter("pseudonyms")
+    levels(destination / "pseudonyms")
     stage.enter("keys")
     _copy_kms(directory, destination / "kms")
     for folder in (directory.keys, directory.root / "tls", directory.recordings):

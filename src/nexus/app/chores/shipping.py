@@ -1,4 +1,4 @@
-"""Moves the key service's audit entries from its outbox into the log: each once, in order.
+"""Moves audit entries from the outboxes of services with databases of their own into the log: each once, in order.
 
 The outbox forgets a message only after the log has it. If the worker dies in between, the message comes again and is
 known by its id; ids are forgotten once the outbox has forgotten the message.
@@ -6,14 +6,13 @@ known by its id; ids are forgotten once the outbox has forgotten the message.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from nexus.kernel import entries
 from nexus.kernel.database import Bookkeeping, Database, Migration, Recorded, Transaction
-from nexus.kernel.errors import Conflict
+from nexus.kernel.errors import Conflict, Unavailable
 from nexus.kernel.operation import Entry
 from nexus.kernel.outbox import Message
-from nexus.kms.client import KeyServiceClient
 
 BATCH: Final = 128
 """Messages shipped at a time; they share one commit."""
@@ -23,25 +22,50 @@ MIGRATIONS: Final = (
 )
 
 
+class Outbox(Protocol):
+    """A service whose entries wait to be collected: the key service, a level of pseudonyms."""
+
+    async def entries(self, limit: int) -> Sequence[Message]:
+        """The oldest that nobody has acknowledged."""
+
+    async def entries_done(self, upto: int) -> int:
+        """Forget the entries up to and including this position."""
+
+
 class Shipping:
-    """There must be one for each platform: the worker."""
+    """There must be one for each platform: the worker. One service after the other, because they share what is known."""
 
     def __init__(
-        self, kms: KeyServiceClient, database: Database, heed: Callable[[Entry], None] = lambda entry: None
+        self,
+        kms: Outbox,
+        database: Database,
+        heed: Callable[[Entry], None] = lambda entry: None,
+        others: Sequence[Outbox] = (),
     ) -> None:
         """`heed` is told of each entry once it is in the log."""
-        self._kms = kms
+        self._outboxes = (kms, *others)
         self._database = database
         self._heed = heed
 
     async def ship(self) -> bool:
-        """Ship one batch; returns whether there may be more."""
-        messages = await self._kms.entries(BATCH)
+        """Ship one batch of each; returns whether there may be more. One that is away does not keep the others waiting."""
+        more, failed = False, None
+        for outbox in self._outboxes:
+            try:
+                more |= await self._ship(outbox)
+            except Unavailable as error:
+                failed = error
+        if failed is not None:
+            raise failed
+        return more
+
+    async def _ship(self, outbox: Outbox) -> bool:
+        messages = await outbox.entries(BATCH)
         if not messages:
             return False
         known = self._known()
         await self._write([message for message in messages if message.id not in known])
-        await self._kms.entries_done(messages[-1].position)
+        await outbox.entries_done(messages[-1].position)
         await self._forget()
         return len(messages) == BATCH
 

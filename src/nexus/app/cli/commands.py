@@ -65,11 +65,6 @@ LOCAL: Final[Mapping[str, Local]] = {
         "Déplacer la base de données vers un serveur",
     ),
     "demo": Local("nexus.app.demo.command:demo", "Show the main job end to end", "Montrer l'essentiel de bout en bout"),
-    "pseudonyms": Local(
-        "nexus.app.commands.pseudonyms:pseudonyms",
-        "Find pseudonyms in files",
-        "Trouver des pseudonymes dans des fichiers",
-    ),
     "warehouse": Local(
         "nexus.app.commands.warehouse:warehouse",
         "Generate and link extracts, convert to OMOP, check the quality, find cohorts",
@@ -95,6 +90,13 @@ BESIDE_OPERATIONS: Final[Mapping[str, Mapping[str, Local]]] = {
             "nexus.app.cli.bastion:replay",
             "Write the recording of a session to a file",
             "Écrire l'enregistrement d'une session dans un fichier",
+        ),
+    },
+    "pseudonyms": {
+        "scan": Local(
+            "nexus.app.commands.pseudonyms:scan_command",
+            "Find pseudonyms in files",
+            "Trouver des pseudonymes dans des fichiers",
         ),
     },
     "consent": {

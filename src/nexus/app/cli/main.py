@@ -28,6 +28,7 @@ SERVICES: Mapping[str, tuple[str, str]] = {
     "objects": ("Buckets", "Les compartiments"),
     "platform": ("The platform as a whole", "La plateforme dans son ensemble"),
     "projects": ("Projects, their decisions and permits", "Les projets, leurs décisions et autorisations"),
+    "pseudonyms": ("Pseudonyms, and the way back", "Les pseudonymes, et le retour aux personnes"),
     "intake": ("What sites deliver", "Ce que livrent les établissements"),
 }
 """Groups of operations: the services, in English and in French."""

@@ -1,4 +1,4 @@
-"""`nexus pseudonyms`: what can be done with pseudonyms without any secret."""
+"""`nexus pseudonyms scan`: what can be done with pseudonyms without any secret and without a platform."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,19 +73,13 @@ def _document(path: Path, found: Findings) -> dict[str, Any]:
     }
 
 
-pseudonyms = click.Group(
-    "pseudonyms",
-    help="Pseudonyms, as far as they need no secret.",
-    short_help="Find pseudonyms in files",
-    commands=[
-        click.Command(
-            "scan",
-            callback=_scan,
-            params=[
-                click.Argument(["paths"], nargs=-1, required=True, type=click.Path(path_type=Path)),
-                json_option(),
-            ],
-            help="Find pseudonyms of Nexus in files and directories: text, CSV, Parquet. Exit code 1 if there are any.",
-        )
+scan_command = click.Command(
+    "scan",
+    callback=_scan,
+    params=[
+        click.Argument(["paths"], nargs=-1, required=True, type=click.Path(path_type=Path)),
+        json_option(),
     ],
+    help="Find pseudonyms of Nexus in files and directories: text, CSV, Parquet. Exit code 1 if there are any.",
+    short_help="Find pseudonyms in files",
 )

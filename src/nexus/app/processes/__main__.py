@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-NAMES = ("kms", "s3", "api", "console", "portal", "bastion", "worker")
+NAMES = ("kms", "s3", "api", "console", "portal", "bastion", "worker", "pseudonyms-first", "pseudonyms-second")
 
 
 def main() -> int:
@@ -13,7 +13,7 @@ def main() -> int:
     if len(sys.argv) != 2 or sys.argv[1] not in NAMES:
         sys.stderr.write(f"usage: python -m nexus.app.processes {{{'|'.join(NAMES)}}}\n")
         return 2
-    return life.run(import_module(f"nexus.app.processes.{sys.argv[1]}").main)
+    return life.run(import_module(f"nexus.app.processes.{sys.argv[1].replace('-', '_')}").main)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from nexus.app.wiring.consent import receivers
 from nexus.app.wiring.intake import examining
 from nexus.app.wiring.log import audit_reader, audit_service
 from nexus.app.wiring.portal_service import PatientDeciders
+from nexus.app.wiring.pseudonyms import file_work, outboxes
 from nexus.audit.checkpointer import Checkpointer
 from nexus.audit.following import LogFollower
 from nexus.audit.placing import Placing
@@ -64,6 +65,7 @@ MAIL_EVERY_S = 1.0
 ANNOUNCE_EVERY_S = 0.5
 FOLLOW_EVERY_S = 1.0
 EXAMINE_EVERY_S = 10.0
+REWRITE_EVERY_S = 2.0
 
 
 def checkpointer(ground: Ground, witnesses: WitnessClient) -> Checkpointer:
@@ -82,7 +84,7 @@ def chores(
     """The table of chores: what, how often."""
     publishing = Publishing(publisher, ground.directory.log_report, ground.clock)
     rewrapping = Rewrapping(ground.kms, objects.upkeep, ground.directory, ground.index, ground.operation)
-    shipping = Shipping(ground.kms, ground.database, rewrapping.heed)
+    shipping = Shipping(ground.kms, ground.database, rewrapping.heed, outboxes(ground))
     indexing = Indexing(ground.database, audit_reader(ground))
     verifying = Verifying(
         audit_service(ground, witnesses),
@@ -94,7 +96,7 @@ def chores(
     people, scrubber = identities(ground), _scrubber(ground, objects)
     the_worker.look(ground.watch, ground.database, ground.clock, publishing=publishing, scrubber=scrubber)
     return [
-        Chore("ship entries of the key service", SHIP_EVERY_S, shipping.ship),
+        Chore("ship entries of services", SHIP_EVERY_S, shipping.ship),
         Chore("publish the audit log", ground.settings.checkpoint_interval_ms / 1_000, publishing.publish),
         Chore("rewrap data keys", REWRAP_EVERY_S, rewrapping.drive),
         Chore("index the audit log", INDEX_EVERY_S, indexing.index),
@@ -117,6 +119,7 @@ def chores(
         Chore("erase recordings", EXPIRE_EVERY_S, _retention(ground).erase_due),
         Chore("tell events of buckets", NOTIFY_EVERY_S, _notifying(ground).notify),
         Chore("check deliveries", EXAMINE_EVERY_S, examining(ground, objects).run),
+        *_pseudonyms(ground, objects),
         *_mail(ground, objects),
     ]
 
@@ -127,6 +130,12 @@ def _measuring(objects: ObjectService) -> Callable[[], Awaitable[bool]]:
         return False
 
     return measure
+
+
+def _pseudonyms(ground: Ground, objects: ObjectService) -> list[Chore]:
+    """Rewrite the files that wait, where this platform makes pseudonyms."""
+    work = file_work(ground, objects)
+    return [] if work is None else [Chore("rewrite files with pseudonyms", REWRITE_EVERY_S, work.run)]
 
 
 def _scrubber(ground: Ground, objects: ObjectService) -> Scrubber:

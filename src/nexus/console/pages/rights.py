@@ -27,6 +27,7 @@ _DUTIES_IN_FRENCH: Final[Mapping[Role, str]] = {
     Role.RESEARCHER: "lit les données d'un projet de recherche ; remet des résultats à vérifier",
     Role.OUTPUT_CHECKER: "lit les résultats avant leur sortie, et rien d'autre",
     Role.CONSENT_DESK: "inscrit les patients de son établissement et leurs décisions sur papier ; ne lit aucune donnée",
+    Role.REIDENTIFICATION_DESK: "demande qui se trouve derrière un pseudonyme, pour le bien du patient et à deux ; ne lit aucune donnée",
 }
 DUTIES: Final = {role.value: Bilingual(ROLES[role].duty, _DUTIES_IN_FRENCH[role]) for role in Role}
 """What each role is there for."""
