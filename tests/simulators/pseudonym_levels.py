@@ -83,8 +83,8 @@ class Levels:
         self.linking, self.second_keys = LinkingKey(), LevelKeys()
         self.first_database = open_database(folder / "linkage.db", key=Secret(b"1" * 32), recorder=self.first_log)
         self.second_database = open_database(folder / "ledger.db", key=Secret(b"2" * 32), recorder=self.second_log)
-        self.first_database.migrate([outbox.SCHEMA, first_level.SCHEMA])
-        self.second_database.migrate([outbox.SCHEMA, ledger.SCHEMA, second_level.SCHEMA])
+        self.first_database.migrate([*outbox.MIGRATIONS, first_level.SCHEMA])
+        self.second_database.migrate([*outbox.MIGRATIONS, ledger.SCHEMA, second_level.SCHEMA])
         self.clients: list[Remote] = []
 
     def entries(self, log: MemoryRecorder, action: str):
@@ -149,10 +149,10 @@ def _process(name: str, folder: Path, shown, ready) -> None:
 async def _serve(name: str, folder: Path, who: ServiceIdentity, ready) -> None:
     database = open_database(folder / f"{name}.db", key=Secret(name.encode().ljust(32)), recorder=MemoryRecorder())
     if name == SECOND:
-        database.migrate([outbox.SCHEMA, ledger.SCHEMA, second_level.SCHEMA])
+        database.migrate([*outbox.MIGRATIONS, ledger.SCHEMA, second_level.SCHEMA])
         service = SecondLevel(database, LevelKeys(folder / f"{name}.keys"))
     else:
-        database.migrate([outbox.SCHEMA, first_level.SCHEMA])
+        database.migrate([*outbox.MIGRATIONS, first_level.SCHEMA])
         linking = LinkingKey(folder / f"{name}.keys")
         service = FirstLevel(database, linking, Remote(folder / f"{SECOND}.sock", who, SECOND))
         await service.open(operation())
