@@ -8,6 +8,8 @@ KMS, S3, API, CONSOLE, PORTAL, BASTION, WORKER = "kms", "s3", "api", "console", 
 PSEUDONYMS_FIRST, PSEUDONYMS_SECOND = "pseudonyms-first", "pseudonyms-second"
 """Processes."""
 SUPERVISOR = "supervisor"
+LEVELS = (PSEUDONYMS_SECOND, PSEUDONYMS_FIRST)
+"""The services of pseudonyms, in the order in which they start: the first level calls the second."""
 CALLERS = (SUPERVISOR, S3, API, CONSOLE, PORTAL, BASTION, WORKER, PSEUDONYMS_FIRST, PSEUDONYMS_SECOND)
 """Those who call the key service, each with a certificate of its own."""
 PURPOSE = "operation"

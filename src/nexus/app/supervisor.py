@@ -82,7 +82,8 @@ class Supervisor:
         self._authority = CertificateAuthority(self._kms, directory, machine)
         self._database = schema.Place(directory, settings, parts.SUPERVISOR)
         self._tenancy = Tenancy(self._database, self._give_up)
-        self._backup = BackupJob(self._kms, self._database, self._clock, self._level_copies())
+        copies = LevelCopies(directory, self._identities.own, running=settings.pseudonyms)
+        self._backup = BackupJob(self._kms, self._database, self._clock, copies)
         self._fsck = FsckJob(self._kms, self._database, self._settings, self._clock)
         self._places: list[Place] = []
         self._gathering = Gathering(lambda: self._places, lambda: self.phase is Phase.RUNNING, Watch())
@@ -148,9 +149,8 @@ class Supervisor:
         await self._ensure_authority()
         # The worker first and alone: it refuses a log that was rolled back, and then nobody may be served.
         await self._open_places([parts.WORKER], lock)
-        if self._settings.pseudonyms:  # the second first: the other one calls it
-            await self._open_places([parts.PSEUDONYMS_SECOND], lock)
-            await self._open_places([parts.PSEUDONYMS_FIRST], lock)
+        for level in parts.LEVELS if self._settings.pseudonyms else ():
+            await self._open_places([level], lock)
         wanted = [name for name in (parts.CONSOLE, parts.PORTAL, parts.BASTION) if name in self._ports]
         await self._open_places([parts.API, *wanted, *[parts.S3] * self._settings.s3_processes], lock)
         self._publish_endpoints()
@@ -203,9 +203,6 @@ class Supervisor:
         except NexusError as error:
             self._trouble = f"{error.message} ({error.code})"
             _log.error("not unsealed: %s", self._trouble)
-
-    def _level_copies(self) -> LevelCopies:
-        return LevelCopies(self.directory, self._identities.own, running=self._settings.pseudonyms)
 
     def _preparer(self, name: str) -> Callable[[], Any]:
         async def prepare() -> Handoff:

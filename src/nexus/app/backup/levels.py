@@ -12,7 +12,7 @@ from nexus.kernel.operation import Operation
 from nexus.pseudonyms.messages import CopyTo
 from nexus.pseudonyms.wire import Remote
 
-ORDER = (parts.PSEUDONYMS_SECOND, parts.PSEUDONYMS_FIRST)
+ORDER = parts.LEVELS
 """Whoever enters the ledger is in the linkage table before: copied in this order, nobody is in the first and not in the other."""
 
 
