@@ -40,8 +40,8 @@ format: setup ## write the format that `make check` asks for
 bench: setup ## measure speed beside this machine's limits (minutes)
 	@$(BIN)/python bench/run.py
 
-bench-page: setup ## measure again, and write docs/explanation/performance.md
-	@$(BIN)/python bench/run.py --page
+bench-page: setup ## measure again, and write docs/explanation/performance.md (ONLY=engines: a part of it)
+	@$(BIN)/python bench/run.py --page --only "$(ONLY)" --rounds $(or $(ROUNDS),5)
 
 reference: setup ## write the generated pages of docs/reference again
 	@$(BIN)/python docs/reference/generate.py

@@ -32,6 +32,9 @@ class Figure:
     target: str = ""
     """What targets.md asks for, in its words."""
     note: str = ""
+    line: str = ""
+    """Of a figure that is a point of a plot: which line, and where on it."""
+    at: float | None = None
 
 
 def rate(work: Callable[[], int], *, rounds: int = ROUNDS, seconds: float = SECONDS_A_ROUND) -> list[float]:

@@ -2,12 +2,15 @@
 
     .venv/bin/python bench/run.py [--rounds N] [--only kms,audit] [--output figures.json] [--page]
 
-`--page` writes the tables into docs/explanation/performance.md.
+`--page` writes the tables into docs/explanation/performance.md, and the plots into docs/images/performance. Each section says
+when it was taken and under which load; with `--only`, the others stay as they are. `--only engines` stands for those that
+compare engines, growth and servers.
 
 The limits are measured before and after; the table shows the first, and says if the machine changed speed meanwhile.
 """
 
 import argparse
+import importlib
 import json
 import os
 import platform
@@ -19,6 +22,7 @@ from pathlib import Path
 
 from harness import ROUNDS, Figure, markdown, save, show
 from limits import LIMITS, measure_limits
+from plots import draw, series
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "explanation" / "performance.md"
@@ -26,6 +30,18 @@ START, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
 BENCHMARK = "\n    main(measure)"
 """How a benchmark ends; files without it are parts of benchmarks."""
 TIMEOUT_S = 900
+ENGINES = (
+    "engine_sqlite",
+    "engine_postgresql",
+    "engine_copies",
+    "engine_remote",
+    "growth",
+    "scale_sizes",
+    "scale_clients",
+    "scale_processes",
+    "http_engine",
+)
+IMAGES = PAGE.parent.parent / "images" / "performance"
 DRIFT = 0.25
 """A limit that moved by more than this share between start and end makes the ratios doubtful."""
 
@@ -64,15 +80,39 @@ def machine(rounds: int) -> str:
     )
 
 
+def sections(text: str) -> dict[str, str]:
+    """What stands between the marks of the page, by heading."""
+    inside = text.split(START)[1].split(END)[0]
+    found = {}
+    for part in inside.split("\n### ")[1:]:
+        heading, _, rest = part.partition("\n")
+        found[heading] = rest.strip("\n")
+    return found
+
+
 def write_page(about: str, limits: dict[str, Figure], figures: dict[str, list[Figure]], moved: list[str]) -> None:
-    """Replace what stands between the two marks of the page."""
-    parts = [f"{about}.\n", f"### Limits of the machine\n\n{markdown(limits.values(), {})}"]
-    if moved:
-        parts.insert(1, f"These limits moved while it ran, so ratios to them are rough: {', '.join(moved)}.\n")
-    parts += [f"### {name}\n\n{markdown(found, limits)}" for name, found in figures.items()]
+    """Replace the sections that were measured; each says when and how."""
     text = PAGE.read_text()
-    before, after = text.split(START)[0], text.split(END)[1]
-    PAGE.write_text(before + START + "\n" + "\n".join(parts) + "\n" + END + after)
+    written = sections(text)
+    doubt = f" These limits moved while it ran, so ratios to them are rough: {', '.join(moved)}." if moved else ""
+    written["Limits of the machine"] = f"{about}.{doubt}\n\n{markdown(limits.values(), {}).rstrip()}"
+    for name, found in figures.items():
+        if found:
+            written[name] = f"{about}.{doubt}\n\n{_plot(name, found)}{markdown(found, limits).rstrip()}"
+    first = written.pop("Limits of the machine")
+    parts = [("Limits of the machine", first), *sorted(written.items())]
+    body = "\n\n".join(f"### {heading}\n\n{rest}" for heading, rest in parts)
+    PAGE.write_text(text.split(START)[0] + START + "\n" + body + "\n\n" + END + text.split(END)[1])
+
+
+def _plot(name: str, figures: list[Figure]) -> str:
+    """Draw the points among the figures, where a benchmark says how (`PLOT`); returns what the page shows of it."""
+    lines = series(figures)
+    how = getattr(importlib.import_module(name), "PLOT", None) if lines else None
+    if how is None:
+        return ""
+    draw(IMAGES / f"{name}.svg", *how, lines)
+    return f"![{how[0]}](../images/performance/{name}.svg)\n\n"
 
 
 def main() -> int:
@@ -83,7 +123,8 @@ def main() -> int:
     arguments.add_argument("--page", action="store_true")
     chosen = arguments.parse_args()
 
-    chosen_programs = programs(set(filter(None, chosen.only.split(","))))
+    only = set(filter(None, chosen.only.split(",")))
+    chosen_programs = programs(only - {"engines"} | (set(ENGINES) if "engines" in only else set()))
     about = machine(chosen.rounds)
     print(about)
     before = measure_limits(LIMITS, rounds=3)

@@ -6,6 +6,8 @@ import time
 import urllib.parse
 from dataclasses import dataclass
 
+from yarl import URL
+
 UNSIGNED = "UNSIGNED-PAYLOAD"
 
 
@@ -23,10 +25,22 @@ class Signer:
         self, method: str, path: str, *, query: dict[str, str] | None = None, headers: dict[str, str] | None = None
     ) -> bytes:
         """The head of a request, ready to send; a body, if any, follows it."""
+        target, signed = self._signed(method, path, query or {}, headers or {})
+        lines = "".join(f"{name}: {value}\r\n" for name, value in signed.items())
+        return f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode()
+
+    def signed(self, method: str, path: str, *, query: dict[str, str] | None = None) -> tuple[URL, dict[str, str]]:
+        """Address and headers of a request, for a client that sends it."""
+        target, signed = self._signed(method, path, query or {}, {})
+        return URL(f"https://{self.host}{target}", encoded=True), signed
+
+    def _signed(
+        self, method: str, path: str, query: dict[str, str], headers: dict[str, str]
+    ) -> tuple[str, dict[str, str]]:
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         path = urllib.parse.quote(path, safe="/-_.~")
-        text = urllib.parse.urlencode(sorted((query or {}).items()), quote_via=urllib.parse.quote)
-        signed = {"host": self.host, "x-amz-content-sha256": UNSIGNED, "x-amz-date": stamp, **(headers or {})}
+        text = urllib.parse.urlencode(sorted(query.items()), quote_via=urllib.parse.quote)
+        signed = {"host": self.host, "x-amz-content-sha256": UNSIGNED, "x-amz-date": stamp, **headers}
         names = ";".join(sorted(signed))
         lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
         canonical = "\n".join((method, path, text, lines, names, UNSIGNED))
@@ -34,9 +48,7 @@ class Signer:
         digest = hashlib.sha256(canonical.encode()).hexdigest()
         signature = self._sign("\n".join(("AWS4-HMAC-SHA256", stamp, scope, digest)), stamp[:8])
         credential = f"Credential={self.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
-        lines = "".join(f"{name}: {value}\r\n" for name, value in signed.items())
-        target = f"{path}?{text}" if text else path
-        return f"{method} {target} HTTP/1.1\r\n{lines}authorization: AWS4-HMAC-SHA256 {credential}\r\n\r\n".encode()
+        return f"{path}?{text}" if text else path, {**signed, "authorization": f"AWS4-HMAC-SHA256 {credential}"}
 
     def _sign(self, text: str, day: str) -> str:
         key = f"AWS4{self.secret_key}".encode()
