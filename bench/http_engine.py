@@ -78,16 +78,16 @@ def measure(rounds: int) -> Iterator[Figure]:
         servers = [held.enter_context(served(name)) for name in SERVERS]
         for each in servers:
             each.put(SMALL, SMALL_REQUESTS, CONNECTIONS)
-        for _ in range(rounds):  # in turns, so that a machine that changes speed changes it for all of them
-            for each in servers:
+        for turn in range(rounds):  # in turns, so that a machine that changes speed changes it for all of them
+            for each in _from(servers, turn):
                 small_get = each.get(SMALL_REQUESTS, CONNECTIONS, of=SMALL_REQUESTS)
                 found.setdefault((each.name, "GET 4 KiB"), []).append(small_get)
                 small_put = each.put(SMALL, SMALL_REQUESTS, CONNECTIONS, prefix="p")
                 found.setdefault((each.name, "PUT 4 KiB"), []).append(small_put)
         for each in servers:
             each.put(LARGE, LARGE_REQUESTS, 1)
-        for _ in range(rounds):
-            for each in servers:
+        for turn in range(rounds):
+            for each in _from(servers, turn):
                 large_get = each.get(LARGE_REQUESTS, 1, of=LARGE_REQUESTS)
                 found.setdefault((each.name, "GET 32 MiB"), []).append(large_get)
                 large_put = each.put(LARGE, LARGE_REQUESTS, 1)
@@ -96,6 +96,11 @@ def measure(rounds: int) -> Iterator[Figure]:
         for name in SERVERS:
             yield _described(what, name, found[name, what])
     yield from _profile()
+
+
+def _from(servers: list[Served], turn: int) -> list[Served]:
+    """All of them, another one first each time."""
+    return servers[turn % len(servers) :] + servers[: turn % len(servers)]
 
 
 def _described(what: str, name: str, results: list[Result]) -> Figure:

@@ -55,7 +55,7 @@ LAYERS = (
     ("asyncio", "tasks and locks"),
     ("granian", "the server's edge"),
     ("aiohttp", "the server's edge"),
-    ("http_served", "the server's edge"),
+    ("http_served", "other threads while the loop waits: HTTP and TLS, the writer of the database"),
 )
 """Where a file lies -> what its time went into; the first that fits."""
 
@@ -158,7 +158,7 @@ class Sampler:
                     self._found[layer] += 1
                     return
             frame = frame.f_back
-        self._found["outside the loop: HTTP and TLS, the writer of the database"] += 1
+        self._found["others"] += 1
 
 
 SERVERS: dict[str, tuple[Callable[[Any, int, Path, Path], Awaitable[None]], Callable[[Any], Any]]] = {
