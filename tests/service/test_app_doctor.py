@@ -112,6 +112,11 @@ def test_space_and_rights_are_looked_at(directory):
     assert disk.permissions(directory).state is State.BROKEN
 
 
+def test_a_platform_whose_contents_moved_to_an_engine_needs_no_folder_for_them(directory):
+    directory.blobs.rmdir()
+    assert disk.redundancy(directory).state is State.DEGRADED
+
+
 def test_a_demonstration_says_so(tmp_path, directory):
     assert disk.demonstration(directory) == ()
     [finding] = disk.demonstration(datadir.create(tmp_path / "demo", demonstration=True))

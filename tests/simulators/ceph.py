@@ -67,6 +67,8 @@ admin socket = {folder}/$name.asok
 [mon]
 mon data = {folder}/mon
 mon cluster log file = {folder}/cluster.log
+paxos propose interval = 0.05
+paxos min wait = 0.01
 [osd]
 osd data = {folder}/osd
 osd objectstore = bluestore

@@ -1,12 +1,16 @@
-"""A platform whose contents lie in a Ceph cluster: kept, read, damaged, found out; the gateway dies and comes back. Issue 6; AP-14."""
+"""A platform whose contents move to a Ceph cluster: kept, read, damaged, found out; the gateway dies and comes back. Issue 6; AP-14."""
 
 import json
 import os
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError, IncompleteReadError, ResponseStreamingError
 
 from nexus.objects.blobs.remote import PART_BYTES
+from simulators.ceph import CephCluster
 from simulators.installation import Installation, until
 
 PLAIN = b"NAME=DURAND^PAULINE;BIRTH=19540312;"
@@ -21,15 +25,41 @@ ENDS = "_shadow_."
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory, ceph):
+    """A platform that began on its own disk, and was moved to Ceph by copying its files."""
     root = tmp_path_factory.mktemp("ceph")
-    made = Installation(root / "nexus", **ceph.settings(root, PREFIX), scrub_days=0)
+    made = Installation(root / "nexus", scrub_days=0)
     made.found("--demonstration").up()
     try:
         steward = made.person("david", "data_steward", "site:chu-lille")
         steward.call("objects.bucket.create", name="ward", site="chu-lille")
-        yield made, made.s3(steward.access_key("quality"), read_timeout=120)
+        key = steward.access_key("quality")
+        made.s3(key).put_object(Bucket="ward", Key="from-before", Body=SCAN)
+        made.down()
+        copy_with_rclone(made.data / "blobs", ceph)
+        shutil.rmtree(made.data / "blobs")
+        told = "".join(f"{name} = {json.dumps(value)}\n" for name, value in ceph.settings(root, PREFIX).items())
+        (made.data / "nexus.toml").write_text((made.data / "nexus.toml").read_text() + told)
+        made.up()
+        yield made, made.s3(key, read_timeout=120)
     finally:
         made.destroy()
+
+
+def copy_with_rclone(blobs: Path, ceph: CephCluster) -> None:
+    """As `docs/how-to/keep-copies.md` says."""
+    if shutil.which("rclone") is None:
+        pytest.skip("rclone is not installed (Debian package rclone)")
+    at = ceph.endpoint
+    told = {
+        "RCLONE_CONFIG_CEPH_TYPE": "s3",
+        "RCLONE_CONFIG_CEPH_PROVIDER": "Ceph",
+        "RCLONE_CONFIG_CEPH_ENDPOINT": at.url,
+        "RCLONE_CONFIG_CEPH_ACCESS_KEY_ID": at.access_key,
+        "RCLONE_CONFIG_CEPH_SECRET_ACCESS_KEY": at.secret_key.reveal().decode(),
+    }
+    surroundings = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    command = ["rclone", "--ca-cert", str(at.authorities), "copy", "--exclude", "unfinished/**", str(blobs)]
+    subprocess.run([*command, f"ceph:{at.bucket}/{PREFIX}"], env=surroundings | told, check=True, timeout=120)
 
 
 def fsck(platform: Installation, *options: str) -> tuple[int, dict]:
@@ -39,6 +69,13 @@ def fsck(platform: Installation, *options: str) -> tuple[int, dict]:
 
 def got(s3, key: str) -> bytes:
     return s3.get_object(Bucket="ward", Key=key)["Body"].read()
+
+
+def test_what_lay_on_the_disk_before_is_read_from_ceph(story):
+    platform, s3 = story
+    assert got(s3, "from-before") == SCAN
+    code, found = fsck(platform, "--read")
+    assert (code, found["blobs"], found["lost"]) == (0, 1, 0)
 
 
 def test_what_is_put_in_one_or_in_parts_comes_back_and_the_store_is_whole(story):
@@ -59,7 +96,7 @@ def test_what_is_put_in_one_or_in_parts_comes_back_and_the_store_is_whole(story)
     assert piece == SERIES[start : start + 2_000]
     code, found = fsck(platform, "--read")
     assert (code, found["bad_copies"], found["lost"]) == (0, 0, 0)
-    assert found["blobs"] >= 5
+    assert found["blobs"] >= 6
     assert "blob engine" in platform.nexus("doctor", check=False).stdout
 
 

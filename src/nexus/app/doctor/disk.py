@@ -62,7 +62,8 @@ def space(directory: DataDirectory, least_mib: int) -> Finding:
 
 def redundancy(directory: DataDirectory) -> Finding:
     """One directory on one file system: what dies with it."""
-    devices = {path.stat().st_dev for path in (directory.root, directory.blobs, directory.kms, directory.log)}
+    there = [path for path in (directory.root, directory.blobs, directory.kms, directory.log) if path.exists()]
+    devices = {path.stat().st_dev for path in there}
     if len(devices) == 1:
         return degraded(
             "redundancy",
