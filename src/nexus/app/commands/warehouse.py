@@ -14,6 +14,7 @@ from nexus.app.commands.cohort import cohort_command
 from nexus.app.commands.generating import generate_command
 from nexus.app.commands.linking import link_command
 from nexus.app.commands.omop import convert
+from nexus.app.commands.release import compare_command, risk_command, verify_command
 from nexus.kernel.clock import SystemClock
 from nexus.kernel.errors import Invalid
 from nexus.warehouse.quality import gate, report, results
@@ -141,5 +142,8 @@ warehouse = click.Group(
         cohort_command,
         generate_command,
         link_command,
+        verify_command,
+        compare_command,
+        risk_command,
     ],
 )

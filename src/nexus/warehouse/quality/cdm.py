@@ -62,6 +62,13 @@ class Cdm:
         except duckdb.Error as error:
             raise Damaged("a table of the CDM cannot be read", code="warehouse.parquet") from error
 
+    def arrow(self, sql: str) -> pa.Table:
+        """A statement's rows as an Arrow table. Raises Damaged if the files cannot be read."""
+        try:
+            return self._connection.execute(sql).to_arrow_table()
+        except duckdb.Error as error:
+            raise Damaged("a table of the CDM cannot be read", code="warehouse.parquet") from error
+
     def put(self, name: str, table: pa.Table) -> None:
         """Make a table of this process readable under a name that the CDM does not use."""
         if name in self.tables:
