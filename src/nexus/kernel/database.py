@@ -123,9 +123,9 @@ class Database:
         """The first row of one statement, as of now: for checks too frequent for a snapshot of their own."""
         return self.engine.peek(sql, parameters)
 
-    def watched(self, sql: str) -> Row | None:
+    def watched(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         """`peek` for a row that seldom changes and is asked for at every request: see `Engine.watched`."""
-        return self.engine.watched(sql)
+        return self.engine.watched(sql, parameters)
 
     def copy_to(self, path: Path, progress: Progress = lambda done, total: None) -> None:
         """Write this moment's state as an encrypted file, while reading and writing go on. Blocks. Durable on return."""

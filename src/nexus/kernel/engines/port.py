@@ -119,7 +119,7 @@ class Engine(Protocol):
         """The first row of one statement, as of now."""
         ...
 
-    def watched(self, sql: str) -> Row | None:
+    def watched(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         """What `peek` would say, of a row whose every change calls `kernel_moved()` in a trigger (on SQLite). Sees each change
         from the moment at which the writer hears that it is durable, in every process.
         """

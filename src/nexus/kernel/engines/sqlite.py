@@ -24,6 +24,8 @@ BUSY_TIMEOUT_MS = 10_000
 """How long everything else than the beginning of a write waits for another process (that: turns.py)."""
 PAGE_CACHE_KIB = 16_384
 """Decrypted pages kept in memory for each connection."""
+MAX_WATCHED = 10_000
+"""Rows that are remembered between changes; what is not there is asked for each time, so that nobody fills it with names."""
 PAGES_PER_STEP = 1_024  # of a copy: 4 MiB between two reports of progress
 
 T = TypeVar("T")
@@ -172,7 +174,7 @@ class SqliteEngine:
         self._readers_lock = threading.Lock()
         self._generation: Generation | None = None
         self._generation_lock = threading.Lock()
-        self._remembered: dict[str, tuple[int, Row | None]] = {}
+        self._remembered: dict[tuple[Any, ...], tuple[int, Row]] = {}
         self.writing = self.connect()
         self._turns = Turns(path)
         self._folding = Folding(self.connect(), path.name)
@@ -200,18 +202,21 @@ class SqliteEngine:
         except apsw.Error as error:
             raise explain(error, self.path) from error
 
-    def watched(self, sql: str) -> Row | None:
+    def watched(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         try:
             number = self._shared().now()
         except OSError:
-            return self.peek(sql)
-        known = self._remembered.get(sql)
+            return self.peek(sql, parameters)
+        asked = (sql, *parameters)
+        known = self._remembered.get(asked)
         if known is not None and known[0] == number:
             return known[1]
-        row = self.peek(sql)
+        row = self.peek(sql, parameters)
         # In a snapshot, what was read may be older than the number; while that is odd, somebody commits.
-        if number % 2 == 0 and not self._reader().in_transaction and self._shared().now() == number:
-            self._remembered[sql] = (number, row)
+        if row and number % 2 == 0 and not self._reader().in_transaction and self._shared().now() == number:
+            if len(self._remembered) >= MAX_WATCHED:
+                self._remembered.clear()
+            self._remembered[asked] = (number, row)
         return row
 
     def writer(self) -> SqliteWriter:

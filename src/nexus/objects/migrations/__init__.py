@@ -5,6 +5,7 @@ sealed once more, each object under a key of its own.
 """
 
 from nexus.kernel.database import Migration
+from nexus.kernel.engines.port import InEach
 
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(
@@ -178,6 +179,19 @@ MIGRATIONS: tuple[Migration, ...] = (
             " day INTEGER NOT NULL, bucket INTEGER NOT NULL, site TEXT NOT NULL, project TEXT NOT NULL,"
             " versions INTEGER NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY (day, bucket)"
             ") STRICT, WITHOUT ROWID",
+        ),
+    ),
+    Migration(
+        "objects",
+        10,
+        tuple(
+            # Processes remember buckets between changes: see `kernel/engines/generation.py`. On PostgreSQL they ask each time.
+            InEach(
+                sqlite=f"CREATE TRIGGER objects_bucket_{change.lower()}_is_told AFTER {change} ON objects_bucket"
+                " BEGIN SELECT kernel_moved(); END",
+                postgresql="SELECT 1",
+            )
+            for change in ("INSERT", "UPDATE", "DELETE")
         ),
     ),
 )

@@ -2,6 +2,7 @@
 
 # ruff: noqa: S608 - statements are put together from constants of this file; values travel as parameters
 
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -22,7 +23,7 @@ _BUCKET: Final = (
 
 def find(database: Database, name: str) -> Bucket | None:
     """The bucket of this name, as of now."""
-    row = database.peek(f"SELECT {_BUCKET} FROM objects_bucket WHERE name = ?", (name,))
+    row = database.watched(f"SELECT {_BUCKET} FROM objects_bucket WHERE name = ?", (name,))
     return _bucket(row) if row else None
 
 
@@ -40,6 +41,7 @@ def under_key(tx: Transaction, key_id: str, after: int, limit: int) -> list[Buck
     return [_bucket(row) for row in rows]
 
 
+@lru_cache(maxsize=1_024)
 def _bucket(row: Row) -> Bucket:
     number, id_, name, site, project, kind, key_id, versioning, owner, created_at, wrapped_key, *configured = row
     revision, lock, subjects = configured
