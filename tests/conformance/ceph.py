@@ -80,7 +80,7 @@ def configuration(server: Listening, keys: dict[str, AccessKey]) -> str:
         owner = key.actor.id
         text += (
             f"[{name}]\naccess_key = {key.id}\nsecret_key = {key.secret.reveal().decode()}\nuser_id = {owner}\n"
-            f"lc_debug_interval = {DEBUG_DAY_S}\ndisplay_name = {owner}\nemail = {owner}@example.org\napi_name =\nkms_keyid = {KEY_ID}\nkms_keyid2 = {OTHER_KEY_ID}\ntenant = t\n"
+            f"lc_debug_interval = {DEBUG_DAY_S}\ndisplay_name = {owner}\nemail = {owner}@example.org\napi_name = {REGION}\nkms_keyid = {KEY_ID}\nkms_keyid2 = {OTHER_KEY_ID}\ntenant = t\n"
         )
     return text + "[webidentity]\ntoken=t\naud=a\nsub=s\nazp=a\nuser_token=t\nthumbprint=t\nKC_REALM=r\n"
 

@@ -48,9 +48,7 @@ REASONS: Sequence[tuple[str, str]] = (
         r"deny_self_denied_policy",
         "skipped by the suite: it needs an account made by IAM verbs, which are not implemented",
     ),
-    (r"test_bucket_get_location", "skipped by the suite: it needs a second region; a door has one"),
     (r"test_list_buckets_anonymous", "nobody lists buckets without a name"),
-    (r"unordered", "listings are in order, always: to ask for none is an extension of Ceph's"),
     (r"usage|head_extended", "an extension of Ceph's administration"),
     (r"grant_email", "accounts are named by their ids, not by electronic mail"),
     (

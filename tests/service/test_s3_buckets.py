@@ -246,3 +246,15 @@ async def test_more_than_a_thousand_means_a_thousand_and_none_means_none(client)
     assert (await client("GET", "/records?list-type=2&max-keys=5000")).texts("MaxKeys") == ["1000"]
     none = await client("GET", "/records?list-type=2&max-keys=0")
     assert (none.texts("Contents"), none.texts("IsTruncated")) == ([], ["false"])
+
+
+@pytest.mark.parametrize("version", ["", "list-type=2&"])
+async def test_who_needs_no_order_gets_one_all_the_same_and_no_common_prefixes(client, version):
+    """Ceph's `allow-unordered`, which its clients send."""
+    await client("PUT", "/records")
+    for key in ("b/1", "a"):
+        await client("PUT", f"/records/{key}", b"x")
+    listed = await client("GET", f"/records?{version}allow-unordered=true")
+    assert listed.texts("Contents/Key") == ["a", "b/1"]
+    refused = await client("GET", f"/records?{version}allow-unordered=true&delimiter=%2F")
+    assert (refused.status, refused.code) == (400, "InvalidArgument")

@@ -209,6 +209,21 @@ async def test_parts_and_uploads_are_listed_until_they_are_gone(door, client):
         assert (await client(method, f"/records/big?uploadId={upload}{target}", body)).code == "NoSuchUpload"
 
 
+async def test_a_part_that_is_sent_again_has_the_same_etag_in_its_upload_and_in_no_other(client):
+    """The first answer was lost: whichever the client kept completes the upload. Another body is told from it."""
+    upload, other = await begin(client), await begin(client)
+    etags = await put_parts(client, upload, PARTS)
+    again = await put_parts(client, upload, PARTS)
+    assert again == etags and etags[0].endswith('-1"') and etags[0] != etags[1]
+    assert (await put_parts(client, other, PARTS[:1]))[0] != etags[0]
+    changed = bytearray(PARTS[0])
+    changed[-1] ^= 1
+    assert (await put_parts(client, upload, [bytes(changed)]))[0] != etags[0]
+    assert (await complete(client, upload, completion(etags))).code == "InvalidPart"
+    assert await put_parts(client, upload, PARTS[:1]) == etags[:1]
+    assert (await complete(client, upload, completion(etags))).status == 200
+
+
 @pytest.mark.parametrize("number", ["0", "10001", "-1", "a", "", "1" * 5000])
 async def test_a_part_number_is_one_to_ten_thousand(client, number):
     upload = await begin(client)

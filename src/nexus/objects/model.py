@@ -231,6 +231,8 @@ class BodyFacts(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     md5: bytes | None
     """16 bytes, if the body is small or the caller asked for it."""
+    crc64: bytes | None = None
+    """CRC-64/NVME, 8 bytes big-endian, if the store asked for it."""
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,10 +15,10 @@ from nexus.objects.client_keys import ClientKey, joined
 from nexus.objects.committing import bucket_state
 from nexus.objects.errors import INVALID_PART_NUMBER, no_such_upload
 from nexus.objects.keys import BucketKeys
-from nexus.objects.model import MAX_PARTS, Bucket, Part
+from nexus.objects.model import MAX_PARTS, BodyFacts, Bucket, Part
 from nexus.objects.reading import Reading, part_place
 from nexus.objects.receiving import Intake
-from nexus.objects.sealing import PART, UPLOAD_KEY, BucketKey, ObjectKey, Place, open_metadata
+from nexus.objects.sealing import PART, PART_ETAG, UPLOAD_KEY, BucketKey, ObjectKey, Place, hkdf, open_metadata
 from nexus.objects.store import blobs as blob_rows
 from nexus.objects.store import uploads as upload_rows
 from nexus.objects.store.blobs import BlobRow
@@ -70,13 +70,12 @@ class PartWriting:
             inline_bytes=0,
             length=source.length,
             want_md5=source.want_md5,
+            want_crc64=True,
         ) as intake:
             known = await intake.take(source.body)
             checksums = source.verify(known) if source.verify is not None else {}
             await intake.make_durable()
-            row = BlobRow(
-                number, blob_id, known.size, etag_of(known.md5), self._clock.now(), checksums, intake.checksum
-            )
+            row = BlobRow(number, blob_id, known.size, _etag(known, key), self._clock.now(), checksums, intake.checksum)
             intake.committing = True
             replaced = await self._commit(op, bucket, upload, row)
         self._blobs.discard(replaced)
@@ -94,6 +93,15 @@ class PartWriting:
             return Recorded([put.replaced] if put.replaced else [], entry)
 
         return await self._database.write(work)
+
+
+def _etag(known: BodyFacts, key: bytes) -> str:
+    """The MD5 if it was computed. Else what changes with the bytes and with the upload, and tells nothing of them: a client that
+    sends a part again, because the first answer was lost or late, may complete the upload with either answer.
+    """
+    if known.md5 is not None or known.crc64 is None:
+        return etag_of(known.md5)
+    return f"{hkdf(b'', key, PART_ETAG + known.size.to_bytes(8, 'big') + known.crc64)[:16].hex()}-1"
 
 
 class UploadKeys:

@@ -26,6 +26,7 @@ class Intake:
         inline_bytes: int,
         length: int | None,
         want_md5: bool,
+        want_crc64: bool = False,
     ) -> None:
         """`key` and `aad`: of the FLOE message in the blob. `length`: declared plaintext bytes, or None.
 
@@ -37,7 +38,8 @@ class Intake:
         self.stream: SealedStream | None = None
         self.committing = False
         """Set before the commit: if that fails in a way that leaves its fate open, the blob must stay."""
-        self._open = partial(SealedStream, blobs, blob_id, bucket_key, key, aad, expected=length, want_md5=want_md5)
+        wanted = {"want_md5": want_md5, "want_crc64": want_crc64}
+        self._open = partial(SealedStream, blobs, blob_id, bucket_key, key, aad, expected=length, **wanted)
         self._inline_bytes = inline_bytes
         self._length = length
         self._size = 0
@@ -63,7 +65,7 @@ class Intake:
             return BodyFacts(size=self._size, md5=hashlib.md5(self.inline, usedforsecurity=False).digest())
         if self.stream is None:
             self.stream = self._open()
-        return BodyFacts(size=self._size, md5=await self.stream.finish())
+        return await self.stream.finish()
 
     async def make_durable(self) -> None:
         """Sync the blob, if there is one, and give it its name. Raises Unavailable."""

@@ -8,8 +8,8 @@ import hashlib
 from typing import Final
 
 from nexus.crypto import floe
-from nexus.objects.blobs.port import BlobStore, BlobWriter
-from nexus.objects.model import MD5_BYTES
+from nexus.objects.blobs.port import BlobStore, BlobWriter, Checksum
+from nexus.objects.model import MD5_BYTES, BodyFacts
 from nexus.objects.sealing import SEGMENTS, BucketKey
 
 BATCH_BYTES: Final = 4 * SEGMENTS.plain_bytes
@@ -29,6 +29,7 @@ class SealedStream:
         *,
         expected: int | None,
         want_md5: bool,
+        want_crc64: bool,
     ) -> None:
         """`key` and `aad` of the message; `expected` plaintext bytes, if known."""
         self.blob: BlobWriter | None = None
@@ -40,6 +41,7 @@ class SealedStream:
         self._sealer = floe.Sealer(key, aad, SEGMENTS)
         small = expected is None or expected <= MD5_BYTES
         self._md5 = hashlib.md5(usedforsecurity=False) if want_md5 or small else None
+        self._crc64 = Checksum() if want_crc64 else None
         self._md5_limit = None if want_md5 else MD5_BYTES
         self._batch_bytes = BATCH_BYTES if expected is None else max(1, min(BATCH_BYTES, expected))
         self._filling = bytearray(self._batch_bytes)
@@ -62,11 +64,12 @@ class SealedStream:
             self._held += taken
             view = view[taken:]
 
-    async def finish(self) -> bytes | None:
-        """Seal what is held as the end of the message; returns the MD5 of everything if it was computed."""
+    async def finish(self) -> BodyFacts:
+        """Seal what is held as the end of the message; returns what is known of everything."""
         await self._send(is_last=True)
         await self._settled()
-        return self._md5.digest() if self._md5 is not None else None
+        md5 = self._md5.digest() if self._md5 is not None else None
+        return BodyFacts(size=self._size, md5=md5, crc64=self._crc64.digest() if self._crc64 is not None else None)
 
     async def make_durable(self) -> None:
         """Sync the finished blob and give it its name. Raises Unavailable."""
@@ -108,6 +111,8 @@ class SealedStream:
             header = self._sealer.header
             self.blob = self._blobs.create(self._blob_id, room=SEGMENTS.sealed_length(self._batch_bytes))
         self._size += len(batch)
+        if self._crc64 is not None:
+            self._crc64.update(batch)
         if self._md5 is not None:
             if self._md5_limit is not None and self._size > self._md5_limit:
                 self._md5 = None

@@ -1,7 +1,9 @@
 """ListObjectsV2, and ListObjects, its first version."""
 
 from nexus.objects.model import ObjectVersion, Page
+from nexus.objects.s3 import errors
 from nexus.objects.s3.call import Call
+from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.http import Response, xml
 from nexus.objects.s3.paging import Names, limit
 from nexus.objects.s3.times import xml_time
@@ -47,6 +49,10 @@ async def list_objects(call: Call) -> Response:
 
 
 async def _page(call: Call, size: int, *, after: str, token: str | None) -> Page:
+    if call.query("allow-unordered") == "true" and call.query(
+        "delimiter"
+    ):  # as Ceph has it; here, order is no less than asked
+        raise Refusal(errors.INVALID_ARGUMENT, "allow-unordered goes with no delimiter", ArgumentName="allow-unordered")
     return await call.door.objects.listing.objects(
         call.op,
         call.bucket,
