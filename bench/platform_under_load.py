@@ -24,8 +24,8 @@ from signing import Signer
 BUCKET = "bench"
 SITE = "bench"
 PASSWORD = "five words that nobody guesses"
-START_TIMEOUT_S = 60
-STOP_TIMEOUT_S = 30
+START_TIMEOUT_S = 180
+STOP_TIMEOUT_S = 120
 STEP_S = 30
 FOUNDERS = "".join(
     f'[[founder]]\nlogin = "{login}"\nname = "{login}"\nemail = "{login}@bench.example"\n'
