@@ -10,6 +10,7 @@ from nexus.warehouse.omop.accounts import Conversion
 from nexus.warehouse.omop.converting import Converter, Settings
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine
 from nexus.warehouse.omop.layout import Layout
+from nexus.warehouse.omop.refreshing import Refreshed, Refresher
 from nexus.warehouse.omop.registry import source_named
 from nexus.warehouse.omop.spark_engine import SparkEngine
 from nexus.warehouse.omop.vocabulary import Given
@@ -55,14 +56,14 @@ def convert(
     progress=None,
     **settings,
 ) -> Converted:
-    layout = Layout(into)
+    layout, settings = Layout(into), {"as_of": AS_OF, **settings}
     layout.work.mkdir(parents=True, exist_ok=True)
     local = DuckdbEngine(layout.work, Secret(secret), memory="1GB", threads=1)
     try:
         conversion = Converter(
             source_named(source),
             layout,
-            Settings(as_of=AS_OF, given=given or Given(), **settings),
+            Settings(given=given or Given(), **settings),
             engine=local if spark is None else SparkEngine(spark, Secret(secret)),
             local=local,
             progress=progress or (lambda step, done, total: None),
@@ -70,3 +71,28 @@ def convert(
     finally:
         local.close()
     return Converted(into, conversion)
+
+
+def refresh(
+    source: str,
+    folder: Path,
+    into: Path,
+    *,
+    given: Given | None = None,
+    secret: bytes = SECRET,
+    progress=None,
+    **settings,
+) -> Refreshed:
+    """The next whole delivery, onto a conversion that stands in `into`."""
+    settings = {"as_of": AS_OF, **settings}
+    local = DuckdbEngine(into / "refresh-spill", Secret(secret), memory="1GB", threads=1)
+    try:
+        return Refresher(
+            source_named(source),
+            Layout(into),
+            Settings(given=given or Given(), **settings),
+            local=local,
+            progress=progress or (lambda step, done, total: None),
+        ).run(folder)
+    finally:
+        local.close()

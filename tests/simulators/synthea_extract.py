@@ -65,7 +65,9 @@ def write_extract(folder: Path, seed: int = 7, *, faults: bool = True, persons: 
             code = chance.choice([FLU, DIABETES, TWICE, CONSULTATION, UNKNOWN_CODE])
             conditions.append([at, "", person, encounter, code, f"said,\n{code}" if visit == 1 else "said"])
             truth.conditions += {TWICE: 2, CONSULTATION: 0}.get(code, 1)
-            medications.append([f"{at}T08:00:00Z", f"{at[:8]}28T08:00:00Z", person, encounter, ASPIRIN_81, "3"])
+            medications.append(
+                [f"{at}T08:00:00Z", f"{at[:8]}28T08:00:00Z", person, encounter, ASPIRIN_81, "3", "12.5", "10"]
+            )
     truth.persons = persons
     if faults:
         patients.append(["p900", "", "", "F", "white", "nonhispanic", "Lyon", "ARA", "69001"])
@@ -88,7 +90,9 @@ def write_extract(folder: Path, seed: int = 7, *, faults: bool = True, persons: 
     _write(folder / "patients.csv", "Id,BIRTHDATE,DEATHDATE,GENDER,RACE,ETHNICITY,CITY,STATE,ZIP", patients)
     _write(folder / "encounters.csv", "Id,START,STOP,PATIENT,ENCOUNTERCLASS,CODE", encounters)
     _write(folder / "conditions.csv", "START,STOP,PATIENT,ENCOUNTER,CODE,DESCRIPTION", conditions)
-    _write(folder / "medications.csv", "START,STOP,PATIENT,ENCOUNTER,CODE,DISPENSES", medications)
+    _write(
+        folder / "medications.csv", "START,STOP,PATIENT,ENCOUNTER,CODE,DISPENSES,TOTALCOST,PAYER_COVERAGE", medications
+    )
     truth.rows = {"patients": len(patients), "encounters": len(encounters), "conditions": len(conditions)}
     truth.rows["medications"] = len(medications)
     return truth

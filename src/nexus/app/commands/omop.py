@@ -33,14 +33,8 @@ KEY_BYTES: Final = 32
 def _convert(source: str, folder: Path, into: Path, **typed: Any) -> int:
     screen = terminal(typed["as_json"])
     layout = _room(into, again=typed["again"])
-    secret = _secret(typed["key"] or layout.key)
-    settings = Settings(
-        as_of=typed["as_of"].date() if typed["as_of"] else _today(),
-        given=Given(typed["vocabulary"], dict(map(_named, typed["local"])), typed["mappings"]),
-        encoding=typed["encoding"],
-        piece=typed["piece"],
-        excluded=Listed(typed["without"]),
-    )
+    secret = secret_of(typed["key"] or layout.key)
+    settings = settings_of(typed)
     local = DuckdbEngine(layout.work, secret, memory=typed["memory"], threads=typed["threads"])
     try:
         engine: Engine = local if typed["engine"] == "duckdb" else _spark(layout, secret, typed)
@@ -60,6 +54,17 @@ def _convert(source: str, folder: Path, into: Path, **typed: Any) -> int:
         local.close()
     _show(screen, conversion, layout)
     return 0
+
+
+def settings_of(typed: dict[str, Any]) -> Settings:
+    """How to convert, of the options that `convert` and `refresh` share."""
+    return Settings(
+        as_of=typed["as_of"].date() if typed["as_of"] else _today(),
+        given=Given(typed["vocabulary"], dict(map(_named, typed["local"])), typed["mappings"]),
+        encoding=typed["encoding"],
+        piece=typed["piece"],
+        excluded=Listed(typed["without"]),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ def _room(into: Path, *, again: bool) -> Layout:
     return layout
 
 
-def _secret(path: Path) -> Secret:
+def secret_of(path: Path) -> Secret:
     """The secret of the keys: kept, since another one gives every record another key. Raises Invalid."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -156,6 +161,28 @@ _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 _ANY: Final = click.Path(exists=True, path_type=Path)
 _FOLDER: Final = click.Path(exists=True, file_okay=False, path_type=Path)
 
+SHARED: Final = (
+    click.Option(["--vocabulary"], type=_ANY, help="The archive that Athena sends: a folder, or a .zip."),
+    click.Option(["--local"], multiple=True, help=f"A French list, as NAME=FILE: {', '.join(LISTS)}. May be repeated."),
+    click.Option(["--mappings"], type=_FILE, help="Your own mappings: a CSV with columns of source_to_concept_map."),
+    click.Option(
+        ["--key"], type=click.Path(dir_okay=False, path_type=Path), help="The secret of the keys; made if absent."
+    ),
+    click.Option(
+        ["--without"], type=_FILE, help="Persons to leave out of every table: one a line, as the source names them."
+    ),
+    click.Option(
+        ["--as-of"], type=click.DateTime(["%Y-%m-%d"]), help="The day after which nothing can have happened; today."
+    ),
+    click.Option(
+        ["--encoding"], type=click.Choice(ENCODINGS), default="utf-8", show_default=True, help="Of CSV files."
+    ),
+    click.Option(["--memory"], default=MEMORY, show_default=True, help="What the engine may hold in memory."),
+    click.Option(["--threads"], type=click.IntRange(1), help="Threads of the engine; all of the machine if not said."),
+    click.Option(["--piece"], type=click.IntRange(1), default=PIECE, show_default=True, help="Rows converted at once."),
+)
+"""Options of `convert` and of `refresh`."""
+
 convert = click.Command(
     "convert",
     callback=_convert,
@@ -165,34 +192,9 @@ convert = click.Command(
         click.Option(
             ["--into"], type=click.Path(file_okay=False, path_type=Path), required=True, help="Where to write."
         ),
-        click.Option(["--vocabulary"], type=_ANY, help="The archive that Athena sends: a folder, or a .zip."),
-        click.Option(
-            ["--local"], multiple=True, help=f"A French list, as NAME=FILE: {', '.join(LISTS)}. May be repeated."
-        ),
-        click.Option(
-            ["--mappings"], type=_FILE, help="Your own mappings: a CSV with columns of source_to_concept_map."
-        ),
-        click.Option(
-            ["--key"], type=click.Path(dir_okay=False, path_type=Path), help="The secret of the keys; made if absent."
-        ),
-        click.Option(
-            ["--without"], type=_FILE, help="Persons to leave out of every table: one a line, as the source names them."
-        ),
-        click.Option(
-            ["--as-of"], type=click.DateTime(["%Y-%m-%d"]), help="The day after which nothing can have happened; today."
-        ),
-        click.Option(
-            ["--encoding"], type=click.Choice(ENCODINGS), default="utf-8", show_default=True, help="Of CSV files."
-        ),
+        *SHARED,
         click.Option(
             ["--engine"], type=click.Choice(["duckdb", "spark"]), default="duckdb", show_default=True, help="What maps."
-        ),
-        click.Option(["--memory"], default=MEMORY, show_default=True, help="What the engine may hold in memory."),
-        click.Option(
-            ["--threads"], type=click.IntRange(1), help="Threads of the engine; all of the machine if not said."
-        ),
-        click.Option(
-            ["--piece"], type=click.IntRange(1), default=PIECE, show_default=True, help="Rows converted at once."
         ),
         click.Option(["--again"], is_flag=True, help="Start over, even if a conversion stands here."),
         json_option(),

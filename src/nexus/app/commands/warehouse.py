@@ -14,6 +14,7 @@ from nexus.app.commands.cohort import cohort_command
 from nexus.app.commands.generating import generate_command
 from nexus.app.commands.linking import link_command
 from nexus.app.commands.omop import convert
+from nexus.app.commands.refreshing import refresh
 from nexus.app.commands.release import compare_command, risk_command, verify_command
 from nexus.kernel.clock import SystemClock
 from nexus.kernel.errors import Invalid
@@ -114,6 +115,7 @@ warehouse = click.Group(
     short_help="Generate and link extracts, convert to OMOP, check the quality, find cohorts",
     commands=[
         convert,
+        refresh,
         click.Command(
             "check",
             callback=_check,

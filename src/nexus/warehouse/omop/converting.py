@@ -11,6 +11,7 @@ import ibis.expr.types as ir
 
 from nexus.warehouse.omop import accounts, coverage, vocabulary
 from nexus.warehouse.omop.accounts import Conversion, Outcome
+from nexus.warehouse.omop.changes import Only
 from nexus.warehouse.omop.delivery import Delivered, find
 from nexus.warehouse.omop.derived import derive, describe
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine
@@ -22,8 +23,9 @@ from nexus.warehouse.omop.piece import Tally, convert, of_direct, sums
 from nexus.warehouse.omop.ports import Excluded
 from nexus.warehouse.omop.problems import Reason
 from nexus.warehouse.omop.references import REFERRED, Known
+from nexus.warehouse.omop.remembering import Remembering, last_file
 from nexus.warehouse.omop.slices import Reading, Slice, Staged, slices
-from nexus.warehouse.omop.source import CLINICAL, AnyMapping, Coded, Source
+from nexus.warehouse.omop.source import CLINICAL, AnyMapping, Coded, Source, is_personal
 from nexus.warehouse.omop.spec import CONVERTED, primary_key, tables
 from nexus.warehouse.omop.staged_files import StagedFiles
 from nexus.warehouse.omop.staging import check_encoding
@@ -46,6 +48,11 @@ class Settings:
     piece: int = PIECE
     excluded: Excluded = field(default_factory=NoOne)
 
+    @property
+    def fixed(self) -> dict[str, str]:
+        """What may not change between a conversion and its refresh, unless everything is converted anew."""
+        return {"as_of": self.as_of.isoformat(), "given": repr(self.given.seen())}
+
 
 class Converter:
     """One conversion of one delivery. `engine` maps; `local` stages files and loads vocabularies (DuckDB, always)."""
@@ -59,21 +66,28 @@ class Converter:
         engine: Engine,
         local: DuckdbEngine,
         progress: Progress = lambda step, done, total: None,
+        onto: Layout | None = None,
     ) -> None:
+        """`onto`: an earlier conversion. What is written is then what differs from it (`refreshing` merges both)."""
         check_encoding(settings.encoding)
         self._source, self._layout, self._engine, self._local = source, layout, engine, local
         self._settings, self._progress = settings, progress
         self._steps = Steps(layout.work / "done")
         names = tuple(sorted(set(settings.excluded.persons())))
         self._exclusion = Exclusion(layout.work / "excluded.parquet", names)
+        self._memory = Remembering(
+            source, layout, settings.fixed, engine=engine, local=local, steps=self._steps, before=onto
+        )
+        self._onto = onto
 
     def run(self, folder: Path) -> Conversion:
         """Convert a delivery. Raises Invalid, Damaged, Conflict, Unavailable; run again, it goes on where it was."""
-        files = find(self._source, folder)
+        files = find(self._source, folder, after=0 if self._onto is None else last_file(self._onto))
         self._begin(files)
         staged = self._staged(files)
         staged.check()
         self._load_vocabularies()
+        self._affected(staged)
         outcomes = [self._map(mapping, staged) for mapping in self._source.mappings if staged.of(mapping.driver)]
         for table in CONVERTED:
             self._progress(f"keys of {table}", 0, 0)
@@ -83,11 +97,31 @@ class Converter:
         describe(self._layout, self._source, self._settings.as_of, str(self._steps.counted("vocabulary")))
         self._write_empty()
         delivered = staged.all()
+        for declared in self._source.tables:
+            self._remember(staged, declared.name)
+        self._memory.settings()
         self._write_files(delivered)
         conversion = self._account(delivered, outcomes)
         self._layout.report.write_bytes(accounts.encode(conversion))
-        shutil.rmtree(self._layout.work, ignore_errors=True)
+        if self._onto is None:
+            shutil.rmtree(self._layout.work, ignore_errors=True)
         return conversion
+
+    def _affected(self, staged: StagedFiles) -> None:
+        """Of a refresh: whose rows have changed."""
+        if self._onto is not None:
+            for table in self._source.tables:
+                staged.let_go()
+                self._remember(staged, table.name)
+            self._memory.compare()
+
+    def _remember(self, staged: StagedFiles, table: str) -> None:
+        if files := staged.of(table):
+            reading = self._reading(staged, table, Slice(tuple(files)), only=None)
+            self._memory.remember(table, reading.driver)
+
+    def _reading(self, staged: StagedFiles, table: str, piece: Slice, only: Only | None) -> Reading:
+        return Reading(self._engine, self._source, staged, self._codes(), table, piece, self._exclusion, only)
 
     def _begin(self, files: tuple[Delivered, ...]) -> None:
         settings: dict[str, Any] = {
@@ -119,12 +153,14 @@ class Converter:
         if self._steps.counted("vocabulary") is None:
             self._progress("vocabularies", 0, 0)
             layout = self._layout
-            vocabulary.load(self._local, self._settings.given, layout.work, layout.cdm, layout.ids)
+            ids = (self._onto or layout).ids
+            vocabulary.load(self._local, self._settings.given, layout.work, layout.cdm, ids)
             self._steps.done("vocabulary", vocabulary.version(self._local))
 
     def _map(self, mapping: AnyMapping, staged: StagedFiles) -> Outcome:
         tallies: list[Tally] = []
         staged.let_go()
+        self._remember(staged, mapping.driver)
         mine = staged.of(mapping.driver)
         total, done = sum(each.rows for each in mine), 0
         for number, piece in enumerate(slices(mine, self._settings.piece, whole=not mapping.by_piece)):
@@ -140,7 +176,8 @@ class Converter:
 
     def _map_piece(self, mapping: AnyMapping, staged: StagedFiles, piece: Slice, name: str) -> list[Tally]:
         codes, known = self._codes(), self._known()
-        reading = Reading(self._engine, self._source, staged, codes, mapping.driver, piece, self._exclusion)
+        only = self._memory.only if is_personal(mapping) else None
+        reading = self._reading(staged, mapping.driver, piece, only)
         records = mapping.build(reading)
         if isinstance(mapping, Coded):
             limit = self._settings.as_of if self._source.future_is_wrong else date.max
@@ -156,7 +193,8 @@ class Converter:
         """How many rows of this piece were not read because of whom they are about."""
         if not self._exclusion.names or not self._source.table(mapping.driver).person:
             return []
-        counts = [rows.aggregate(n=rows.count()) for rows in (reading.every_row(), reading.driver())]
+        everyone = self._exclusion.others(self._engine, reading.every_row(), self._source.table(mapping.driver).person)
+        counts = [rows.aggregate(n=rows.count()) for rows in (reading.every_row(), everyone)]
         ((every,),), ((others,),) = (self._engine.rows(count) for count in counts)
         target = CLINICAL[mapping.domain] if isinstance(mapping, Coded) else mapping.target
         return [Tally(target, Reason.OBJECTED, int(every) - int(others))] if every > others else []
@@ -188,7 +226,9 @@ class Converter:
     def _write_files(self, staged: list[Staged]) -> None:
         files = [(s.file.id, s.file.name, s.file.table.name, s.file.bytes, s.rows) for s in staged]
         write_rows(self._layout.files, FILES, files)
-        lines = [(s.file.table.name, Reason.UNREADABLE.value, s.file.id, line) for s in staged for line in s.unreadable]
+        lines = [
+            (s.file.table.name, Reason.UNREADABLE.value, s.file.id, line, None) for s in staged for line in s.unreadable
+        ]
         if lines:
             write_rows(self._layout.part(self._layout.quarantine, "records", "unreadable"), QUARANTINE, lines)
 

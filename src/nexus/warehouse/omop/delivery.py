@@ -17,13 +17,17 @@ MARK: Final = "_mark"
 """A column that a table may declare: what stands in a file's name where `files` has ??, such as a year."""
 HEADER_BYTES: Final = 1 << 20
 """A first line that is longer is no header."""
-Form = Literal["csv", "parquet"]
+Form = Literal["csv", "parquet", "fhir"]
 _FORMS: Final[dict[str, Form]] = {
     ".csv": "csv",
     ".tsv": "csv",
     ".txt": "csv",
     ".parquet": "parquet",
+    ".ndjson": "fhir",
+    ".json": "fhir",
 }
+BUNDLE: Final = ".json"
+"""A Bundle holds resources of any kind: it is a file of each table."""
 UTF8: Final = "utf-8"
 
 
@@ -42,25 +46,25 @@ class Delivered:
     """What MARK holds for its rows."""
 
 
-def find(source: Source, folder: Path) -> tuple[Delivered, ...]:
-    """Every file that is of a table of the source. Raises Invalid if none is."""
+def find(source: Source, folder: Path, after: int = 0) -> tuple[Delivered, ...]:
+    """Every file that is of a table of the source, numbered `after` those of earlier deliveries. Raises Invalid if none is."""
     found: list[Delivered] = []
     for path in sorted(folder.rglob("*")):
         form, stem = _form(path)
         if form is None or not path.is_file():
             continue
         for table in source.tables:
-            if _is_of(stem, table):
+            if _is_resources(path, stem, table) if form == "fhir" else not table.resource and _is_of(stem, table):
                 name = path.relative_to(folder).as_posix()
                 found.append(
-                    Delivered(len(found) + 1, path, name, table, form, path.stat().st_size, _mark(stem, table))
+                    Delivered(after + len(found) + 1, path, name, table, form, path.stat().st_size, _mark(stem, table))
                 )
     if not found:
         names = ", ".join(table.name for table in source.tables)
         raise Invalid(
             f"this folder holds no file of the source {source.name}",
             code="omop.no-files",
-            hint=f"a file is named after its table: {names}; .csv, .csv.gz, .parquet",
+            hint=f"a file is named after its table: {names}; .csv, .csv.gz, .parquet; FHIR: .ndjson, or a Bundle in .json",
         )
     return tuple(found)
 
@@ -73,6 +77,16 @@ def _form(path: Path) -> tuple[Form | None, str]:
 
 def _is_of(stem: str, table: SourceTable) -> bool:
     return any(fnmatchcase(stem, pattern) for pattern in (table.name, *table.files))
+
+
+def _is_resources(path: Path, stem: str, table: SourceTable) -> bool:
+    """`Patient.ndjson`, `Patient.000.ndjson`, `Patient-1.ndjson`; or any Bundle."""
+    if not table.resource:
+        return False
+    if path.name.lower().removesuffix(".gz").endswith(BUNDLE):
+        return True
+    rest = stem.removeprefix(table.resource.lower())
+    return rest != stem and not rest[:1].isalnum()
 
 
 def _mark(stem: str, table: SourceTable) -> str:

@@ -9,9 +9,11 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-PROVENANCE: Final = {"id": "int64", "check": "int64", "file": "int32", "line": "int64"}
-"""Beside each CDM table: the key of each record, 32 more bits of its hash, and where it comes from."""
-QUARANTINE: Final = {"target": "string", "reason": "string", "file": "int32", "line": "int64"}
+PROVENANCE: Final = {"id": "int64", "check": "int64", "file": "int32", "line": "int64", "person": "int64"}
+"""Beside each CDM table: the key of each record, 32 more bits of its hash, where it comes from, and where the CDM table itself does
+not say whose record it is (cost), the person's key."""
+QUARANTINE: Final = {"target": "string", "reason": "string", "file": "int32", "line": "int64", "person": "int64"}
+"""`person`: the key that the person has, or would have; NULL if the row names nobody."""
 FILES: Final = {"file": "int32", "name": "string", "table": "string", "bytes": "int64", "rows": "int64"}
 
 
@@ -32,6 +34,21 @@ class Layout:
     @property
     def quarantine(self) -> Path:
         return self.into / "quarantine"
+
+    @property
+    def state(self) -> Path:
+        """What a refresh compares the next delivery with: a keyed digest of each person's rows, and the settings."""
+        return self.into / "state"
+
+    @property
+    def refresh(self) -> Path:
+        """Where a refresh works until it is whole."""
+        return self.into / "refresh"
+
+    @property
+    def refreshed(self) -> Path:
+        """What a refresh leaves, until it is removed."""
+        return self.into / "refreshed"
 
     @property
     def work(self) -> Path:
@@ -65,7 +82,7 @@ class Layout:
     def clear(self) -> None:
         """Remove what a conversion wrote; the secret of the keys and the ids of local concepts stay."""
         inside = self.work.iterdir() if self.work.is_dir() else ()
-        for folder in (self.cdm, self.provenance, self.quarantine, *inside):
+        for folder in (self.cdm, self.provenance, self.quarantine, self.state, self.refresh, *inside):
             if folder != self.spill:
                 shutil.rmtree(folder, ignore_errors=True)
         for file in (self.files, self.report):

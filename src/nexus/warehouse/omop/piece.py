@@ -15,7 +15,7 @@ from nexus.warehouse.omop.layout import Layout
 from nexus.warehouse.omop.problems import Reason
 from nexus.warehouse.omop.references import Known
 from nexus.warehouse.omop.source import CHECK, FILE, KEY, LINE, NATURAL, REASON, TARGET, Direct
-from nexus.warehouse.omop.spec import primary_key, tables
+from nexus.warehouse.omop.spec import names, primary_key, tables
 
 _BESIDE: Final = (FILE, LINE, REASON, TARGET, KEY, CHECK)
 
@@ -53,7 +53,11 @@ def convert(engine: Engine, layout: Layout, records: ir.Table, name: str, *, cod
         engine.write(completed(columns, target), layout.part(layout.cdm, target, name))
         engine.write(
             usable.select(
-                id=usable[KEY], check=usable[CHECK], file=usable[FILE].cast("int32"), line=usable[LINE].cast("int64")
+                id=usable[KEY],
+                check=usable[CHECK],
+                file=usable[FILE].cast("int32"),
+                line=usable[LINE].cast("int64"),
+                person=ibis.null("int64") if "person_id" in names(target) else _person(usable),
             ),
             layout.part(layout.provenance, target, name),
         )
@@ -72,7 +76,12 @@ def quarantined(held: ir.Table) -> ir.Table:
         reason=left_out[REASON],
         file=left_out[FILE].cast("int32"),
         line=left_out[LINE].cast("int64"),
+        person=_person(left_out),
     )
+
+
+def _person(records: ir.Table) -> ir.Value:
+    return records.person_id if "person_id" in records.columns else ibis.null("int64")
 
 
 def completed(records: ir.Table, target: str) -> ir.Table:

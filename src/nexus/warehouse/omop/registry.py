@@ -5,11 +5,12 @@ from typing import Final
 
 from nexus.kernel.errors import Invalid
 from nexus.warehouse.omop.source import Source
+from nexus.warehouse.omop.sources.fhir import FHIR
 from nexus.warehouse.omop.sources.mimic import MIMIC
 from nexus.warehouse.omop.sources.snds import SNDS
 from nexus.warehouse.omop.sources.synthea import SYNTHEA
 
-SOURCES: Final[Mapping[str, Source]] = {source.name: source for source in (SYNTHEA, MIMIC, SNDS)}
+SOURCES: Final[Mapping[str, Source]] = {source.name: source for source in (SYNTHEA, MIMIC, SNDS, FHIR)}
 
 
 def source_named(name: str) -> Source:

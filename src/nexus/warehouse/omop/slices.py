@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 import ibis.expr.types as ir
 
+from nexus.warehouse.omop.changes import Only
 from nexus.warehouse.omop.delivery import Delivered
 from nexus.warehouse.omop.engine import Engine
 from nexus.warehouse.omop.excluding import Exclusion
@@ -80,10 +81,12 @@ class Reading:
     """The driver."""
     slice: Slice
     exclusion: Exclusion
+    only: Only | None = None
+    """Persons whose rows are read; everybody's if None."""
 
     def driver(self) -> ir.Table:
         """The rows of this piece."""
-        return self.exclusion.others(self.engine, self.every_row(), self.source.table(self.of).person)
+        return self._read(self.of, self.every_row())
 
     def every_row(self) -> ir.Table:
         """The rows of this piece, of persons who are excluded too: to count them."""
@@ -97,7 +100,12 @@ class Reading:
         """Another staged table, entire."""
         places = [self.stages.place(each) for each in self.stages.of(table)]
         rows = self.engine.staged(table, places, self.source.table(table).every_column)
-        return self.exclusion.others(self.engine, rows, self.source.table(table).person)
+        return self._read(table, rows)
+
+    def _read(self, table: str, rows: ir.Table) -> ir.Table:
+        person = self.source.table(table).person
+        rows = self.exclusion.others(self.engine, rows, person)
+        return rows if self.only is None else self.only.rows(self.engine, rows, person)
 
     def concepts(self, vocabulary: str) -> ir.Table:
         """The code map of one vocabulary; of a code with several standard concepts, the first."""

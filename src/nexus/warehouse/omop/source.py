@@ -1,10 +1,12 @@
 """What a source is: the tables of its files, and the mappings that turn their rows into records."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
 
 import ibis.expr.types as ir
+
+from nexus.warehouse.omop.spec import names
 
 FILE: Final = "_file"
 """Column of every staged row: the number of its file (`files.parquet`)."""
@@ -31,6 +33,10 @@ def first_line(rows: ir.Table) -> dict[str, ir.Value]:
     return {FILE: (first // _LINES).cast("int32"), LINE: (first % _LINES).cast("int64")}
 
 
+Element = Callable[[dict[str, Any]], str | None]
+"""What reads one element of a FHIR resource, as text."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceTable:
     """A table of the source. Columns are in lower case; any file whose stem is `files` (`name` if empty) is of it."""
@@ -43,6 +49,12 @@ class SourceTable:
     """Other stems, in lower case, that this table's files have; a trailing `*` stands for anything."""
     person: str = ""
     """The column that names the person whom a row is about; empty if no row is about one, or another table says about whom."""
+    resource: str = ""
+    """Of FHIR: the kind of resource whose elements are the rows; empty for a table of columns."""
+    fields: Mapping[str, Element] = field(default_factory=dict)
+    """Of a resource: how each column is read."""
+    spread: Callable[[dict[str, Any]], Iterator[dict[str, Any]]] = lambda resource: iter((resource,))
+    """Of a resource: the rows that it stands for."""
 
     @property
     def every_column(self) -> tuple[str, ...]:
@@ -107,6 +119,13 @@ class Coded:
 
 
 AnyMapping = Direct | Coded
+
+
+def is_personal(mapping: AnyMapping) -> bool:
+    """Whether each of its records is about one person, and follows from the rows about that person alone."""
+    return isinstance(mapping, Coded) or "person_id" in names(mapping.target) or mapping.target == "cost"
+
+
 CLINICAL: Final[Mapping[str, str]] = {
     "Condition": "condition_occurrence",
     "Drug": "drug_exposure",

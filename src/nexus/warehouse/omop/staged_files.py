@@ -67,7 +67,7 @@ class StagedFiles:
 
     def _place(self, file: Delivered) -> Path | str:
         size = file.bytes * (PACKED if file.path.suffix.lower() in (".gz", ".parquet") else 1)
-        if self._keeps and size <= KEPT:
+        if self._keeps and size <= KEPT and file.form != "fhir":
             if file.id not in self._kept:
                 self._stage(file, _name(file.id))
             self._kept[file.id] = self._kept.pop(file.id, size)

@@ -16,6 +16,7 @@ from nexus.kernel.errors import Damaged, Invalid
 from nexus.warehouse.omop.delivery import MARK, Delivered, Shape, check_columns, opened, shape
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine, quoted
 from nexus.warehouse.omop.source import FILE
+from nexus.warehouse.omop.staging_fhir import stage_fhir
 
 BLOCK: Final = 1 << 20
 LONGEST_LINE: Final = 16 << 20
@@ -29,6 +30,8 @@ def stage(engine: DuckdbEngine, file: Delivered, place: Path | str, encoding: st
     Raises Invalid on a header that is not the table's, Damaged on a file that cannot be read.
     """
     try:
+        if file.form == "fhir" and isinstance(place, Path):
+            return stage_fhir(file, place)
         if file.form == "parquet":
             return _parquet(engine, file, place), ()
         return _separated(engine, file, place, encoding)

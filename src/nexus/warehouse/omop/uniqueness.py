@@ -45,14 +45,22 @@ def _leave_out(engine: Engine, layout: Layout, table: str, part: Path) -> None:
     ((count,),) = engine.rows(again.aggregate(n=again.count()))
     if not count:
         return
-    quarantine = again.select(
-        target=ibis.literal(table), reason=ibis.literal(Reason.DUPLICATE.value), file=again.file, line=again.line
-    )
-    engine.write(quarantine, layout.part(layout.quarantine, "records", f"twice-{table}-{part.stem}"))
     rows = layout.part(layout.cdm, table, part.stem)
     types = {field.name: field.type for field in tables()[table]}
     field = primary_key(table)
     records = engine.read("rows_here", [rows], types)
+    if "person_id" in types and field != "person_id":
+        whose = records.select(_id=field, _whose="person_id")
+        again = again.left_join(whose, again.id == whose._id)
+        again = again.mutate(person=again._whose)
+    quarantine = again.select(
+        target=ibis.literal(table),
+        reason=ibis.literal(Reason.DUPLICATE.value),
+        file=again.file,
+        line=again.line,
+        person=again.id if field == "person_id" else again.person,
+    )
+    engine.write(quarantine, layout.part(layout.quarantine, "records", f"twice-{table}-{part.stem}"))
     kept = records.anti_join(before, records[field] == before._before)
     engine.write(kept, rows)
     engine.write(here.anti_join(before, here.id == before._before), part)

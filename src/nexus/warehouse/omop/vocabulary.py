@@ -50,6 +50,13 @@ class Given:
     lists: Mapping[str, Path] | None = None
     mappings: Path | None = None
 
+    def seen(self) -> list[tuple[str, int, int]]:
+        """Name, size and time of every file, to see whether one is another."""
+        named = (self.archive, self.mappings, *(self.lists or {}).values())
+        files = [file for path in named if path for file in ([path] if path.is_file() else path.rglob("*"))]
+        stats = ((file.name, file.stat()) for file in files if file.is_file())
+        return sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+
 
 def load(engine: DuckdbEngine, given: Given, work: Path, cdm: Path, ids: Path) -> None:
     """Write the CDM's tables of vocabularies, `codes/` and `ingredients/`. Raises Invalid on files that are none."""

@@ -181,6 +181,7 @@ def costs(inputs: Inputs) -> ir.Table:
     return rows.select(
         **_row(rows),
         **{NATURAL: natural("cost", what), REASON: ibis.null("string")},
+        person_id=reference("person", rows.patient),
         cost_event_id=reference("events-medications", what, "0"),
         cost_domain_id=ibis.literal("Drug"),
         cost_type_concept_id=ibis.literal(CLAIM),

@@ -1,0 +1,74 @@
+"""Refresh of a CDM by a whole delivery in which one person of a hundred has changed, beside the full conversion of that delivery.
+
+.venv/bin/python bench/omop_refresh.py [--rounds N] [--json]
+
+`NEXUS_BENCH_ROWS` says how many source rows there are. What is read and compared is the whole delivery: that is the greater part.
+"""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+import duckdb
+from harness import Figure, figure, main
+from omop import MEMORY, _convert, _grown, _sample
+
+from nexus.kernel.secret import Secret
+from nexus.warehouse.omop.converting import Settings
+from nexus.warehouse.omop.duckdb_engine import DuckdbEngine
+from nexus.warehouse.omop.fingerprint import whole
+from nexus.warehouse.omop.layout import Layout
+from nexus.warehouse.omop.refreshing import Refresher
+from nexus.warehouse.omop.registry import source_named
+from nexus.warehouse.omop.vocabulary import Given
+
+ONE_IN = 100
+
+
+def measure(rounds: int) -> Iterable[Figure]:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        given = _sample(folder)
+        rows, _ = _grown(folder / "sample", folder / "grown")
+        _changed(folder / "grown", folder / "next")
+        shares, same = [], True
+        for number in range(rounds):
+            _convert(folder / "grown", folder / "into", given)
+            full = _timed(lambda: _convert(folder / "next", folder / "whole", given))
+            refreshed = _timed(lambda: _refresh(folder / "next", folder / "into", given))
+            shares.append(100 * refreshed / full)
+            if number == 0:
+                same = whole(folder / "into" / "cdm") == whole(folder / "whole" / "cdm")
+            for made in ("into", "whole"):
+                shutil.rmtree(folder / made)
+    note = f"{rows:,} rows; the same hash as the full conversion: {'yes' if same else 'NO'}"
+    yield figure("OMOP refresh, 1 % of persons changed", shares, "% of a full run", target="5 % or less", note=note)
+
+
+def _timed(work) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _refresh(folder: Path, onto: Path, given: Given) -> None:
+    engine = DuckdbEngine(onto / "work", Secret(b"a key of benches"), memory=MEMORY, threads=os.cpu_count())
+    settings = Settings(as_of=date(2026, 11, 1), given=given)
+    Refresher(source_named("synthea"), Layout(onto), settings, local=engine).run(folder)
+    engine.close()
+
+
+def _changed(grown: Path, after: Path) -> None:
+    """Every hundredth person has another code in each condition."""
+    shutil.copytree(grown, after)
+    source = f"read_csv('{grown}/conditions.csv', all_varchar = true, header = true)"
+    changed = f"* REPLACE (CASE WHEN hash(\"PATIENT\") % {ONE_IN} = 0 THEN '44054006' ELSE \"CODE\" END AS \"CODE\")"
+    duckdb.sql(f"COPY (SELECT {changed} FROM {source}) TO '{after}/conditions.csv' (HEADER)")
+
+
+if __name__ == "__main__":
+    main(measure)
