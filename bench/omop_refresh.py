@@ -66,7 +66,7 @@ def _changed(grown: Path, after: Path) -> None:
     """Every hundredth person has another code in each condition."""
     shutil.copytree(grown, after)
     source = f"read_csv('{grown}/conditions.csv', all_varchar = true, header = true)"
-    changed = f"* REPLACE (CASE WHEN hash(\"PATIENT\") % {ONE_IN} = 0 THEN '44054006' ELSE \"CODE\" END AS \"CODE\")"
+    changed = f'* REPLACE (CASE WHEN hash("PATIENT") % {ONE_IN} = 0 THEN \'44054006\' ELSE "CODE" END AS "CODE")'
     duckdb.sql(f"COPY (SELECT {changed} FROM {source}) TO '{after}/conditions.csv' (HEADER)")
 
 
