@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import yaml
 from project_tree import ROOT
 
 from nexus.app.telemetry import catalogue
@@ -35,6 +36,22 @@ def test_what_is_said_of_metrics_is_true(path):
             assert label in labels, match.group()
             known = labels[label].values
             assert known is None or set(value.split("|")) <= known, match.group()
+
+
+def test_the_rules_are_ones_that_prometheus_can_load():
+    """No promtool here: the shape that it asks for, and brackets that match."""
+    (group,) = yaml.safe_load(ALERTS.read_text())["groups"]
+    names = [rule["alert"] for rule in group["rules"]]
+    assert len(set(names)) == len(names) >= 10
+    for rule in group["rules"]:
+        assert rule.keys() <= {"alert", "expr", "for", "labels", "annotations"}
+        assert rule["labels"]["severity"] in ("page", "ticket") and rule["annotations"]["summary"]
+        assert re.fullmatch(r"[0-9]+[smh]", rule.get("for", "1m"))
+        assert all(
+            rule["expr"].count(opening) == rule["expr"].count(closing) for opening, closing in ("()", "{}", "[]")
+        )
+    (job,) = yaml.safe_load((ALERTS.parent / "scrape.yml").read_text())
+    assert job["job_name"] == "nexus"
 
 
 def test_the_chores_and_routes_that_alerts_name_exist():

@@ -3,18 +3,22 @@
 import asyncio
 import json
 import os
+import ssl
 import threading
 
+import httpx
 import pytest
 
-from nexus.app import children, settings
+from nexus.app import children, pki, serving, settings
 from nexus.app.handoff import Handoff
 from nexus.app.telemetry import listener, report
 from nexus.app.telemetry.doorway import Doorway
+from nexus.app.telemetry.gathering import Gathering, shown
 from nexus.app.telemetry.health import HANGING_S, LOOK_EVERY_S, RECENT_S, Component, Health, RefusedCommits
 from nexus.app.telemetry.report import Heard, Report
 from nexus.app.telemetry.reporting import Reporter
 from nexus.app.telemetry.watch import Watch
+from nexus.kernel.clock import SystemClock
 from nexus.kernel.database import Database, Recorded
 from nexus.kernel.errors import Invalid, Unavailable
 from nexus.kernel.operation import PLATFORM
@@ -273,3 +277,35 @@ async def test_metrics_ask_for_the_token_and_health_does_not(tmp_path):
     assert (await ask(app, "GET", "/-/live")).status == 200
     assert (await ask(app, "GET", "/")).status == 404
     assert (await ask(app, "POST", "/metrics", twice[:1])).status == 405
+
+
+async def test_the_listener_answers_over_tls_to_whoever_has_the_token(tmp_path):
+    now = SystemClock().now()
+    authority = pki.found_authority("nx_installation", now)
+    leaf = pki.issue(authority, ["127.0.0.1"], 1, now)
+    files = {name: tmp_path / name for name in ("ca", "chain", "key", "token")}
+    files["ca"].write_bytes(authority.certificate)
+    files["chain"].write_bytes(leaf.chain)
+    files["key"].write_bytes(leaf.key.reveal())
+    files["token"].write_text("t" * 40 + "\n")
+    given = settings_with(
+        watch_port=0,
+        watch_token_file=str(files["token"]),
+        watch_certificate_file=str(files["chain"]),
+        watch_key_file=str(files["key"]),
+    )
+    gathering, trusted = Gathering(lambda: [], lambda: False, Watch()), ssl.create_default_context(cafile=files["ca"])
+    with serving.reserve_port("127.0.0.1", 0) as held:
+        port = held.getsockname()[1]
+        async with shown(gathering, given, port), httpx.AsyncClient(verify=trusted) as http:
+            address = f"https://127.0.0.1:{port}"
+            assert (await http.get(f"{address}/-/live")).json() == {"status": "alive"}
+            ready = await http.get(f"{address}/-/ready")
+            assert (ready.status_code, ready.json()["missing"]) == (503, {"supervisor": ["starting"]})
+            assert (await http.get(f"{address}/metrics")).status_code == 401
+            allowed = await http.get(f"{address}/metrics", headers={"authorization": f"Bearer {'t' * 40}"})
+            assert allowed.headers["content-type"].startswith("text/plain; version=0.0.4")
+            assert 'nexus_process_resident_bytes{process="supervisor"}' in allowed.text
+    with pytest.raises(Invalid):
+        async with shown(gathering, settings_with(watch_token_file=str(tmp_path / "none")), port):
+            pass
