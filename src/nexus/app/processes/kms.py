@@ -7,7 +7,7 @@ from nexus.app import softhsm
 from nexus.app.datadir import open_directory
 from nexus.app.handoff import Handoff
 from nexus.app.processes.life import Life
-from nexus.app.telemetry import looking_after
+from nexus.app.telemetry import the_key_service
 from nexus.kms import process
 from nexus.kms.process import Observers, ProcessSettings
 
@@ -29,5 +29,5 @@ async def main(given: Handoff, life: Life) -> None:
         demo_destruction_seconds=settings.demo_destruction_seconds,
     )
     watch = life.watch
-    observers = Observers(watch.commits, watch.served_calls, partial(looking_after.key_service, watch, directory))
+    observers = Observers(watch.commits, watch.served_calls, partial(the_key_service.key_service, watch, directory))
     await process.run(told, life.identity, life.stop, life.ready, observers)
