@@ -46,9 +46,20 @@ def test_those_who_run_or_secure_the_platform_never_touch_objects(policy, role):
     """EMC-41, RG-12: not even with every role of data work besides."""
     for roles, action in product([roles for roles in EVERY_SET if role in roles], CONTENT):
         assert not allowed(policy, holder(roles), action, bucket("standard")), (roles, action)
-    assert allowed(
-        policy, holder(set(Role) - {Role.PLATFORM_OPERATOR, Role.SECURITY_OFFICER}), READING[0], bucket("standard")
-    )
+    rest = set(Role) - {Role.PLATFORM_OPERATOR, Role.SECURITY_OFFICER, Role.REIDENTIFICATION_DESK}
+    assert allowed(policy, holder(rest), READING[0], bucket("standard"))
+
+
+def test_who_says_who_somebody_is_never_reads_what_is_known_about_her(policy):
+    """R-051, R-086: not even with every role of data work besides; and whoever has one of those never asks."""
+    desk = [roles for roles in EVERY_SET if Role.REIDENTIFICATION_DESK in roles]
+    for roles, action in product(desk, READING):
+        assert not allowed(policy, holder(roles), action, bucket("standard")), (roles, action)
+    project = facts_of(Resource("Project", "p", {"project": "p"}))
+    harmless = {Role.REIDENTIFICATION_DESK, Role.DATA_PROVIDER, Role.CONSENT_DESK}
+    for roles, verb in product(desk, ("recontact", "emergency")):
+        assert allowed(policy, holder(roles), f"pseudonyms.person.{verb}", project) is (roles <= harmless), roles
+        assert not allowed(policy, holder(roles, "Machine"), f"pseudonyms.person.{verb}", project)
 
 
 def test_researchers_never_read_data_as_they_came_in(policy):

@@ -61,7 +61,7 @@ class FirstLevel(Level):
         messages.bounded(len(request.people))
         people = [_read(place, given) for place, given in enumerate(request.people)]
         links = await self._links(op, people)
-        rows = [(link, one.canonical()) for link, one in zip(links, people, strict=True)]
+        rows = sorted((link, one.canonical()) for link, one in zip(links, people, strict=True))
         named = [(link, one.subject) for link, one in zip(links, request.people, strict=True) if one.subject]
 
         def work(tx: Transaction) -> Recorded[None]:
