@@ -81,6 +81,7 @@ NO_IDS = {
     "manifest": "of a delivery into a bucket that is refused as a whole",
     "operation": "a term of a search that is refused as a whole",
     "project": "a place in a request, such as a scope",
+    "site": "a place in a request, such as a scope",
     "role": "the name of one of one's own roles",
     "domain": "the name of a domain of pseudonyms, in an operation on the platform that is refused as a whole",
     "pseudonym": "says itself where it belongs; of another project it is refused as one that nobody has",
