@@ -22,6 +22,8 @@ CONCEPTS = {
     32838: ("EHR prescription", "Type Concept", "Type Concept", "Type Concept", "S", "OMOP2"),
     32882: ("Standard algorithm", "Type Concept", "Type Concept", "Type Concept", "S", "OMOP3"),
     32817: ("EHR", "Type Concept", "Type Concept", "Type Concept", "S", "OMOP4"),
+    32814: ("Cost record", "Type Concept", "Type Concept", "Type Concept", "S", "OMOP5"),
+    44818668: ("US dollar", "Currency", "Currency", "Currency", "S", "USD"),
     756265: ("CDM v5.4", "Metadata", "CDM", "CDM", "S", "CDM v5.4"),
     38004446: ("General Practice", "Provider", "Medicare Specialty", "Physician Specialty", "S", "01"),
     4266367: ("Influenza", "Condition", "SNOMED", "Disorder", "S", FLU),

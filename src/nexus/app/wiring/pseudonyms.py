@@ -6,7 +6,7 @@ from typing import Any
 from nexus.app import parts
 from nexus.app.ground import Ground
 from nexus.iam.gate import Gate
-from nexus.kernel.errors import NotFound, Unavailable
+from nexus.kernel.errors import Conflict, NotFound
 from nexus.kernel.operation import Operation, Resource
 from nexus.kernel.outbox import Message
 from nexus.objects.model import BucketKind, bucket_resource
@@ -54,7 +54,7 @@ class Absent:
     """The port `pseudonyms.ports.Service` on a platform that makes no pseudonyms."""
 
     async def call(self, method: str, op: Operation, request: Any) -> Any:
-        raise Unavailable(
+        raise Conflict(
             "this platform makes no pseudonyms",
             code="pseudonyms.off",
             hint="have it run the two services: the setting `pseudonyms`",
