@@ -3,6 +3,7 @@
 import pytest
 
 from nexus.kernel import entries, outbox
+from nexus.kernel.database import Database
 from nexus.kernel.errors import Sealed
 from nexus.kernel.secret import Secret
 from nexus.kms.recorder import OutboxRecorder
@@ -11,7 +12,6 @@ from nexus.pseudonyms.callers import SECOND
 from nexus.pseudonyms.messages import CopyTo, Entries, Forget, Nothing, OpenDomain
 from nexus.pseudonyms.second_level import SecondLevel
 from nexus.pseudonyms.wire import Remote
-from simulators.databases import database as open_database
 from simulators.machines import identity
 from simulators.operations import operation
 from simulators.pseudonym_levels import LevelKeys, process, running
@@ -19,7 +19,7 @@ from simulators.recorder import MemoryRecorder
 
 
 async def test_entries_wait_for_the_log_in_order_and_are_forgotten_once_they_are_there(tmp_path):
-    database = open_database(tmp_path / "level.db", key=Secret(b"1" * 32), recorder=OutboxRecorder())
+    database = Database(tmp_path / "level.db", key=Secret(b"1" * 32), recorder=OutboxRecorder())  # a file, always
     database.migrate([*outbox.MIGRATIONS, ledger.SCHEMA, second_level.SCHEMA])
     level = SecondLevel(database, LevelKeys())
     for name in ("EMC2", "PRJA", "PRJB"):
@@ -31,7 +31,7 @@ async def test_entries_wait_for_the_log_in_order_and_are_forgotten_once_they_are
     assert entries.decode(last[-1]).resource.id == "PRJB"
     await level.copy(operation(), CopyTo(str(tmp_path / "copy.db")))
     database.close()
-    copied = open_database(tmp_path / "copy.db", key=Secret(b"1" * 32), recorder=MemoryRecorder())
+    copied = Database(tmp_path / "copy.db", key=Secret(b"1" * 32), recorder=MemoryRecorder())
     with copied.read() as tx:
         assert tx.one("SELECT count(*) FROM pseudonyms_domain") == (3,)
     copied.close()
