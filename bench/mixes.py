@@ -12,7 +12,7 @@ import re
 import statistics
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -204,9 +204,9 @@ class Clients:
                 raise Refused(code[1].decode() if code else str(answer.status))
             return answer.headers["etag"].encode() if want_etag else content
 
-    async def _gather(self, work: "object", act: Callable[[object], Awaitable[int]]) -> None:
+    async def _gather(self, work: Iterator[object], act: Callable[[object], Awaitable[int]]) -> None:
         async def client() -> None:
-            for each in work:  # type: ignore[attr-defined]
+            for each in work:
                 await act(each)
 
         await asyncio.gather(*(client() for _ in range(self._at_once)))

@@ -1,7 +1,7 @@
 """Line plots as SVG for the documentation: both axes logarithmic, one line for each series, legible in black and white."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def draw(path: Path, title: str, across: str, up: str, lines: Series) -> None:
     path.write_text("\n".join([*parts, "</svg>"]) + "\n")
 
 
-def _scale(low: float, high: float, first: float, last: float):  # type: ignore[no-untyped-def]
+def _scale(low: float, high: float, first: float, last: float) -> Callable[[float], float]:
     span = math.log(high / low) or 1.0
     return lambda value: first + (last - first) * math.log(value / low) / span
 
