@@ -64,6 +64,10 @@ class DataDirectory:
         """Sealed recordings of what happened behind the bastion (docs/formats/recording.md). Made at the first one."""
         return self.root / "recordings"
 
+    def warehouse(self, named: str) -> Path:
+        """The folder of the warehouse (`warehouse.omop.layout.Layout`): the one that the setting names, or one in here."""
+        return Path(named) if named else self.root / "warehouse" / "cdm"
+
     @property
     def mail(self) -> Path:
         """Only where `mail_delivery` is `folder`: what was "sent", in clear. Never in a platform that real people use."""

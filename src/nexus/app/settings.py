@@ -17,8 +17,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from nexus.app.pseudonym_settings import PseudonymSettings
 from nexus.app.setting import Folder, Port, doc
+from nexus.app.warehouse_settings import WarehouseSettings
 from nexus.iam.conditions import Conditions
 from nexus.iam.zones import zones
 from nexus.kernel.errors import Invalid
@@ -30,7 +30,7 @@ FOREIGN_VARIABLES = frozenset({"NEXUS_SHARED_DATA"})
 """Variables with our prefix that are no settings: they tell demonstrations and tests where sample data lie."""
 
 
-class Settings(PseudonymSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Settings(WarehouseSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The settings of one platform. Immutable: a change needs a restart."""
 
     host: Annotated[str, doc("Address that the doors listen on. `0.0.0.0` opens them to the network.")] = "127.0.0.1"

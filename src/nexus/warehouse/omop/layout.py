@@ -70,6 +70,11 @@ class Layout:
         return self.into / "conversion.json"
 
     @property
+    def quality(self) -> Path:
+        """The last run of the quality gate over `cdm` (`warehouse.quality.results`), if one was kept."""
+        return self.into / "quality.json"
+
+    @property
     def key(self) -> Path:
         """The secret of the keys, where the user keeps it nowhere else."""
         return self.into / "key"
@@ -85,7 +90,7 @@ class Layout:
         for folder in (self.cdm, self.provenance, self.quarantine, self.state, self.refresh, *inside):
             if folder != self.spill:
                 shutil.rmtree(folder, ignore_errors=True)
-        for file in (self.files, self.report):
+        for file in (self.files, self.report, self.quality):
             shutil.rmtree(file) if file.is_dir() else file.unlink(missing_ok=True)
 
     def part(self, folder: Path, table: str, piece: str) -> Path:

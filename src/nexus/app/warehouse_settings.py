@@ -1,0 +1,19 @@
+"""Settings of the warehouse. (One chain of parts: records of msgspec have one parent.)"""
+
+from typing import Annotated
+
+from nexus.app.pseudonym_settings import PseudonymSettings
+from nexus.app.setting import OPTIONAL_FILE, doc
+
+
+class WarehouseSettings(PseudonymSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the warehouse of this platform lies."""
+
+    warehouse: Annotated[
+        str,
+        doc(
+            "Directory (absolute path) of the warehouse: what a conversion to OMOP writes and releases are built of. It holds"
+            " patients' data: put it on an encrypted disk. Empty: `warehouse/cdm` in the data directory.",
+            pattern=OPTIONAL_FILE,
+        ),
+    ] = ""
