@@ -16,7 +16,8 @@ from tempfile import mkdtemp
 import asyncssh
 
 from nexus.app.standing import SignIns
-from nexus.app.wiring.bastion import SHELL, CertificateAuthority, ReadLog
+from nexus.app.wiring.bastion import CertificateAuthority, ReadLog
+from nexus.app.wiring.gateway import SHELL
 from nexus.audit.log import AuditLog
 from nexus.audit.migrations import MIGRATIONS as AUDIT
 from nexus.audit.reader import AuditReader

@@ -13,13 +13,14 @@ from typing import Any
 from nexus.kernel.errors import NotFound
 from nexus.objects.model import Versioning
 from nexus.warehouse.intake.agreement import Agreement, Column, ColumnType, IdentifierKind, Table
-from nexus.warehouse.intake.checking import Checked, check
+from nexus.warehouse.intake.checking import check
 from nexus.warehouse.intake.examining import Examining
 from nexus.warehouse.intake.handing_in import HandingIn
 from nexus.warehouse.intake.ingress import Ingress
 from nexus.warehouse.intake.manifest import FileSaid
 from nexus.warehouse.intake.migrations import MIGRATIONS
 from nexus.warehouse.intake.receipt_format import Signature
+from nexus.warehouse.intake.report import Checked
 from nexus.warehouse.intake.requests import RegisterProvider
 from nexus.warehouse.intake.service import IntakeService
 from simulators.object_store import Store

@@ -10,7 +10,6 @@ import tomllib
 
 import pytest
 
-from nexus.app.moving import FORMER
 from simulators.installation import Installation, until
 
 BODY = os.urandom(300_000)
@@ -115,7 +114,7 @@ def test_a_running_platform_is_not_moved_nor_one_to_a_disk_that_nobody_vouches_f
 
 
 def test_a_move_that_was_killed_leaves_the_file_the_database(cut):
-    assert (cut.data / "nexus.db").exists() and not (cut.data / FORMER).exists()
+    assert (cut.data / "nexus.db").exists() and not (cut.data / "nexus.db.moved").exists()
     assert "database_host" not in tomllib.loads((cut.data / "nexus.toml").read_text())["settings"]
 
 
@@ -129,7 +128,7 @@ def test_everything_is_there_afterwards_and_the_log_says_so(moved, access, place
     entries = alice.call("audit.entry.list", for_purpose="audit", action="platform.move-database")["entries"]
     assert entries and entries[0]["content"]["details"]["schema"] == place.schema
     assert made["log_size"] > 10 and made["tables"] > 60
-    assert not (installation.data / "nexus.db").exists() and (installation.data / FORMER).exists()
+    assert not (installation.data / "nexus.db").exists() and (installation.data / "nexus.db.moved").exists()
     settings = tomllib.loads((installation.data / "nexus.toml").read_text())["settings"]
     assert settings["database_schema"] == place.schema and settings["s3_port"] == 0
     rows = postgresql.sql(f'SELECT count(*) FROM "{place.schema}".objects_version', database="nexus")

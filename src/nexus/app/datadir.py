@@ -46,6 +46,11 @@ class DataDirectory:
         return self.root / "nexus.db"
 
     @property
+    def former_database(self) -> Path:
+        """The file that the database was moved out of. Nobody opens it any more, and nobody removes it but people."""
+        return self.root / "nexus.db.moved"
+
+    @property
     def kms(self) -> Path:
         """Belongs to the key service: its database and, with the software provider, its sealed keystore."""
         return self.root / "kms"

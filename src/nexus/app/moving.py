@@ -13,7 +13,6 @@ the schema, and what an earlier attempt left there is replaced.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from msgspec import structs
@@ -34,8 +33,6 @@ from nexus.kernel.operation import PLATFORM
 from nexus.kms.client import KeyServiceClient
 
 ACTION: Final = "platform.move-database"
-FORMER: Final = "nexus.db.moved"
-"""What the file is called afterwards. Nobody opens it any more, and nobody removes it but people."""
 CHUNK_LEAVES: Final = 10_000
 LEAVES: Final = "audit_leaf"
 
@@ -49,11 +46,6 @@ class Moved:
     log_size: int
     former: str
     """Path of the file that it was moved out of."""
-
-
-def former_file(directory: DataDirectory) -> Path:
-    """Where the file lies after a move."""
-    return directory.root / FORMER
 
 
 async def move(
@@ -93,7 +85,7 @@ async def move(
         with contents_of_file(directory.database, key) as contents:
             tallies = await asyncio.to_thread(fill_server, server, contents, schema.MIGRATIONS, require=require_log)
         change_settings(directory, _whereabouts(settings))
-        former = former_file(directory)
+        former = directory.former_database
         directory.database.rename(former)
         sync_directory(directory.root)
         await asyncio.to_thread(lambda: on_server.open(key, index.audit_public, clock).close())

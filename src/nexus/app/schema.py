@@ -18,7 +18,6 @@ from nexus.crypto.hpke import SealingKey
 from nexus.iam.migrations import MIGRATIONS as IAM
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database, Migration
-from nexus.kernel.engines.postgresql import Copies, PostgresEngine
 from nexus.kernel.engines.server import Server
 from nexus.kernel.errors import Conflict, Damaged, Invalid, Unavailable
 from nexus.kernel.observing import Commits
@@ -103,6 +102,11 @@ class Place:
                 code="database.is-a-file",
                 hint="`nexus database move` moves it to a server; or remove the setting database_host",
             )
+        from nexus.kernel.engines.postgresql import (  # its driver: loaded only where a server is set
+            Copies,
+            PostgresEngine,
+        )
+
         engine = PostgresEngine(server, new=new, copies=Copies(key, MIGRATIONS))
         return Database(engine, recorder=recorder, observer=observer)
 

@@ -1,4 +1,4 @@
-"""What the bastion needs from others. `app/wiring/bastion.py` decides who keeps these promises."""
+"""What the bastion needs from others. `app/wiring/bastion.py` and `app/wiring/gateway.py` decide who keeps these promises."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,7 +4,7 @@ import asyncio
 import re
 from typing import Final
 
-from nexus.consent import receipt_pdf, store
+from nexus.consent import store
 from nexus.consent.deciding import not_holder
 from nexus.consent.holders import holding_now
 from nexus.consent.model import Decision, Subject, subject_resource
@@ -66,8 +66,8 @@ class Receipts:
         await self._database.record(concerning(entry, subject.id))
         if request.form is ReceiptForm.JSON:
             return ReceiptFile(name=f"{name}.json", media_type="application/json", content=file)
-        printed = await asyncio.to_thread(receipt_pdf.printed, decision, circumstances, f"{name}.json", file)
-        return ReceiptFile(name=f"{name}.pdf", media_type="application/pdf", content=printed)
+        paper = await asyncio.to_thread(_printed, decision, circumstances, f"{name}.json", file)
+        return ReceiptFile(name=f"{name}.pdf", media_type="application/pdf", content=paper)
 
     def _found(self, request: GetReceipt) -> tuple[Subject, Decision, str]:
         with self._database.read() as tx:
@@ -79,3 +79,9 @@ class Receipts:
         if decision is None or decision.subject != subject.id:
             raise NotFound("the subject has no such decision", code="consent.no-decision")
         return subject, decision, operation
+
+
+def _printed(decision: Decision, circumstances: Circumstances, attachment: str, file: bytes) -> bytes:
+    from nexus.consent.receipt_pdf import printed  # a large library: loaded only where a receipt is printed
+
+    return printed(decision, circumstances, attachment, file)

@@ -1,5 +1,6 @@
 """A hospital gives a patient a code: the account, that it decides for the subject, and the code, in one commit.
 
+import asyncio
 Who has an account already gets a new code for it: what opened it before ends at that moment, and what was decided stays.
 """
 
@@ -52,7 +53,7 @@ class Enrolments:
         made = await self._db.write(work)
         if not request.letter:
             return made
-        printed = self._letter.pdf(made.code, made.expires_at, self._address)
+        printed = await asyncio.to_thread(self._letter.pdf, made.code, made.expires_at, self._address)
         return Enrolment(
             account=made.account, code=made.code, expires_at=made.expires_at, address=made.address, letter=printed
         )

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import segno
-from fpdf import FPDF
 
 from nexus.kernel.clock import Instant, rfc3339
 from nexus.kernel.secret import Secret
@@ -47,6 +46,8 @@ class Letter:
 
     def pdf(self, code: Secret, until: Instant, address: str) -> bytes:
         """One page, A4."""
+        from fpdf import FPDF  # a large library: loaded only where a letter is printed
+
         page = FPDF(format="A4")
         page.set_margins(MARGIN_MM, MARGIN_MM, MARGIN_MM)
         page.set_title("Accès à mes données de santé")

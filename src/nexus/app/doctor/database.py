@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-from nexus.app import moving
 from nexus.app.doctor.finding import Finding, broken, degraded, real, unknown
 from nexus.app.schema import Place
-from nexus.kernel.engines.connecting import Gate
 from nexus.kernel.errors import NexusError
 
 _SUBJECT = "database"
@@ -13,6 +11,10 @@ _SUBJECT = "database"
 
 def database(place: Place) -> Sequence[Finding]:
     """Asks the server, if there is one, for what it must promise; takes nobody's word for what cannot be asked."""
+    from nexus.kernel.engines.connecting import (
+        Gate,  # the server's driver: the processes that may examine start without it
+    )
+
     try:
         server = place.server()
         if server is None:
@@ -23,7 +25,7 @@ def database(place: Place) -> Sequence[Finding]:
     version = connection.info.server_version
     connection.close()
     way = "by a socket of this machine" if server.is_local else "over TLS 1.3, its certificate verified"
-    former = moving.former_file(place.directory)
+    former = place.directory.former_database
     left = degraded(
         "former database",
         f"the file that the database was moved out of still lies here ({former.name}), with whoever was erased since",

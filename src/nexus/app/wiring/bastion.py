@@ -1,8 +1,6 @@
-"""The bastion: its process, and its operations in the processes that perform every operation."""
+"""The bastion's operations, in the processes that perform every operation. Its own process: `wiring/gateway.py`."""
 
 import asyncio
-import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -10,34 +8,23 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from nexus.app import settings
 from nexus.app.custody import Part
 from nexus.app.ground import Ground
 from nexus.app.standing import SignIns
 from nexus.app.wiring.log import audit_reader
 from nexus.audit.model import EntryContent, ListEntries
 from nexus.audit.reader import AuditReader
-from nexus.bastion.gateway import Gateway
 from nexus.bastion.issuing import Issuing
-from nexus.bastion.live import Keepers
-from nexus.bastion.model import CLOSE, RECORD, End, session_resource
-from nexus.bastion.opening import House, Opening
+from nexus.bastion.model import CLOSE, RECORD, session_resource
 from nexus.bastion.ports import LoggedChunk, LoggedSession
 from nexus.bastion.reading import Recordings
-from nexus.bastion.reaping import Reaper
-from nexus.bastion.rights import Rights
 from nexus.bastion.service import BastionService
-from nexus.crypto.hpke import OpeningKey, SealingKey
-from nexus.iam.gate import Gate
+from nexus.crypto.hpke import OpeningKey
 from nexus.kernel.errors import Unavailable
 from nexus.kernel.operation import Operation
 from nexus.kms.client import KeyServiceClient
 from nexus.kms.uses import Use
 
-KEYS: Final = (Part.BASTION_HOST,)
-"""Which of the platform's keys the bastion's process holds, besides the database's, and no other."""
-SHELL: Final = ("/bin/bash", "-l")
-PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PAGE_ENTRIES: Final = 1_000
 
 
@@ -129,45 +116,3 @@ def bastion_service(ground: Ground) -> BastionService:
 
     recordings = Recordings(ground.directory.recordings, opening_key)
     return BastionService(ground.database, issuing, recordings, ReadLog(audit_reader(ground)), ground.clock)
-
-
-def gateway(ground: Ground) -> Gateway:
-    """The SSH door. It ends every session when the lease on the keys ends."""
-    chosen = ground.settings
-    keepers = Keepers(
-        database=ground.database,
-        lease=ground.hold,
-        rights=Rights(SignIns(ground.database, ground.clock), Gate(ground.database, ground.clock, chosen.conditions())),
-        clock=ground.clock,
-        reaper=Reaper(adopting=True),
-        idle_s=chosen.bastion_idle_minutes * 60.0,
-    )
-    house = House(
-        recordings=ground.directory.recordings,
-        shell=chosen.bastion_command or SHELL,
-        home=_home(),
-        environment=_environment(ground.directory.root),
-    )
-    opening = Opening(house, keepers, SealingKey(ground.index.audit_public), ground.operation)
-    door = Gateway(opening, keepers, CertificateAuthority(ground.kms), ground.hold.secrets[Part.BASTION_HOST])
-    ground.hold.on_wipe(lambda: door.end_all(End.SEALED))
-    return door
-
-
-def _home() -> Path:
-    home = Path(settings.account().home)
-    return home if home.is_dir() and os.access(home, os.X_OK) else Path("/")
-
-
-def _environment(root: Path) -> dict[str, str]:
-    """What a session's program is given, and nothing of ours besides: no variable of the platform or of the client."""
-    who = settings.account()
-    return {
-        "PATH": f"{Path(sys.executable).parent}:{PATH}",
-        "HOME": str(_home()),
-        "USER": who.name,
-        "LOGNAME": who.name,
-        "SHELL": SHELL[0],
-        "LANG": "C.UTF-8",
-        settings.DATA_VARIABLE: str(root),
-    }

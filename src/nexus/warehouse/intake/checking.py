@@ -17,14 +17,13 @@ from typing import Final, Protocol
 import msgspec
 import pyarrow
 import pyarrow.compute as pc
-from msgspec import Struct
 
 from nexus.warehouse.intake import csv_rows, fhir_batches, fhir_rows, parquet_rows
 from nexus.warehouse.intake.agreement import ColumnType, FileKind, Table
 from nexus.warehouse.intake.batches import Batch
 from nexus.warehouse.intake.csv_rows import HeaderError
 from nexus.warehouse.intake.manifest import FileSaid
-from nexus.warehouse.intake.report import Fault, FaultyError, FileReport, Finding, Flag, Problem, faulty
+from nexus.warehouse.intake.report import Checked, Fault, FaultyError, FileReport, Problem, faulty
 from nexus.warehouse.intake.scanner import patients
 from nexus.warehouse.intake.scanner.scanning import Scanner
 from nexus.warehouse.intake.unpacking import unpacked
@@ -48,15 +47,6 @@ class Source(Protocol):
     @contextmanager
     def file(self) -> Iterator[parquet_rows.Readable]:
         """It, to be read from anywhere."""
-
-
-class Checked(Struct, frozen=True, kw_only=True):
-    """What a file turned out to be, and everything wrong with it."""
-
-    file: FileReport
-    problems: tuple[Problem, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    flags: tuple[Flag, ...] = ()
 
 
 class _Seen:

@@ -18,13 +18,12 @@ from nexus.kernel.errors import Conflict, NexusError, NotFound
 from nexus.kernel.operation import Operation
 from nexus.objects.model import Bucket
 from nexus.warehouse.intake import deciding, manifest, store
-from nexus.warehouse.intake.agreement import Agreement
-from nexus.warehouse.intake.checking import Checked, check
+from nexus.warehouse.intake.agreement import Agreement, Table
 from nexus.warehouse.intake.handing_in import HandingIn
-from nexus.warehouse.intake.ingress import Delivered, Ingress
+from nexus.warehouse.intake.ingress import Delivered, Ingress, StoredFile
 from nexus.warehouse.intake.manifest import FileSaid
 from nexus.warehouse.intake.model import Delivery, DeliveryState, Provider
-from nexus.warehouse.intake.report import MAX_FAULTS, Fault, Problem, Report
+from nexus.warehouse.intake.report import MAX_FAULTS, Checked, Fault, Problem, Report
 
 PROVIDERS: Final = 1_000
 """Providers whose buckets are looked through for manifests."""
@@ -129,7 +128,7 @@ class Examining:
         assert table is not None
         source = self._ingress.source(op, case.bucket, file)
         try:
-            result = await asyncio.to_thread(check, source, said, table, self._today(), self._progress)
+            result = await asyncio.to_thread(_check, source, said, table, self._today(), self._progress)
         except asyncio.CancelledError:  # the thread would go on reading to the end
             self.stop()
             raise
@@ -163,6 +162,12 @@ class Examining:
 
     def _today(self) -> date:
         return datetime.fromtimestamp(self._clock.now() / SECOND, UTC).date()
+
+
+def _check(source: StoredFile, said: FileSaid, table: Table, today: date, progress: Callable[[int], None]) -> Checked:
+    from nexus.warehouse.intake.checking import check  # the Arrow library: loaded only where something was delivered
+
+    return check(source, said, table, today, progress)
 
 
 def _named(delivery: Delivery) -> set[str]:

@@ -107,6 +107,15 @@ class FileReport(Struct, frozen=True, kw_only=True):
     sha256: str
 
 
+class Checked(Struct, frozen=True, kw_only=True):
+    """What a file turned out to be, and everything wrong with it."""
+
+    file: FileReport
+    problems: tuple[Problem, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    flags: tuple[Flag, ...] = ()
+
+
 class Report(Struct, frozen=True, kw_only=True):
     """Everything about one delivery. It may be accepted if `problems` is empty."""
 

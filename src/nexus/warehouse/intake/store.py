@@ -10,10 +10,9 @@ import msgspec
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Row, Transaction
 from nexus.warehouse.intake.agreement import Agreement
-from nexus.warehouse.intake.checking import Checked
 from nexus.warehouse.intake.manifest import Manifest
 from nexus.warehouse.intake.model import Delivery, DeliveryState, Provider
-from nexus.warehouse.intake.report import Report
+from nexus.warehouse.intake.report import Checked, Report
 
 _PROVIDER: Final = "id, name, title, site, bucket, agreement, revision, registered_by, registered_at, ended_at"
 _DELIVERY: Final = (
