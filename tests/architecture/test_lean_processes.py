@@ -13,7 +13,19 @@ import pytest
 
 from nexus.app.processes.__main__ import NAMES
 
-ANALYSIS = ("duckdb", "ibis", "numpy", "pandas", "polars", "pyarrow", "pyspark", "scipy", "sklearn", "splink", "sqlglot")
+ANALYSIS = (
+    "duckdb",
+    "ibis",
+    "numpy",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "pyspark",
+    "scipy",
+    "sklearn",
+    "splink",
+    "sqlglot",
+)
 """Of the warehouse: tens of MiB each."""
 PRINTING = ("PIL", "fontTools", "fpdf", "matplotlib")
 OTHERS_ONLY = ("boto3", "botocore", "fhir", "opentelemetry", "psycopg", "pycanon", "pydicom")
