@@ -4,6 +4,7 @@ import asyncio
 Who has an account already gets a new code for it: what opened it before ends at that moment, and what was decided stays.
 """
 
+import asyncio
 from dataclasses import replace
 from typing import Final
 
