@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nexus.warehouse.cohorts.matching import Group, Rules, match
+from nexus.warehouse.cohorts.matching import CASES_AT_ONCE, Group, Rules, match, mixed
 
 FIELDS = ("person", "stratum", "age", "start", "end", "index")
 
@@ -45,6 +45,37 @@ def fits(cases: Group, case: int, pool: Group, control: int, rules: Rules) -> bo
     return rules.follow_up is None or abs(follow_up) <= rules.follow_up
 
 
+def one_after_another(cases: Group, pool: Group, rules: Rules) -> list[tuple[int, int]]:
+    """What the answer means, said plainly: cases in turn, each from its place on, the first free who fit."""
+    second = pool.index if rules.own_index else pool.end
+    middle, reach = (cases.index, rules.index) if rules.own_index else (cases.end, rules.follow_up)
+    if reach is None:
+        second, middle, reach = pool.end * 0, cases.end * 0, 0
+    width = 1 if rules.age is None else rules.age + 1
+    bins, bin_of = (pool.age // width, cases.age) if rules.age is not None else (pool.age * 0, cases.age * 0)
+    order = numpy.lexsort(
+        (pool.start, pool.person, mixed(pool.person, rules.seed), second, bins, pool.stratum)
+    ).tolist()
+    by_stratum = {s: [row for row in order if pool.stratum[row] == s] for s in set(pool.stratum.tolist())}
+    salt = mixed(cases.person, rules.seed + 2).tolist()
+    taken: set[int] = set()
+    found = []
+    for case in numpy.lexsort((cases.person, mixed(cases.person, rules.seed + 1))).tolist():
+        first, last = (bin_of[case] - (rules.age or 0)) // width, (bin_of[case] + (rules.age or 0)) // width
+        near = [
+            row for row in by_stratum.get(int(cases.stratum[case]), [])
+            if first <= bins[row] <= last and abs(second[row] - middle[case]) <= reach
+        ]  # fmt: skip
+        start, still = (salt[case] % len(near) if near else 0), rules.ratio
+        for row in near[start:] + near[:start]:
+            person = int(pool.person[row])
+            if still and person not in taken and fits(cases, case, pool, row, rules):
+                taken.add(person)
+                found.append((int(cases.person[case]), person))
+                still -= 1
+    return sorted(found)
+
+
 calliper = st.none() | st.integers(0, 400)
 asked = st.builds(
     Rules, ratio=st.integers(1, 4), seed=st.integers(0, 2**63 - 1), age=calliper, index=calliper, follow_up=calliper,
@@ -62,6 +93,29 @@ def test_every_pair_keeps_every_rule_and_nobody_is_taken_twice(rules, seed, many
     assert all(fits(cases, c, pool, p, rules) for c, p in zip(found.case, found.control, strict=True))
     assert numpy.bincount(found.case, minlength=len(cases)).tolist() == found.served.tolist()
     assert found.served.max(initial=0) <= rules.ratio
+
+
+@settings(max_examples=300, deadline=None)
+@given(asked, st.integers(0, 2**32), st.integers(0, 60), st.integers(0, 120), st.integers(1, 3))
+def test_claims_made_at_once_end_where_serving_one_after_another_ends(rules, seed, many, pool_size, strata):
+    cases, pool = group(seed, many, 10_000, strata=strata), group(seed + 1, pool_size, 0, strata=strata, own=True)
+    assert pairs(cases, pool, rules) == one_after_another(cases, pool, rules)
+
+
+def test_many_cases_and_few_controls_are_served_as_one_after_another_would_be():
+    """More cases than are served together, who all want the same people."""
+    cases, pool = group(5, CASES_AT_ONCE + 500, 100_000, strata=40), group(6, 9_000, 0, strata=40, own=True)
+    rules = Rules(ratio=2, seed=11, age=200, follow_up=300)
+    found = pairs(cases, pool, rules)
+    assert len(found) > 1_000
+    assert found == one_after_another(cases, pool, rules)
+
+
+def test_persons_whose_numbers_lie_far_apart_are_matched_all_the_same():
+    near = group(7, 200, 0, own=True)
+    far = Group(near.person * 2**40, *(getattr(near, name) for name in FIELDS[1:]))
+    cases, rules = group(8, 60, 10_000), Rules(ratio=2, seed=4, age=400)
+    assert pairs(cases, far, rules) == one_after_another(cases, far, rules)
 
 
 @settings(max_examples=100, deadline=None)

@@ -100,8 +100,7 @@ def find(cdm: Cdm, definition: Definition, content: bytes) -> Found:
     cases = pools.cases(cdm)
     if definition.controls is None:
         return Found(definition, content, steps, cases)
-    pool_steps = pools.make_pool(cdm, definition, definition.controls)
-    pool = pools.pool(cdm)
+    pool_steps, pool = pools.pool(cdm, definition, definition.controls)
     matched = draw(cases, pool, definition.controls)
     sides = _sides(cases, pool, matched, definition.controls)
     compared = balance.compare(cdm, sides, definition.balance)

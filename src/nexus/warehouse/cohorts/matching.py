@@ -6,29 +6,29 @@
    gives and takes the first free controls that fit; it looks at all of them before it goes short.
 3. Order and places come from a hash of seed and person, so that they do not depend on the order of rows.
 
-The first looks of many cases are made together in NumPy; only who takes whom is decided one by one. A case served early may
-take a control that a later one would have needed more: this is greedy matching, and the report says how many went short.
+Serving one after another is what the answer means, not how it is found. Many cases claim at once whom they would like best;
+whoever is claimed by several belongs to the one that is served first, and the others look on from where they stood. Nobody is
+ever lost to a later claim, so that the claims end where serving one after another would have (`_Claims`). A case served early
+may take a control that a later one would have needed more: this is greedy matching, and the report says how many went short.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, fields
+from typing import Final, Literal
 
 import numpy
 from numpy.typing import NDArray
 
 Whole = NDArray[numpy.int64]
 Flags = NDArray[numpy.bool_]
-Candidate = tuple[int, int]
-"""A row of the pool, and its person."""
 
 RUNS: Final = 3
 """Bins that a calliper can reach into."""
-LOOKED_AT_ONCE: Final = 32
-"""Places of the pool that are looked at for each case before anybody is taken."""
 CASES_AT_ONCE: Final = 8_192
-HASH_BITS: Final = 24
-"""Fewer bits of the hash than this beside the key would tie too often."""
+FIRST_LOOK: Final = 8
+"""Places of the pool that a case looks at to begin with; four times as many each further time."""
+LONGEST_LOOK: Final = 1 << 16
+PLACES_AT_ONCE: Final = 1 << 18
+"""What all cases together may look at in one round, unless it is their first."""
 _GOLDEN, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 
@@ -53,6 +53,10 @@ class Group:
 
     def __len__(self) -> int:
         return len(self.person)
+
+    def rows(self, chosen: Whole) -> "Group":
+        """Some of them, in this order."""
+        return Group(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,28 +85,14 @@ def match(cases: Group, pool: Group, rules: Rules) -> Matched:
     """The controls of each case. Rows of equal persons and periods apart, the order of rows plays no role."""
     if not len(cases) or not len(pool):
         return _none(len(cases))
-    sorted_pool = _Pool(pool, rules)
-    taken: set[int] = set()
     turn = numpy.lexsort((cases.person, mixed(cases.person, rules.seed + 1)))
-    pairs: list[tuple[int, int]] = []
-    served = numpy.zeros(len(cases), dtype=numpy.int64)
+    claims = _Claims(_Looks(_Pool(pool, rules), cases.rows(turn), rules), pool, rules.ratio)
     for begin in range(0, len(turn), CASES_AT_ONCE):
-        some = turn[begin : begin + CASES_AT_ONCE]
-        looks = _Looks(sorted_pool, cases, some, rules)
-        for case, candidates in zip(some.tolist(), looks.firsts(), strict=True):
-            found = _take(candidates, taken, rules.ratio)
-            if len(found) < rules.ratio:
-                for more in looks.others(case):
-                    found += _take(more, taken, rules.ratio - len(found))
-                    if len(found) == rules.ratio:
-                        break
-            served[case] = len(found)
-            pairs += [(case, row) for row in found]
-    if not pairs:
-        return _none(len(cases))
-    case, control = numpy.array(pairs, dtype=numpy.int64).T
+        claims.settle(numpy.arange(begin, min(begin + CASES_AT_ONCE, len(turn)), dtype=numpy.int64))
+    served, control = claims.held()
+    case = turn[served]
     by = numpy.lexsort((pool.person[control], cases.person[case]))
-    return Matched(case[by], control[by], served)
+    return Matched(case[by], control[by], numpy.bincount(case, minlength=len(cases)))
 
 
 def _none(cases: int) -> Matched:
@@ -127,38 +117,31 @@ class _Pool:
         self.rules = rules
         self.width = 0 if rules.age is None else rules.age + 1
         second = self._second(pool)
-        self._low = int(second.min(initial=0))
-        self._many = int(second.max(initial=0)) - self._low + 1
-        self._bins_low, self._bins = self._bounds(pool)
-        key = self._key(pool.stratum, self.bin(pool.age), second)
-        self.order = _order(key, mixed(pool.person, rules.seed), pool)
-        self._sorted = key[self.order]
+        self._low = int(second.min())
+        self._many = int(second.max()) - self._low + 1
+        bins = self.bin(pool.age)
+        self._bins_low = int(bins.min())
+        self._bins = int(bins.max()) - self._bins_low + 1
+        self._sorted, self.order = _order(self._key(pool.stratum, bins, second), mixed(pool.person, rules.seed), pool)
         self._pool = pool
 
-    def runs(self, cases: Group, rows: Whole) -> tuple[Whole, Whole]:
+    def runs(self, cases: Group) -> tuple[Whole, Whole]:
         """First place and length of each run of each case: two arrays (cases, RUNS)."""
-        low, high = self._reach(cases, rows)
-        first = self.bin(cases.age[rows] - (self.rules.age or 0))
-        last = self.bin(cases.age[rows] + (self.rules.age or 0))
+        low, high = self._reach(cases)
+        first, last = self.bin(cases.age - (self.rules.age or 0)), self.bin(cases.age + (self.rules.age or 0))
         begins, lengths = [], []
         for number in range(RUNS):
             here = first + number
             inside = (here <= last) & (here >= self._bins_low) & (here < self._bins_low + self._bins) & (high >= low)
-            begin = numpy.searchsorted(self._sorted, self._key(cases.stratum[rows], here, low), side="left")
-            end = numpy.searchsorted(self._sorted, self._key(cases.stratum[rows], here, high), side="right")
+            begin = _searched(self._sorted, self._key(cases.stratum, here, low), "left")
+            end = _searched(self._sorted, self._key(cases.stratum, here, high), "right")
             begins.append(begin)
             lengths.append(numpy.where(inside, end - begin, 0))
         return numpy.stack(begins, axis=1), numpy.stack(lengths, axis=1)
 
-    def candidates(self, places: Whole) -> list[Candidate]:
-        """The rows at these places, and who they are."""
-        rows = self.order[places]
-        return list(zip(rows.tolist(), self._pool.person[rows].tolist(), strict=True))
-
-    def fits(self, places: Whole, cases: Group, rows: Whole) -> Flags:
-        """Whether these places of the pool suit these cases; two arrays that broadcast."""
+    def fits(self, members: Whole, cases: Group, rows: Whole) -> Flags:
+        """Whether these rows of the pool suit these cases; two arrays that broadcast."""
         index, rules, pool = cases.index[rows], self.rules, self._pool
-        members = self.order[places]
         own = pool.index[members] if rules.own_index else index
         end = pool.end[members]
         good: Flags = (pool.start[members] <= own) & (own <= end)
@@ -180,20 +163,15 @@ class _Pool:
             return pool.index if self.rules.index is not None else numpy.zeros_like(pool.index)
         return pool.end if self.rules.follow_up is not None else numpy.zeros_like(pool.end)
 
-    def _reach(self, cases: Group, rows: Whole) -> tuple[Whole, Whole]:
+    def _reach(self, cases: Group) -> tuple[Whole, Whole]:
         if self.rules.own_index:
-            middle, calliper = cases.index[rows], self.rules.index
+            middle, calliper = cases.index, self.rules.index
         else:
-            middle, calliper = cases.end[rows], self.rules.follow_up
+            middle, calliper = cases.end, self.rules.follow_up
         if calliper is None:
             return numpy.zeros_like(middle), numpy.zeros_like(middle)
         highest = self._low + self._many - 1
         return numpy.maximum(middle - calliper, self._low), numpy.minimum(middle + calliper, highest)
-
-    def _bounds(self, pool: Group) -> tuple[int, int]:
-        bins = self.bin(pool.age)
-        lowest = int(bins.min(initial=0))
-        return lowest, int(bins.max(initial=0)) - lowest + 1
 
     def _key(self, stratum: Whole, bin_: Whole, second: Whole) -> Whole:
         inside = numpy.clip(bin_ - self._bins_low, 0, self._bins - 1)
@@ -201,75 +179,124 @@ class _Pool:
 
 
 class _Looks:
-    """Where some cases look, in which order."""
+    """Where each case looks, in which order: its places, counted from nought as steps."""
 
-    def __init__(self, pool: _Pool, cases: Group, rows: Whole, rules: Rules) -> None:
-        self._pool, self._cases, self._rows = pool, cases, rows
-        self._begins, self._lengths = pool.runs(cases, rows)
-        self._whole = self._lengths.sum(axis=1)
-        salt = mixed(cases.person[rows], rules.seed + 2)
-        self._offset = (salt % numpy.maximum(self._whole, 1).astype(numpy.uint64)).astype(numpy.int64)
-        self._number = {int(row): number for number, row in enumerate(rows.tolist())}
+    def __init__(self, pool: _Pool, cases: Group, rules: Rules) -> None:
+        self._pool, self._cases = pool, cases
+        self._begins, self._lengths = pool.runs(cases)
+        self.many = self._lengths.sum(axis=1)
+        salt = mixed(cases.person, rules.seed + 2)
+        self._offset = (salt % numpy.maximum(self.many, 1).astype(numpy.uint64)).astype(numpy.int64)
 
-    def firsts(self) -> Iterator[list[Candidate]]:
-        """For each case, those of its first places that fit it, in order."""
-        steps = numpy.arange(LOOKED_AT_ONCE, dtype=numpy.int64)
-        every = numpy.arange(len(self._rows))
-        places = self._places(every[:, None], steps[None, :])
-        good = self._pool.fits(places, self._cases, self._rows[:, None]) & (steps < self._whole[:, None])
-        ends = numpy.cumsum(good.sum(axis=1))
-        fitting = self._pool.candidates(places[good])
-        return (fitting[begin:end] for begin, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True))
+    def at(self, cases: Whole, steps: Whole) -> tuple[Whole, Flags]:
+        """Rows of the pool that these cases see at these steps, and whether they are there and fit; arrays that broadcast."""
+        members = self._pool.order[self._places(cases, steps)]
+        return members, (steps < self.many[cases]) & self._pool.fits(members, self._cases, cases)
 
-    def others(self, case: int) -> Iterator[list[Candidate]]:
-        """All further places that fit one case, in order, a longer piece each time."""
-        number = self._number[case]
-        whole, begin, piece = int(self._whole[number]), LOOKED_AT_ONCE, 512
-        while begin < whole:
-            steps = numpy.arange(begin, min(begin + piece, whole), dtype=numpy.int64)
-            places = self._places(numpy.full(len(steps), number), steps)
-            good = self._pool.fits(places, self._cases, numpy.full(len(steps), case))
-            yield self._pool.candidates(places[good])
-            begin, piece = begin + piece, min(piece * 4, 1 << 16)
-
-    def _places(self, number: Whole, step: Whole) -> Whole:
+    def _places(self, case: Whole, step: Whole) -> Whole:
         """The place of the pool that a case looks at as its `step`-th; any place where it has so many not."""
-        at = (self._offset[number] + step) % numpy.maximum(self._whole[number], 1)
-        first, second = self._lengths[number, 0], self._lengths[number, 0] + self._lengths[number, 1]
+        at = (self._offset[case] + step) % numpy.maximum(self.many[case], 1)
+        first, second = self._lengths[case, 0], self._lengths[case, 0] + self._lengths[case, 1]
         found = numpy.where(
             at < first,
-            self._begins[number, 0] + at,
-            numpy.where(at < second, self._begins[number, 1] + at - first, self._begins[number, 2] + at - second),
+            self._begins[case, 0] + at,
+            numpy.where(at < second, self._begins[case, 1] + at - first, self._begins[case, 2] + at - second),
         )
-        return numpy.clip(found, 0, max(0, len(self._pool.order) - 1))
+        return numpy.clip(found, 0, len(self._pool.order) - 1)
 
 
-def _take(candidates: list[Candidate], taken: set[int], wanted: int) -> list[int]:
-    """The rows of the first free ones of these; their persons are taken from now on."""
-    found: list[int] = []
-    for row, person in candidates:
-        if len(found) == wanted:
-            break
-        if person not in taken:
-            taken.add(person)
-            found.append(row)
+class _Claims:
+    """Who belongs to whom so far. A claim is a number: less is stronger, by the turn of its case, then by its step.
+
+    A case claims, step by step, the first whom no stronger claim holds. Claims on a person only grow stronger, so that whoever
+    was passed by need not be looked at again; and the first case has whom it would like best whatever the others do, the second
+    whom it would like best of the rest, and so on: the pairs in which all claims come to rest are those of serving in turn.
+    """
+
+    def __init__(self, looks: _Looks, pool: Group, ratio: int) -> None:
+        self._looks = looks
+        self._person, persons = _dense(pool.person)
+        self._span = int(looks.many.max()) + 1
+        self._nobody = len(looks.many) * self._span
+        self._claim = numpy.full(persons, self._nobody, dtype=numpy.int64)
+        self._row = numpy.zeros(persons, dtype=numpy.int64)
+        self._missing = numpy.full(len(looks.many), ratio, dtype=numpy.int64)
+        self._next = numpy.zeros(len(looks.many), dtype=numpy.int64)
+
+    def settle(self, cases: Whole) -> None:
+        """Serve these cases, in the order of their turn; those before them have been served."""
+        claiming, look = cases, FIRST_LOOK
+        while len(claiming):
+            self._round(claiming, look)
+            # Of all the cases: who had enough may have lost somebody to a stronger claim.
+            claiming = cases[(self._missing[cases] > 0) & (self._next[cases] < self._looks.many[cases])]
+            look = max(FIRST_LOOK, min(look * 4, LONGEST_LOOK, PLACES_AT_ONCE // max(1, len(claiming))))
+
+    def held(self) -> tuple[Whole, Whole]:
+        """Pairs: the turn of a case, the row of its control."""
+        persons = numpy.flatnonzero(self._claim < self._nobody)
+        return self._claim[persons] // self._span, self._row[persons]
+
+    def _round(self, cases: Whole, look: int) -> None:
+        """Each of these cases claims whom it still misses, among the places that it looks at next."""
+        steps = self._next[cases][:, None] + numpy.arange(look, dtype=numpy.int64)
+        members, good = self._looks.at(cases[:, None], steps)
+        claims = cases[:, None] * self._span + steps
+        persons = self._person[members]
+        good &= claims < self._claim[persons]
+        so_far = numpy.cumsum(good, axis=1)
+        missing = self._missing[cases][:, None]
+        self._next[cases] += numpy.minimum((so_far < missing).sum(axis=1) + 1, look)
+        good &= so_far <= missing
+        self._claimed(persons[good], claims[good], members[good])
+
+    def _claimed(self, persons: Whole, claims: Whole, rows: Whole) -> None:
+        """Let persons belong to their new claims, of which the strongest comes first; who had them misses one more."""
+        before = self._claim[persons]
+        self._claim[persons[::-1]] = claims[::-1]  # of two on the same person, the last that is written stays
+        won = self._claim[persons] == claims
+        self._row[persons[won]] = rows[won]
+        numpy.subtract.at(self._missing, claims[won] // self._span, 1)
+        lost = before[won & (before < self._nobody)]
+        numpy.add.at(self._missing, lost // self._span, 1)
+
+
+def _dense(person: Whole) -> tuple[Whole, int]:
+    """Persons as small numbers, and how many numbers there are."""
+    low, high = int(person.min()), int(person.max())
+    if high - low < 4 * len(person):
+        return person - low, high - low + 1
+    distinct, numbered = numpy.unique(person, return_inverse=True)
+    return numbered, len(distinct)
+
+
+def _searched(among: NDArray[numpy.uint64], keys: Whole, side: Literal["left", "right"]) -> Whole:
+    """Places of keys. Searched in their order, which is kinder to memory than their own."""
+    order = numpy.argsort(keys)
+    found = numpy.empty_like(keys)
+    found[order] = numpy.searchsorted(among, keys[order].astype(numpy.uint64), side=side)
     return found
 
 
-def _order(key: Whole, hashed: NDArray[numpy.uint64], pool: Group) -> Whole:
-    """Rows by key, then by hash, then by person and period: the same for any order of rows.
+def _order(key: Whole, hashed: NDArray[numpy.uint64], pool: Group) -> tuple[NDArray[numpy.uint64], Whole]:
+    """Keys in order, and rows by key, then by hash, then by person and period: the same for any order of rows.
 
-    One sort of a number that holds key and the first bits of the hash; the few rows that tie in it are sorted again.
+    One sort of numbers that hold the key, as many bits of the hash as have room, and the row; the few rows that tie in the
+    first two are sorted again.
     """
-    spare = 64 - int(key.max(initial=0)).bit_length()
-    if spare < HASH_BITS:
+    row_bits, key_bits = max(1, len(key).bit_length()), max(1, int(key.max()).bit_length())
+    spare = 64 - key_bits - row_bits
+    if spare < 1:
         plainly: Whole = numpy.lexsort((pool.start, pool.person, hashed, key))
-        return plainly
-    packed = (key.astype(numpy.uint64) << numpy.uint64(spare)) | (hashed >> numpy.uint64(64 - spare))
-    order: Whole = numpy.argsort(packed)
-    in_order = packed[order]
+        return key[plainly].astype(numpy.uint64), plainly
+    packed = key.astype(numpy.uint64) << numpy.uint64(64 - key_bits)
+    packed |= (hashed >> numpy.uint64(64 - spare)) << numpy.uint64(row_bits)
+    packed |= numpy.arange(len(key), dtype=numpy.uint64)
+    packed.sort()
+    order = (packed & numpy.uint64((1 << row_bits) - 1)).astype(numpy.int64)
+    in_order = packed >> numpy.uint64(row_bits)
     ties = numpy.flatnonzero(in_order[1:] == in_order[:-1])
     again = numpy.unique(numpy.concatenate((ties, ties + 1)))
     rows = order[again]
     order[again] = rows[numpy.lexsort((pool.start[rows], pool.person[rows], hashed[rows], in_order[again]))]
-    return order
+    return packed >> numpy.uint64(64 - key_bits), order

@@ -2,7 +2,7 @@
 
 # ruff: noqa: S608 - as in `events`
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,12 +15,12 @@ from nexus.warehouse.cohorts.matching import Group, Rules, Whole
 from nexus.warehouse.quality.cdm import Cdm
 
 CASES: Final = "cohort_cases"
-POOL: Final = "cohort_pool"
 DAYS_A_YEAR: Final = 365.25
-_EPOCH: Final = "DATE '1970-01-01'"
-_COLUMNS: Final = "person_id AS person, sex, site, year(birth) AS birth_year," + ", ".join(
-    f"CAST({name} - {_EPOCH} AS BIGINT) AS {name}" for name in ("birth", "day", "observed_from", "observed_until")
-)
+_ENTERED: Final = "cohort_pool"
+_FEW_VALUES: Final = 1 << 16
+_DAYS: Final = "CAST({name} - DATE '1970-01-01' AS BIGINT) AS {name}"
+_PERIOD: Final = ", ".join(_DAYS.format(name=name) for name in ("observed_from", "observed_until"))
+_ENTRY: Final = f"person, sex, site, {_DAYS.format(name='birth')}, {_DAYS.format(name='day')}, {_PERIOD}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,29 +46,41 @@ class Members:
 
 def cases(cdm: Cdm) -> Members:
     """Those whom `selecting.select` left in the table of cases."""
-    return _members(cdm, CASES)
+    return _entered(cdm, CASES)
 
 
-def make_pool(cdm: Cdm, definition: Definition, controls: Controls) -> list[selecting.Step]:
-    """Make the table of who could be a control; the steps, where they have an index event of their own."""
+def pool(cdm: Cdm, definition: Definition, controls: Controls) -> tuple[list[selecting.Step], Members]:
+    """Who could be a control, and the steps that left them, where controls have an index event of their own."""
     if controls.index is not None:
-        steps = selecting.select(cdm, definition, controls.index, POOL)
-        cdm.rows(f"DELETE FROM {POOL} WHERE person_id IN (SELECT person_id FROM {CASES})")
-        return steps
+        steps = selecting.select(cdm, definition, controls.index, _ENTERED)
+        cdm.rows(f"DELETE FROM {_ENTERED} WHERE person_id IN (SELECT person_id FROM {CASES})")
+        return steps, _entered(cdm, _ENTERED)
     never = [events(cdm, definition.index.event)]
     never += [_often(events(cdm, one.event), one.at_least) for one in controls.exclude if one.event is not None]
     excluded = " UNION ".join(f"SELECT person_id FROM ({query})" for query in never)
-    cdm.rows(
-        f"CREATE OR REPLACE TEMP TABLE {POOL} AS SELECT o.person_id, o.observed_from AS day, o.observed_from,"
-        f" o.observed_until, p.birth, p.sex, p.site FROM {selecting.PERIODS} o JOIN {selecting.PERSONS} p"
-        f" USING (person_id) ANTI JOIN ({excluded}) x USING (person_id)"
+    periods = _columns(
+        cdm,
+        f"SELECT CAST(person_id AS BIGINT) AS person, {_PERIOD} FROM {selecting.PERIODS}"
+        f" ANTI JOIN ({excluded}) x USING (person_id)",
     )
-    return []
+    born = f"SELECT {selecting.BIRTH} AS birth, p.* FROM {selecting.PERSONS} p"
+    persons = _columns(
+        cdm, f"SELECT CAST(person_id AS BIGINT) AS person, sex, site, {_DAYS.format(name='birth')} FROM ({born})"
+    )
+    return [], _observed(persons, periods)
 
 
-def pool(cdm: Cdm) -> Members:
-    """Who could be a control."""
-    return _members(cdm, POOL)
+def _observed(persons: Members, periods: Members) -> Members:
+    """Each period with the person whose it is. Joined here: in SQL, that took twice as long as all of the reading."""
+    order = numpy.argsort(persons["person"], kind="stable")
+    place = _places(persons["person"][order], periods["person"])
+    if not (place >= 0).all():
+        periods, place = periods.rows(place >= 0), place[place >= 0]
+    rows = order[place]
+    return Members(
+        {**periods.columns, "day": periods["observed_from"]}
+        | {name: persons[name][rows] for name in ("sex", "site", "birth")}
+    )
 
 
 def rules(controls: Controls) -> Rules:
@@ -90,11 +102,12 @@ def grouped(found: Members, pool_: Members, controls: Controls) -> tuple[Group, 
     stratum = numpy.zeros(len(found), dtype=numpy.int64)
     theirs = numpy.zeros(len(pool_), dtype=numpy.int64)
     kept = numpy.ones(len(pool_), dtype=bool)
-    for name in _names(controls.exact):
-        values = numpy.unique(found[name])
-        stratum = stratum * len(values) + numpy.searchsorted(values, found[name])
-        place = numpy.minimum(numpy.searchsorted(values, pool_[name]), max(0, len(values) - 1))
-        kept &= values[place] == pool_[name] if len(values) else False
+    for trait in controls.exact:
+        ours = _trait(found, trait)
+        values = numpy.unique(ours)
+        place = _places(values, _trait(pool_, trait))
+        kept &= place >= 0
+        stratum = stratum * len(values) + _places(values, ours)
         theirs = theirs * len(values) + place
     rows = numpy.flatnonzero(kept)
     chosen = pool_.rows(rows) if len(rows) < len(pool_) else pool_
@@ -107,14 +120,32 @@ def _group(members: Members, stratum: Whole, start: Whole, *, own: bool) -> Grou
     return Group(members["person"], stratum, age, start, members["observed_until"], members["day"])
 
 
-def _names(exact: Sequence[Trait]) -> list[str]:
-    return [trait.value.replace("-", "_") for trait in exact]
+def _trait(members: Members, trait: Trait) -> Whole:
+    if trait is Trait.BIRTH_YEAR:
+        return members["birth"].astype("datetime64[D]").astype("datetime64[Y]").astype(numpy.int64)
+    return members[trait.value]
+
+
+def _places(values: Whole, column: Whole) -> Whole:
+    """Which of some sorted values each row has; -1: none of them."""
+    if not len(values):
+        return numpy.full(len(column), -1, dtype=numpy.int64)
+    low, many = int(values[0]), int(values[-1] - values[0]) + 1
+    if many > max(_FEW_VALUES, 4 * len(values)):
+        place = numpy.minimum(numpy.searchsorted(values, column), len(values) - 1)
+        return numpy.where(values[place] == column, place, -1)
+    known = numpy.full(many + 2, -1, dtype=numpy.int64)
+    known[values - low + 1] = numpy.arange(len(values))
+    return known[numpy.clip(column - low + 1, 0, many + 1)]
 
 
 def _often(query: str, at_least: int) -> str:
     return f"SELECT person_id FROM ({query}) GROUP BY person_id HAVING count(DISTINCT day) >= {at_least}"
 
 
-def _members(cdm: Cdm, table: str) -> Members:
-    found = cdm.columns(f"SELECT {_COLUMNS} FROM {table}")
-    return Members({name: numpy.asarray(column, dtype=numpy.int64) for name, column in found.items()})
+def _entered(cdm: Cdm, table: str) -> Members:
+    return _columns(cdm, f"SELECT {_ENTRY} FROM (SELECT *, CAST(person_id AS BIGINT) AS person FROM {table})")
+
+
+def _columns(cdm: Cdm, sql: str) -> Members:
+    return Members({name: numpy.asarray(column, dtype=numpy.int64) for name, column in cdm.columns(sql).items()})

@@ -14,6 +14,8 @@ from nexus.warehouse.quality.cdm import Cdm
 ENTRIES: Final = "entries"
 PERSONS: Final = "cohort_person"
 PERIODS: Final = "cohort_period"
+BIRTH: Final = "coalesce(try(make_date(p.born_year, p.born_month, p.born_day)), make_date(p.born_year, 7, 1))"
+"""The day of birth of a row `p` of `PERSONS`; made where it is needed, which is for few of all persons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ def prepare(cdm: Cdm) -> None:
     site = "coalesce(care_site_id, 0)" if cdm.has("person", "care_site_id") else "0"
     cdm.rows(
         f"CREATE OR REPLACE TEMP VIEW {PERSONS} AS SELECT person_id,"
-        f" coalesce(try(make_date({year}, {month}, {day})), make_date({year}, 7, 1)) AS birth,"
+        f" {year} AS born_year, {month} AS born_month, {day} AS born_day,"
         f" coalesce(CAST(gender_concept_id AS BIGINT), 0) AS sex, CAST({site} AS BIGINT) AS site FROM person"
         " WHERE year_of_birth IS NOT NULL"
     )
@@ -75,7 +77,7 @@ def _begin(cdm: Cdm, index: Index) -> Step:
     place = f"place = {index.at_least}" if index.occurrence is Occurrence.FIRST else f"place >= {index.at_least}"
     cdm.rows(
         f"CREATE OR REPLACE TEMP TABLE {ENTRIES} AS"
-        f" SELECT h.person_id, h.day, o.observed_from, o.observed_until, p.birth, p.sex, p.site"
+        f" SELECT h.person_id, h.day, o.observed_from, o.observed_until, {BIRTH} AS birth, p.sex, p.site"
         f" FROM happened h JOIN {PERSONS} p USING (person_id) LEFT JOIN {PERIODS} o"
         f" ON o.person_id = h.person_id AND h.day BETWEEN o.observed_from AND o.observed_until"
         f" WHERE {' AND '.join([place, *period])}"
