@@ -26,6 +26,8 @@ from nexus.pseudonyms.requests import FileState, RewriteFile
 from nexus.warehouse.intake import store as intake
 from nexus.warehouse.intake.agreement import Agreement, Column, Table
 from nexus.warehouse.intake.model import Delivery, DeliveryState, Provider
+from nexus.warehouse.releases import store as releases
+from nexus.warehouse.releases.model import ReleaseRecord, ReleaseState
 from nexus.web.binding import has_body, path_fields
 from simulators.whole_door import WholeDoor
 
@@ -166,13 +168,16 @@ class Belongings:
         )
         add_project(tx, study)
         decided = (theirs["decision"], study.id, next(iter(DecisionKind)), "a reference")
-        add_decision(tx, Decision(*decided, now, ends, vera))
+        add_decision(tx, Decision(*decided, now, ends, vera), now)
         agreed = Agreement(schema_version="1", tables=(Table(name="stays", columns=(Column(name="stay"),)),))
         site = Provider(new_id("prv"), "theirs", "Their hospital", "theirs", "theirs-in", agreed, 1, vera, now)
         intake.add_provider(tx, site)
         named = (new_id("dlv"), site.id, 7, 1, DeliveryState.WAITING, "7/manifest.json", "v", "0" * 64, None)
         intake.add_delivery(tx, Delivery(*named, vera, now))
         theirs |= {"provider": "theirs", "delivery": "7"}
+        theirs["release"] = new_id("rel")
+        whose = (theirs["release"], "theirs", "theirs-release", ReleaseState.REQUESTED, "", "")
+        releases.add(tx, ReleaseRecord(*whose, vera, now, vera, now))
         theirs["file"] = new_id("psf")
         add_file(
             tx, FileJob(theirs["file"], example_file("theirs-in", "theirs"), FileState.WAITING, vera, now, "quality")

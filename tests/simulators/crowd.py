@@ -124,7 +124,7 @@ class Crowd:
         attributes = {
             "site": self._random.choice(("", f"s{self._random.randrange(50)}")),
             "project": self._random.choice(("", f"p{self._random.randrange(self.projects)}")),
-            "kind": self._random.choice(("standard", "ingress", "export", "", "odd")),
+            "kind": self._random.choice(("standard", "ingress", "export", "release", "", "odd")),
             "person": self._random.choice((member.person, "per_other", "")),
             "created_by": self._random.choice((member.person, "per_other", "")),
             "requester": self._random.choice((member.person, "per_other", "")),

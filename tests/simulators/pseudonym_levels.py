@@ -83,7 +83,7 @@ class Levels:
         self.linking, self.second_keys = LinkingKey(), LevelKeys()
         self.first_database = open_database(folder / "linkage.db", key=Secret(b"1" * 32), recorder=self.first_log)
         self.second_database = open_database(folder / "ledger.db", key=Secret(b"2" * 32), recorder=self.second_log)
-        self.first_database.migrate([*outbox.MIGRATIONS, first_level.SCHEMA])
+        self.first_database.migrate([*outbox.MIGRATIONS, first_level.SCHEMA, first_level.BY_NAME])
         self.second_database.migrate([*outbox.MIGRATIONS, ledger.SCHEMA, second_level.SCHEMA])
         self.clients: list[Remote] = []
 
@@ -152,7 +152,7 @@ async def _serve(name: str, folder: Path, who: ServiceIdentity, ready) -> None:
         database.migrate([*outbox.MIGRATIONS, ledger.SCHEMA, second_level.SCHEMA])
         service = SecondLevel(database, LevelKeys(folder / f"{name}.keys"))
     else:
-        database.migrate([*outbox.MIGRATIONS, first_level.SCHEMA])
+        database.migrate([*outbox.MIGRATIONS, first_level.SCHEMA, first_level.BY_NAME])
         linking = LinkingKey(folder / f"{name}.keys")
         service = FirstLevel(database, linking, Remote(folder / f"{SECOND}.sock", who, SECOND))
         await service.open(operation())

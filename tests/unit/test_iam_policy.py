@@ -220,7 +220,9 @@ def questions(draw):
     attributes = {
         "site": draw(st.sampled_from(["", "a", "b"])),
         "project": draw(st.sampled_from(["", "p"])),
-        "kind": draw(st.sampled_from(["standard", "ingress", "export", "elevation", "emergency", "", "odd"])),
+        "kind": draw(
+            st.sampled_from(["standard", "ingress", "export", "release", "elevation", "emergency", "", "odd"])
+        ),
         "person": draw(NAMES),
         "created_by": draw(NAMES),
         "requester": draw(NAMES),

@@ -16,6 +16,7 @@ from nexus.portal.operations import OPERATIONS as PORTAL
 from nexus.projects.operations import OPERATIONS as PROJECTS
 from nexus.pseudonyms.operations import OPERATIONS as PSEUDONYMS
 from nexus.warehouse.intake.operations import OPERATIONS as INTAKE
+from nexus.warehouse.releases.operations import OPERATIONS as RELEASES
 
 OPERATIONS: Final[tuple[OperationSpec, ...]] = (
     *IAM,
@@ -27,6 +28,7 @@ OPERATIONS: Final[tuple[OperationSpec, ...]] = (
     *PORTAL,
     *PROJECTS,
     *INTAKE,
+    *RELEASES,
     *PSEUDONYMS,
     *PLATFORM,
 )
@@ -45,6 +47,7 @@ SERVICES: Final[Mapping[str, str]] = {
     "platform": "The platform as a whole.",
     "projects": "Who wants data for what, who agreed, and until when.",
     "intake": "What sites deliver, checked and accepted whole or refused whole.",
+    "releases": "What a project reads: built of its permit, frozen, signed, retired.",
     "pseudonyms": "Domains of pseudonyms, and the way back to persons under four eyes.",
 }
 """Each service in a sentence."""

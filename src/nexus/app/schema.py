@@ -30,6 +30,7 @@ from nexus.portal.migrations import MIGRATIONS as PORTAL
 from nexus.projects.migrations import MIGRATIONS as PROJECTS
 from nexus.pseudonyms.file_store import SCHEMA as PSEUDONYM_FILES
 from nexus.warehouse.intake.migrations import MIGRATIONS as INTAKE
+from nexus.warehouse.releases.migrations import MIGRATIONS as RELEASES
 
 MIGRATIONS: Final[tuple[Migration, ...]] = (
     *AUDIT,
@@ -41,6 +42,7 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
     *PROJECTS,
     *PORTAL,
     *INTAKE,
+    *RELEASES,
     PSEUDONYM_FILES,
     *APP,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from nexus.console.lexicon import consent, intake, portal, projects, pseudonyms, room
+from nexus.console.lexicon import consent, intake, portal, projects, pseudonyms, releases, room
 from nexus.web.browser.language import Language
 
 ENGLISH: Final[Mapping[str, str]] = {
@@ -39,6 +39,7 @@ FRENCH: Final[Mapping[str, str]] = {
     **intake.FIELDS,
     **room.FIELDS,
     **pseudonyms.FIELDS,
+    **releases.FIELDS,
     "access_keys": "clés d'accès",
     "accounts": "comptes",
     "action": "action",

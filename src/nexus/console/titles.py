@@ -37,6 +37,9 @@ FRENCH: Final[Mapping[str, str]] = {
     "iam.step-up.prove": "Prouver de nouveau un facteur, pour un seul contenu",
     "intake.delivery.list": "Lister les livraisons d'un fournisseur",
     "intake.delivery.receipt": "Obtenir le récépissé signé d'une livraison",
+    "releases.release.compare": "Comparer deux jeux de données d'un projet",
+    "releases.release.list": "Lister les jeux de données d'un projet",
+    "releases.release.manifest": "Obtenir le manifeste signé d'un jeu de données",
     "kms.key.import-parameters": "Obtenir une clé de transport pour importer une clé",
     "kms.key.import-version": "Faire la rotation d'une clé importée",
     "kms.rewrap.list": "Suivre le ré-enveloppement des clés de données",
@@ -59,6 +62,7 @@ SERVICES: Final[Mapping[str, Bilingual[str]]] = {
     "portal": Bilingual("Patients' portal", "Portail des patients"),
     "projects": Bilingual("Projects", "Projets"),
     "intake": Bilingual("Deliveries", "Livraisons"),
+    "releases": Bilingual("Releases", "Jeux de données"),
     "pseudonyms": Bilingual("Pseudonyms", "Pseudonymes"),
 }
 """The services, in the order of the list of operations."""

@@ -6,7 +6,7 @@ A test compares them with the values that operations take and return.
 from collections.abc import Mapping
 from typing import Final
 
-from nexus.console.lexicon import consent, intake, portal, projects, pseudonyms
+from nexus.console.lexicon import consent, intake, portal, projects, pseudonyms, releases
 from nexus.iam.actions import ROLES
 from nexus.web.browser.language import Bilingual, Language
 
@@ -21,6 +21,7 @@ WORDS: Final[Mapping[str, Bilingual[str]]] = {
     **projects.VALUES,
     **intake.VALUES,
     **pseudonyms.VALUES,
+    **releases.VALUES,
     # identities and factors
     "person": Bilingual("person", "personne"),
     "machine": Bilingual("machine", "machine"),
@@ -125,6 +126,7 @@ WORDS: Final[Mapping[str, Bilingual[str]]] = {
     "standard": Bilingual("standard", "courant"),
     "ingress": Bilingual("ingress", "dépôt"),
     "export": Bilingual("export", "sortie"),
+    "release": Bilingual("release", "jeu de données figé"),
     "off": Bilingual("off", "sans"),
     # the platform
     "starting": Bilingual("starting", "démarrage"),

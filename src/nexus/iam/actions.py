@@ -22,6 +22,7 @@ from nexus.iam.tables import (
     platform,
     projects,
     pseudonyms,
+    releases,
     rights,
 )
 from nexus.iam.tables.action import Action
@@ -94,6 +95,7 @@ ACTIONS: Mapping[str, Action] = {
         *projects.ACTIONS,
         *intake.ACTIONS,
         *pseudonyms.ACTIONS,
+        *releases.ACTIONS,
     )
 }
 SENSITIVE: tuple[Action, ...] = tuple(action for action in ACTIONS.values() if action.sensitive)

@@ -47,7 +47,7 @@ def _plain(kind: str) -> list[Case]:
 def _buckets(action: Action) -> list[Case]:
     kinds = [
         Case(f"Bucket, {kind}", Resource("Bucket", "b", {"project": "p", "kind": kind}))
-        for kind in ("standard", "ingress", "export")
+        for kind in ("standard", "ingress", "export", "release")
     ]
     if action.name.endswith(".read"):
         to_operate = Resource("Bucket", "b", {"project": "p", "kind": "standard"})

@@ -32,6 +32,8 @@ class Use(StrEnum):
     """Receipts of patients' decisions (Ed25519)."""
     DELIVERY_RECEIPTS = "delivery-receipts"
     """Receipts of what sites delivered (Ed25519)."""
+    RELEASE_MANIFESTS = "release-manifests"
+    """Manifests of what projects read, frozen (Ed25519)."""
     PSEUDONYM_LINKS = "pseudonym-links"
     """The secret of the first level of pseudonyms (HMAC-SHA-256): computed with here, and let out to nobody."""
     PSEUDONYM_LINKAGE = "pseudonym-linkage"
@@ -111,6 +113,14 @@ USES: Final[Mapping[Use, UseRule]] = {
         rotation_days=365,
         signers=frozenset({"api", "console"}),
         readers=frozenset({"api", "console"}),
+        by_itself=True,
+    ),
+    Use.RELEASE_MANIFESTS: UseRule(
+        purpose="signs the manifests of releases for projects",
+        algorithm=Algorithm.ED25519,
+        rotation_days=365,
+        signers=frozenset({"worker"}),
+        readers=frozenset({"worker", "api", "console"}),
         by_itself=True,
     ),
     Use.PSEUDONYM_LINKS: UseRule(

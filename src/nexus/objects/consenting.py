@@ -1,6 +1,7 @@
 """The check at the moment of reading: does the patient allow this actor, for this purpose, now?
 
-1. A bucket that declares no subjects is not concerned, and costs nothing.
+1. A bucket that declares no subjects is not concerned, and costs nothing. The bucket of a release is also asked whether it
+   may be read at all: what it holds of nobody too.
 2. For secondary use, a first look comes before anything else is told of an object: what is refused is missing.
 3. The ruling that counts is made inside the transaction that records the read. A withdrawal is one of the transactions of
    the same database, so that each read stands either before it, served, or after it, refused.
@@ -17,6 +18,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
+import msgspec
+
 from nexus.kernel.clock import Clock, Instant
 from nexus.kernel.database import Database, Recorded, Transaction
 from nexus.kernel.errors import Denied, NexusError, Unavailable
@@ -32,9 +35,12 @@ from nexus.objects.vaults import Vault, Vaults, erased
 ATTEMPTS: Final = 5
 """Listings that one listing begins anew because decisions changed meanwhile."""
 NAMELESS: Final = "no-subject"
+NOBODY: Final = "nobody"
+"""Of an object of a release that is about nobody, such as a vocabulary."""
 UNANSWERED: Final = "unanswered"
 PURPOSE: Final = "purpose"
 ERASED: Final = "erased"
+FOR_EVER: Final = Instant((1 << 63) - 1)
 
 
 class NoSubjects:
@@ -48,6 +54,9 @@ class NoSubjects:
 
     def rulings(self, tx: Transaction, op: Operation, bucket: Bucket, subjects: Sequence[str]) -> Mapping[str, Ruled]:
         return {}
+
+    def standing(self, tx: Transaction, bucket: Bucket, at: Instant) -> Ruled:
+        return Ruled(True, "", None, FOR_EVER)
 
     def renew(self, tx: Transaction) -> None:
         """Nothing is remembered here."""
@@ -220,7 +229,8 @@ class Watch:
                 return known
             if rows.is_erased(tx, number) if number > 0 else self._secondary and rows.names_erased(tx, -number):
                 return Ruled(False, ERASED)
-            ruled = self._joined(self._home.subjects.rulings(tx, op, self._bucket, self._names[number]), number)
+            ruled = self._joined(self._rulings(tx, op, number), number)
+            ruled = _within(self._home.subjects.standing(tx, self._bucket, op.at), ruled)
         except NexusError:
             return Ruled(self._care, UNANSWERED)
         if op.at < ruled.until:
@@ -271,13 +281,17 @@ class Watch:
             self._manifests[number] = name
         return number > 0 or name is not None
 
+    def _rulings(self, tx: Transaction, op: Operation, number: int) -> Mapping[str, Ruled]:
+        whose = self._names[number]
+        return self._home.subjects.rulings(tx, op, self._bucket, whose) if whose else {}
+
     # Words
 
     def _joined(self, rulings: Mapping[str, Ruled], number: int) -> Ruled:
         """The denial wins; the earliest end counts; who was not answered for is refused."""
-        until: Instant | None = None
+        until: Instant | None = None if self._names[number] else FOR_EVER
         decisions: set[str | None] = set()
-        reason = ""
+        reason = "" if self._names[number] else NOBODY
         for subject in self._names[number]:
             ruled = rulings.get(subject)
             if ruled is None:
@@ -312,6 +326,13 @@ class Watch:
         if ruled.reason == ERASED:
             return erased()
         return Refused(subject=subject, reason=ruled.reason, decision=ruled.decision)
+
+
+def _within(standing: Ruled, ruled: Ruled) -> Ruled:
+    """A ruling as far as its bucket may be read at all."""
+    if not standing.allowed or not ruled.allowed:
+        return ruled if standing.allowed else standing
+    return msgspec.structs.replace(ruled, until=min(standing.until, ruled.until))
 
 
 class _ChangedError(Exception):

@@ -50,6 +50,8 @@ class BucketKind(StrEnum):
     """Where a site delivers its extracts."""
     EXPORT = "export"
     """Where reviewed results wait to be fetched."""
+    RELEASE = "release"
+    """What a project reads, frozen: built by the platform of patients of any site, and changed by nobody else."""
 
 
 class Versioning(StrEnum):

@@ -53,11 +53,14 @@ class Subjects(Protocol):
     def rulings(self, tx: Transaction, op: Operation, bucket: Bucket, subjects: Sequence[str]) -> Mapping[str, Ruled]:
         """For each subject, whether the actor may have data of this bucket for his purpose. Who is missing is refused."""
 
+    def standing(self, tx: Transaction, bucket: Bucket, at: Instant) -> Ruled:
+        """Whether the bucket may be read at all at this moment, whoever's data lie in it: a release may while its project is ready."""
+
     def renew(self, tx: Transaction) -> None:
         """Make `version` another one: what was remembered anywhere is to be asked anew, since something was erased."""
 
     def belong(self, tx: Transaction, site: str, subjects: Sequence[str]) -> bool:
-        """Whether each of these is a patient of the site."""
+        """Whether each of these is a patient of the site; of any site, if it is empty."""
 
     def check(self, declared: Declaration) -> None:
         """Raise Invalid unless its words are those that patients decide in."""

@@ -266,10 +266,12 @@ class Vaults:
     async def put_manifest(self, op: Operation, bucket: Bucket, subjects: Sequence[str], manifest: str = "") -> Named:
         """A manifest of these subjects, for objects that hold data of all of them. It never changes.
 
-        `manifest` is the id of one that another vault has, for a copy. Raises Invalid and Conflict.
+        `manifest` is the id of one that another vault has, for a copy. A release says by one of nobody what is about nobody.
+        Raises Invalid and Conflict.
         """
         distinct = sorted(set(subjects))
-        if not 2 <= len(distinct) <= MAX_MANIFEST_SUBJECTS:
+        of_nobody = not distinct and bucket.kind is BucketKind.RELEASE
+        if not of_nobody and not 2 <= len(distinct) <= MAX_MANIFEST_SUBJECTS:
             raise Invalid(f"a manifest names 2 to {MAX_MANIFEST_SUBJECTS} subjects", code=BAD_SUBJECT)
         if bucket.subjects is None:
             raise Invalid("this bucket takes no data of subjects", code=NO_SUBJECTS_HERE)
@@ -341,8 +343,9 @@ class Vaults:
         return await self._database.write(work)
 
     def _require_belonging(self, tx: Transaction, bucket: Bucket, subjects: Sequence[str]) -> None:
-        """A subject is of one site, and its data come into no other's buckets by name. Raises Invalid."""
-        if not self._subjects.belong(tx, bucket.site, subjects):
+        """A subject is of one site, and its data come into no other's buckets by name but into releases. Raises Invalid."""
+        site = "" if bucket.kind is BucketKind.RELEASE else bucket.site
+        if not self._subjects.belong(tx, site, subjects):
             raise Invalid(
                 "this is no subject of the site that the bucket belongs to",
                 code=BAD_SUBJECT,

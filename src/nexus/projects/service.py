@@ -135,7 +135,7 @@ class ProjectService:
             found = _find(tx, request.name)
             if request.decision not in {decision.id for decision in store.decisions(tx, found.id)}:
                 raise NotFound("the project has no such decision", code="projects.no-decision")
-            if not store.revoke(tx, request.decision, now):
+            if not store.revoke(tx, found.id, request.decision, now):
                 raise Conflict("this decision was revoked before", code="projects.revoked")
             entry = op.allowed(
                 "projects.decision.revoke", _resource(found), decision=request.decision, reason=request.reason
@@ -171,7 +171,8 @@ class ProjectService:
     async def _decide(
         self, op: Operation, action: str, request: RecordDecision, kind: DecisionKind, scope: Scope | None = None
     ) -> ProjectView:
-        rules.require_period(request.decided_on, request.ends_at, self._clock.now())
+        now = self._clock.now()
+        rules.require_period(request.decided_on, request.ends_at, now)
 
         def work(tx: Transaction) -> Recorded[ProjectView]:
             found = _find(tx, request.name)
@@ -185,7 +186,7 @@ class ProjectService:
                 *(new_id("pdc"), found.id, kind, request.reference, request.decided_on, request.ends_at),
                 *(op.actor.id, scope),
             )
-            store.add_decision(tx, made)
+            store.add_decision(tx, made, now)
             entry = op.allowed(action, _resource(found), decision=made.id)
             return Recorded(_view(found, store.decisions(tx, found.id), self._clock), entry)
 

@@ -41,7 +41,7 @@ def projects(tx: Transaction, after: str, limit: int) -> list[Project]:
 
 
 def last_change(tx: Transaction) -> int:
-    """When a project last changed its state or was filed; 0 before the first."""
+    """When a project last changed, or what was decided about one; 0 before the first. No two changes have the same."""
     row = tx.one("SELECT coalesce(max(changed_at), 0) FROM projects_project")
     assert row is not None
     return int(row[0])
@@ -49,10 +49,17 @@ def last_change(tx: Transaction) -> int:
 
 def set_state(tx: Transaction, project_id: str, state: ProjectState, now: Instant) -> None:
     """A project goes on to another state."""
-    tx.execute("UPDATE projects_project SET state = ?, changed_at = ? WHERE id = ?", (state.value, now, project_id))
+    tx.execute("UPDATE projects_project SET state = ? WHERE id = ?", (state.value, project_id))
+    _touch(tx, project_id, now)
 
 
-def add_decision(tx: Transaction, new: Decision) -> None:
+def _touch(tx: Transaction, project_id: str, now: Instant) -> None:
+    """Something about a project is another thing now: later than whatever changed before, however the clock went."""
+    later = max(now, last_change(tx) + 1)
+    tx.execute("UPDATE projects_project SET changed_at = ? WHERE id = ?", (later, project_id))
+
+
+def add_decision(tx: Transaction, new: Decision, now: Instant) -> None:
     """Store a decision. Decisions are revoked, never removed or changed."""
     scope = None if new.scope is None else msgspec.json.encode(new.scope, order="sorted")
     tx.execute(
@@ -62,6 +69,7 @@ def add_decision(tx: Transaction, new: Decision) -> None:
             *(new.decided_on, new.ends_at, new.recorded_by, scope),
         ),
     )
+    _touch(tx, new.project, now)
 
 
 def decisions(tx: Transaction, project_id: str) -> list[Decision]:
@@ -70,11 +78,12 @@ def decisions(tx: Transaction, project_id: str) -> list[Decision]:
     return [_decision(row) for row in rows]
 
 
-def revoke(tx: Transaction, decision_id: str, now: Instant) -> bool:
+def revoke(tx: Transaction, project_id: str, decision_id: str, now: Instant) -> bool:
     """End a decision; False if it was ended before."""
     changed = tx.execute(
         "UPDATE projects_decision SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", (now, decision_id)
     )
+    _touch(tx, project_id, now)
     return changed > 0
 
 

@@ -1,7 +1,9 @@
 """Who may ask which of the two services what: by the certificate of the caller, a closed list.
 
 The rights of persons are decided before the call. This list bounds what a process can do at all: what reads deliveries
-gets pseudonyms and never goes back; what goes back holds no data; and the second level says a link to nobody but the first.
+gets pseudonyms and never goes back to an identity; what goes back holds no data; and the second level says a link to nobody but the
+first. The worker, which leaves out of releases whoever refuses, learns under which opaque names consent knows somebody, and
+holds no key that opens what stands behind those names.
 """
 
 from collections.abc import Mapping
@@ -15,13 +17,13 @@ _ASKING: Final = frozenset({"open_domain", "renew", "statistics"})
 _SAVING: Final = frozenset({"copy", "ping"})
 CALLERS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     FIRST: {
-        "worker": frozenset({"pseudonymise"}) | _COLLECTING,
+        "worker": frozenset({"pseudonymise", "names", "known_as"}) | _COLLECTING,
         "api": frozenset({"identify"}),
         "console": frozenset({"identify"}),
         "supervisor": _SAVING,
     },
     SECOND: {
-        FIRST: frozenset({"enter", "link_of"}),
+        FIRST: frozenset({"enter", "link_of", "links_of"}),
         "worker": frozenset({"transfer", "renewed"}) | _COLLECTING,
         "api": _ASKING,
         "console": _ASKING,

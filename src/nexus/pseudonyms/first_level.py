@@ -18,7 +18,18 @@ from nexus.pseudonyms import messages, notation
 from nexus.pseudonyms.function import link_message, renewal_message
 from nexus.pseudonyms.identity import Identity
 from nexus.pseudonyms.level import Level
-from nexus.pseudonyms.messages import Enter, Identified, Identify, One, Person, Pseudonymise, Pseudonyms
+from nexus.pseudonyms.messages import (
+    Enter,
+    Identified,
+    Identify,
+    KnownAs,
+    Names,
+    One,
+    Person,
+    Pseudonymise,
+    Pseudonyms,
+    Several,
+)
 from nexus.pseudonyms.ports import Linking, SecondLevel
 
 SCHEMA: Final = Migration(
@@ -34,10 +45,14 @@ SCHEMA: Final = Migration(
         "CREATE TABLE pseudonyms_identified (at INTEGER NOT NULL, people INTEGER NOT NULL) STRICT",
     ),
 )
+BY_NAME: Final = Migration(
+    "pseudonyms_first", 2, ("CREATE INDEX pseudonyms_subject_named ON pseudonyms_subject (subject)",)
+)
 MAX_IDENTIFIED_A_DAY: Final = 1_000
 """People that can be looked up in 24 hours, whoever asks: what a door that was broken into learns at most."""
 _PROOF: Final = b"nexus/pseudonym/this-is-the-secret/1\0"
 _KEEP: Final = "INSERT INTO pseudonyms_linkage (link, identity) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_OF_NAME: Final = "SELECT link FROM pseudonyms_subject WHERE subject = ?"
 _NAME: Final = "INSERT INTO pseudonyms_subject (link, subject) VALUES (?, ?) ON CONFLICT DO NOTHING"
 
 
@@ -91,6 +106,26 @@ class FirstLevel(Level):
                 await self._database.record(entry)
         return Identified(tuple(people))
 
+    async def names(self, op: Operation, request: Several) -> Names:
+        """Under which names consent knows these people, and no identity. Recorded. Raises NotFound, Invalid."""
+        messages.bounded(len(request.pseudonyms))
+        links = (await self._second.links_of(op, request)).links
+        with self._database.read() as tx:
+            found = tuple(_names(tx, link) for link in links)
+        await self._database.record(
+            op.allowed("pseudonyms.names", Resource("Platform", "pseudonyms"), people=len(found))
+        )
+        return Names(found)
+
+    async def known_as(self, op: Operation, request: KnownAs) -> Pseudonyms:
+        """The pseudonyms in a domain of whom consent knows by these names, without order. Recorded. Raises NotFound."""
+        messages.bounded(len(request.names))
+        with self._database.read() as tx:
+            links = sorted({link for name in request.names for (link,) in tx.all(_OF_NAME, (name,))})
+        entry = op.allowed("pseudonyms.known", _domain(request.domain), people=len(links))
+        await self._database.record(entry)
+        return await self._second.enter(op, Enter(request.domain, tuple(links))) if links else Pseudonyms(())
+
     async def _links(self, op: Operation, people: Sequence[Identity]) -> Sequence[bytes]:
         """Link upon link, through every version of the secret; each proves itself beside, so that no other one counts."""
         if not self._epochs:
@@ -143,8 +178,12 @@ def _person(tx: Transaction, pseudonym: str, link: bytes) -> Person:
     found = tx.one("SELECT identity FROM pseudonyms_linkage WHERE link = ?", (link,))
     if found is None:
         raise NotFound("nobody stands behind this pseudonym", code="pseudonyms.unknown")
+    return Person(pseudonym, found[0], _names(tx, link))
+
+
+def _names(tx: Transaction, link: bytes) -> tuple[str, ...]:
     subjects = tx.all("SELECT subject FROM pseudonyms_subject WHERE link = ? ORDER BY subject", (link,))
-    return Person(pseudonym, found[0], tuple(subject for (subject,) in subjects))
+    return tuple(subject for (subject,) in subjects)
 
 
 def _shown(op: Operation, request: Identify, domain: str, person: Person) -> list[Entry]:

@@ -161,6 +161,31 @@ class Identified(Struct, frozen=True, array_like=True):
     people: tuple[Person, ...]
 
 
+class Several(Struct, frozen=True, array_like=True):
+    """People, by their pseudonyms."""
+
+    pseudonyms: tuple[str, ...]
+
+
+class Links(Struct, frozen=True, array_like=True):
+    """What stands for them between the two services, in order. Leaves them never."""
+
+    links: tuple[bytes, ...]
+
+
+class Names(Struct, frozen=True, array_like=True):
+    """Under which names consent knows each of them, in order: one for each site where she is registered, or none."""
+
+    names: tuple[tuple[str, ...], ...]
+
+
+class KnownAs(Struct, frozen=True, array_like=True):
+    """People, by the names under which consent knows them."""
+
+    domain: str
+    names: tuple[str, ...]
+
+
 class Nothing(Struct, frozen=True, array_like=True):
     """No argument."""
 

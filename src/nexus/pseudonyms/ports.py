@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from nexus.kernel.operation import Operation, Resource
 from nexus.kernel.secret import Secret
-from nexus.pseudonyms.messages import Enter, Link, One, Pseudonymise, Pseudonyms, Transfer
+from nexus.pseudonyms.messages import Enter, Link, Links, One, Pseudonymise, Pseudonyms, Several, Transfer
 
 
 class Linking(Protocol):
@@ -36,6 +36,9 @@ class SecondLevel(Protocol):
 
     async def link_of(self, op: Operation, request: One) -> Link:
         """The link of a pseudonym. Raises NotFound."""
+
+    async def links_of(self, op: Operation, request: Several) -> Links:
+        """The links of pseudonyms of one domain, in order. Raises NotFound, Invalid."""
 
 
 class Transfers(Protocol):

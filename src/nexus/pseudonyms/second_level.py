@@ -17,6 +17,7 @@ from nexus.pseudonyms.level import Level
 from nexus.pseudonyms.messages import (
     Enter,
     Link,
+    Links,
     Nothing,
     One,
     OpenDomain,
@@ -24,6 +25,7 @@ from nexus.pseudonyms.messages import (
     Pairs,
     Pseudonyms,
     Renewed,
+    Several,
     Statistics,
     Transfer,
 )
@@ -164,6 +166,15 @@ class SecondLevel(Level):
             link = ledger.link_of(tx, domain, body)
         await self._database.record(op.allowed("pseudonyms.trace", _resource(domain), epoch=domain.epoch))
         return Link(link)
+
+    async def links_of(self, op: Operation, request: Several) -> Links:
+        """The links of pseudonyms, recorded before they are said. Raises NotFound, Invalid."""
+        messages.bounded(len(request.pseudonyms))
+        with self._database.read() as tx:
+            links = tuple(ledger.link_of(tx, *notation.read(one)) for one in request.pseudonyms)
+        where = Resource("Platform", "pseudonyms")
+        await self._database.record(op.allowed("pseudonyms.trace", where, people=len(links)))
+        return Links(links)
 
     async def _prepare(self, op: Operation, old: Domain) -> None:
         new = Domain(old.name, old.epoch + 1)

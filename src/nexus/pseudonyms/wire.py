@@ -62,6 +62,9 @@ METHODS: Final[Mapping[str, Method]] = {
     "identify": Method(messages.Identify, messages.Identified),
     "enter": Method(messages.Enter, messages.Pseudonyms),
     "link_of": Method(messages.One, messages.Link),
+    "links_of": Method(messages.Several, messages.Links),
+    "names": Method(messages.Several, messages.Names),
+    "known_as": Method(messages.KnownAs, messages.Pseudonyms),
     "transfer": Method(messages.Transfer, messages.Pseudonyms),
     "open_domain": Method(messages.OpenDomain, messages.Opened),
     "renew": Method(messages.OpenDomain, messages.Opened),
@@ -225,6 +228,11 @@ class Remote:
     async def link_of(self, op: Operation, request: messages.One) -> messages.Link:
         """As the second level does it."""
         result: messages.Link = await self.call("link_of", op, request)
+        return result
+
+    async def links_of(self, op: Operation, request: messages.Several) -> messages.Links:
+        """As the second level does it."""
+        result: messages.Links = await self.call("links_of", op, request)
         return result
 
     async def transfer(self, op: Operation, request: messages.Transfer) -> messages.Pseudonyms:

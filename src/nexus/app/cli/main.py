@@ -29,6 +29,7 @@ SERVICES: Mapping[str, tuple[str, str]] = {
     "platform": ("The platform as a whole", "La plateforme dans son ensemble"),
     "projects": ("Projects, their decisions and permits", "Les projets, leurs décisions et autorisations"),
     "pseudonyms": ("Pseudonyms, and the way back", "Les pseudonymes, et le retour aux personnes"),
+    "releases": ("What a project reads, frozen", "Ce que lit un projet, figé"),
     "intake": ("What sites deliver", "Ce que livrent les établissements"),
 }
 """Groups of operations: the services, in English and in French."""

@@ -11,7 +11,7 @@ from nexus.pseudonyms import first_level
 from nexus.pseudonyms.first_level import FirstLevel
 from nexus.pseudonyms.wire import Remote
 
-MIGRATIONS: Final = (*outbox.MIGRATIONS, first_level.SCHEMA)
+MIGRATIONS: Final = (*outbox.MIGRATIONS, first_level.SCHEMA, first_level.BY_NAME)
 
 
 async def main(given: Handoff, life: Life) -> None:

@@ -9,7 +9,7 @@
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -167,11 +167,16 @@ def consent_service(ground: Ground, documents: Documents) -> ConsentService:
     )
 
 
-def receivers(ground: Ground, objects: ObjectService) -> Mapping[str, Sequence[Receiver]]:
-    """Who is told of what patients decided, by topic."""
+def receivers(
+    ground: Ground, objects: ObjectService, follow: Callable[[str], Awaitable[int]]
+) -> Mapping[str, Sequence[Receiver]]:
+    """Who is told of what patients decided, by topic. `follow`: leaves somebody out of the releases of projects."""
 
     async def reach(message: Message) -> None:
         told = msgspec.json.decode(message.body, type=Told)
         await objects.reaching.carry(ground.operation(), told.subject, told.decision, told.purposes)
 
-    return {DECIDED: (), WITHDRAWN: (reach,)}
+    async def leave_out(message: Message) -> None:
+        await follow(msgspec.json.decode(message.body, type=Told).subject)
+
+    return {DECIDED: (), WITHDRAWN: (reach, leave_out)}

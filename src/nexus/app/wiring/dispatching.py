@@ -18,6 +18,7 @@ from nexus.app.wiring.intake import intake_service
 from nexus.app.wiring.log import audit_reader, audit_service
 from nexus.app.wiring.portal_service import portal_service
 from nexus.app.wiring.pseudonyms import pseudonym_service
+from nexus.app.wiring.releases import release_service
 from nexus.app.wiring.storage import placements, replication
 from nexus.audit.witnesses import WitnessClient
 from nexus.iam.approvals import Approvals
@@ -94,6 +95,7 @@ def dispatcher(
         "portal": portal_service(ground, identities.patient_accounts, consent, audit, objects),
         "projects": ProjectService(ground.database, gate, ground.clock),
         "intake": intake_service(ground, objects, gate),
+        "releases": release_service(ground, objects),
         "pseudonyms": pseudonym_service(ground, objects, gate),
         "platform": PlatformService(
             ground.directory,

@@ -12,14 +12,24 @@ from nexus.kernel.clock import MINUTE, Instant
 from nexus.kernel.database import Transaction
 from nexus.kernel.errors import Invalid, Unavailable
 from nexus.kernel.operation import Operation
+from nexus.objects.consenting import FOR_EVER
 from nexus.objects.declaration import Declaration
 from nexus.objects.errors import BAD_DECLARATION
-from nexus.objects.model import Bucket
+from nexus.objects.model import Bucket, BucketKind
 from nexus.objects.ports import Ruled, Version
+from nexus.projects import store as projects
+from nexus.projects.rules import readiness
+from nexus.warehouse.releases import store as releases
+from nexus.warehouse.releases.model import ReleaseState
 
 REMEMBERED_FOR: Final = 5 * MINUTE
 """How long a ruling is used that nothing else ends: its version is compared at each use all the same."""
 _SITE, _PROJECT = "site:", "project:"
+_ANY: Final = Ruled(True, "", None, FOR_EVER)
+_SHUT: Final = Ruled(False, "release")
+"""No release that is open lies there."""
+_NOT_READY: Final = Ruled(False, "project")
+"""A decision about its project is missing, has ended, or the project does not go on."""
 
 
 class Subjects:
@@ -64,11 +74,24 @@ class Subjects:
             for subject, ruling in self._rulings.of(tx, question).items()
         }
 
+    def standing(self, tx: Transaction, bucket: Bucket, at: Instant) -> Ruled:
+        if bucket.kind is not BucketKind.RELEASE:
+            return _ANY
+        found = releases.of_bucket(tx, bucket.name)
+        if found is None or found[1] is not ReleaseState.OPEN:
+            return _SHUT
+        project = projects.project(tx, found[0])
+        if project is None:
+            return _SHUT
+        ready = readiness(project, projects.decisions(tx, project.id), at)
+        return Ruled(True, "", None, ready.until) if ready.until is not None else _NOT_READY
+
     def renew(self, tx: Transaction) -> None:
         store.raise_version(tx)
 
     def belong(self, tx: Transaction, site: str, subjects: Sequence[str]) -> bool:
-        return all((found := store.subject(tx, each)) is not None and found.site == site for each in subjects)
+        found = [store.subject(tx, each) for each in subjects]
+        return all(each is not None and site in {"", each.site} for each in found)
 
     def check(self, declared: Declaration) -> None:
         unknown = set(declared.categories) - set(DataCategory)

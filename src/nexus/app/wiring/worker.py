@@ -29,6 +29,7 @@ from nexus.app.wiring.intake import examining
 from nexus.app.wiring.log import audit_reader, audit_service
 from nexus.app.wiring.portal_service import PatientDeciders
 from nexus.app.wiring.pseudonyms import file_work, outboxes
+from nexus.app.wiring.release_work import following, working
 from nexus.audit.checkpointer import Checkpointer
 from nexus.audit.following import LogFollower
 from nexus.audit.placing import Placing
@@ -66,6 +67,7 @@ ANNOUNCE_EVERY_S = 0.5
 FOLLOW_EVERY_S = 1.0
 EXAMINE_EVERY_S = 10.0
 REWRITE_EVERY_S = 2.0
+RELEASE_EVERY_S = 2.0
 
 
 def checkpointer(ground: Ground, witnesses: WitnessClient) -> Checkpointer:
@@ -114,11 +116,14 @@ def chores(
         Chore(
             "tell decisions of patients",
             ANNOUNCE_EVERY_S,
-            Announcing(ground.database, receivers(ground, objects), ground.clock).announce,
+            Announcing(
+                ground.database, receivers(ground, objects, following(ground, objects).follow), ground.clock
+            ).announce,
         ),
         Chore("erase recordings", EXPIRE_EVERY_S, _retention(ground).erase_due),
         Chore("tell events of buckets", NOTIFY_EVERY_S, _notifying(ground).notify),
         Chore("check deliveries", EXAMINE_EVERY_S, examining(ground, objects).run),
+        Chore("build releases", RELEASE_EVERY_S, working(ground, objects).run),
         *_pseudonyms(ground, objects),
         *_mail(ground, objects),
     ]

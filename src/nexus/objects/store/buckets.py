@@ -148,6 +148,15 @@ def set_wrapped_key(tx: Transaction, number: int, former: bytes, wrapped: bytes)
     )
 
 
+def destroy_key(tx: Transaction, bucket: Bucket) -> bool:
+    """Forget the wrapped key of a bucket, the only one that there is; False if it was forgotten before."""
+    return bool(
+        tx.execute(
+            "UPDATE objects_bucket SET wrapped_key = ? WHERE number = ? AND wrapped_key <> ?", (b"", bucket.number, b"")
+        )
+    )
+
+
 def has_versions(tx: Transaction, bucket: Bucket) -> bool:
     """Whether the bucket holds anything, delete markers included."""
     return tx.one("SELECT 1 FROM objects_version WHERE bucket = ? LIMIT 1", (bucket.number,)) is not None

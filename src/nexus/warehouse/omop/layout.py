@@ -75,6 +75,11 @@ class Layout:
         return self.into / "quality.json"
 
     @property
+    def releasing(self) -> Path:
+        """Where releases are built, until they are in their buckets."""
+        return self.into / "releasing"
+
+    @property
     def key(self) -> Path:
         """The secret of the keys, where the user keeps it nowhere else."""
         return self.into / "key"

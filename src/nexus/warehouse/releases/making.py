@@ -13,6 +13,7 @@ from nexus.warehouse.intake.receipt_format import Signature
 from nexus.warehouse.quality.cdm import Cdm
 from nexus.warehouse.quality.results import Run
 from nexus.warehouse.releases import building, columns, people, withdrawing
+from nexus.warehouse.releases.building import Progress
 from nexus.warehouse.releases.manifest import Manifest, Release, Source, encode, message_of
 from nexus.warehouse.releases.parts import Parts, keep
 from nexus.warehouse.releases.people import Consent, Pseudonyms
@@ -52,7 +53,14 @@ class Ports:
 
 
 async def make(
-    op: Operation, asked: Asked, cdm: Cdm, parts: Parts, ports: Ports, *, parent: Release | None = None
+    op: Operation,
+    asked: Asked,
+    cdm: Cdm,
+    parts: Parts,
+    ports: Ports,
+    *,
+    parent: Release | None = None,
+    progress: Progress = lambda table, done, total: None,
 ) -> Manifest:
     """Build, sign and keep a release. Raises Conflict (the gate stops it), Invalid (what cannot be given), and what ports raise."""
     # Step 1. The quality gate lets it through.
@@ -73,7 +81,7 @@ async def make(
     )
     # Step 4. The files.
     number = buckets or people.fitting(len(chosen))
-    tables = building.build(cdm, asked.scope, chosen, number, parts)
+    tables = building.build(cdm, asked.scope, chosen, number, parts, progress=progress)
     # Step 5. The manifest, signed, and kept only if nobody has decided meanwhile.
     release = Release(
         project=asked.project,

@@ -1,0 +1,170 @@
+"""A release for a project on a real platform: built, opened by a second person, read over S3 by the project's members alone.
+
+EMC-05, EMC-07.
+"""
+
+import json
+from base64 import b64decode
+
+import botocore.exceptions
+import duckdb
+import pytest
+
+from nexus.app.cli.rest_client import Refused
+from nexus.warehouse.releases import manifest
+from nexus.warehouse.releases.making import views
+from nexus.warehouse.releases.parts import Parts
+from nexus.warehouse.releases.verifying import verify
+from simulators.installation import Installation, until
+from simulators.release_stage import Stage, permitted, prepared
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    installation = Installation(tmp_path_factory.mktemp("rel"), pseudonyms="true").found().up()
+    made = prepared(installation)
+    for project, domain in (("heart", "HEART"), ("lung", "LUNG")):
+        permitted(made, project, domain)
+    yield made
+    installation.destroy()
+
+
+@pytest.fixture(scope="module")
+def release(stage) -> dict:
+    return stage.opened(stage.request("heart"))
+
+
+def files(s3, bucket: str) -> dict[str, bytes]:
+    """Everything in a bucket that is served."""
+    found = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+    return {each["Key"]: s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read() for each in found}
+
+
+def brought(stage: Stage, release: dict, folder) -> tuple[Parts, bytes]:
+    """A release in a folder, as a member fetches it."""
+    for key, content in files(stage.member(release["project"]), release["bucket"]).items():
+        path = folder / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    (kept,) = (folder / "manifests").glob("*.json")
+    return Parts(folder), kept.read_bytes()
+
+
+def people(parts: Parts, kept: bytes) -> set[str]:
+    with duckdb.connect() as connection:
+        connection.execute(views(manifest.decode(kept).release, str(parts.folder)))
+        return {who for (who,) in connection.execute("SELECT person_source_value FROM person").fetchall()}
+
+
+def test_a_member_reads_it_and_it_verifies_by_the_key_that_the_platform_says(stage, release, tmp_path):
+
+    parts, kept = brought(stage, release, tmp_path)
+    shown = verify(kept, parts, b64decode(release["signing_key"]))
+    assert (shown.project, shown.release) == ("heart", release["release_digest"])
+    found = people(parts, kept)
+    assert len(found) == len(stage.patients) and all(who.startswith("NXP1-HEART-01-") for who in found)
+    assert b"NXP1-EMC2" not in b"".join(path.read_bytes() for path in tmp_path.rglob("*.parquet"))
+
+
+def test_what_the_platform_says_of_it_is_what_its_manifest_says(stage, release):
+    told = stage.steward.call("releases.release.manifest", project="heart", release=release["id"])
+    said = json.loads(told["manifest"])["release"]
+    assert {table["name"]: table["rows"] for table in release["tables"]} == {
+        table["name"]: sum(part["rows"] for part in table["parts"]) for table in said["tables"]
+    }
+    assert (release["small_classes"]["k"], release["small_classes"]["persons"]) == (1, len(stage.patients))
+
+
+def test_nobody_else_reads_it(stage, release):
+    other = stage.member("lung")
+    steward = stage.platform.s3(stage.steward.access_key("research"))
+    for s3 in (other, steward):
+        with pytest.raises(botocore.exceptions.ClientError) as refused:
+            s3.list_objects_v2(Bucket=release["bucket"])
+        assert refused.value.response["Error"]["Code"] == "AccessDenied"
+        with pytest.raises(botocore.exceptions.ClientError) as refused:
+            s3.get_object(Bucket=release["bucket"], Key="views.sql")
+        assert refused.value.response["Error"]["Code"] == "AccessDenied"
+
+
+def test_nobody_changes_it(stage, release):
+    member = stage.member("heart")
+    steward = stage.platform.s3(stage.steward.access_key("quality"))
+    for s3 in (member, steward):
+        for change in (
+            lambda s3=s3: s3.put_object(Bucket=release["bucket"], Key="views.sql", Body=b"x"),
+            lambda s3=s3: s3.delete_object(Bucket=release["bucket"], Key="views.sql"),
+            lambda s3=s3: s3.delete_bucket(Bucket=release["bucket"]),
+        ):
+            with pytest.raises(botocore.exceptions.ClientError) as refused:
+                change()
+            assert refused.value.response["Error"]["Code"] == "AccessDenied"
+
+
+def test_who_had_it_built_does_not_open_it(stage):
+    asked = stage.request("lung")
+    built = stage.built(asked)
+    with pytest.raises(Refused) as refused:
+        stage.steward.call("releases.release.open", project="lung", release=built["id"])
+    assert refused.value.error.code == "releases.own"
+    member = stage.member("lung")
+    assert files(member, built["bucket"]) == {}, "nothing is served before it is open"
+
+
+def test_a_withdrawal_leaves_the_opened_release_by_itself(stage, release, tmp_path):
+    before_parts, before = brought(stage, release, tmp_path / "before")
+    member, gone = stage.member("heart"), stage.patients[3]
+    stage.object(gone)
+    served = files(member, release["bucket"])  # at once: what may hold him is not there
+    said = manifest.decode(before).release
+    assert {key for key in served if key.startswith("objects/")} < {
+        f"objects/{part.sha256}.parquet" for table in said.tables for part in table.parts
+    }
+    now = until(
+        lambda: (seen := stage.read(release))["release_digest"] != said.digest() and seen,
+        what="the release without him",
+        seconds=60,
+    )
+    assert now["parents"] == [said.digest()] and now["state"] == "opened"
+
+    def whole() -> bool:
+        return f"manifests/{said.digest()}.json" not in files(member, release["bucket"])
+
+    until(whole, what="the end of the old files")
+    parts, kept = brought(stage, now, tmp_path / "after")
+
+    assert verify(kept, parts, b64decode(now["signing_key"])).release == now["release_digest"]
+    left = people(parts, kept)
+    assert len(left) == len(stage.patients) - 1
+    (his,) = people(before_parts, before) - left
+    for path in (tmp_path / "after").rglob("*.parquet"):
+        assert his.encode() not in path.read_bytes()
+
+
+def test_a_project_that_is_suspended_reads_nothing_until_it_goes_on(stage, release):
+    member = stage.member("heart")
+    assert files(member, release["bucket"])
+    stage.steward.call("projects.project.suspend", name="heart", reason="something was found that must be looked at")
+    assert files(member, release["bucket"]) == {}
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        member.get_object(Bucket=release["bucket"], Key="views.sql")
+    assert refused.value.response["Error"]["Code"] == "NoSuchKey"
+    stage.steward.call("projects.project.open", name="heart")
+    assert files(member, release["bucket"])
+
+
+def test_a_retired_release_is_read_by_nobody_and_its_manifest_stays(stage, release):
+    reason = "the study is over and published"
+    retired = stage.second.call("releases.release.retire", project="heart", release=release["id"], reason=reason)
+    assert retired["state"] == "retired"
+    certificate = json.loads(retired["certificate"])
+    assert certificate["keys"] == 1 and certificate["versions"] > 0 and certificate["bucket"] == release["bucket"]
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        stage.member("heart").get_object(Bucket=release["bucket"], Key="views.sql")
+    assert refused.value.response["Error"]["Code"] in {"NoSuchKey", "NoSuchBucket", "AccessDenied"}
+    told = stage.steward.call("releases.release.manifest", project="heart", release=release["id"])
+    assert manifest.decode(told["manifest"].encode()).release.digest() == retired["release_digest"]
+    alice = stage.platform.founder("alice")
+    query = {"for_purpose": "audit", "action": "releases.release.retire"}
+    (entry,) = until(lambda: alice.call("audit.entry.list", **query)["entries"], what="its entry")
+    assert entry["content"]["details"]["digest"] == certificate["digest"]
