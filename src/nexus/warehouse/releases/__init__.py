@@ -8,7 +8,9 @@ Promises
      from them.
   4. The same data under the same permit are the same bytes, whatever the order of rows.
   5. A withdrawal is a new release in which only the files of that person's bucket differ; the others are the same files.
-  6. Anybody can check a release offline: manifest, signature, every file, every row count, every schema (`verifying`).
+  6. On the platform it is read by the project's members while the project is ready, by nobody from the withdrawal of somebody whom it holds
+     until it is written anew without him, and by nobody at all once it is retired.
+  7. Anybody can check a release offline: manifest, signature, every file, every row count, every schema (`verifying`).
 
 Words
   bucket   here: a share of a release's persons, by a hash of their pseudonyms. Each table has one file for each bucket
@@ -21,5 +23,8 @@ Words
 4. `manifest`: what was made, in canonical form, signed; `comparing`: what differs between two.
 5. `risk`: how few share what could point at them, before it leaves.
 
-Not here yet: the operations of the platform that build, open and retire releases in buckets of projects. docs/formats/release.md.
+6. `service`, `operations`: what people ask for at the doors, which never load the engine.
+7. `working`: the worker builds (`crafting`, on a thread) and stores (`keeping`); `following`: a withdrawal reaches what was built.
+
+docs/formats/release.md, docs/explanation/releases.md.
 """
