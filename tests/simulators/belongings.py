@@ -26,6 +26,8 @@ from nexus.pseudonyms.requests import FileState, RewriteFile
 from nexus.warehouse.intake import store as intake
 from nexus.warehouse.intake.agreement import Agreement, Column, Table
 from nexus.warehouse.intake.model import Delivery, DeliveryState, Provider
+from nexus.warehouse.intake.receipt_format import signed
+from nexus.warehouse.releases import manifest
 from nexus.warehouse.releases import store as releases
 from nexus.warehouse.releases.model import ReleaseRecord, ReleaseState
 from nexus.web.binding import has_body, path_fields
@@ -176,12 +178,25 @@ class Belongings:
         intake.add_delivery(tx, Delivery(*named, vera, now))
         theirs |= {"provider": "theirs", "delivery": "7"}
         theirs["release"] = new_id("rel")
-        whose = (theirs["release"], "theirs", "theirs-release", ReleaseState.REQUESTED, "", "")
-        releases.add(tx, ReleaseRecord(*whose, vera, now, vera, now))
+        whose = (theirs["release"], "theirs", "theirs-release", ReleaseState.BUILT, "", "")
+        kept = example_manifest("theirs", theirs["decision"])
+        releases.add(tx, ReleaseRecord(*whose, vera, now, vera, now, kept.release.digest()))
+        releases.add_manifest(tx, theirs["release"], kept.release.digest(), manifest.encode(kept), now)
         theirs["file"] = new_id("psf")
         add_file(
             tx, FileJob(theirs["file"], example_file("theirs-in", "theirs"), FileState.WAITING, vera, now, "quality")
         )
+
+
+def example_manifest(project: str, permit: str) -> manifest.Manifest:
+    """Of a release without a table."""
+    source = manifest.Source(cdm="", vocabulary="", quality_sha256="", code="")
+    days = {"period_from": "2020-01-01", "period_until": "2025-01-01"}
+    made = {"made": "2026-01-01T00:00:00Z", "until": "2027-01-01T00:00:00Z", "domain": "THEIRS", "cohort": ""}
+    said = manifest.Release(
+        project=project, permit=permit, consent="0.0", source=source, buckets=8, tables=(), **days, **made
+    )
+    return manifest.Manifest(release=said, signature=signed("key_1.1", b"p" * 32, b"s" * 64))
 
 
 def example_file(bucket: str, into: str) -> RewriteFile:

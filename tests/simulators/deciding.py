@@ -25,6 +25,8 @@ class SimulatedPatients:
         self.asked = 0
         self.silent = False
         self.until = FOREVER
+        self.shut: set[str] = set()
+        """Names of buckets that may not be read at all; whoever changes it appends to `changes`."""
 
     def new(self, *purposes: str) -> str:
         """A patient who permits these purposes."""
@@ -51,11 +53,15 @@ class SimulatedPatients:
         self.asked += 1
         return {each: self._ruled(op, each) for each in subjects if each in self.decisions}
 
+    def standing(self, tx: Transaction, bucket: Bucket, at: Instant) -> Ruled:
+        """Whether the bucket may be read at all: `shut` says of which it is not."""
+        return Ruled(bucket.name not in self.shut, "project", None, FOREVER)
+
     def renew(self, tx: Transaction) -> None:
         self.changes.append("")
 
     def belong(self, tx: Transaction, site: str, subjects: Iterable[str]) -> bool:
-        return site == self.site and all(each in self.decisions for each in subjects)
+        return site in {"", self.site} and all(each in self.decisions for each in subjects)
 
     def check(self, declared: Declaration) -> None:
         if "weather" in declared.categories:
