@@ -29,7 +29,7 @@ from nexus.app.wiring.intake import examining
 from nexus.app.wiring.log import audit_reader, audit_service
 from nexus.app.wiring.portal_service import PatientDeciders
 from nexus.app.wiring.pseudonyms import file_work, outboxes
-from nexus.app.wiring.release_work import following, working
+from nexus.app.wiring.releasing import Releasing
 from nexus.audit.checkpointer import Checkpointer
 from nexus.audit.following import LogFollower
 from nexus.audit.placing import Placing
@@ -117,13 +117,13 @@ def chores(
             "tell decisions of patients",
             ANNOUNCE_EVERY_S,
             Announcing(
-                ground.database, receivers(ground, objects, following(ground, objects).follow), ground.clock
+                ground.database, receivers(ground, objects, Releasing(ground, objects).follow), ground.clock
             ).announce,
         ),
         Chore("erase recordings", EXPIRE_EVERY_S, _retention(ground).erase_due),
         Chore("tell events of buckets", NOTIFY_EVERY_S, _notifying(ground).notify),
         Chore("check deliveries", EXAMINE_EVERY_S, examining(ground, objects).run),
-        Chore("build releases", RELEASE_EVERY_S, working(ground, objects).run),
+        Chore("build releases", RELEASE_EVERY_S, Releasing(ground, objects).build),
         *_pseudonyms(ground, objects),
         *_mail(ground, objects),
     ]

@@ -74,7 +74,7 @@ OPERATIONS: Final[tuple[OperationSpec, ...]] = (
     ),
     _spec(
         "compare",
-        "GET /releases/{release}/differences",
+        "GET /releases/{release}/differences/{since}",
         "Show what differs between two releases of a project",
         CompareReleases,
         ReleaseDiff,

@@ -1,0 +1,229 @@
+"""The worker builds releases and carries withdrawals to them: the same as `making` gives, whatever stops in between, whoever withdraws when."""
+
+import shutil
+
+import pytest
+
+from nexus.kernel.errors import NotFound
+from nexus.objects.model import Metadata
+from nexus.warehouse.quality.cdm import open_cdm
+from nexus.warehouse.releases import making
+from nexus.warehouse.releases.making import Ports
+from nexus.warehouse.releases.model import ReleaseState
+from nexus.warehouse.releases.parts import Parts
+from nexus.warehouse.releases.verifying import verify
+from simulators import releases as made
+from simulators.operations import operation
+from simulators.release_work import Bench, Killed, files_named, people_in
+
+BUILDING = 14
+"""At least as many steps as a build has that others take part in; what comes behind the last is not stopped any more."""
+
+
+@pytest.fixture
+def bench(tmp_path):
+    made_bench = Bench(tmp_path)
+    yield made_bench
+    made_bench.store.close()
+
+
+async def by_making(bench: Bench, folder, parent=None):
+    """The release that `making` gives of the same warehouse, under the same decisions."""
+    ports = Ports(bench.persons, bench.decisions, bench.key)
+    with open_cdm(bench.layout.cdm, threads=1) as cdm:
+        found = await making.make(operation(), made.asked(), cdm, Parts(folder), ports, parent=parent)
+    return found.release
+
+
+async def test_a_release_through_the_doors_is_the_one_that_making_gives(bench, tmp_path):
+    bench.withdraw(5)
+    record = await bench.build()
+    assert record.state is ReleaseState.BUILT, record
+    assert bench.said(record).tables == (await by_making(bench, tmp_path / "made")).tables
+    await bench.open(record)
+    files = await bench.served(record)
+    for key, content in files.items():
+        (tmp_path / "got" / key).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "got" / key).write_bytes(content)
+    kept = files[f"manifests/{record.digest}.json"]
+    assert verify(kept, Parts(tmp_path / "got"), bench.key.public).release == record.digest
+    assert not list(bench.layout.releasing.iterdir()), "nothing is left in clear beside the bucket"
+
+
+async def test_each_build_has_its_entry_with_the_digest_of_its_manifest(bench):
+    record = await bench.build()
+    (entry,) = [each for each in bench.store.entries if each.action == "releases.release.built"]
+    assert (entry.details["manifest"], entry.resource.id) == (record.digest, "stroke")
+
+
+@pytest.mark.parametrize("at", range(BUILDING))
+async def test_a_worker_that_is_killed_at_any_step_leaves_a_release_that_is_built_again(bench, tmp_path, at):
+    asked = bench.ask()
+    bench.steps.at, bench.steps.then = at, killed
+    try:
+        await bench.working().run()
+    except Killed:
+        assert bench.record(asked.id).state is ReleaseState.REQUESTED
+        await bench.working().run()
+    record = bench.record(asked.id)
+    assert record.state is ReleaseState.BUILT
+    assert bench.said(record).tables == (await by_making(bench, tmp_path / "made")).tables
+    await bench.open(record)
+    assert set(files_named(bench.said(record))) < (await bench.served(record)).keys()
+
+
+def killed() -> None:
+    raise Killed
+
+
+@pytest.mark.parametrize("at", range(BUILDING))
+async def test_whoever_withdraws_at_any_step_of_a_build_is_in_no_release_that_is_open(bench, tmp_path, at):
+    asked = bench.ask()
+    bench.steps.at, bench.steps.then = at, lambda: bench.withdraw(7)
+    for _ in range(3):
+        try:
+            await bench.working().run()
+        except Exception as error:
+            assert getattr(error, "code", "") == "release.decided", error
+    if len(bench.steps.passed) <= at:
+        bench.withdraw(7)
+    record = bench.record(asked.id)
+    assert record.state is ReleaseState.BUILT
+    await bench.open(record)
+    assert not bench.holds(await bench.served(record), tmp_path, 7), "before the worker heard of it"
+    await bench.following().follow(bench.names[7])
+    record = bench.record(asked.id)
+    files = await bench.served(record)
+    assert set(files_named(bench.said(record))) < files.keys(), "all of it is served again"
+    assert len(people_in(files, tmp_path)) == len(bench.hub) - 1 and not bench.holds(files, tmp_path, 7)
+
+
+async def opened(bench: Bench):
+    record = await bench.build()
+    await bench.open(record)
+    return record
+
+
+async def test_a_withdrawal_is_the_release_that_would_be_built_without_him(bench, tmp_path):
+    before = await opened(bench)
+    first = bench.said(before)
+    bench.withdraw(11)
+    assert await bench.following().follow(bench.names[11]) == 1
+    record = bench.record(before.id)
+    now = bench.said(record)
+    assert (now.parent, record.state) == (first.digest(), ReleaseState.OPEN)
+    assert now.tables == (await by_making(bench, tmp_path / "made", parent=first)).tables
+    files = await bench.served(record)
+    gone = set(files_named(first)) - set(files_named(now))
+    assert gone and not gone & files.keys()
+    with pytest.raises(NotFound):
+        await bench.keeping.fetch(
+            operation(),
+            bench.store.objects.buckets.find(record.bucket),
+            [part for table in first.tables for part in table.parts if f"objects/{part.sha256}.parquet" in gone],
+            Parts(tmp_path / "old"),
+        )
+
+
+@pytest.mark.parametrize("at", range(12))
+async def test_a_worker_that_is_killed_while_it_leaves_somebody_out_goes_on(bench, tmp_path, at):
+    before = await opened(bench)
+    bench.withdraw(11)
+    bench.steps.passed.clear()
+    bench.steps.at, bench.steps.then = at, killed
+    try:
+        await bench.following().follow(bench.names[11])
+    except Killed:
+        assert not bench.holds(await bench.served(before), tmp_path, 11)
+        bench.steps.at = None
+        await bench.following().follow(bench.names[11])
+    record = bench.record(before.id)
+    files = await bench.served(record)
+    expected = {*files_named(bench.said(record)), f"manifests/{record.digest}.json", "views.sql"}
+    assert files.keys() == expected
+    assert len(people_in(files, tmp_path)) == len(bench.hub) - 1
+    bench.steps.at = None
+    assert await bench.following().follow(bench.names[11]) == 0, "told again, it is no news"
+
+
+async def test_several_withdraw_one_after_the_other_down_to_a_single_person(tmp_path):
+    bench = Bench(tmp_path, people=3)
+    before = await opened(bench)
+    for number in (0, 1):
+        bench.withdraw(number)
+        await bench.following().follow(bench.names[number])
+        record = bench.record(before.id)
+        assert set(files_named(bench.said(record))) <= (await bench.served(record)).keys()
+    assert people_in(await bench.served(record), tmp_path) == {bench.persons.theirs(bench.hub[2])}
+    bench.withdraw(2)
+    await bench.following().follow(bench.names[2])
+    assert people_in(await bench.served(record), tmp_path) == set()
+    bench.store.close()
+
+
+async def test_somebody_without_a_row_hides_nothing_once_the_worker_has_heard_of_it(bench, tmp_path):
+    """He is on the list of his share, and no file says anything of him."""
+    scope = made.scope(tables={name: columns for name, columns in made.TABLES.items() if name != "person"})
+    bench.study.ready = lambda tx, project, at: replace_scope(bench, scope)
+    record = await opened(bench)
+    with open_cdm(bench.layout.cdm, threads=1) as cdm:
+        seen = {who for (who,) in cdm.rows(_WITH_ROWS)}
+    without = next(number for number, hub in enumerate(bench.hub) if hub not in seen)
+    bench.withdraw(without)
+    assert len(await bench.served(record)) < len(files_named(bench.said(record)))
+    await bench.following().follow(bench.names[without])
+    assert bench.record(record.id).digest == record.digest, "nothing was written anew"
+    assert set(files_named(bench.said(record))) < (await bench.served(record)).keys()
+
+
+_WITH_ROWS = (
+    "SELECT person_source_value FROM person p WHERE EXISTS (SELECT 1 FROM observation_period o WHERE o.person_id = p.person_id"
+    " AND observation_period_start_date <= DATE '2020-12-31' AND observation_period_end_date >= DATE '2018-01-01')"
+    " OR EXISTS (SELECT 1 FROM visit_occurrence v WHERE v.person_id = p.person_id"
+    " AND visit_start_date BETWEEN DATE '2018-01-01' AND DATE '2020-12-31')"
+)
+
+
+def replace_scope(bench: Bench, scope):
+    from dataclasses import replace
+
+    return replace(type(bench.study).ready(bench.study, None, "stroke", 0), scope=scope)
+
+
+async def test_negative_control_a_file_that_names_nobody_is_served_after_the_withdrawal(bench, tmp_path):
+    """What keeps a withdrawn patient's rows from being served is the list: without it this very harness finds them."""
+    record = await opened(bench)
+    files = await bench.served(record)
+    bucket = bench.store.objects.buckets.find(record.bucket)
+    nobody = await bench.keeping._nobody(operation(), bucket)
+    for key, content in files.items():
+        if key.endswith(".parquet"):
+            await bench.store.objects.deleting.delete(operation(), bucket, key)
+            await bench.store.put(bucket, key, content, metadata=Metadata(subject=nobody))
+    bench.withdraw(7)
+    assert bench.holds(await bench.served(record), tmp_path, 7)
+
+
+async def test_what_can_never_be_built_fails_with_its_reason_and_leaves_no_bucket(bench):
+    shutil.rmtree(bench.layout.cdm)
+    asked = bench.ask()
+    await bench.working().run()
+    await bench.working().run()
+    record = bench.record(asked.id)
+    assert (record.state, record.code) == (ReleaseState.FAILED, "releases.no-warehouse")
+    with pytest.raises(NotFound):
+        bench.store.objects.buckets.find(record.bucket)
+
+
+async def test_a_warehouse_that_changes_while_it_is_read_is_read_again(bench):
+    asked = bench.ask()
+
+    def refreshed() -> None:
+        made.write(bench.layout.cdm, bench.hub, seed=5)
+
+    bench.steps.at, bench.steps.then = 3, refreshed
+    with pytest.raises(Exception) as caught:
+        await bench.working().run()
+    assert caught.value.code in {"release.source", "warehouse.parquet"}
+    await bench.working().run()
+    assert bench.record(asked.id).state is ReleaseState.BUILT
