@@ -20,6 +20,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from nexus.app.building_task import BuildTask
 from nexus.app.handoff import Answer, as_error, failure
 from nexus.kernel import mutual
 from nexus.kernel.errors import Denied, Invalid, NexusError, Unauthenticated, Unavailable
@@ -33,13 +34,26 @@ _PEER = struct.Struct("3i")
 
 
 class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`do` says what; `secret` carries a passphrase or a custodian's share for `unseal`; `read` and `mend` are `fsck`'s."""
+    """`do` says what; `secret` carries a passphrase or a custodian's share for `unseal`; `read` and `mend` are `fsck`'s,
+    `build` that of the warehouse."""
 
-    do: Literal["status", "unseal", "seal", "stop", "backup", "backup-progress", "fsck", "fsck-progress"]
+    do: Literal[
+        "status",
+        "unseal",
+        "seal",
+        "stop",
+        "backup",
+        "backup-progress",
+        "fsck",
+        "fsck-progress",
+        "build",
+        "build-progress",
+    ]
     secret: str = ""
     path: str = ""
     read: bool = False
     mend: bool = False
+    build: BuildTask | None = None
 
 
 class Reply(Struct, frozen=True, kw_only=True):

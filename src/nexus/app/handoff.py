@@ -48,6 +48,8 @@ class Handoff(Struct, frozen=True, kw_only=True):
     portal_url: str = ""
     """Where patients reach the portal; empty where it is closed."""
     leaf: LeafParts | None = None
+    task: bytes = b""
+    """What a process that does one thing and ends is to do (JSON)."""
 
     def take_leaf(self) -> Leaf:
         """The door's certificate. Raises ValueError in a process that is no door."""

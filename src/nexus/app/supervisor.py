@@ -21,14 +21,11 @@ import msgspec
 from nexus import __version__
 from nexus.app import custody, datadir, handoff, keyservice, parts, schema, serving
 from nexus.app.authority import CertificateAuthority
-from nexus.app.backup.job import BackupJob, BackupProgress
-from nexus.app.backup.levels import LevelCopies
 from nexus.app.control import ControlServer, Request
 from nexus.app.datadir import DataDirectory
-from nexus.app.fsck.examining import Findings
-from nexus.app.fsck.job import FsckJob
 from nexus.app.handoff import Handoff
-from nexus.app.identities import ServiceIdentities
+from nexus.app.identities import Renewable, ServiceIdentities
+from nexus.app.jobs import Jobs
 from nexus.app.keeping import Place
 from nexus.app.settings import Settings, console_url, portal_url
 from nexus.app.status import Phase, PlatformStatus
@@ -82,9 +79,9 @@ class Supervisor:
         self._authority = CertificateAuthority(self._kms, directory, machine)
         self._database = schema.Place(directory, settings, parts.SUPERVISOR)
         self._tenancy = Tenancy(self._database, self._give_up)
-        copies = LevelCopies(directory, self._identities.own, running=settings.pseudonyms)
-        self._backup = BackupJob(self._kms, self._database, self._clock, copies)
-        self._fsck = FsckJob(self._kms, self._database, self._settings, self._clock)
+        self._jobs = Jobs(
+            self._kms, self._database, settings, self._clock, identity=self._identities.own, prepare=self._preparer
+        )
         self._places: list[Place] = []
         self._gathering = Gathering(lambda: self._places, lambda: self.phase is Phase.RUNNING, Watch())
         self._ports: dict[str, int] = {}
@@ -102,6 +99,7 @@ class Supervisor:
         custody.read_index(self.directory)
         with ExitStack() as held:
             lock = held.enter_context(datadir.locked(self.directory))
+            self._jobs.inherit = [lock]
             self.directory.endpoints.unlink(missing_ok=True)  # of a platform that was killed
             for door, port in self._doors().items():
                 reserved = held.enter_context(serving.reserve_port(self._settings.host, port))
@@ -114,7 +112,7 @@ class Supervisor:
                 self._watch_port = watching.getsockname()[1] if watching is not None else 0
                 await open_.enter_async_context(shown(self._gathering, self._settings, self._watch_port))
                 renewing = asyncio.create_task(
-                    self._identities.keep(lambda: self._places, self._operation, check_s=self._renew_check_s)
+                    self._identities.keep(self._renewable, self._operation, check_s=self._renew_check_s)
                 )
                 try:
                     await self._until_stopped(self._start(lock))
@@ -320,19 +318,10 @@ class Supervisor:
                 self.stop()
                 return None
             case _:
-                return self._job(request, user)
+                return await self._jobs.answer(request, user, self._operation(user))
 
-    def _job(self, request: Request, user: str) -> BackupProgress | Findings:
-        """What takes long: begun by one request, followed by others."""
-        match request.do:
-            case "backup":
-                return self._backup.start(Path(request.path), self._operation(user))
-            case "fsck":
-                return self._fsck.start(self._operation(user), read=request.read, mend=request.mend)
-            case "fsck-progress":
-                return self._fsck.progress()
-            case _:
-                return self._backup.progress()
+    def _renewable(self) -> list[Renewable]:
+        return [*self._places, *self._jobs.running()]
 
     async def status(self) -> PlatformStatus:
         """What runs, and in what state the keys are."""
@@ -364,8 +353,7 @@ class Supervisor:
     async def _stop_everything(self) -> None:
         self._enter(Phase.STOPPING)
         self.directory.endpoints.unlink(missing_ok=True)
-        await self._backup.close()
-        await self._fsck.close()
+        await self._jobs.close(self._settings.stop_grace_s)
         doors = [place for place in self._places if place.name in self._ports]
         others = [place for place in reversed(self._places) if place.name not in self._ports]  # worker, then kms
         await asyncio.gather(*(door.close(self._settings.stop_grace_s) for door in doors))

@@ -17,3 +17,11 @@ class WarehouseSettings(PseudonymSettings, frozen=True, kw_only=True, forbid_unk
             pattern=OPTIONAL_FILE,
         ),
     ] = ""
+    warehouse_domain: Annotated[
+        str,
+        doc(
+            "Domain of the pseudonyms by which the warehouse knows patients: 2 to 16 capitals and digits. It is opened once, by"
+            " `nexus pseudonyms domain open`.",
+            pattern="^[A-Z][A-Z0-9]{1,15}$",
+        ),
+    ] = "WAREHOUSE"

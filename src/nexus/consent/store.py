@@ -85,6 +85,23 @@ def subject_by_blind(tx: Transaction, site: str, blind: bytes) -> Subject | None
     return None if row is None else _subject(row)
 
 
+def subjects_by_blind(tx: Transaction, site: str, blinds: Sequence[bytes]) -> Mapping[bytes, str]:
+    """The subjects of a site whose references have these blind indices: index, id."""
+    found: dict[bytes, str] = {}
+    for start in range(0, len(blinds), _TOGETHER):
+        part = tuple(blinds[start : start + _TOGETHER])
+        sql = f"SELECT blind, id FROM consent_subject WHERE site = ? AND blind IN ({_marks(part)})"
+        found.update((bytes(blind), str(name)) for blind, name in tx.all(sql, (site, *part)))
+    return found
+
+
+def count_subjects(tx: Transaction) -> int:
+    """How many subjects there are."""
+    row = tx.one("SELECT count(*) FROM consent_subject")
+    assert row is not None
+    return int(row[0])
+
+
 def sealed_reference(tx: Transaction, subject_id: str) -> bytes | None:
     """What the site knows a subject by, sealed."""
     row = tx.one("SELECT sealed FROM consent_subject WHERE id = ?", (subject_id,))

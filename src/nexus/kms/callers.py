@@ -53,6 +53,8 @@ CALLERS: Final[Mapping[str, frozenset[str]]] = {
     # The two levels of pseudonyms: what is theirs, and not a key of anything that doors serve.
     "pseudonyms-first": _ALWAYS | _OWN_KEYS | {"prf_bound"},
     "pseudonyms-second": _ALWAYS | _OWN_KEYS,
+    # A build of the warehouse, for as long as it takes: it opens what was delivered.
+    "warehouse": _ALWAYS | {"unwrap"},
 }
 
 

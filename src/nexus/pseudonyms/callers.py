@@ -18,6 +18,7 @@ _SAVING: Final = frozenset({"copy", "ping"})
 CALLERS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     FIRST: {
         "worker": frozenset({"pseudonymise", "names", "known_as"}) | _COLLECTING,
+        "warehouse": frozenset({"pseudonymise"}),
         "api": frozenset({"identify"}),
         "console": frozenset({"identify"}),
         "supervisor": _SAVING,

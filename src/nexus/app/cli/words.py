@@ -4,6 +4,18 @@ from collections.abc import Mapping
 from typing import Final
 
 WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "building.delivery": ("delivery", "livraison"),
+    "building.excluded": ("persons left out: they object, or withdrew", "personnes exclues : opposition ou retrait"),
+    "building.failed": ("checks failed", "contrôles en échec"),
+    "building.for_review": ("pairs for review, not merged", "paires à examiner, non réunies"),
+    "building.new": ("The warehouse was built in", "L'entrepôt a été constitué dans"),
+    "building.nobody": ("persons left out: no identity stands for them", "personnes écartées : sans identité fiable"),
+    "building.nothing": ("Nothing has changed in", "Rien n'a changé dans"),
+    "building.persons": ("persons", "personnes"),
+    "building.provider": ("provider", "fournisseur"),
+    "building.records": ("records", "dossiers"),
+    "building.refresh": ("The warehouse was refreshed in", "L'entrepôt a été mis à jour dans"),
+    "building.source": ("source", "source"),
     "cohort.hidden": ("hidden", "masqué"),
     "cohort.masked": (
         "Counts from one to ten are hidden, and what would give one away.",

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from nexus.app.cli.options import json_option, terminal
 from nexus.app.cli.terminal import Terminal
+from nexus.app.commands.building import build_command
 from nexus.app.commands.cohort import cohort_command
 from nexus.app.commands.generating import generate_command
 from nexus.app.commands.linking import link_command
@@ -112,8 +113,9 @@ _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 warehouse = click.Group(
     "warehouse",
     help="Extracts, and data in the OMOP common data model, on this machine's own disk.",
-    short_help="Generate and link extracts, convert to OMOP, check the quality, find cohorts",
+    short_help="Build the warehouse; generate, link and convert extracts, check the quality, find cohorts",
     commands=[
+        build_command,
         convert,
         refresh,
         click.Command(

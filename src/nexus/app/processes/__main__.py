@@ -3,7 +3,18 @@
 import sys
 from importlib import import_module
 
-NAMES = ("kms", "s3", "api", "console", "portal", "bastion", "worker", "pseudonyms-first", "pseudonyms-second")
+NAMES = (
+    "kms",
+    "s3",
+    "api",
+    "console",
+    "portal",
+    "bastion",
+    "worker",
+    "pseudonyms-first",
+    "pseudonyms-second",
+    "warehouse",
+)
 
 
 def main() -> int:

@@ -158,6 +158,15 @@ def last_accepted(tx: Transaction, provider_id: str) -> int:
     return int(row[0])
 
 
+def last_accepted_of(tx: Transaction, provider_id: str) -> Delivery | None:
+    """The accepted delivery of the highest number."""
+    row = tx.one(
+        f"SELECT {_DELIVERY} FROM intake_delivery WHERE provider = ? AND state = 'accepted' ORDER BY number DESC LIMIT 1",
+        (provider_id,),
+    )
+    return None if row is None else _delivery(row)
+
+
 def was_noticed(tx: Transaction, provider_id: str, manifest_version: str) -> bool:
     """Whether this very manifest was handed in before, or is known to repeat one that was."""
     asked = (provider_id, manifest_version)

@@ -3,8 +3,9 @@
 import csv
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -39,6 +40,32 @@ def link(folder: Path, *, thresholds: Thresholds | None = None, memory: str = re
     with TemporaryDirectory(prefix="nexus-linkage-") as scratch:
         with records.opened(folder, memory=memory, scratch=Path(scratch)) as engine:
             return _linked(engine, limits)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Identifying:
+    """What a record says of who somebody is, in canonical form; a number that cannot be gone by is none."""
+
+    local: Local
+    number: str | None
+    given: str | None
+    family: str | None
+    born: date | None
+    sex: int | None
+    place: str | None
+    rank: int | None
+
+
+def link_held(
+    told: Sequence[records.Told], *, thresholds: Thresholds | None = None, memory: str = records.MEMORY
+) -> tuple[Linked, dict[Local, Identifying]]:
+    """Link records in memory; who is who, and what each record says of it. Nothing is written to a disk."""
+    with records.held(told, memory=memory) as engine:
+        linked = _linked(engine, thresholds or Thresholds())
+        rows = engine.execute(
+            "SELECT source, local, number, given, family, born, sex, place, rank FROM records"
+        ).fetchall()
+        return linked, {(row[0], row[1]): Identifying((row[0], row[1]), *row[2:]) for row in rows}
 
 
 def _linked(engine: duckdb.DuckDBPyConnection, limits: Thresholds) -> Linked:

@@ -1,7 +1,8 @@
 """Records of all sources in one table, in canonical form: the same canonical form that pseudonyms are made of."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,14 +20,16 @@ _HOSPITAL: Final = """
     SELECT ? AS source, Id AS local, number(SSN, GENDER, BIRTHDATE) AS number, plain(FIRST) AS given,
            plain(LAST) AS used, coalesce(plain(MAIDEN), plain(LAST)) AS family, try_cast(BIRTHDATE AS DATE) AS born,
            CASE GENDER WHEN 'F' THEN 2 WHEN 'M' THEN 1 END AS sex, BIRTHPLACE AS place, try_cast({rank} AS INTEGER) AS rank
-    FROM read_csv(?, all_varchar = true, header = true)
+    FROM {rows}
 """
 _CLAIMS: Final = """
     SELECT ?, BEN_NIR_PSA || '/' || BEN_RNG_GEM,
            number(BEN_NIR_ANO, CASE BEN_SEX_COD WHEN '2' THEN 'F' ELSE 'M' END, BEN_NAI_ANN || '-' || BEN_NAI_MOI),
            NULL, NULL, NULL, NULL, try_cast(BEN_SEX_COD AS INTEGER), NULL, NULL
-    FROM read_csv(?, all_varchar = true, header = true)
+    FROM {rows}
 """
+_FILE: Final = "read_csv(?, all_varchar = true, header = true)"
+_HELD: Final = "told"
 DOUBTFUL: Final = "?"
 """Stands for a number that cannot be gone by."""
 
@@ -46,21 +49,55 @@ def opened(folder: Path, *, memory: str = MEMORY, scratch: Path) -> Iterator[duc
             hint="name the folder that holds a folder for each source",
         )
     with duckdb.connect(config={"memory_limit": memory, "temp_directory": str(scratch), "threads": "2"}) as engine:
-        _functions(engine)
-        engine.execute(
-            "CREATE TABLE delivered (source VARCHAR, local VARCHAR, number VARCHAR, given VARCHAR, used VARCHAR,"
-            " family VARCHAR, born DATE, sex INTEGER, place VARCHAR, rank INTEGER)"
-        )
+        _begin(engine)
         for path in found:
             _read(engine, path, path.relative_to(folder).parts[0])
-        engine.execute(
-            "CREATE TABLE records AS SELECT row_number() OVER (ORDER BY source, local) AS unique_id,"
-            " source, local, nullif(number, '?') AS number, number IS NOT DISTINCT FROM '?' AS doubtful, given, used, family,"
-            " born, sex, place, rank FROM"
-            " (SELECT *, row_number() OVER (PARTITION BY source, local ORDER BY number, given, used, family, born) AS nth"
-            " FROM delivered) WHERE nth = 1"
-        )
+        _number_records(engine)
         yield engine
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The persons of one source, in memory: all text, columns named as in its files. `hospital`: or the claims base."""
+
+    source: str
+    hospital: bool
+    rows: pyarrow.Table
+
+
+@contextmanager
+def held(told: Sequence[Told], *, memory: str = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The same database over what is in memory already; nothing of it is ever written to a disk.
+
+    What exceeds `memory` ends in duckdb.OutOfMemoryException.
+    """
+    with duckdb.connect(config={"memory_limit": memory, "temp_directory": "", "threads": "2"}) as engine:
+        _begin(engine)
+        for each in told:
+            engine.register(_HELD, each.rows)
+            statement = _HOSPITAL.format(rank="BIRTH_RANK", rows=_HELD) if each.hospital else _CLAIMS.format(rows=_HELD)
+            engine.execute("INSERT INTO delivered " + statement, [each.source])
+            engine.unregister(_HELD)
+        _number_records(engine)
+        yield engine
+
+
+def _begin(engine: duckdb.DuckDBPyConnection) -> None:
+    _functions(engine)
+    engine.execute(
+        "CREATE TABLE delivered (source VARCHAR, local VARCHAR, number VARCHAR, given VARCHAR, used VARCHAR,"
+        " family VARCHAR, born DATE, sex INTEGER, place VARCHAR, rank INTEGER)"
+    )
+
+
+def _number_records(engine: duckdb.DuckDBPyConnection) -> None:
+    engine.execute(
+        "CREATE TABLE records AS SELECT row_number() OVER (ORDER BY source, local) AS unique_id,"
+        " source, local, nullif(number, '?') AS number, number IS NOT DISTINCT FROM '?' AS doubtful, given, used, family,"
+        " born, sex, place, rank FROM"
+        " (SELECT *, row_number() OVER (PARTITION BY source, local ORDER BY number, given, used, family, born) AS nth"
+        " FROM delivered) WHERE nth = 1"
+    )
 
 
 def _read(engine: duckdb.DuckDBPyConnection, path: Path, source: str) -> None:
@@ -70,9 +107,9 @@ def _read(engine: duckdb.DuckDBPyConnection, path: Path, source: str) -> None:
                 "SELECT * FROM read_csv(?, all_varchar = true, header = true) LIMIT 0", [str(path)]
             ).description
             rank = "BIRTH_RANK" if any(column[0] == "BIRTH_RANK" for column in columns) else "NULL"
-            statement = _HOSPITAL.format(rank=rank)
+            statement = _HOSPITAL.format(rank=rank, rows=_FILE)
         else:
-            statement = _CLAIMS
+            statement = _CLAIMS.format(rows=_FILE)
         engine.execute("INSERT INTO delivered " + statement, [source, str(path)])
     except duckdb.Error as error:
         raise Invalid(

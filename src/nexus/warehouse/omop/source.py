@@ -76,6 +76,8 @@ class Inputs(Protocol):
 
 
 Build = Callable[[Inputs], ir.Table]
+_LATER: Final = "~"
+"""Parts are settled in the order of their names: behind every letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ class Direct:
     build: Build
     by_piece: bool = True
     """False if rows are grouped, so that a piece would not do."""
+    later: bool = False
+    """Whether another source tells the same things better: of what both tell, its record is kept (`uniqueness.settle`)."""
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -94,7 +98,7 @@ class Direct:
 
     @property
     def name(self) -> str:
-        return f"{self.target}-{self.driver}"
+        return f"{_LATER if self.later else ''}{self.target}-{self.driver}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,18 @@
+"""Building: accepted deliveries of several providers become the warehouse's CDM, by one act.
+
+Promises
+  1. What is read is what was accepted: the exact versions of files that a delivery names, as streams, each read recorded.
+  2. No identifier reaches the disk in clear. Who somebody is is held in memory until all are linked, and replaced on the way
+     by the warehouse's pseudonym; what a site calls a stay or a doctor by a keyed name; every other declared identifier is left out.
+  3. One person of several providers is one person of the CDM. On doubt nobody is merged, and whom no identity stands for is
+     left out, and counted.
+  4. Who objects to secondary use, or withdrew, is in no table. It is asked at each build.
+  5. Killed at any moment, the next run goes on. The same deliveries and the same decisions again: nothing is done.
+
+Words
+  extract     the newest accepted delivery of a provider: the whole of what the provider tells
+  form        what is known of the tables of a source: who is in them, and what must not stay
+  record      a person as one provider knows her, by that provider's own number
+
+docs/how-to/build-the-warehouse.md says how it is driven; docs/explanation/building.md what is replaced by what.
+"""

@@ -1,0 +1,191 @@
+"""Who is who in all extracts, and under which pseudonym of the warehouse. In memory: nothing of it reaches a disk."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nexus.kernel.errors import NexusError
+from nexus.pseudonyms.identity import Sex, birth_traits
+from nexus.pseudonyms.messages import Given, NirGiven, TraitsGiven
+from nexus.warehouse.building import reading
+from nexus.warehouse.building.forms import HOSPITAL, Form
+from nexus.warehouse.building.model import Extract
+from nexus.warehouse.building.ports import Contents, Decisions, Pseudonyms
+from nexus.warehouse.linkage.linking import Identifying, Linked, Local, link_held
+from nexus.warehouse.linkage.records import Told
+
+_WAITING: Final = "78"
+"""First characters of numbers of waiting: somebody has one before the own."""
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What a provider's numbers of persons become."""
+
+    pseudonyms: Mapping[str, str] = field(repr=False)
+    """By the provider's own number. Who is not in it has none."""
+    known: frozenset[str] = field(repr=False)
+    """Every number that the provider's table of persons has."""
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Everybody of a build."""
+
+    naming: Mapping[str, Naming]
+    """By provider."""
+    excluded: tuple[str, ...] = field(repr=False)
+    """Pseudonyms of those of whom nothing may be converted."""
+    subjects: tuple[tuple[str, str], ...] = field(repr=False)
+    """Pseudonym, and a name by which consent knows her."""
+    linked: Linked = field(repr=False)
+    nobody: int
+    state: str
+
+    @property
+    def persons(self) -> int:
+        """Who has a pseudonym and is not excluded."""
+        everybody = {one for naming in self.naming.values() for one in naming.pseudonyms.values()}
+        return len(everybody.difference(self.excluded))
+
+
+class Identities:
+    """Finds out who is who."""
+
+    def __init__(self, contents: Contents, pseudonyms: Pseudonyms, decisions: Decisions, progress: Progress) -> None:
+        self._contents = contents
+        self._pseudonyms = pseudonyms
+        self._decisions = decisions
+        self._progress = progress
+
+    def find(self, extracts: Sequence[Extract]) -> People:
+        """Raises Conflict where this platform makes no pseudonyms, or decisions change meanwhile."""
+        state = self._decisions.state()
+        tables = {extract.provider: self._table(extract) for extract in extracts}
+        self._progress("link", 0, 0)
+        told = [Told(e.provider, e.form is HOSPITAL, _for_linkage(e.form, tables[e.provider])) for e in extracts]
+        linked, records = link_held(told)
+        chosen = list(_identified(linked, records))
+        subjects = self._subjects(extracts, chosen)
+        made = self._named([(identity, subjects.get(place, ())) for place, (_, identity) in enumerate(chosen)])
+        refusing = set(self._decisions.refusing({one for some in subjects.values() for one in some}))
+        return People(
+            naming={e.provider: _naming(e, tables[e.provider], chosen, made) for e in extracts},
+            excluded=tuple(sorted(made[place] for place, some in subjects.items() if refusing.intersection(some))),
+            subjects=tuple(sorted((made[place], one) for place, some in subjects.items() for one in some)),
+            linked=linked,
+            nobody=len(linked.persons) - len(chosen),
+            state=state,
+        )
+
+    def _table(self, extract: Extract) -> pa.Table:
+        """The persons of an extract, as its provider tells them."""
+        form = extract.form
+        wanted = (*form.record, *form.identity, *((form.also,) if form.also else ()))
+        found = []
+        for file in extract.of_people():
+            self._progress(f"who is in {extract.provider}", 0, 0)
+            found += list(reading.batches(self._contents, extract, file, wanted))
+        table = (
+            pa.Table.from_batches(found) if found else pa.table({name: pa.array([], pa.string()) for name in wanted})
+        )
+        for name in wanted:
+            if name not in table.column_names:
+                table = table.append_column(name, pa.nulls(table.num_rows, pa.string()))
+        return table
+
+    def _subjects(
+        self, extracts: Sequence[Extract], chosen: Sequence[tuple[Sequence[Local], Given]]
+    ) -> dict[int, tuple[str, ...]]:
+        """By which names consent knows those whom it knows: a site's own number is what it registers its patients by."""
+        place_of = {local: place for place, (group, _) in enumerate(chosen) for local in group}
+        found: dict[int, set[str]] = {}
+        for extract in extracts:
+            mine = [local for source, local in place_of if source == extract.provider]
+            for local, subject in self._decisions.subjects(extract.site, mine).items():
+                found.setdefault(place_of[extract.provider, local], set()).add(subject)
+        return {place: tuple(sorted(some)) for place, some in found.items()}
+
+    def _named(self, people: Sequence[tuple[Given, Sequence[str]]]) -> Sequence[str]:
+        """A pseudonym for each; the first level learns every name by which consent knows her, so that she sees who asks."""
+        self._progress("pseudonyms", 0, 0)
+        asked = [_with(identity, names[0] if names else "") for identity, names in people]
+        more = [_with(identity, name) for identity, names in people for name in names[1:]]
+        return self._pseudonyms.of([*asked, *more])[: len(asked)]
+
+
+def record_names(table: pa.Table | pa.RecordBatch, columns: Sequence[str]) -> pa.Array:
+    """What a row calls its record: the values of these columns, joined; empty where all are."""
+    parts = [pc.fill_null(table.column(name), "") for name in columns]
+    joined = pc.binary_join_element_wise(*parts, "/") if len(parts) > 1 else parts[0]
+    empty = pc.equal(joined, "/" * (len(parts) - 1))
+    return pc.if_else(empty, "", joined)
+
+
+def _for_linkage(form: Form, table: pa.Table) -> pa.Table:
+    """Without rows that name no record, and without a NULL in what names one."""
+    names = record_names(table, form.record)
+    for name in form.record:
+        place = table.column_names.index(name)
+        table = table.set_column(place, name, pc.fill_null(table.column(name), ""))
+    return table.filter(pc.not_equal(names, ""))
+
+
+def _identified(linked: Linked, records: Mapping[Local, Identifying]) -> Iterator[tuple[Sequence[Local], Given]]:
+    """Each person with the identity that stands for her: one that no other person has. Who has none is left out."""
+    candidates = [_candidates([records[local] for local in group]) for group in linked.persons]
+    shared = Counter(identity for some in candidates for identity in set(some))
+    for group, some in zip(linked.persons, candidates, strict=True):
+        own = next((identity for identity in some if shared[identity] == 1), None)
+        if own is not None:
+            yield group, own
+
+
+def _candidates(records: Iterable[Identifying]) -> list[Given]:
+    """A person's identities, the surest first: own numbers, numbers of waiting, traits at birth."""
+    numbers = sorted({one.number for one in records if one.number}, key=lambda one: (one[0] in _WAITING, one))
+    traits = sorted({one for each in records if (one := _traits(each)) is not None}, key=msgspec.structs.astuple)
+    return [*map(NirGiven, numbers), *traits]
+
+
+def _traits(one: Identifying) -> TraitsGiven | None:
+    if not (one.family and one.given and one.born and one.sex and one.place):
+        return None
+    sex, rank = Sex(str(one.sex)), one.rank or 1
+    try:
+        birth_traits(one.family, one.given, one.born, sex, one.place, twin_rank=rank)
+    except NexusError:
+        return None
+    return TraitsGiven(one.family, one.given, one.born, sex, one.place.strip().upper(), rank)
+
+
+def _with(identity: Given, subject: str) -> Given:
+    if isinstance(identity, NirGiven):
+        return NirGiven(identity.text, subject)
+    told = identity
+    return TraitsGiven(told.family_name, told.given_name, told.born, told.sex, told.commune, told.twin_rank, subject)
+
+
+def _naming(
+    extract: Extract, table: pa.Table, chosen: Sequence[tuple[Sequence[Local], Given]], made: Sequence[str]
+) -> Naming:
+    mine = {
+        local: pseudonym
+        for (group, _), pseudonym in zip(chosen, made, strict=True)
+        for source, local in group
+        if source == extract.provider
+    }
+    names = record_names(table, extract.form.record).to_pylist()
+    known = frozenset(names)
+    if extract.form.also:
+        others = pc.fill_null(table.column(extract.form.also), "").to_pylist()
+        for name, other in zip(names, others, strict=True):
+            if other and name in mine:
+                mine.setdefault(other, mine[name])
+    return Naming(mine, known)

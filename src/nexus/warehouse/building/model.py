@@ -1,0 +1,101 @@
+"""What a build reads, and what it says at its end."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import msgspec
+
+from nexus.kernel.errors import Conflict
+from nexus.warehouse.building.forms import Form
+from nexus.warehouse.intake.agreement import Table
+from nexus.warehouse.intake.manifest import FileSaid
+from nexus.warehouse.omop.source import SourceTable
+
+FORMAT: Final = 1
+"""Grows whenever a later version would make other files of the same deliveries."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of an extract: which version of which object, as what was agreed. `of`: the table of the source, if it has one."""
+
+    number: int
+    said: FileSaid
+    key: str
+    version: str
+    agreed: Table
+    of: SourceTable | None
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """The newest accepted delivery of a provider."""
+
+    provider: str
+    site: str
+    bucket: str
+    number: int
+    content: str
+    """What tells it from every other: the checksum of its files' checksums."""
+    until: date
+    """Last day of the data."""
+    form: Form
+    files: tuple[File, ...]
+
+    def of_people(self) -> Sequence[File]:
+        """The files that say who is in it."""
+        return [file for file in self.files if file.of is not None and file.of.name == self.form.people]
+
+
+def digest(extracts: Sequence[Extract], *more: str) -> str:
+    """Tells two builds apart: by what is read, and by everything else that the result follows from."""
+    parts = [f"{one.provider}\0{one.number}\0{one.content}" for one in extracts]
+    return hashlib.sha256("\n".join([str(FORMAT), *parts, *more]).encode()).hexdigest()
+
+
+class Delivered(msgspec.Struct, frozen=True, kw_only=True):
+    """Which delivery of which provider is in the CDM."""
+
+    provider: str
+    source: str
+    number: int
+    files: int
+    records: int
+    """Of persons."""
+
+
+class Built(msgspec.Struct, frozen=True, kw_only=True):
+    """What the CDM is made of. Counts of people, and nobody."""
+
+    digest: str
+    began: str
+    """`new`, `refresh`, or `nothing`: all was as it is."""
+    deliveries: tuple[Delivered, ...]
+    records: int
+    persons: int
+    """Who have a pseudonym and do not object."""
+    linked: dict[str, int]
+    """Merges by each rule."""
+    for_review: int
+    """Pairs that somebody should judge; they were not merged."""
+    nobody: int
+    """Persons left out because no identity stands for them, or one identity for two."""
+    excluded: int
+    """Persons left out because they object, or withdrew."""
+    tables: dict[str, int]
+    failed: dict[str, int]
+    """Checks of the quality gate that failed, by severity."""
+    state: str
+    """Of patients' decisions, when they were asked."""
+
+
+def nothing_accepted() -> Conflict:
+    """There is nothing to build from."""
+    return Conflict(
+        "no delivery was accepted yet",
+        code="building.no-delivery",
+        hint="providers deliver, intake accepts: docs/how-to/deliver-an-extract.md",
+    )

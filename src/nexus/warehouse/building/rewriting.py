@@ -1,0 +1,116 @@
+"""Rows of an extract with pseudonyms in the place of identifiers, written as Parquet: all that a build puts on a disk.
+
+Of each file only the columns that the source's mappings read are written. A column that names a person holds her pseudonym, a
+column that names a thing a keyed name; any other column that was agreed to identify is left empty, but for the date of birth.
+The rows keep their order, so that the line of a record is still that of the delivery.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from nexus.kernel.secret import Secret
+from nexus.warehouse.building import reading
+from nexus.warehouse.building.forms import OfPerson, OfThing
+from nexus.warehouse.building.identities import Naming, record_names
+from nexus.warehouse.building.model import Extract, File
+from nexus.warehouse.building.ports import Contents
+from nexus.warehouse.intake.agreement import IdentifierKind
+from nexus.warehouse.omop.delivery import MARK
+from nexus.warehouse.omop.source import SourceTable
+
+NAME_BYTES: Final = 16
+_STRANGER: Final = "unknown person"
+
+
+class Rewriting:
+    """The files of one extract."""
+
+    def __init__(self, contents: Contents, extract: Extract, naming: Naming, key: Secret) -> None:
+        """`key`: of the keyed names."""
+        self._contents = contents
+        self._extract = extract
+        self._naming = naming
+        self._key = key
+
+    def write(self, file: File, into: Path, progress: Callable[[int], None]) -> None:
+        """One file, whole or not at all. `progress` is told how many rows are behind it."""
+        assert file.of is not None
+        into.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        columns = [name for name in file.of.every_column if name != MARK]
+        new = into.with_name(f".{into.name}.new")
+        schema = pa.schema([(name, pa.string()) for name in columns])
+        rows = 0
+        with pq.ParquetWriter(new, schema, compression="zstd") as writer:
+            for batch in reading.batches(self._contents, self._extract, file, self._wanted(file.of)):
+                writer.write_batch(self._rewritten(file, batch, schema))
+                rows += batch.num_rows
+                progress(rows)
+        new.replace(into)
+
+    def _wanted(self, table: SourceTable) -> set[str]:
+        cells = (self._extract.form.cells.get((table.name, column)) for column in table.every_column)
+        by = {name for cell in cells if isinstance(cell, OfPerson) for name in cell.by}
+        return {*table.every_column, *by} - {MARK}
+
+    def _rewritten(self, file: File, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+        assert file.of is not None
+        identifying = {
+            column.name.lower()
+            for column in file.agreed.columns
+            if column.identifier not in (None, IdentifierKind.BIRTH_DATE)
+        }
+        cells = self._extract.form.cells
+        nobody = self._nobodies(file.of, batch)
+        made = []
+        for name in schema.names:
+            cell = cells.get((file.of.name, name))
+            if name not in batch.schema.names or (cell is None and name in identifying):
+                made.append(pa.nulls(batch.num_rows, pa.string()))
+            elif isinstance(cell, OfPerson):
+                made.append(self._persons(batch, cell))
+            elif isinstance(cell, OfThing):
+                named = _mapped(batch.column(name), partial(self._name, cell.kind))
+                made.append(named if nobody is None else _without(named, nobody))
+            else:
+                made.append(batch.column(name))
+        return pa.RecordBatch.from_arrays(made, schema=schema)
+
+    def _nobodies(self, table: SourceTable, batch: pa.RecordBatch) -> pa.Array | None:
+        """Of a table of persons: which rows are about somebody who has no pseudonym."""
+        form = self._extract.form
+        if table.name != form.people:
+            return None
+        return pa.array([name not in self._naming.pseudonyms for name in record_names(batch, form.record).to_pylist()])
+
+    def _persons(self, batch: pa.RecordBatch, cell: OfPerson) -> pa.Array:
+        return _mapped(record_names(batch, cell.by), self._person)
+
+    def _person(self, text: str) -> str | None:
+        """A pseudonym; nothing for whom no identity stands for; a keyed name for a number that nobody has."""
+        if text in self._naming.pseudonyms:
+            return self._naming.pseudonyms[text]
+        return None if not text or text in self._naming.known else self._name(_STRANGER, text)
+
+    def _name(self, kind: str, text: str) -> str:
+        """What a thing of a provider is called here: 128 bits of a keyed hash."""
+        told = "\x1f".join((self._extract.provider, kind, text))
+        return hmac.digest(self._key.reveal(), told.encode(), hashlib.sha256)[:NAME_BYTES].hex()
+
+
+def _mapped(column: Any, rule: Callable[[str], str | None]) -> pa.Array:
+    """A column with other values in the place of each; asked once for each value."""
+    coded = column.dictionary_encode()
+    values = pa.array([None if value is None else rule(value) for value in coded.dictionary.to_pylist()], pa.string())
+    return values.take(coded.indices)
+
+
+def _without(column: pa.Array, rows: pa.Array) -> pa.Array:
+    return pc.if_else(rows, pa.scalar(None, pa.string()), column)
