@@ -1,0 +1,249 @@
+"""Two hospitals and the claims base become one CDM: one person once, nobody by name, resumed, refreshed. EMC-06, EMC-07."""
+
+import shutil
+from collections import Counter, defaultdict
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from nexus.kernel.clock import Instant
+from nexus.kernel.errors import Conflict, Invalid
+from nexus.kernel.secret import Secret
+from nexus.pseudonyms import notation
+from nexus.warehouse.building.building import Building, Plan, Resources
+from nexus.warehouse.building.forms import form_of
+from nexus.warehouse.intake.agreement import Agreement, Column, Table
+from nexus.warehouse.omop.converting import Settings
+from nexus.warehouse.omop.layout import Layout
+from simulators.deliveries import Folders, Patients, Register, extract, rows, world
+
+KEY = Secret(b"k" * 32)
+
+
+class Site:
+    """A warehouse to be, and everybody whom a build asks."""
+
+    def __init__(self, into: Path, extracts) -> None:
+        self.layout, self.extracts = Layout(into), extracts
+        self.contents, self.register, self.patients = Folders(), Register(), Patients()
+        self.told: list = []
+
+    def build(self, *, again: bool = False, progress=lambda step, done, total: None):
+        plan = Plan(
+            layout=self.layout,
+            settings=Settings(as_of=date.max),
+            key=KEY,
+            domain="WAREHOUSE",
+            resources=Resources("1GB", 1),
+            now=lambda: Instant(1),
+            again=again,
+        )
+        ports = {"contents": self.contents, "pseudonyms": self.register, "decisions": self.patients}
+        tell = lambda built, people: self.told.append((built, people))  # noqa: E731
+        return Building(plan, **ports, tell=tell, progress=progress).run(self.extracts)
+
+    def ask(self, sql: str) -> list[tuple]:
+        db = duckdb.connect()
+        for folder in self.layout.cdm.iterdir():
+            db.execute(f"CREATE VIEW {folder.name} AS FROM read_parquet('{folder}/**/*.parquet')")
+        return db.execute(sql).fetchall()
+
+    def pseudonym(self, provider: str, local: str) -> str | None:
+        return self.told[-1][1].naming[provider].pseudonyms.get(local)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    return world(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture(scope="module")
+def site(folders, tmp_path_factory):
+    made = Site(tmp_path_factory.mktemp("warehouse"), [extract(*each) for each in sorted(folders.items())])
+    made.built = made.build()
+    return made
+
+
+def test_one_person_of_three_providers_is_one_person_of_the_cdm(site, folders):
+    truth = {
+        (row["SOURCE"], row["LOCAL"]): row["PERSON"] for row in rows(folders["snds"].parents[1] / "truth/records.csv")
+    }
+    named = defaultdict(set)
+    for (source, local), person in truth.items():
+        if pseudonym := site.pseudonym(source, local):
+            named[pseudonym].add(person)
+    assert len(named) > 140
+    assert all(len(people) == 1 for people in named.values()), "two people under one pseudonym"
+    people = {person for some in named.values() for person in some}
+    assert len(named) <= 1.1 * len(people), "people who are known under two pseudonyms are few"
+    persons = site.ask("SELECT person_source_value, count(*) FROM person GROUP BY ALL")
+    assert {value for value, _ in persons} == set(named) and all(count == 1 for _, count in persons)
+    assert all(notation.read(value)[0].name == "WAREHOUSE" for value, _ in persons)
+    assert site.built.persons == len(persons)
+
+
+def test_what_each_provider_tells_of_a_person_hangs_on_her(site, folders):
+    """Visits of hospitals and of the claims base; the day of birth is the hospital's, for the claims base knows none."""
+    visits = Counter(
+        site.pseudonym("hospital-1", row["PATIENT"]) for row in rows(folders["hospital-1"] / "encounters.csv")
+    )
+    found = dict(
+        site.ask(
+            "SELECT person_source_value, count(*) FROM person JOIN visit_occurrence USING (person_id) GROUP BY ALL"
+        )
+    )
+    who = max((one for one in visits if one), key=lambda one: visits[one])
+    assert found[who] >= 0.9 * visits[who]
+    known = {site.pseudonym("hospital-1", row["Id"]) for row in rows(folders["hospital-1"] / "patients.csv")} - {None}
+    days = dict(site.ask("SELECT person_source_value, day_of_birth FROM person"))
+    assert all(days[one] for one in known)
+    ((claims,),) = site.ask("SELECT count(*) FROM visit_occurrence WHERE visit_source_value = 'DCIR'")
+    assert claims > 100
+
+
+def test_no_name_no_number_and_no_local_number_is_anywhere_in_the_warehouse(folders, tmp_path):
+    """Also while it is made: the files are looked at before each step, and at the end, each value unpacked."""
+    site = Site(tmp_path / "cdm", [extract(*each) for each in sorted(folders.items())])
+    secret = _secrets(folders)
+    seen: set[str] = set()
+
+    def look(step: str, done: int, total: int) -> None:
+        if step not in seen:
+            seen.add(step)
+            _require_none_of(secret, tmp_path)
+
+    site.build(progress=look)
+    _require_none_of(secret, tmp_path)
+    assert len(seen) > 20
+
+
+def _secrets(folders) -> set[str]:
+    found: set[str] = set()
+    for name in ("hospital-1", "hospital-2"):
+        for row in rows(folders[name] / "patients.csv"):
+            found |= {row[column] for column in ("Id", "SSN", "FIRST", "LAST", "MAIDEN", "ADDRESS")}
+        found |= {row["Id"] for row in rows(folders[name] / "encounters.csv")}
+    for row in rows(folders["snds"] / "ir_ben_r.csv"):
+        found |= {row["BEN_NIR_ANO"], row["BEN_NIR_PSA"], row["BEN_IDT_ANO"]}
+    return found - {""}
+
+
+def _require_none_of(secrets: set[str], folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if not path.is_file():
+            continue
+        if path.name.endswith(".parquet"):
+            db = duckdb.connect()
+            try:
+                columns = [
+                    row[0]
+                    for row in db.execute(f"DESCRIBE FROM read_parquet('{path}')").fetchall()
+                    if row[1] == "VARCHAR"
+                ]
+            except duckdb.Error:
+                continue  # it is being written: it is looked at when it is whole
+            for column in columns:
+                values = {
+                    row[0] for row in db.execute(f"SELECT DISTINCT \"{column}\" FROM read_parquet('{path}')").fetchall()
+                }
+                assert not values & secrets, (path, column)
+        else:
+            content = path.read_bytes()
+            assert not [one for one in secrets if len(one) > 7 and one.encode() in content], path
+
+
+def test_the_same_deliveries_again_are_nothing_to_do_and_nothing_is_read(site):
+    before = len(site.contents.read)
+    again = site.build()
+    assert again.began == "nothing" and len(site.contents.read) == before
+    assert site.build(again=True).began == "refresh"
+
+
+def test_whoever_objects_is_in_no_table_and_a_later_objection_is_heard(folders, tmp_path):
+    site = Site(tmp_path, [extract(*each) for each in sorted(folders.items())])
+    visits = Counter(row["PATIENT"] for row in rows(folders["hospital-1"] / "encounters.csv"))
+    (first, _), (second, _) = visits.most_common(2)
+    site.patients.known = {("hospital-1", first): "sub_first", ("hospital-1", second): "sub_second"}
+    site.patients.refuses = {"sub_first"}
+    assert site.build().excluded == 1
+    assert (site.pseudonym("hospital-1", first), "sub_first") in site.told[-1][1].subjects
+    assert not _rows_of(site, first) and _rows_of(site, second)
+    site.patients.refuses = {"sub_first", "sub_second"}
+    built = site.build()
+    assert (built.began, built.excluded) == ("refresh", 2)
+    assert not _rows_of(site, first) and not _rows_of(site, second)
+    site.patients.refuses = set()
+    site.build()
+    assert _rows_of(site, first) and _rows_of(site, second)
+
+
+def _rows_of(site: Site, local: str) -> int:
+    pseudonym = site.pseudonym("hospital-1", local)
+    return len(site.ask(f"FROM person WHERE person_source_value = '{pseudonym}'"))
+
+
+def test_a_newer_delivery_is_a_refresh_with_the_result_of_a_build_from_nothing(folders, tmp_path):
+    site = Site(tmp_path / "one", [extract(*each) for each in sorted(folders.items())])
+    site.build()
+    newer = tmp_path / "newer"
+    shutil.copytree(folders["hospital-2"], newer)
+    lines = (newer / "encounters.csv").read_text().splitlines(keepends=True)
+    (newer / "encounters.csv").write_text("".join(lines[:-40]))
+    site.extracts = [
+        *[each for each in site.extracts if each.provider != "hospital-2"],
+        extract("hospital-2", newer, 2),
+    ]
+    site.extracts.sort(key=lambda each: each.provider)
+    assert site.build().began == "refresh"
+    fresh = Site(tmp_path / "two", site.extracts)
+    fresh.build()
+    for table in ("person", "visit_occurrence", "condition_occurrence", "drug_exposure", "observation_period", "death"):
+        assert sorted(map(str, site.ask(f"FROM {table}"))) == sorted(map(str, fresh.ask(f"FROM {table}"))), table
+
+
+class Killed(BaseException):
+    """What ends a build between two of its steps."""
+
+
+@pytest.mark.slow
+def test_killed_at_any_step_the_next_run_goes_on_to_the_same_result(site, folders, tmp_path):
+    steps: list[str] = []
+    reference = Site(tmp_path / "reference", site.extracts)
+    reference.build(progress=lambda step, done, total: steps.append(step))
+    wanted = sorted(map(str, reference.ask("FROM visit_occurrence")))
+    marks = [at for at, step in enumerate(steps) if at == 0 or steps[at - 1] != step]
+    for at in marks[:: max(1, len(marks) // 8)]:
+        broken = Site(tmp_path / f"killed-{at}", site.extracts)
+        count = 0
+
+        def kill(step: str, done: int, total: int, at: int = at) -> None:
+            nonlocal count
+            count += 1
+            if count == at + 1:
+                raise Killed
+
+        with pytest.raises(Killed):
+            broken.build(progress=kill)
+        broken.build()
+        assert sorted(map(str, broken.ask("FROM visit_occurrence"))) == wanted, steps[at]
+        assert not (broken.layout.into / "deliveries").exists() and not broken.layout.work.exists()
+
+
+def test_nothing_accepted_and_forms_that_nobody_knows_are_refused(tmp_path):
+    with pytest.raises(Conflict) as refused:
+        Site(tmp_path, []).build()
+    assert refused.value.code == "building.no-delivery"
+    stays = Agreement(schema_version="1", tables=(Table(name="stays", columns=(Column(name="ipp"),)),))
+    with pytest.raises(Invalid) as unknown:
+        form_of("lille", stays)
+    assert unknown.value.code == "building.form"
+    mimic = replace_columns(stays, "patients", "subject_id", "gender", "dob")
+    with pytest.raises(Invalid):
+        form_of("boston", mimic)
+
+
+def replace_columns(agreement: Agreement, table: str, *names: str) -> Agreement:
+    columns = tuple(Column(name=name) for name in names)
+    return Agreement(schema_version="1", tables=(Table(name=table, columns=columns),))

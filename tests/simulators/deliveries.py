@@ -1,0 +1,127 @@
+"""What a small world delivers: two hospitals and the claims base, in folders, as intake would have accepted them."""
+
+import csv
+import hashlib
+from datetime import date
+from pathlib import Path
+
+from nexus.pseudonyms.messages import NirGiven
+from nexus.pseudonyms.notation import Domain, Writing
+from nexus.warehouse.building.forms import form_of
+from nexus.warehouse.building.model import Extract, File
+from nexus.warehouse.generator.generating import generate
+from nexus.warehouse.generator.hospital_tables import IDENTIFYING
+from nexus.warehouse.generator.model import Asked
+from nexus.warehouse.intake.agreement import Agreement, Column, IdentifierKind, Table
+from nexus.warehouse.intake.manifest import FileSaid
+
+UNTIL = date(2026, 10, 31)
+_KINDS = {
+    "SSN": IdentifierKind.NIR,
+    "BEN_NIR_ANO": IdentifierKind.NIR,
+    "FIRST": IdentifierKind.GIVEN_NAME,
+    "LAST": IdentifierKind.FAMILY_NAME,
+    "MAIDEN": IdentifierKind.FAMILY_NAME,
+    "BIRTHDATE": IdentifierKind.BIRTH_DATE,
+    "ADDRESS": IdentifierKind.ADDRESS,
+    **dict.fromkeys(("PATIENT", "ENCOUNTER"), IdentifierKind.LOCAL),
+}
+
+
+def world(into: Path, *, people: int = 160, seed: int = 7) -> dict[str, Path]:
+    """The folder of each provider's first delivery; the truth lies in `truth/`. Files are called like their tables."""
+    generate(Asked(people, hospitals=2, seed=seed), into)
+    folders = {name: into / name / "delivery-1" for name in ("hospital-1", "hospital-2", "snds")}
+    for folder in folders.values():
+        for path in folder.iterdir():
+            path.rename(path.with_name(path.name.lower()))
+    return folders
+
+
+def agreed(folder: Path) -> Agreement:
+    """What is agreed about the files of a folder: identifiers declared where they stand."""
+    return Agreement(schema_version="2026.1", tables=tuple(map(_table, sorted(folder.glob("*.csv")))), fresh_days=1_000)
+
+
+def _table(path: Path) -> Table:
+    names = path.open(encoding="utf-8").readline().strip().split(",")
+    return Table(name=path.stem, columns=tuple(Column(name=name, identifier=_kind(path.stem, name)) for name in names))
+
+
+def _kind(table: str, column: str) -> IdentifierKind | None:
+    if column == "Id" and table in {"patients", "encounters"}:
+        return IdentifierKind.LOCAL
+    if table == "patients" and column in IDENTIFYING:
+        return _KINDS.get(column, IdentifierKind.LOCAL)
+    return _KINDS.get(column) if table not in {"organizations", "providers"} else None
+
+
+def extract(provider: str, folder: Path, number: int = 1) -> Extract:
+    """A delivery as a build reads it. Keys of its files are their paths."""
+    agreement = agreed(folder)
+    form = form_of(provider, agreement)
+    files, whole = [], hashlib.sha256()
+    for count, path in enumerate(sorted(folder.glob("*.csv")), 1):
+        content = path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        whole.update(digest.encode())
+        rows = content.count(b"\n") - 1
+        said = FileSaid(name=path.name, table=path.stem, sha256=digest, bytes=len(content), rows=rows)
+        table = agreement.table(path.stem)
+        files.append(File(count, said, str(path), "1", table, form.table(path.stem)))
+    return Extract(provider, provider, f"{provider}-in", number, whole.hexdigest(), UNTIL, form, tuple(files))
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+class Folders:
+    """The port `Contents`, over folders. `read`: which files were read, in order."""
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+
+    def stream(self, extract, file):
+        self.read.append(file.key)
+        content = Path(file.key).read_bytes()
+        yield from (content[at : at + 9_973] for at in range(0, len(content), 9_973))
+
+    def anywhere(self, extract, file):
+        raise NotImplementedError
+
+
+class Register:
+    """The port `Pseudonyms`: the same for the same identity. `asked`: every identity that it was asked about."""
+
+    def __init__(self, domain: str = "WAREHOUSE") -> None:
+        self.writing = Writing(Domain(domain, 1))
+        self.asked: list[object] = []
+
+    def of(self, people):
+        self.asked += people
+        return [self.writing.write(hashlib.sha256(_canonical(one)).digest()[:20]) for one in people]
+
+
+def _canonical(one) -> bytes:
+    from nexus.pseudonyms.messages import read
+
+    return read(one).canonical() if not isinstance(one, NirGiven) else one.text[:13].encode()
+
+
+class Patients:
+    """The port `Decisions`: subjects by (site, reference), and who refuses."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, str], str] = {}
+        self.refuses: set[str] = set()
+
+    def state(self):
+        return f"{len(self.known)}.{len(self.refuses)}"
+
+    def subjects(self, site, references):
+        return {one: self.known[site, one] for one in references if (site, one) in self.known}
+
+    def refusing(self, subjects):
+        return self.refuses & set(subjects)

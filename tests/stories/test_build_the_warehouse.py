@@ -1,0 +1,143 @@
+"""Two hospitals and the claims base deliver; one command makes the warehouse of it, on a real platform. EMC-06, EMC-07, R-093."""
+
+import json
+import subprocess
+import time
+from collections import Counter
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import msgspec
+import pytest
+
+from nexus.pseudonyms.scanning import scan
+from simulators.deliveries import agreed, rows, world
+from simulators.installation import PASSPHRASE, Installation, until
+
+PERIOD = ("--period-from", "2024-01-01", "--period-until", (date.today() - timedelta(days=2)).isoformat())
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    return world(tmp_path_factory.mktemp("world"), people=90)
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory, folders):
+    """A platform with pseudonyms, a provider for each folder, and its first delivery accepted."""
+    made = Installation(tmp_path_factory.mktemp("whb"), pseudonyms="true").found().up()
+    steward = made.person("david", "data_steward", "platform")
+    steward.call("pseudonyms.domain.open", domain="WAREHOUSE")
+    desk = made.person("fiona", "consent_desk", "site:hospital-1")
+    made.patient = Counter(row["PATIENT"] for row in rows(folders["hospital-1"] / "encounters.csv")).most_common(1)[0][0]
+    made.subject = desk.call("consent.subject.register", site="hospital-1", reference=made.patient)["subject"]
+    made.desk, made.steward = desk, steward
+    for provider, folder in folders.items():
+        register(made, steward, provider, folder)
+        deliver(made, steward, provider, folder, 1)
+    yield made
+    made.destroy()
+
+
+def register(platform, steward, provider: str, folder: Path) -> None:
+    bucket = f"{provider}-in"
+    steward.call("objects.bucket.create", name=bucket, site=provider, kind="ingress")
+    steward.call("objects.bucket.set-versioning", name=bucket, versioning="enabled")
+    agreement = msgspec.to_builtins(agreed(folder)) | {"unusable_percent": 20}
+    steward.call("intake.provider.register", name=provider, title=provider, bucket=bucket, agreement=agreement)
+    (platform.root / f"{provider}.json").write_text(json.dumps(agreement))
+
+
+def deliver(platform, steward, provider: str, folder: Path, number: int) -> None:
+    agreement = str(platform.root / f"{provider}.json")
+    packed = ("intake", "pack", str(folder), "--provider", provider, "--number", str(number), "--agreement", agreement)
+    platform.command(*packed, *PERIOD)
+    s3 = platform.s3(steward.access_key("operation"))
+    for path in sorted(folder.iterdir(), key=lambda each: (each.suffix == ".json", each.name)):
+        s3.put_object(Bucket=f"{provider}-in", Key=f"{number}/{path.name}", Body=path.read_bytes())
+    steward.call("intake.delivery.submit", provider=provider, manifest=f"{number}/manifest.json")
+
+    def decided():
+        view = steward.call("intake.delivery.read", provider=provider, number=number)
+        return view if view["state"] in {"accepted", "refused"} else None
+
+    view = until(decided, seconds=120, what="the check of a delivery")
+    assert view["state"] == "accepted", view["report"]
+
+
+def persons(platform) -> set[str]:
+    files = platform.data / "warehouse" / "cdm" / "cdm" / "person"
+    return {row[0] for row in duckdb.sql(f"SELECT person_source_value FROM '{files}/*.parquet'").fetchall()}
+
+
+def build(platform, *options: str):
+    return platform.json("warehouse", "build", "--memory", "1GB", "--threads", "1", *options)
+
+
+def test_one_command_makes_the_warehouse_and_the_log_says_what_of(platform, folders):
+    built = build(platform)
+    assert built["began"] == "new" and {each["provider"] for each in built["deliveries"]} == set(folders)
+    assert built["persons"] == len(persons(platform)) > 70
+    assert all(one.startswith("NXP1-WAREHOUSE-01-") for one in persons(platform))
+    alice = platform.founder("alice")
+    entries = alice.call("audit.entry.list", for_purpose="audit", action="warehouse.build")["entries"]
+    content = entries[0]["content"]
+    assert content["details"]["deliveries"] == "hospital-1 1, hospital-2 1, snds 1"
+    assert content["actor"]["id"].startswith("local:")
+    read = alice.call("audit.entry.list", for_purpose="audit", action="objects.version.read", actor=content["actor"]["id"])
+    assert len(read["entries"]) >= 3, "each file that was read is in the log, by whom"
+    assert build(platform)["began"] == "nothing"
+
+
+def test_no_identifier_is_on_the_disk_and_the_scanner_finds_pseudonyms_only(platform, folders):
+    secret = {row[column] for row in rows(folders["hospital-1"] / "patients.csv") for column in ("SSN", "Id")} - {""}
+    content = {path: data for path, data in platform.everything_on_disk().items() if "warehouse" in str(path)}
+    assert content
+    for path, data in content.items():
+        assert not [one for one in secret if one.encode() in data], path
+    found = scan(platform.data / "warehouse" / "cdm" / "cdm" / "person" / next(
+        path.name for path in (platform.data / "warehouse" / "cdm" / "cdm" / "person").iterdir()
+    ))
+    assert found.total and not found.mistyped
+
+
+def test_an_objection_leaves_the_next_build(platform):
+    before = persons(platform)
+    decided = {"kind": "objection", "capacity": "self", "decided_at": int(time.time() * 1_000_000)}
+    platform.desk.call("consent.decision.record", subject=platform.subject, **decided)
+    built = build(platform)
+    assert (built["began"], built["excluded"]) == ("refresh", 1)
+    assert len(before - persons(platform)) == 1
+
+
+def test_killed_with_the_whole_platform_in_the_middle_the_next_run_goes_on(platform):
+    build_again = ["warehouse", "build", "--again", "--memory", "1GB", "--threads", "1", "--data", str(platform.data)]
+    wanted = persons(platform)
+    for seconds in (0.5, 3.0):
+        running = subprocess.Popen(
+            [*_nexus(), *build_again], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
+        )
+        until(lambda: (platform.data / "run" / "warehouse.json").exists(), what="the beginning of a build")
+        time.sleep(seconds)
+        platform.kill_everything()
+        assert running.wait(timeout=60) != 0 or seconds > 1
+        platform.up()
+        assert build(platform, "--again")["began"] == "refresh"
+        assert persons(platform) == wanted
+
+
+def _nexus() -> list[str]:
+    import sys
+
+    return [sys.executable, "-m", "nexus"]
+
+
+def test_without_pseudonyms_nothing_is_built_and_the_setting_is_named(tmp_path_factory):
+    bare = Installation(tmp_path_factory.mktemp("bare")).found().up()
+    try:
+        refused = bare.nexus("warehouse", "build", check=False)
+        assert refused.returncode != 0 and "`pseudonyms`" in refused.stderr
+        assert PASSPHRASE not in refused.stderr
+    finally:
+        bare.destroy()
