@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from nexus.kernel.errors import Conflict
 from nexus.warehouse.omop import spec
 from nexus.warehouse.omop.fingerprint import fingerprint
+from nexus.warehouse.omop.layout import Layout
 from nexus.warehouse.omop.vocabulary import Given
 from simulators.conversions import Converted, convert, refresh
 from simulators.synthea_extract import DIABETES, FLU, TWICE, write_athena, write_extract
@@ -167,6 +169,15 @@ def test_who_objects_leaves_with_the_next_refresh(base, tmp_path):
     assert made.one("SELECT count(*) FROM person WHERE person_source_value = 'p003'") == 0
     whole = convert("synthea", base.folder, tmp_path / "whole", given=base.athena, excluded=Objected())
     assert fingerprint(tmp_path / "into" / "cdm") == fingerprint(whole.layout.cdm)
+
+
+def test_what_is_remembered_of_a_delivery_names_nobody(base):
+    names = {row[0] for row in _read(base.folder / "patients.csv")[1:]}
+    kept = sorted(Layout(base.into).state.glob("*.parquet"))
+    assert names and kept
+    for path in kept:
+        told = {str(row[0]) for row in duckdb.sql(f"SELECT person FROM '{path}'").fetchall()}
+        assert not told & names and not [one for one in names if one.encode() in path.read_bytes()], path
 
 
 def test_a_conversion_by_another_key_is_not_refreshed(base, tmp_path):

@@ -12,7 +12,7 @@ from nexus.warehouse.building.model import Extract, File
 from nexus.warehouse.generator.generating import generate
 from nexus.warehouse.generator.hospital_tables import IDENTIFYING
 from nexus.warehouse.generator.model import Asked
-from nexus.warehouse.intake.agreement import Agreement, Column, IdentifierKind, Table
+from nexus.warehouse.intake.agreement import Agreement, Column, ColumnType, IdentifierKind, Table
 from nexus.warehouse.intake.manifest import FileSaid
 
 UNTIL = date(2026, 10, 31)
@@ -45,7 +45,13 @@ def agreed(folder: Path) -> Agreement:
 
 def _table(path: Path) -> Table:
     names = path.open(encoding="utf-8").readline().strip().split(",")
-    return Table(name=path.stem, columns=tuple(Column(name=name, identifier=_kind(path.stem, name)) for name in names))
+    return Table(name=path.stem, columns=tuple(_column(path.stem, name) for name in names))
+
+
+def _column(table: str, name: str) -> Column:
+    identifier = _kind(table, name)
+    born = identifier is IdentifierKind.BIRTH_DATE
+    return Column(name=name, identifier=identifier, type=ColumnType.DATE if born else ColumnType.TEXT)
 
 
 def _kind(table: str, column: str) -> IdentifierKind | None:

@@ -30,7 +30,9 @@ def platform(tmp_path_factory, folders):
     steward = made.person("david", "data_steward", "platform")
     steward.call("pseudonyms.domain.open", domain="WAREHOUSE")
     desk = made.person("fiona", "consent_desk", "site:hospital-1")
-    made.patient = Counter(row["PATIENT"] for row in rows(folders["hospital-1"] / "encounters.csv")).most_common(1)[0][0]
+    made.patient = Counter(row["PATIENT"] for row in rows(folders["hospital-1"] / "encounters.csv")).most_common(1)[0][
+        0
+    ]
     made.subject = desk.call("consent.subject.register", site="hospital-1", reference=made.patient)["subject"]
     made.desk, made.steward = desk, steward
     for provider, folder in folders.items():
@@ -85,7 +87,9 @@ def test_one_command_makes_the_warehouse_and_the_log_says_what_of(platform, fold
     content = entries[0]["content"]
     assert content["details"]["deliveries"] == "hospital-1 1, hospital-2 1, snds 1"
     assert content["actor"]["id"].startswith("local:")
-    read = alice.call("audit.entry.list", for_purpose="audit", action="objects.version.read", actor=content["actor"]["id"])
+    read = alice.call(
+        "audit.entry.list", for_purpose="audit", action="objects.version.read", actor=content["actor"]["id"]
+    )
     assert len(read["entries"]) >= 3, "each file that was read is in the log, by whom"
     assert build(platform)["began"] == "nothing"
 
@@ -96,9 +100,14 @@ def test_no_identifier_is_on_the_disk_and_the_scanner_finds_pseudonyms_only(plat
     assert content
     for path, data in content.items():
         assert not [one for one in secret if one.encode() in data], path
-    found = scan(platform.data / "warehouse" / "cdm" / "cdm" / "person" / next(
-        path.name for path in (platform.data / "warehouse" / "cdm" / "cdm" / "person").iterdir()
-    ))
+    found = scan(
+        platform.data
+        / "warehouse"
+        / "cdm"
+        / "cdm"
+        / "person"
+        / next(path.name for path in (platform.data / "warehouse" / "cdm" / "cdm" / "person").iterdir())
+    )
     assert found.total and not found.mistyped
 
 

@@ -19,7 +19,6 @@ import pyarrow.parquet as pq
 from nexus.warehouse.omop import accounts
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine, quoted
 from nexus.warehouse.omop.engine import rows_in
-from nexus.warehouse.omop.keys import SEPARATOR
 from nexus.warehouse.omop.layout import Layout
 from nexus.warehouse.omop.spec import CONVERTED, names, primary_key, tables
 
@@ -33,10 +32,8 @@ class Merge:
         """`affected`: whose rows go; everybody's if None. `number`: tells parts of this refresh from earlier ones."""
         self._local, self._old, self._new = local, old, new
         self._made, self._number, self._everything = Layout(new.into / "made"), number, affected is None
-        read = f"read_parquet({quoted(affected)})" if affected else "(SELECT NULL::VARCHAR AS person WHERE false)"
-        local.sql.execute(
-            f"CREATE OR REPLACE TEMP TABLE gone AS SELECT nexus_key('person{SEPARATOR}' || person) AS person FROM {read}"
-        )
+        read = f"read_parquet({quoted(affected)})" if affected else "(SELECT NULL::BIGINT AS person WHERE false)"
+        local.sql.execute(f"CREATE OR REPLACE TEMP TABLE gone AS SELECT person FROM {read}")
 
     def run(self) -> tuple[dict[str, int], dict[str, int]]:
         """Build it: rows that went and rows that came, by table. Runs again from the start after an interruption."""

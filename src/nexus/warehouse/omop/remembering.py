@@ -17,7 +17,6 @@ from nexus.kernel.errors import Conflict
 from nexus.warehouse.omop.changes import AFFECTED, DIGESTS, Only, differing, digests
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine
 from nexus.warehouse.omop.engine import Engine
-from nexus.warehouse.omop.keys import natural, nexus_key
 from nexus.warehouse.omop.layout import QUARANTINE, Layout
 from nexus.warehouse.omop.problems import Reason
 from nexus.warehouse.omop.source import Source, is_personal
@@ -45,7 +44,7 @@ class Remembering:
         self.only: Only | None = None
 
     def remember(self, table: str, rows: Callable[[], ir.Table]) -> None:
-        """Keep the digests of a table. They hold names of persons, as the delivery has them: the folder is its owner's only."""
+        """Keep the digests of a table, by the keys that persons have in the CDM."""
         if self._steps.counted(f"remembered-{table}") is None:
             self._layout.state.mkdir(mode=0o700, parents=True, exist_ok=True)
             declared = self._source.table(table)
@@ -116,19 +115,24 @@ class Remembering:
         left_out = self._local.read("left_out", [before.quarantine], QUARANTINE)
         keys = left_out.filter(left_out.reason == Reason.FUTURE.value).select(_key="person").distinct()
         now = self._persons(self._layout)
-        now = now.mutate(_of=nexus_key(natural("person", now.person)))
-        return now.semi_join(keys, now._of == keys._key).select("person")
+        return now.semi_join(keys, now.person == keys._key).select("person")
 
     def _both(self, before: Layout, table: str) -> tuple[ir.Table, ir.Table]:
         def read(when: str, layout: Layout) -> ir.Table:
-            return self._local.read(f"{when}_{table}", [layout.state / f"{table}.parquet"], DIGESTS)
+            return self._local.read(f"{when}_{table}", self._remembered(layout, table), DIGESTS)
 
         return read("before", before), read("now", self._layout)
 
     def _persons(self, layout: Layout) -> ir.Table:
-        paths = [layout.state / f"{table.name}.parquet" for table in self._source.tables if table.person]
+        paths = [path for table in self._source.tables if table.person for path in self._remembered(layout, table.name)]
         name = "persons_before" if layout is self._before else "persons_now"
-        return self._local.read(name, [path for path in paths if path.exists()], DIGESTS).select("person").distinct()
+        return self._local.read(name, paths, DIGESTS).select("person").distinct()
+
+    def _remembered(self, layout: Layout, table: str) -> list[Path]:
+        """Where the digests of a table are; nowhere if another version of Nexus kept them: then everything is new."""
+        path = layout.state / f"{table}.parquet"
+        known = layout is not self._before or self._was(layout)["format"] == FORMAT
+        return [path] if known and path.exists() else []
 
     def _count(self, rows: ir.Table) -> int:
         return int(self._local.rows(rows.aggregate(n=rows.count()))[0][0])

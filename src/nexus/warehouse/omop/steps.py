@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from nexus.kernel.errors import Conflict
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Grows whenever a later version would convert the same files to other records."""
 
 
