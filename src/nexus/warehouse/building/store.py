@@ -30,10 +30,11 @@ def subjects_of(tx: Transaction, pseudonyms: Sequence[str]) -> dict[str, list[st
     found: dict[str, list[str]] = {}
     for start in range(0, len(pseudonyms), _TOGETHER):
         part = tuple(pseudonyms[start : start + _TOGETHER])
-        marks = ", ".join("?" * len(part))
-        sql = (
-            f"SELECT pseudonym, subject FROM warehouse_subject WHERE pseudonym IN ({marks}) ORDER BY pseudonym, subject"
-        )
+        sql = f"SELECT pseudonym, subject FROM warehouse_subject WHERE pseudonym IN ({_marks(part)})"
         for pseudonym, subject in tx.all(sql, part):
             found.setdefault(str(pseudonym), []).append(str(subject))
     return found
+
+
+def _marks(part: Sequence[object]) -> str:
+    return ", ".join("?" * len(part))

@@ -51,7 +51,7 @@ def digests(rows: ir.Table, columns: Sequence[str], person: str) -> ir.Table:
         high=(hashed.hash >> _HALF).sum().cast("string"),
         rows=hashed.count(),
     )
-    named = key("person", summed.person) if person else ibis.literal(NOBODY, "int64")
+    named = key("person", summed.person) if person else ibis.literal(NOBODY).cast("int64")
     return summed.mutate(person=named)
 
 
