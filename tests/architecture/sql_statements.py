@@ -43,7 +43,6 @@ CHOICES = {
         "table": "[source.table for source in _SOURCES.values()]",
     },
     "src/nexus/objects/store/versions.py": {"which": _SELECTIONS},
-    "src/nexus/warehouse/building/store.py": {"part": "[('a',), ('a', 'b')]"},
 }
 """File -> local name in its statements -> an expression for the values that it takes, evaluated in the module."""
 

@@ -29,7 +29,6 @@ from nexus.objects.s3.telling import TellingRecorder
 from nexus.portal.migrations import MIGRATIONS as PORTAL
 from nexus.projects.migrations import MIGRATIONS as PROJECTS
 from nexus.pseudonyms.file_store import SCHEMA as PSEUDONYM_FILES
-from nexus.warehouse.building.store import SCHEMA as WAREHOUSE
 from nexus.warehouse.intake.migrations import MIGRATIONS as INTAKE
 from nexus.warehouse.releases.migrations import MIGRATIONS as RELEASES
 
@@ -45,7 +44,6 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
     *INTAKE,
     *RELEASES,
     PSEUDONYM_FILES,
-    WAREHOUSE,
     *APP,
 )
 """Of everything in `nexus.db`. The key service has a database and migrations of its own."""

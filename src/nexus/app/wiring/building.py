@@ -18,15 +18,13 @@ from nexus.consent.model import MAX_SUBJECTS, Question, Reason, Recipient
 from nexus.consent.rulings import Rulings
 from nexus.consent.sealing import SubjectSealing
 from nexus.iam.model import Purpose
-from nexus.kernel.database import Recorded, Transaction
 from nexus.kernel.errors import Conflict, Damaged, NotFound
 from nexus.kernel.operation import PLATFORM, Operation
 from nexus.objects.service import ObjectService
 from nexus.pseudonyms.messages import MAX_BATCH, Given, Pseudonymise
-from nexus.warehouse.building import store
 from nexus.warehouse.building.building import Building, Plan, Resources
 from nexus.warehouse.building.forms import form_of
-from nexus.warehouse.building.identities import People, Progress
+from nexus.warehouse.building.identities import Progress
 from nexus.warehouse.building.model import Built, Extract, File
 from nexus.warehouse.intake import store as intake
 from nexus.warehouse.intake.ingress import Delivered, Ingress, StoredFile
@@ -198,30 +196,25 @@ def run(
         contents=StoredContents(objects, op, loop),
         pseudonyms=pseudonyms,
         decisions=Decided(ground, op),
-        tell=lambda built, people: _wait(_told(ground, op, built, people), loop),
+        tell=lambda built, people: _wait(_told(ground, op, built), loop),
         progress=progress,
     )
     return building.run(found)
 
 
-async def _told(ground: Ground, op: Operation, built: Built, people: People) -> None:
-    """What was built, in the log; and by which names consent knows whom, for releases to ask."""
-
-    def work(tx: Transaction) -> Recorded[None]:
-        store.replace_subjects(tx, people.subjects)
-        entry = op.allowed(
-            ACTION,
-            PLATFORM,
-            began=built.began,
-            deliveries=", ".join(f"{each.provider} {each.number}" for each in built.deliveries),
-            digest=built.digest,
-            persons=built.persons,
-            excluded=built.excluded,
-            nobody=built.nobody,
-        )
-        return Recorded(None, entry)
-
-    await ground.database.write(work)
+async def _told(ground: Ground, op: Operation, built: Built) -> None:
+    """What was built, in the log."""
+    entry = op.allowed(
+        ACTION,
+        PLATFORM,
+        began=built.began,
+        deliveries=", ".join(f"{each.provider} {each.number}" for each in built.deliveries),
+        digest=built.digest,
+        persons=built.persons,
+        excluded=built.excluded,
+        nobody=built.nobody,
+    )
+    await ground.database.record(entry)
 
 
 def _wait(work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:
