@@ -5,6 +5,7 @@ import pytest
 from nexus.kernel.clock import DAY, Instant
 from nexus.kernel.errors import Conflict, Denied, Invalid, NotFound
 from nexus.kernel.secret import Secret
+from nexus.projects import store
 from nexus.projects.migrations import MIGRATIONS
 from nexus.projects.model import DecisionKind, LegalBasis, ProjectState, Scope, StudyPurpose
 from nexus.projects.requests import (
@@ -145,6 +146,24 @@ async def test_one_person_stops_it_at_once_and_going_on_takes_every_decision(pro
         await projects.revoke(OP, RevokeDecision(name="heart", decision=permit, reason=WHY))
     with pytest.raises(NotFound):
         await projects.revoke(OP, RevokeDecision(name="heart", decision="pdc_other", reason=WHY))
+
+
+async def test_whatever_changes_what_a_project_may_read_is_a_later_change_also_while_the_clock_stands(
+    projects, database, clock
+):
+    def version() -> int:
+        with database.read() as tx:
+            return store.last_change(tx)
+
+    await opened(projects, clock)
+    seen = [version()]
+    permit = await projects.issue_permit(OP, IssuePermit(scope=scope(), **decided(clock)))
+    seen.append(version())
+    await projects.revoke(OP, RevokeDecision(name="heart", decision=permit.decisions[-1].id, reason="it was a mistake"))
+    seen.append(version())
+    await projects.suspend(OP, JudgeProject(name="heart", reason="something was found"))
+    seen.append(version())
+    assert seen == sorted(set(seen))
 
 
 async def test_a_decision_of_another_project_cannot_be_revoked_through_this_one(projects, clock):

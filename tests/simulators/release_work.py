@@ -116,8 +116,11 @@ class Decisions:
         self.persons.steps.step("allowed")
         return [one for one in pseudonyms if "research" in self.patients.decisions[self.persons.of[one]]]
 
-    def refused(self, tx, op, bucket, project, subject):
-        return "research" not in self.patients.decisions[subject]
+    def decided(self, tx, since, now):
+        return self.patients.changed(tx, (int(since),), (int(now),))
+
+    def refused(self, tx, op, bucket, project, subjects):
+        return {one for one in subjects if "research" not in self.patients.decisions[one]}
 
 
 class Signing(KeyThatSigns):
@@ -191,7 +194,7 @@ class Bench:
         return StoringSteps(self.store.database, self.store.objects, self.steps)
 
     def working(self) -> Working:
-        others = Others(self.study, self.persons, self.decisions, self.key, DECLARED)
+        others = Others(self.study, self.persons, self.persons, self.decisions, self.key, DECLARED)
         return Working(
             self.store.database, self.store.clock, self.keeping, others, warehouse=self.layout, operation=operation
         )  # fmt: skip

@@ -11,7 +11,7 @@ from nexus.app.wiring.pseudonyms import level
 from nexus.app.wiring.releases import PermittedProjects
 from nexus.app.wiring.subjects import Subjects
 from nexus.consent.model import MAX_SUBJECTS, DataCategory
-from nexus.consent.rulings import Rulings
+from nexus.consent.rulings import Rulings, Version
 from nexus.kernel.database import Database, Transaction
 from nexus.kernel.errors import Conflict
 from nexus.kernel.operation import Operation
@@ -110,9 +110,17 @@ class Decisions:
         version = self.rulings.version(tx)
         return f"{version.decisions}.{version.projects}"
 
-    def refused(self, tx: Transaction, op: Operation, bucket: Bucket, project: str, subject: str) -> bool:
+    def decided(self, tx: Transaction, since: str, now: str) -> Collection[str] | None:
+        before, after = (Version(*map(int, state.split("."))) for state in (since, now))
+        return self.rulings.changed(tx, before, after)
+
+    def refused(
+        self, tx: Transaction, op: Operation, bucket: Bucket, project: str, subjects: Sequence[str]
+    ) -> Collection[str]:
         found = projects.project(tx, project)
-        return found is None or not self.allow(tx, replace(op, purpose=found.purpose.value), bucket, (subject,))
+        if found is None:
+            return subjects
+        return set(subjects) - self.allow(tx, replace(op, purpose=found.purpose.value), bucket, subjects)
 
     def allow(self, tx: Transaction, op: Operation, bucket: Bucket, names: Sequence[str]) -> frozenset[str]:
         """Those of these who allow what `op` is for."""
@@ -154,6 +162,7 @@ def working(ground: Ground, objects: ObjectService) -> Working:
         Keeping(ground.database, objects),
         Others(
             PermittedProjects(),
+            persons,
             persons,
             Decisions(ground.database, rulings(ground), persons),
             ReleaseSigner(ground.kms),

@@ -1,5 +1,7 @@
 """Releases in the worker, without their engine until one is asked for: it takes more memory than everything else that idles here."""
 
+import asyncio
+
 from nexus.app.ground import Ground
 from nexus.kernel.errors import NotFound
 from nexus.objects.service import ObjectService
@@ -13,6 +15,8 @@ class Releasing:
     def __init__(self, ground: Ground, objects: ObjectService) -> None:
         self._ground = ground
         self._objects = objects
+        self._one = asyncio.Lock()
+        """Held by whoever writes releases anew: one at a time."""
 
     async def build(self) -> bool:
         """What `warehouse.releases.working.Working.run` does, where there is something to do."""
@@ -33,7 +37,19 @@ class Releasing:
             return 0
         from nexus.app.wiring.release_work import following  # as above
 
-        return await following(self._ground, self._objects).follow(subject)
+        async with self._one:
+            return await following(self._ground, self._objects).follow(subject)
+
+    async def mend(self) -> bool:
+        """What `Following.mend` does, where there is a release at all."""
+        with self._ground.database.read() as tx:
+            followed = store.in_states(tx, FOLLOWED)
+        if followed:
+            from nexus.app.wiring.release_work import following  # as above
+
+            async with self._one:
+                await following(self._ground, self._objects).mend()
+        return False
 
     def _lies(self, bucket: str) -> bool:
         try:

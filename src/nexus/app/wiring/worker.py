@@ -96,6 +96,7 @@ def chores(
         ground.operation,
     )
     people, scrubber = identities(ground), _scrubber(ground, objects)
+    releasing = Releasing(ground, objects)
     the_worker.look(ground.watch, ground.database, ground.clock, publishing=publishing, scrubber=scrubber)
     return [
         Chore("ship entries of services", SHIP_EVERY_S, shipping.ship),
@@ -116,14 +117,13 @@ def chores(
         Chore(
             "tell decisions of patients",
             ANNOUNCE_EVERY_S,
-            Announcing(
-                ground.database, receivers(ground, objects, Releasing(ground, objects).follow), ground.clock
-            ).announce,
+            Announcing(ground.database, receivers(ground, objects, releasing.follow), ground.clock).announce,
         ),
         Chore("erase recordings", EXPIRE_EVERY_S, _retention(ground).erase_due),
         Chore("tell events of buckets", NOTIFY_EVERY_S, _notifying(ground).notify),
         Chore("check deliveries", EXAMINE_EVERY_S, examining(ground, objects).run),
-        Chore("build releases", RELEASE_EVERY_S, Releasing(ground, objects).build),
+        Chore("build releases", RELEASE_EVERY_S, releasing.build),
+        Chore("leave people out of releases", EXPIRE_EVERY_S, releasing.mend),
         *_pseudonyms(ground, objects),
         *_mail(ground, objects),
     ]

@@ -82,6 +82,7 @@ class Across:
         self._signer = signer
         self.theirs: dict[str, str] = {}
         """Who is who: the warehouse's pseudonym, the project's."""
+        self._state = ""
 
     async def to_domain(self, op: Operation, pseudonyms: Sequence[str], domain: str) -> Sequence[str]:
         found = await self._over(self._pseudonyms.to_domain(op, pseudonyms, domain))
@@ -89,7 +90,10 @@ class Across:
         return found
 
     async def state(self, op: Operation) -> str:
-        return await self._over(self._consent.state(op))
+        """As it was when it was first asked: whoever decides meanwhile is looked at when the release is to be kept (`working`)."""
+        if not self._state:
+            self._state = await self._over(self._consent.state(op))
+        return self._state
 
     async def allowed(self, op: Operation, pseudonyms: Sequence[str]) -> Any:
         return await self._over(self._consent.allowed(op, pseudonyms))

@@ -12,13 +12,10 @@ those files back, without him:
 Each step may be done again: a message is told until all of it is done.
 """
 
-import asyncio
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
-
-import msgspec
 
 from nexus.kernel.clock import Clock, rfc3339
 from nexus.kernel.database import Database, Recorded, Transaction
@@ -30,28 +27,21 @@ from nexus.objects.store import subjects as holdings
 from nexus.warehouse.omop.layout import Layout
 from nexus.warehouse.releases import manifest, store, withdrawing
 from nexus.warehouse.releases.keeping import Keeping
-from nexus.warehouse.releases.making import Signer, sign
-from nexus.warehouse.releases.manifest import Manifest, Release, encode
+from nexus.warehouse.releases.making import Signer
+from nexus.warehouse.releases.manifest import Manifest, Part, Release, encode
 from nexus.warehouse.releases.model import FOLLOWED, ReleaseRecord
 from nexus.warehouse.releases.parts import Parts, keep
+from nexus.warehouse.releases.rewriting import People, left, written_anew
 from nexus.warehouse.releases.working import entry
-
-
-class People(Protocol):
-    """Who is who, between the names of consent and the pseudonyms of a project."""
-
-    async def known_as(self, op: Operation, domain: str, names: Sequence[str]) -> Sequence[str]:
-        """The pseudonyms in a domain of whom consent knows by these names."""
-
-    async def names(self, op: Operation, pseudonyms: Sequence[str]) -> Sequence[Sequence[str]]:
-        """Under which names consent knows each of these."""
 
 
 class Refusals(Protocol):
     """Who refuses what."""
 
-    def refused(self, tx: Transaction, op: Operation, bucket: Bucket, project: str, subject: str) -> bool:
-        """Whether a project may not have somebody's data of a bucket for what it reads for."""
+    def refused(
+        self, tx: Transaction, op: Operation, bucket: Bucket, project: str, subjects: Sequence[str]
+    ) -> Collection[str]:
+        """Those of these whose data of a bucket a project may not have for what it reads for."""
 
     def state(self, tx: Transaction) -> str:
         """The state of everybody's decisions as of a transaction."""
@@ -105,13 +95,13 @@ class Following:
         if not followed:
             return 0
         known = await self._finding.known(op, subject)
+        numbers = [row.number for _, row in known.rows]
         done = 0
         for record in followed:
             bucket = self._keeping.bucket(record.bucket)
-            numbers = [row.number for _, row in known.rows]
             if bucket is None or not self._refuses(op, record, bucket, subject, numbers):
                 continue
-            await self._leave_out(op, record, bucket, subject)
+            await self._leave_out(op, record, bucket, (subject,))
             done += 1
             if self._refuses(op, record, bucket, subject, numbers):
                 raise Conflict(
@@ -123,6 +113,27 @@ class Following:
             raise known.closed
         return done
 
+    async def mend(self) -> int:
+        """Look through every release for people who refuse without a message: a permission has ended by its date, somebody was
+        erased. Returns how many people were left out. Raises what the key service raises.
+        """
+        op = self._operation()
+        with self._database.read() as tx:
+            followed = store.in_states(tx, FOLLOWED)
+        done = 0
+        for record in followed:
+            bucket = self._keeping.bucket(record.bucket)
+            named = () if bucket is None else await self._keeping.named(op, bucket)
+            if bucket is None or not named:
+                continue
+            erased = await self._keeping.erased(op, bucket, named)
+            with self._database.read() as tx:
+                refuse = {*self._refusals.refused(tx, op, bucket, record.project, named), *erased}
+            if refuse:
+                await self._leave_out(op, record, bucket, sorted(refuse))
+                done += len(refuse)
+        return done
+
     def _refuses(
         self, op: Operation, record: ReleaseRecord, bucket: Bucket, subject: str, numbers: Sequence[int]
     ) -> bool:
@@ -130,52 +141,37 @@ class Following:
         with self._database.read() as tx:
             owners = [*numbers, *(-one for number in numbers for one in holdings.manifests_with(tx, number))]
             held = any(bucket.number == where for owner in owners for where, _ in holdings.counted(tx, owner))
-            return held and self._refusals.refused(tx, op, bucket, record.project, subject)
+            return held and bool(self._refusals.refused(tx, op, bucket, record.project, (subject,)))
 
-    async def _leave_out(self, op: Operation, record: ReleaseRecord, bucket: Bucket, subject: str) -> None:
+    async def _leave_out(self, op: Operation, record: ReleaseRecord, bucket: Bucket, subjects: Sequence[str]) -> None:
         with self._database.read() as tx:
             kept = store.manifest(tx, record.digest)
+            state = self._refusals.state(tx)
         assert kept is not None
         folder = self._warehouse.releasing / f"{record.id}-without"
         case = _Case(op, record, bucket, manifest.decode(kept).release, Parts(folder))
         keep(case.parts.manifest(record.digest), kept)
-        theirs = await self._people.known_as(op, case.release.domain, (subject,))
+        theirs = await self._people.known_as(op, case.release.domain, subjects)
         shares = withdrawing.affected(case.release, theirs)
-        made = await self._written_anew(case, theirs, shares)
+        wanted = [part for table in case.release.tables for part in table.parts if part.bucket in shares]
+        await self._keeping.fetch(op, bucket, wanted, case.parts)
+        made = await written_anew(
+            op, case.release, theirs, case.parts, signer=self._signer, made=rfc3339(self._clock.now()), consent=state
+        )
         now = case.release if made is None else made.release
-        lists = await self._left(case, theirs, shares, now)
+        lists = await left(op, self._people, await self._lists(case, wanted), theirs, now)
         await self._keeping.put(op, bucket, now, case.parts, lists)
         if made is not None:
             await self._take_the_place(case, made)
         await self._keeping.sweep(op, bucket, now)
         shutil.rmtree(folder, ignore_errors=True)
 
-    async def _written_anew(self, case: _Case, theirs: Collection[str], shares: Collection[int]) -> Manifest | None:
-        """Step 2; None if no row is about them (any more)."""
-        wanted = [part for table in case.release.tables for part in table.parts if part.bucket in shares]
-        await self._keeping.fetch(case.op, case.bucket, wanted, case.parts)
-        tables = await asyncio.to_thread(withdrawing.without, case.release, theirs, case.parts)
-        if tables == case.release.tables:
-            return None
-        with self._database.read() as tx:
-            state = self._refusals.state(tx)
-        parent, made = case.release.digest(), rfc3339(self._clock.now())
-        left = msgspec.structs.replace(case.release, tables=tables, parent=parent, made=made, consent=state)
-        return await sign(case.op, left, case.parts, self._signer)
-
-    async def _left(
-        self, case: _Case, theirs: Sequence[str], shares: Collection[int], now: Release
-    ) -> Mapping[int, Sequence[str]]:
-        """Step 3: whose data are left in each share that was written anew."""
-        gone = {name for names in await self._people.names(case.op, theirs) for name in names}
-        before: dict[int, set[str]] = {}
-        for table in case.release.tables:
-            for part in table.parts:
-                if part.bucket in shares:
-                    named = await self._keeping.subjects(case.op, case.bucket, part)
-                    before.setdefault(part.bucket, set()).update(named)
-        there = {part.bucket for table in now.tables for part in table.parts}
-        return {share: tuple(sorted(names - gone)) for share, names in before.items() if share in there}
+    async def _lists(self, case: _Case, wanted: Sequence[Part]) -> Mapping[int, Collection[str]]:
+        """Whose data each share says that it holds, before somebody is left out."""
+        found: dict[int, set[str]] = {}
+        for part in wanted:
+            found.setdefault(part.bucket, set()).update(await self._keeping.subjects(case.op, case.bucket, part))
+        return found
 
     async def _take_the_place(self, case: _Case, made: Manifest) -> None:
         """Step 4."""

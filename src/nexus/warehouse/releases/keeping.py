@@ -93,6 +93,22 @@ class Keeping:
             raise NotFound("a file of the release is missing", code="release.file")
         return await self._owners(op, bucket, row)
 
+    async def named(self, op: Operation, bucket: Bucket) -> tuple[str, ...]:
+        """Everybody whom a file of a release names."""
+        numbers = {row.subject for row in self._rows(bucket) if row.subject is not None}
+        vault = await self._objects.vaults.open(op, bucket)
+        if vault is None:
+            return ()
+        with self._database.read() as tx:
+            return tuple(sorted({name for number in numbers for name in vault.subjects(tx, number)}))
+
+    async def erased(self, op: Operation, bucket: Bucket, names: Sequence[str]) -> tuple[str, ...]:
+        """Those of these whose data were erased by their wish: what belongs to many names them still."""
+        vault = await self._objects.vaults.open(op, bucket)
+        if vault is None:
+            return ()
+        return tuple(name for name in names if (row := vault.find(name)) is not None and row.sealed_key is None)
+
     async def sweep(self, op: Operation, bucket: Bucket, release: Release) -> int:
         """Remove what is no part of a release any more; returns how many files that were."""
         wanted = {_key(part) for part in _parts(release)} | {VIEWS, f"{MANIFESTS}/{release.digest()}.json"}
@@ -152,12 +168,15 @@ class Keeping:
         return None if found is None or found[0].marker else found[0]
 
     def _keys(self, bucket: Bucket) -> list[str]:
-        found: list[str] = []
+        return [row.key for row in self._rows(bucket)]
+
+    def _rows(self, bucket: Bucket) -> list[VersionRow]:
+        found: list[VersionRow] = []
         after = ""
         while True:
             with self._database.read() as tx:
                 rows = versions.current(tx, bucket, after, Scope("", "", 1).upper, PAGE)
-            found += [row.key for row in rows]
+            found += rows
             if len(rows) < PAGE:
                 return found
             after = rows[-1].key + "\0"

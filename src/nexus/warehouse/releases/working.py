@@ -4,18 +4,20 @@
 2. The release has a bucket of its own, which nobody may read yet.
 3. It is built, checked and signed on a thread (`crafting`), in a folder of its own.
 4. Its files go into the bucket, each under the names of those whose data it holds.
-5. It is built once that commits, if the project is still ready under the same permit and nobody has decided anything since
-   step 3. Whatever comes before that, a crash included, leaves a release that is asked for: it is built again, and what is there
-   already is not written twice.
+5. It is built once that commits, if the project is still ready under the same permit. Whoever has decided since step 3 and refuses
+   now is left out first; the commit holds only if nobody has decided after that. Whatever comes before it, a crash included, leaves
+   a release that is asked for: it is built again, and what is there already is not written twice.
 
 Files are removed of what nobody opens any more: of releases that were retired, or could not be built.
 """
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
+
+import msgspec
 
 from nexus.kernel.clock import Clock, rfc3339
 from nexus.kernel.database import Bookkeeping, Database, Recorded, Transaction
@@ -24,18 +26,21 @@ from nexus.kernel.operation import Entry, Operation, Resource
 from nexus.objects.declaration import Declaration
 from nexus.objects.model import Bucket
 from nexus.warehouse.omop.layout import Layout
-from nexus.warehouse.releases import manifest, store
+from nexus.warehouse.releases import manifest, store, withdrawing
 from nexus.warehouse.releases.crafting import Crafted, Named, Work, craft, manifest_bytes
 from nexus.warehouse.releases.keeping import Keeping
-from nexus.warehouse.releases.making import Signer
+from nexus.warehouse.releases.making import Signer, sign
 from nexus.warehouse.releases.manifest import Release
 from nexus.warehouse.releases.model import FOLLOWED, Progress, ReleaseRecord, ReleaseState
 from nexus.warehouse.releases.parts import Parts
 from nexus.warehouse.releases.people import Pseudonyms
 from nexus.warehouse.releases.ports import Permitted, Projects
+from nexus.warehouse.releases.rewriting import People, left
 
 AGAIN: Final = frozenset({"release.decided", "release.source"})
 """Conflicts after which it is built again, since what they name has changed meanwhile."""
+ATTEMPTS: Final = 20
+"""Times that whoever decides while a release is stored is left out before it is built again."""
 OF_THE_DATA: Final = ("warehouse.", "release.")
 """Codes of damage that is the warehouse's, not the platform's."""
 
@@ -49,6 +54,14 @@ class Consents(Protocol):
     def state(self, tx: Transaction) -> str:
         """The state of everybody's decisions as of a transaction, as `Consent.state` says it."""
 
+    def decided(self, tx: Transaction, since: str, now: str) -> Collection[str] | None:
+        """Who decided between two states, by the names of consent; None if anybody may be concerned."""
+
+    def refused(
+        self, tx: Transaction, op: Operation, bucket: Bucket, project: str, subjects: Sequence[str]
+    ) -> Collection[str]:
+        """Those of these whose data of a bucket a project may not have for what it reads for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Others:
@@ -56,6 +69,7 @@ class Others:
 
     projects: Projects
     pseudonyms: Pseudonyms
+    people: People
     consents: Consents
     signer: Signer
     declared: Declaration
@@ -120,9 +134,14 @@ class Working:
         work = self._work(op, record, permitted, folder_parts=Parts(folder))
         made = await self._crafted(work, bucket, permitted, record)
         await self._note(record, Progress("store", 0, 0))
-        await self._keeping.put(op, bucket, made.manifest.release, work.parts, made.lists)
-        await self._keeping.sweep(op, bucket, made.manifest.release)
-        await self._built(op, record, permitted, made)
+        for _ in range(ATTEMPTS):
+            await self._keeping.put(op, bucket, made.manifest.release, work.parts, made.lists)
+            await self._keeping.sweep(op, bucket, made.manifest.release)
+            if await self._built(op, record, permitted, made):
+                break
+            made = await self._without(work, bucket, permitted, made)
+        else:
+            raise Conflict("patients go on deciding while the release is stored", code="release.decided")
         shutil.rmtree(folder, ignore_errors=True)
 
     def _work(self, op: Operation, record: ReleaseRecord, permitted: Permitted, *, folder_parts: Parts) -> Work:
@@ -168,17 +187,34 @@ class Working:
                         return found
         return None
 
-    async def _built(self, op: Operation, record: ReleaseRecord, permitted: Permitted, made: Crafted) -> None:
-        """Step 5. Raises Conflict."""
+    async def _without(self, work: Work, bucket: Bucket, permitted: Permitted, made: Crafted) -> Crafted:
+        """It, without whoever has decided since it was asked about and refuses now. Raises Conflict where anybody may be concerned."""
+        release = made.manifest.release
+        with self._database.read() as tx:
+            state = self._others.consents.state(tx)
+            decided = self._others.consents.decided(tx, release.consent, state)
+            if decided is None:
+                raise Conflict("more than patients' decisions has changed meanwhile", code="release.decided")
+            refuse = self._others.consents.refused(tx, work.op, bucket, work.project, sorted(decided))
+        theirs = await self._others.people.known_as(work.op, release.domain, sorted(refuse)) if refuse else ()
+        parts, when = work.parts, {"made": rfc3339(self._clock.now()), "consent": state}
+        tables = await asyncio.to_thread(withdrawing.without, release, theirs, parts)
+        anew = msgspec.structs.replace(release, tables=tables, **when)
+        manifest_now = await sign(work.op, anew, parts, self._others.signer)
+        lists = await left(work.op, self._others.people, made.lists, theirs, anew)
+        return replace(made, manifest=manifest_now, lists=lists)
+
+    async def _built(self, op: Operation, record: ReleaseRecord, permitted: Permitted, made: Crafted) -> bool:
+        """Step 5; False if patients have decided since step 3. Raises Conflict."""
         release = made.manifest.release
         digest, now = release.digest(), self._clock.now()
 
         def work(tx: Transaction) -> Recorded[None]:
             found = _waiting(tx, record)
+            if self._others.consents.state(tx) != release.consent:
+                raise _DecidedError
             if self._others.projects.ready(tx, record.project, now).permit != permitted.permit:
                 raise Conflict("the project has another permit meanwhile", code="release.decided")
-            if self._others.consents.state(tx) != release.consent:
-                raise Conflict("patients decided while the release was stored", code="release.decided")
             store.add_manifest(tx, found.id, digest, manifest_bytes(made), now)
             done = replace(
                 found,
@@ -192,7 +228,11 @@ class Working:
             rows = sum(table.rows for table in release.tables)
             return Recorded(None, entry(op, "built", done, manifest=digest, parent=release.parent, rows=rows))
 
-        await self._database.write(work)
+        try:
+            await self._database.write(work)
+        except _DecidedError:
+            return False
+        return True
 
     async def _failed(self, record: ReleaseRecord, error: NexusError) -> None:
         """It cannot be built so; what says why holds nothing of anybody."""
@@ -231,6 +271,10 @@ def entry(op: Operation, verb: str, found: ReleaseRecord, **details: str | int) 
     """What the platform did with a release by itself."""
     resource = Resource("Project", found.project, {"project": found.project})
     return op.allowed(f"releases.release.{verb}", resource, release=found.id, bucket=found.bucket, **details)
+
+
+class _DecidedError(Exception):
+    """Patients have decided since they were asked."""
 
 
 def _waiting(tx: Transaction, record: ReleaseRecord) -> ReleaseRecord:
