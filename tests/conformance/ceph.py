@@ -31,11 +31,12 @@ from nexus.kernel.clock import SECOND, SystemClock
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Actor, Operation, system_actor
 from nexus.objects.blobs.disk import DiskBlobs
+from nexus.objects.s3.dialect import CEPH
 from nexus.objects.service import ObjectService
 from simulators.s3_door import KEY_ID, OTHER_KEY_ID, OneSite, OpenSharing, S3Door, machine, open_s3_door
 from simulators.tls_door import Listening, listening
 
-REGION = "us-east-1"
+REGION = "eu-west-3"
 FILES = ("s3tests/functional/test_s3.py", "s3tests/functional/test_headers.py")
 LOGS_EVERY_ROUNDS = 4
 """Rounds of the worker between two writings of access logs: the suite looks for them after five and a half seconds."""
@@ -80,7 +81,7 @@ def configuration(server: Listening, keys: dict[str, AccessKey]) -> str:
         owner = key.actor.id
         text += (
             f"[{name}]\naccess_key = {key.id}\nsecret_key = {key.secret.reveal().decode()}\nuser_id = {owner}\n"
-            f"lc_debug_interval = {DEBUG_DAY_S}\ndisplay_name = {owner}\nemail = {owner}@example.org\napi_name = {REGION}\nkms_keyid = {KEY_ID}\nkms_keyid2 = {OTHER_KEY_ID}\ntenant = t\n"
+            f"lc_debug_interval = {DEBUG_DAY_S}\ndisplay_name = {owner}\nemail = {owner}@example.org\napi_name = {REGION}\nkms_keyid = {KEY_ID}\nkms_keyid2 = {OTHER_KEY_ID}\ntenant = {SITE_OF[name]}\n"
         )
     return text + "[webidentity]\ntoken=t\naud=a\nsub=s\nazp=a\nuser_token=t\nthumbprint=t\nKC_REALM=r\n"
 
@@ -142,6 +143,7 @@ def main() -> int:
             region=REGION,
             placements=SiteOfEach(),
             sharing=sharing,
+            dialect=CEPH,
         )
         keys = enrol(door)
         sharing.known = {key.actor.id for key in keys.values()}
@@ -156,7 +158,7 @@ def main() -> int:
 
 def _run(given: argparse.Namespace, conf: Path, ca: Path) -> int:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environment |= {"S3TEST_CONF": str(conf), "SSL_CERT_FILE": str(ca), "REQUESTS_CA_BUNDLE": str(ca)}
+    environment |= {"AWS_DEFAULT_REGION": REGION, "S3TEST_CONF": str(conf), "SSL_CERT_FILE": str(ca), "REQUESTS_CA_BUNDLE": str(ca)}
     report = conf.parent / "report.xml"
     command = [*_pytest(given, given.marks), f"--junitxml={report}", *given.pytest]
     if any("::" in argument for argument in given.pytest):

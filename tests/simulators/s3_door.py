@@ -15,6 +15,7 @@ from nexus.objects.blobs.disk import DiskBlobs
 from nexus.objects.migrations import MIGRATIONS
 from nexus.objects.ports import Subjects
 from nexus.objects.s3.app import create_app
+from nexus.objects.s3.dialect import AWS, Dialect
 from nexus.objects.service import ObjectService
 from nexus.objects.store.named_keys import key_resource
 from simulators.clock import ManualClock
@@ -143,6 +144,7 @@ class S3Door:
     rights: SiteRights = field(default_factory=SiteRights)
     placements: OneSite = field(default_factory=OneSite)
     sharing: OpenSharing | None = None
+    dialect: Dialect = AWS
     devices: OwnDevices = field(default_factory=OwnDevices)
 
     def __post_init__(self) -> None:
@@ -161,6 +163,7 @@ class S3Door:
             sharing=self.sharing,
             legacy_forms=self.sharing is not None,
             devices=self.devices,
+            dialect=self.dialect,
         )
         self.owner = machine("owner")
         self.rights.give(self.owner, "*", site="*")
@@ -190,6 +193,7 @@ def open_s3_door(
     sharing: OpenSharing | None = None,
     subjects: Subjects | None = None,
     observer: Commits | None = None,
+    dialect: Dialect = AWS,
 ) -> S3Door:
     """A door over a fresh store in `folder`; the caller closes it."""
     audit, data_keys, clock = MemoryRecorder(), SimulatedDataKeys(), clock or ManualClock()
@@ -213,4 +217,5 @@ def open_s3_door(
         rights=rights,
         placements=placed,
         sharing=sharing,
+        dialect=dialect,
     )

@@ -1,4 +1,4 @@
-"""Settings of what stands before and behind the doors: reverse proxies, recordings."""
+"""Settings of what stands before and behind the doors: reverse proxies, the dialect of S3, recordings."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from nexus.web.proxies import Proxies, proxies
 
 
 class DoorSettings(DatabaseSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whom the doors believe, and how long the bastion's recordings are kept."""
+    """Whom the doors believe, how the S3 door speaks, and how long the bastion's recordings are kept."""
 
     trusted_proxies: Annotated[
         tuple[str, ...],
@@ -40,6 +40,15 @@ class DoorSettings(DatabaseSettings, frozen=True, kw_only=True, forbid_unknown_f
             pattern=OPTIONAL_FILE,
         ),
     ] = ""
+
+    s3_dialect: Annotated[
+        str,
+        doc(
+            "What clients of the S3 door expect where implementations differ: `aws`, or `ceph` for those who come from Ceph's"
+            " radosgw (docs/reference/s3.md says what changes: MD5s as ETags of large objects cost the most).",
+            pattern="^(aws|ceph)$",
+        ),
+    ] = "aws"
 
     recording_days: Annotated[
         int,

@@ -52,6 +52,7 @@ class DocumentName(StrEnum):
     PUBLIC_ACCESS = "public-access"
     NOTIFICATION = "notification"
     LOGGING = "logging"
+    REQUEST_PAYMENT = "request-payment"
 
 
 class Buckets:

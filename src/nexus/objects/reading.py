@@ -148,7 +148,7 @@ class Reading:
         Invalid `objects.invalid-part-number`, Damaged, Sealed or Unavailable; only then is nothing recorded here.
         """
         ref = ObjectRef(bucket, key, version_id)
-        opened = await self.open(op, ref, conditions, client_key=client_key)
+        opened = await self.open(op, ref, conditions, client_key=client_key, part_number=part_number)
         first, length = self._extent(opened, wanted, part_number, named=version_id is not None)
         return await self.read(op, ref, opened, first, length, part_number=part_number)
 
@@ -182,7 +182,7 @@ class Reading:
     ) -> tuple[ObjectInfo, int, int]:
         """What is known of a version, and (first, length) of the part or range asked for. Raises as `get` does."""
         ref = ObjectRef(bucket, key, version_id)
-        opened = await self.open(op, ref, conditions, client_key=client_key)
+        opened = await self.open(op, ref, conditions, client_key=client_key, part_number=part_number)
         first, length = self._extent(opened, wanted, part_number, named=version_id is not None)
         await self.record(op, ref, opened, {"head": True})
         return opened.info(part_number), first, length
@@ -225,13 +225,18 @@ class Reading:
         *,
         client_key: ClientKey | None = None,
         facts_only: bool = False,
+        part_number: int | None = None,
     ) -> Opened:
-        """Steps 1 to 3; nothing is recorded yet. `facts_only` needs no client's key: its content stays closed."""
+        """Steps 1 to 3; nothing is recorded yet. `facts_only` needs no client's key: its content stays closed.
+
+        `part_number`: which part is wanted; where an object has fewer, that is said before a client's key is asked for.
+        """
         rules.check_key(ref.key)
         watch = await self._consenting.watch(op, ref.bucket)
         row, sealed_body = self._find(ref, watch)
         try:
-            return await self._open(op, ref, _Found(row, sealed_body, watch), conditions, client_key, facts=facts_only)
+            opened = await self._open(op, ref, _Found(row, sealed_body, watch), conditions)
+            return opened if facts_only else _with_content(opened, client_key, part_number)
         except NexusError:  # nothing is told of it that a withdrawal meanwhile would hide
             if watch is not None:
                 watch.look(row.subject, named=ref.version_id is not None, anew=True)
@@ -243,11 +248,8 @@ class Reading:
         ref: ObjectRef,
         found: "_Found",
         conditions: ReadConditions,
-        client_key: ClientKey | None,
-        *,
-        facts: bool,
     ) -> Opened:
-        """Steps 2 and 3. `facts`: they alone."""
+        """Steps 2 and 3, without the client's key."""
         row, sealed_body, watch = found
         rules.check_read(conditions, row.etag, row.modified_at)
         under = self.under_key_of(op, ref.bucket, row.key_id)
@@ -265,8 +267,6 @@ class Reading:
             raise damaged("the row of an object")
         if watch is not None:
             watch.check_name(row.subject, told.metadata.subject or None)
-        if not facts:
-            key = joined(key, told.metadata.client_key or "", client_key)
         lock = locks.peek(self._database, row.id) if ref.bucket.lock is not None else None
         return Opened(ref.bucket, row, bucket_key, key, told, sealed_body, place, lock, watch)
 
@@ -351,6 +351,20 @@ def part_place(bucket: Bucket, key: str, upload_id: str, number: int, blob: str)
     return Place(bucket.id, key, upload_id, str(number), blob)
 
 
+def _with_content(opened: Opened, client_key: ClientKey | None, part_number: int | None) -> Opened:
+    """The same, its content opened with the client's key where one is needed. Raises Invalid or Denied."""
+    verifier = opened.facts.metadata.client_key or ""
+    if verifier and client_key is None and (part_number or 0) > max(opened.facts.part_count, 1):
+        raise _no_such_part()
+    if not verifier and client_key is None:
+        return opened
+    return replace(opened, key=joined(opened.key, verifier, client_key))
+
+
+def _no_such_part() -> Invalid:
+    return Invalid("the object has no part of this number", code=INVALID_PART_NUMBER)
+
+
 def _part_message(opened: Opened, upload_id: str, piece: Piece) -> Message:
     place = part_place(opened.bucket, opened.row.key, upload_id, piece.number, piece.blob)
     return Message(piece.blob, opened.key.content, place.bind(PART), piece.size)
@@ -367,7 +381,7 @@ def _extent(opened: Opened, wanted: ByteRange | None, part_number: int | None) -
         if piece.number == part_number:
             return first, piece.size
         first += piece.size
-    raise Invalid("the object has no part of this number", code=INVALID_PART_NUMBER)
+    raise _no_such_part()
 
 
 def _action(ref: ObjectRef) -> str:

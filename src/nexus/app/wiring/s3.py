@@ -19,6 +19,7 @@ from nexus.iam.oidc.web_identity import WebIdentities
 from nexus.iam.sealing import Sealing
 from nexus.iam.temporary import TemporaryKeyStories
 from nexus.objects.s3.app import create_app
+from nexus.objects.s3.dialect import DIALECTS
 from nexus.objects.s3.own_identity import OwnIdentity
 from nexus.objects.s3.sts import Sts
 from nexus.objects.service import ObjectService
@@ -51,6 +52,7 @@ def s3_door(ground: Ground, objects: ObjectService) -> Asgi:
         placements=placed,
         clock=ground.clock,
         region=ground.settings.region,
+        dialect=DIALECTS[ground.settings.s3_dialect],
         domains=ground.settings.names,
         devices=KnownDevices(ground.database, ground.clock, DeviceAuthorities.read(ground.settings.device_authority)),
         destinations=destinations.load(ground.settings.notification_file),

@@ -194,4 +194,12 @@ MIGRATIONS: tuple[Migration, ...] = (
             for change in ("INSERT", "UPDATE", "DELETE")
         ),
     ),
+    Migration(
+        "objects",
+        11,
+        (
+            # How the log object of a line is named and shared. Empty: a simple name, for the owner alone.
+            "ALTER TABLE objects_access_line ADD COLUMN delivery TEXT NOT NULL DEFAULT ''",
+        ),
+    ),
 )

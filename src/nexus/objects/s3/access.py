@@ -32,6 +32,8 @@ from nexus.objects.s3.ports import Gate, Placements, Sharing
 from nexus.objects.service import ObjectService
 
 _REPAIRS: Final = frozenset({"s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"})
+_OWNERS: Final = frozenset({"s3:PutBucketLogging"})
+"""What nobody is let do by sharing: in S3 the owner of a bucket alone sets its log."""
 _BUCKET_ACL: Final[Mapping[str, str]] = {
     "s3:ListBucket": "READ",
     "s3:ListBucketVersions": "READ",
@@ -126,9 +128,9 @@ class Access:
         narrowed = actor.narrowed
         return self.sharing.possible or (narrowed is not None and bool(narrowed.prefixes or narrowed.policies))
 
-    async def admit(self, question: Question) -> None:
-        """Return if it may be done. Raises Denied, and NotFound where a listing would have told as much."""
-        await self._admit(question)
+    async def admit(self, question: Question) -> bool:
+        """Return if it may be done, and whether a list alone says so. Raises Denied, and NotFound where a listing would have told as much."""
+        listed = await self._admit(question)
         actor = question.op.actor
         if actor.narrowed is not None and actor.narrowed.policies:
             context = _context(question)
@@ -136,6 +138,7 @@ class Access:
                 context = {**context, **await self._tags(question)}
             asked = [question.permission, *permissions.also_asked(question.headers)]
             session_policy.require(actor, asked, question.arn, context)
+        return listed
 
     def admit_service(self, op: Operation, permission: str, request: Request, bucket: str = "") -> None:
         """The last step for what is about no bucket that exists. Raises Denied."""
@@ -144,7 +147,7 @@ class Access:
             context = _context_of(op, request.headers, request.query, secure=request.secure)
             session_policy.require(op.actor, asked, f"{ARN}{bucket or '*'}", context)
 
-    async def _admit(self, question: Question) -> None:
+    async def _admit(self, question: Question) -> bool:
         settings = self.settings.of(question.bucket)
         effect = None if settings.policy is None else await self._decide(question, settings.policy)
         if effect is Effect.DENY and question.permission not in _REPAIRS:
@@ -152,15 +155,15 @@ class Access:
         try:
             self._gate.check(question.op, question.action, question.resource)
         except Denied as denied:
-            if (
-                denied.code == NARROWED
-                or effect is Effect.DENY
-                or not await self._is_shared(question, settings, effect)
-            ):
+            if denied.code == NARROWED or effect is Effect.DENY:
                 raise
-            return
+            listed = await self._is_shared(question, settings, effect)
+            if listed is None:
+                raise
+            return listed
         if self.sharing.possible and question.permission in _OBJECT_ACL:
             await self._require_leave_of_owner(question, settings, effect)
+        return False
 
     async def _decide(self, question: Question, policy: Policy) -> Effect | None:
         who, context = self._who(question), _context(question)
@@ -181,18 +184,18 @@ class Access:
             return Who("", anonymous=True)
         return Who(actor.id, self._placements.site_of(actor) or "")
 
-    async def _is_shared(self, question: Question, settings: BucketSettings, effect: Effect | None) -> bool:
-        """Step 3."""
-        if not self.sharing.admits(question.op, question.action, question.resource):
-            return False
+    async def _is_shared(self, question: Question, settings: BucketSettings, effect: Effect | None) -> bool | None:
+        """Step 3: None if not; True where a list says so, False where the policy does."""
+        if question.permission in _OWNERS or not self.sharing.admits(question.op, question.action, question.resource):
+            return None
         if effect is Effect.ALLOW and not (
             settings.block.RestrictPublicBuckets and settings.policy is not None and settings.policy.public
         ):
-            return True
+            return False
         if await self._is_listed(question, settings):
             return True
         await self._tell_what_a_listing_would(question, settings)
-        return False
+        return None
 
     async def _is_listed(self, question: Question, settings: BucketSettings) -> bool:
         """Whether a list gives it: of the bucket, or of the object that is asked for."""

@@ -52,8 +52,12 @@ def line(
     at: Instant,
     now: Instant,
     code: str,
+    listed: bool = False,
 ) -> str:
-    """The line of a request. `code`: of the error; empty without one. `at`: when it arrived, `now`: when it was answered."""
+    """The line of a request. `code`: of the error; empty without one. `at`: when it arrived, `now`: when it was answered.
+
+    `listed`: an access control list let it in.
+    """
     headers = request.headers
     found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
     sent = (
@@ -94,7 +98,7 @@ def line(
             _word(headers.get("host", NOTHING)),
             "TLSv1.3" if request.secure else NOTHING,
             NOTHING,  # access point
-            NOTHING,  # whether an access control list was needed
+            "Yes" if listed else NOTHING,
         )
     )
 

@@ -20,10 +20,15 @@ class Address:
 
     bucket: str | None = None
     key: str | None = None
+    site: str | None = None
+    """The site that the bucket must belong to, where the address names one."""
 
 
-def locate(path: bytes, host: str, domains: Sequence[str]) -> Address:
-    """The address of a request. `path` is as sent; `domains` are those whose first label names a bucket."""
+def locate(path: bytes, host: str, domains: Sequence[str], *, tenants: bool = False) -> Address:
+    """The address of a request. `path` is as sent; `domains` are those whose first label names a bucket.
+
+    `tenants`: a bucket in the path may be written `site:bucket`, or `:bucket`.
+    """
     if not path.startswith(b"/"):
         raise Refusal(errors.INVALID_URI)
     bucket = _bucket_of_host(host, domains) if domains else None
@@ -32,7 +37,10 @@ def locate(path: bytes, host: str, domains: Sequence[str]) -> Address:
     raw_bucket, _, raw_key = path[1:].partition(b"/")
     if not raw_bucket and not raw_key and len(path) == 1:
         return Address()
-    return Address(_text(raw_bucket), _key(raw_key))
+    name, site = _text(raw_bucket), None
+    if tenants and ":" in name:
+        site, _, name = name.partition(":")
+    return Address(name, _key(raw_key), site or None)
 
 
 def _bucket_of_host(host: str, domains: Sequence[str]) -> str | None:

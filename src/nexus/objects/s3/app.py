@@ -13,39 +13,25 @@ Whatever raises on the way becomes one audit entry and one error document; witho
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 
-from nexus.iam.model import Purpose
-from nexus.kernel.clock import Clock, Instant
-from nexus.kernel.errors import (
-    Denied,
-    NexusError,
-    NotFound,
-    Throttled,
-    Unauthenticated,
-    Unavailable,
-    anatomy,
-    particulars,
-)
+from nexus.kernel.clock import Clock
+from nexus.kernel.errors import NexusError, Unavailable, anatomy
 from nexus.kernel.ids import new_id
-from nexus.kernel.operation import ANONYMOUS, PLATFORM, Actor, Detail, Entry, Operation, Resource
-from nexus.objects.buckets import DocumentName
-from nexus.objects.errors import REFUSED_USE, Hidden, Refused
-from nexus.objects.model import Bucket
-from nexus.objects.s3 import access_lines, cors, errors, permissions, posted, query, unsupported
+from nexus.objects.s3 import access_lines, browsers, errors, posted, query, unsupported
 from nexus.objects.s3 import claim as claims
-from nexus.objects.s3.access import Access, NoSharing, Question, is_anonymous
-from nexus.objects.s3.address import Address, locate
+from nexus.objects.s3.access import Access, NoSharing
+from nexus.objects.s3.address import locate
+from nexus.objects.s3.admitting import authorise
 from nexus.objects.s3.answer import refusal_response, send_response
-from nexus.objects.s3.authenticate import NOBODY, Authenticator, Caller
+from nexus.objects.s3.attempt import Attempt, purpose_of, user_agent
+from nexus.objects.s3.authenticate import NOBODY, Authenticator
 from nexus.objects.s3.call import Call, Door
-from nexus.objects.s3.endpoint import PREFLIGHT_TITLE, ROUTE, TITLES, Verb, action_of, route
+from nexus.objects.s3.dialect import AWS, Dialect
+from nexus.objects.s3.endpoint import ROUTE, TITLES, Verb
 from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.explain import explain
 from nexus.objects.s3.http import Receive, Request, Response, Scope, Send, client_of, expects_continue, has_body, read
-from nexus.objects.s3.placement import Placement, place
 from nexus.objects.s3.ports import AccessKeys, AuditWriter, Destinations, Gate, Lease, Placements, Sharing
 from nexus.objects.s3.posted import Posted
 from nexus.objects.s3.query import QueryVerb
@@ -56,50 +42,10 @@ from nexus.objects.service import ObjectService
 from nexus.web.ports import Devices, NoDevices
 from nexus.web.proxies import certificate
 
-DOOR = "s3"
-UNREADABLE = "objects.request"
-"""The action in the entry of a request that never became a verb."""
-PREFLIGHT = "objects.request.preflight"
-"""The action in the entry of a browser's question."""
 MAX_CONCURRENT = 512
 """Requests under way in one worker; one more is told to slow down."""
-MAX_CLIENT_CHARS = 256
-"""Characters of the User-Agent that the log keeps."""
-_PURPOSES = frozenset(Purpose)
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """How far a request came: what its entry will say if it is refused or fails."""
-
-    id: str
-    at: Instant
-    origin: str
-    client: str
-    actor: Actor = ANONYMOUS
-    purpose: str = Purpose.OPERATION
-    action: str = UNREADABLE
-    resource: Resource = PLATFORM
-    device: str = ""
-    details: dict[str, Detail] = field(default_factory=dict)
-    code: str = ""
-    """S3's code of what went wrong."""
-    request: Request | None = None
-    verb: Verb | None = None
-    bucket: Bucket | None = None
-    service: query.Service | None = None
-    """Where a form of the Query protocol is answered, the service that it is for."""
-
-    def is_by(self, actor: Actor) -> None:
-        """Whose it is, once that is known."""
-        self.actor = actor
-
-    def operation(self) -> Operation:
-        return Operation(
-            self.id, self.actor, self.purpose, self.at, self.origin, DOOR, client=self.client, device=self.device
-        )
 
 
 class BrokenAnswerError(Exception):
@@ -147,7 +93,7 @@ class S3App:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         stream = BodyStream(receive, idle_s=self._body_idle_s)
-        attempt = _Attempt(new_id("op"), self._clock.now(), client_of(scope), _user_agent(scope))
+        attempt = Attempt(new_id("op"), self._clock.now(), client_of(scope), user_agent(scope))
         try:
             response = await self._perform(scope, attempt, stream)
         except asyncio.CancelledError:
@@ -156,7 +102,7 @@ class S3App:
         except Exception as error:  # the last line of defence: nothing unexpected reaches the client
             attempt.code = explain(error).s3.name
             response = await self._refuse(scope, attempt, error)
-        self._add_cors(scope, response)
+        browsers.tell(self._door, scope, response, self._domains)
         self._note_line(attempt, response)
         close = has_body(scope) and not await stream.finish(polite=not expects_continue(scope))
         try:
@@ -165,36 +111,41 @@ class S3App:
             logger.warning("the answer to request %s broke off: %s", attempt.id, anatomy(error))
             raise BrokenAnswerError from None
 
-    async def _perform(self, scope: Scope, attempt: _Attempt, stream: BodyStream) -> Response:
+    async def _perform(self, scope: Scope, attempt: Attempt, stream: BodyStream) -> Response:
         if self._under_way > MAX_CONCURRENT:
             raise Refusal(errors.SLOW_DOWN)
         request = read(scope)
-        address = locate(request.path, request.headers.get("host", ""), self._domains)
+        address = locate(
+            request.path, request.headers.get("host", ""), self._domains, tenants=self._door.dialect.tenants
+        )
         if request.method == "OPTIONS":
-            return await self._preflight(scope, attempt, request, address)
+            return await browsers.preflight(self._door, scope, attempt, request, address)
         if query.is_query(request, at_root=address.bucket is None and bool(self._query_verbs)):
             return await self._answer_form(attempt, scope, request, stream)
-        verb = _name(attempt, request, address)
-        attempt.request, attempt.verb, scope[ROUTE] = request, verb, verb.title
+        if self._door.dialect.missing_torrents and "torrent" in request.query:
+            attempt.is_at(address)
+            raise Refusal(errors.NO_SUCH_KEY)
+        verb = attempt.becomes(request, address)
+        scope[ROUTE] = verb.title
         self._lease.require()
         form: Posted | None = None
         if verb is Verb.POST_OBJECT:
             caller, form, request, address = await posted.admit(
                 request, address, stream, self._authenticator, attempt.at
             )
-            _place(attempt, address)
+            attempt.is_at(address)
         else:
             caller = self._authenticator.authenticate(request)
         attempt.actor = caller.actor
         attempt.device = self._devices.named(certificate(scope["headers"]), caller.actor)
-        attempt.purpose = _purpose(request.headers, caller)
+        attempt.purpose = purpose_of(request.headers, caller)
         unsupported.refuse_unsupported(request.headers, lists=self._door.access.sharing.possible)
         op, name = attempt.operation(), address.bucket or ""
-        found, where = await self._authorise(verb, attempt, op, request, address)
+        found, where = await authorise(self._door, verb, attempt, op, request=request, address=address)
         call = Call(self._door, op, request, caller, stream, name, address.key or "", found, where, form)
         return await HANDLERS[verb](call)
 
-    async def _answer_form(self, attempt: _Attempt, scope: Scope, request: Request, stream: BodyStream) -> Response:
+    async def _answer_form(self, attempt: Attempt, scope: Scope, request: Request, stream: BodyStream) -> Response:
         """A request of the Query protocol, in the steps of query.py."""
         attempt.service, attempt.action = query.STS, query.ACTION
         self._lease.require()
@@ -207,7 +158,7 @@ class S3App:
         if verb.signed:
             caller = query.authenticate(verb, request, body, self._authenticator)
             attempt.actor = caller.actor
-            attempt.purpose = _purpose(request.headers, caller)
+            attempt.purpose = purpose_of(request.headers, caller)
             attempt.device = self._devices.named(certificate(scope["headers"]), caller.actor)
         elif not claims.is_missing(request):
             raise Refusal(query.VALIDATION_ERROR, f"{verb.name} is not signed: its token is its proof")
@@ -215,33 +166,7 @@ class S3App:
         nodes = await verb.handler(query.QueryCall(op, caller, form, attempt.is_by))
         return query.answer(verb, nodes, attempt.id)
 
-    async def _preflight(self, scope: Scope, attempt: _Attempt, request: Request, address: Address) -> Response:
-        """What a browser asks before it sends, without a signature. Of a bucket it learns its CORS rules and no more."""
-        _place(attempt, address)
-        attempt.action, scope[ROUTE] = PREFLIGHT, PREFLIGHT_TITLE
-        response = cors.preflight(self._cors_of(address), request.headers)
-        await self._door.audit.record(attempt.operation().allowed(PREFLIGHT, attempt.resource, cors=True))
-        return response
-
-    def _cors_of(self, address: Address) -> bytes | None:
-        try:
-            bucket = self._door.objects.buckets.find(address.bucket or "")
-        except NotFound:
-            return None
-        return self._door.objects.buckets.documents(bucket).get(DocumentName.CORS)
-
-    def _add_cors(self, scope: Scope, response: Response) -> None:
-        """Tell a browser whether the page that sent the request may see its answer, refusals included."""
-        if scope["method"] == "OPTIONS" or not any(name == b"origin" for name, _ in scope["headers"]):
-            return
-        with suppress(NexusError):  # a request that cannot be read was refused already
-            request = read(scope)
-            address = locate(request.path, request.headers.get("host", ""), self._domains)
-            asked = request.headers.get(cors.REQUESTED_METHOD, request.method)
-            for name, value in cors.answer_headers(self._cors_of(address), request.headers, asked):
-                response.add(name, value)
-
-    def _note_line(self, attempt: _Attempt, response: Response) -> None:
+    def _note_line(self, attempt: Attempt, response: Response) -> None:
         """A line for the access log of the bucket, if it has one. What goes wrong here is nobody's request."""
         request, verb, bucket = attempt.request, attempt.verb, attempt.bucket
         if request is None or verb is None or bucket is None:
@@ -262,44 +187,11 @@ class S3App:
             at=attempt.at,
             now=now,
             code=attempt.code,
+            listed=attempt.listed,
         )
-        self._door.objects.access_logs.note(bucket, logged.bucket, logged.prefix, text)
+        self._door.objects.access_logs.note(bucket, logged.bucket, logged.prefix, text, logged.delivery)
 
-    async def _authorise(
-        self, verb: Verb, attempt: _Attempt, op: Operation, request: Request, address: Address
-    ) -> tuple[Bucket | None, Placement | None]:
-        """What is acted on, once it is allowed. Raises Denied, NotFound (bucket) or Refusal."""
-        name = address.bucket or ""
-        if verb is Verb.LIST_BUCKETS:
-            if is_anonymous(op.actor):
-                raise Refusal(errors.ACCESS_DENIED)
-            self._door.access.admit_service(op, permissions.needed(verb, {}), request)
-            return None, None  # the answer holds those buckets only that the gate lets the actor see
-        if verb is Verb.CREATE_BUCKET:
-            where = place(request, op.actor, self._door.placements)
-            attempt.resource = where.resource(name)
-            self._door.gate.check(op, attempt.action, attempt.resource)
-            self._door.access.admit_service(op, permissions.needed(verb, {}), request, name)
-            return None, where
-        found = attempt.bucket = self._door.bucket(op, attempt.action, name)
-        attempt.resource = found.resource
-        if verb is not Verb.DELETE_OBJECTS or not self._door.access.asks_for_each_key(op.actor):
-            await self._door.access.admit(
-                Question(
-                    op,
-                    attempt.action,
-                    permissions.needed(verb, request.query),
-                    found,
-                    address.key or "",
-                    request.headers,
-                    request.query,
-                    request.secure,
-                )
-            )
-        unsupported.require_owner(request.headers, found)
-        return found, None
-
-    async def _refuse(self, scope: Scope, attempt: _Attempt, error: Exception) -> Response:
+    async def _refuse(self, scope: Scope, attempt: Attempt, error: Exception) -> Response:
         if not isinstance(error, NexusError):
             logger.error("request %s failed: %s", attempt.id, anatomy(error))
         try:
@@ -311,8 +203,8 @@ class S3App:
             return query.refusal(error, attempt.service, attempt.id)
         return refusal_response(explain(error), error, attempt.id, scope["raw_path"], scope["method"])
 
-    async def _record(self, attempt: _Attempt, error: Exception) -> None:
-        await self._door.audit.record(_entry(attempt, error))
+    async def _record(self, attempt: Attempt, error: Exception) -> None:
+        await self._door.audit.record(attempt.ended_by(error))
 
 
 def create_app(
@@ -332,6 +224,7 @@ def create_app(
     devices: Devices = NoDevices(),  # noqa: B008 - it holds nothing
     query_verbs: Sequence[QueryVerb] = (),
     destinations: Destinations = NoDestinations(),  # noqa: B008 - it holds nothing
+    dialect: Dialect = AWS,
 ) -> S3App:
     """The S3 door as an ASGI application.
 
@@ -340,9 +233,10 @@ def create_app(
     within a body, in seconds. Without `sharing`, roles alone let in.
     `legacy_forms`: forms of browsers may be signed with version 2, which nothing else may. `query_verbs`: what is answered
     in AWS's Query protocol, at the root of the door. `destinations`: whom buckets may tell of their objects.
+    `dialect`: what clients expect where implementations of S3 differ.
     """
     access = Access(objects, gate, sharing or NoSharing(), placements)
-    door = Door(objects, gate, audit, placements, region, access, destinations)
+    door = Door(objects, gate, audit, placements, region, access, destinations, dialect)
     return S3App(
         door,
         lease=lease,
@@ -355,46 +249,3 @@ def create_app(
         devices=devices,
         query_verbs=query_verbs,
     )
-
-
-def _place(attempt: _Attempt, address: Address) -> None:
-    if address.bucket is not None:
-        attempt.resource = Resource("Bucket", address.bucket)
-    if address.key is not None:
-        attempt.details["key"] = address.key
-
-
-def _name(attempt: _Attempt, request: Request, address: Address) -> Verb:
-    """The verb of a request; from here on its entry says what was tried on what."""
-    _place(attempt, address)
-    verb = route(request, address)
-    attempt.action = action_of(verb, request.query)
-    return verb
-
-
-def _purpose(headers: Mapping[str, str], caller: Caller) -> Purpose:
-    name = headers.get("x-nexus-purpose", caller.purpose)
-    if name not in _PURPOSES:
-        raise Refusal(
-            errors.INVALID_ARGUMENT,
-            f"x-nexus-purpose must be one of {', '.join(Purpose)}",
-            ArgumentName="x-nexus-purpose",
-        )
-    return Purpose(name)
-
-
-def _entry(attempt: _Attempt, error: Exception) -> Entry:
-    refused = isinstance(error, Denied | Unauthenticated | Throttled) or explain(error).s3.status == 403
-    op = attempt.operation()
-    if isinstance(error, Hidden | Refused):  # the patient sees it, under his own key
-        told = {"code": REFUSED_USE, "consent": error.decision or error.reason, "ruling": error.reason}
-        return replace(op.denied(attempt.action, attempt.resource, **told, **attempt.details), subject=error.subject)
-    write = op.denied if refused else op.failed
-    return write(attempt.action, attempt.resource, **particulars(error), **attempt.details)
-
-
-def _user_agent(scope: Scope) -> str:
-    for name, value in scope["headers"]:
-        if name == b"user-agent":
-            return str(value[:MAX_CLIENT_CHARS].decode("latin-1"))
-    return ""

@@ -12,7 +12,7 @@ from nexus.objects.s3.xml import render
 async def put_bucket_policy(call: Call) -> Response:
     """PutBucketPolicy: stored once it is understood in full."""
     body = await call.payload().read(MAX_POLICY)
-    read = policy.read(body, call.bucket.name)
+    read = policy.read(body, call.bucket.name, whole=call.door.dialect.whole_policies)
     if read.public and call.settings.block.BlockPublicPolicy:
         raise Refusal(errors.ACCESS_DENIED, "public access is blocked")
     if read.allows_anything and not call.door.access.sharing.possible:

@@ -44,6 +44,8 @@ class BucketSettings:
     ownership: str
     log: LogTarget | None = None
     """Where the access log goes, if it has one."""
+    readers_pay: bool = False
+    """Whether others than the owner must say that they would pay."""
 
     @property
     def enforced(self) -> bool:
@@ -81,8 +83,9 @@ class SettingsReader:
         found = None if body is None else policy.read(body, bucket.name)
         log = documents.get(DocumentName.LOGGING)
         logged = None if log is None else log_target.decode(log)
+        pay = DocumentName.REQUEST_PAYMENT in documents
         if not self._possible:
-            return BucketSettings(found, None, ALL_BLOCKED, ENFORCED, logged)
+            return BucketSettings(found, None, ALL_BLOCKED, ENFORCED, logged, pay)
         acl, block = documents.get(DocumentName.ACCESS_CONTROL), documents.get(DocumentName.PUBLIC_ACCESS)
         return BucketSettings(
             found,
@@ -90,4 +93,5 @@ class SettingsReader:
             NOTHING_BLOCKED if block is None else _block.decode(block),
             documents.get(DocumentName.OWNERSHIP, WRITER.encode()).decode(),
             logged,
+            pay,
         )

@@ -126,6 +126,10 @@ async def head_bucket(call: Call) -> Response:
     await call.door.objects.buckets.head(call.op, call.bucket)
     response = Response()
     response.add("x-amz-bucket-region", call.door.region)
+    if call.door.dialect.usage and call.query("read-stats") == "true":
+        held = await call.door.objects.buckets.usage(call.op, call.bucket)
+        response.add("x-rgw-object-count", held.versions)
+        response.add("x-rgw-bytes-used", held.version_bytes)
     return response
 
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from nexus.kernel.errors import Denied, NotFound
 from nexus.kernel.operation import Operation
 from nexus.objects.buckets import DocumentName
+from nexus.objects.errors import no_such_bucket
 from nexus.objects.model import Bucket, BucketKind, ObjectRef, bucket_resource
 from nexus.objects.s3 import errors
 from nexus.objects.s3.access import Access, Question
 from nexus.objects.s3.authenticate import Caller
 from nexus.objects.s3.bucket_settings import BucketSettings
 from nexus.objects.s3.checksums import Algorithm
+from nexus.objects.s3.dialect import AWS, Dialect
 from nexus.objects.s3.errors import Code, Refusal
 from nexus.objects.s3.http import Request
 from nexus.objects.s3.payload import Payload, framing
@@ -33,20 +35,23 @@ class Door:
     region: str
     access: Access
     destinations: Destinations
+    dialect: Dialect = AWS
 
-    def bucket(self, op: Operation, action: str, name: str) -> Bucket:
-        """The bucket of this name; whether the actor may do anything in it is to be asked next.
+    def bucket(self, op: Operation, action: str, name: str, site: str | None = None) -> Bucket:
+        """The bucket of this name, in this site if one is named; whether the actor may do anything in it is to be asked next.
 
         Raises Denied or NotFound. Of a bucket that does not exist, those hear who might have one: it is judged as if it were of their own site.
         To everybody else, no bucket and a bucket of others are the same.
         """
         try:
             bucket = self.objects.buckets.find(name)
+            if site is not None and bucket.site != site:
+                raise no_such_bucket()
         except NotFound:
             if self.access.sharing.possible:
                 raise
-            site = self.placements.site_of(op.actor) or ""
-            self.gate.check(op, action, bucket_resource(name, site, "", BucketKind.STANDARD))
+            own = self.placements.site_of(op.actor) or ""
+            self.gate.check(op, action, bucket_resource(name, own, "", BucketKind.STANDARD))
             raise
         return bucket
 

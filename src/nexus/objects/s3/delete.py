@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nexus.kernel.errors import Denied, NexusError, particulars
+from nexus.kernel.errors import Denied, NexusError, NotFound, particulars
 from nexus.kernel.operation import Entry
 from nexus.objects.model import MAX_BULK_DELETE, Deleted, DeleteTarget, WriteConditions
 from nexus.objects.s3 import conditions, errors, object_lock
@@ -24,19 +24,31 @@ _Outcome = tuple[DeleteTarget, Deleted | NexusError]
 
 async def delete_object(call: Call) -> Response:
     """DeleteObject: a version for good, or a delete marker; deleting nothing succeeds."""
-    deleted = await call.door.objects.deleting.delete(
-        call.op,
-        call.bucket,
-        call.key,
-        version_id=call.version_id,
-        conditions=conditions.of_delete(call),
-        bypass=object_lock.bypasses(call),
-    )
     response = Response(204)
+    try:
+        deleted = await call.door.objects.deleting.delete(
+            call.op,
+            call.bucket,
+            call.key,
+            version_id=call.version_id,
+            conditions=conditions.of_delete(call),
+            bypass=object_lock.bypasses(call),
+        )
+    except NotFound:
+        if not call.door.dialect.missing_deletes:
+            raise
+        await call.door.audit.record(_nothing(call))
+        return response
     add_version(response, call.bucket, deleted.version_id)
     if deleted.is_delete_marker:
         response.add("x-amz-delete-marker", "true")
     return response
+
+
+def _nothing(call: Call) -> Entry:
+    """The entry of a delete that found nothing."""
+    action = ACTION if call.version_id is None else VERSION_ACTION
+    return call.op.allowed(action, call.bucket.resource, key=call.key, missing=True)
 
 
 @dataclass(frozen=True, slots=True)

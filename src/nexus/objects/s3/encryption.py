@@ -81,6 +81,8 @@ async def _under(call: Call, algorithm: str | None, key_id: str | None) -> Bucke
     if algorithm not in (None, KMS, S3):
         raise _invalid("The encryption method specified is not supported")
     if key_id is None:
+        if algorithm == KMS and HEADER in call.request.headers and call.door.dialect.named_keys:
+            raise _invalid(f"{HEADER}: {KMS} needs {KEY_HEADER}")
         return call.bucket
     if algorithm != KMS:
         raise _invalid(f"{KEY_HEADER} needs {HEADER}: {KMS}")

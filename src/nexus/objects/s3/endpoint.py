@@ -51,6 +51,8 @@ class Verb(Enum):
     DELETE_BUCKET_LIFECYCLE = ("DeleteBucketLifecycle", "objects.bucket.configure")
     GET_BUCKET_LOGGING = ("GetBucketLogging", "objects.bucket.read")
     PUT_BUCKET_LOGGING = ("PutBucketLogging", "objects.bucket.configure")
+    GET_BUCKET_REQUEST_PAYMENT = ("GetBucketRequestPayment", "objects.bucket.read")
+    PUT_BUCKET_REQUEST_PAYMENT = ("PutBucketRequestPayment", "objects.bucket.configure")
     GET_BUCKET_NOTIFICATION = ("GetBucketNotificationConfiguration", "objects.bucket.read")
     PUT_BUCKET_NOTIFICATION = ("PutBucketNotificationConfiguration", "objects.bucket.configure")
     GET_OBJECT_LOCK_CONFIGURATION = ("GetObjectLockConfiguration", "objects.bucket.read")
@@ -148,6 +150,8 @@ _BUCKET: Mapping[tuple[str, str], Verb] = {
     ("DELETE", "lifecycle"): Verb.DELETE_BUCKET_LIFECYCLE,
     ("GET", "logging"): Verb.GET_BUCKET_LOGGING,
     ("PUT", "logging"): Verb.PUT_BUCKET_LOGGING,
+    ("GET", "requestPayment"): Verb.GET_BUCKET_REQUEST_PAYMENT,
+    ("PUT", "requestPayment"): Verb.PUT_BUCKET_REQUEST_PAYMENT,
     ("GET", "notification"): Verb.GET_BUCKET_NOTIFICATION,
     ("PUT", "notification"): Verb.PUT_BUCKET_NOTIFICATION,
     ("GET", "object-lock"): Verb.GET_OBJECT_LOCK_CONFIGURATION,

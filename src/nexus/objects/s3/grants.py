@@ -118,7 +118,12 @@ def of_document(document: Document, owner_id: str) -> Acl:
     lists = document.all("AccessControlList")
     if len(lists) != 1:
         raise Refusal(errors.MALFORMED_XML, "AccessControlPolicy needs one AccessControlList")
-    return Acl(owner_id, _limited([_of_element(grant) for grant in lists[0].all("Grant")]))
+    return Acl(owner_id, of_elements(lists[0]))
+
+
+def of_elements(listed: Document) -> tuple[Grant, ...]:
+    """The Grant elements in an element. Raises Refusal."""
+    return _limited([_of_element(grant) for grant in listed.all("Grant")])
 
 
 def _of_element(grant: Document) -> Grant:

@@ -2,12 +2,17 @@
 
 import msgspec
 
+from nexus.kernel.clock import Instant
+from nexus.objects.store.access_lines import SIMPLE, Delivery
+
 
 class LogTarget(msgspec.Struct, frozen=True):
-    """A bucket by name, and how the names of its log objects begin."""
+    """A bucket by name, how the names of its log objects begin and go on, and since when it is so."""
 
     bucket: str
     prefix: str = ""
+    delivery: Delivery = SIMPLE
+    since: Instant = Instant(0)
 
 
 _target = msgspec.json.Decoder(LogTarget)

@@ -58,7 +58,7 @@ async def complete_multipart_upload(call: Call) -> Response:
         call.bucket,
         call.key,
         call.request.query["uploadId"],
-        _parts(document),
+        _parts(document, repeated=call.door.dialect.repeated_parts),
         conditions=conditions.of_write(call),
         combine=_combiner(call),
         client_key=encryption.client_key(call.request.headers),
@@ -75,11 +75,16 @@ async def complete_multipart_upload(call: Call) -> Response:
     return response
 
 
-def _parts(document: Document) -> list[PartReference]:
+def _parts(document: Document, *, repeated: bool) -> list[PartReference]:
+    """The parts in the order of the list. `repeated`: one that is named again at once counts as it is named last."""
     elements = document.all("Part")
     if not 1 <= len(elements) <= MAX_PARTS:
         raise Refusal(errors.MALFORMED_XML, f"CompleteMultipartUpload needs 1 to {MAX_PARTS} parts")
-    return [_part(element) for element in elements]
+    parts = [_part(element) for element in elements]
+    if not repeated:
+        return parts
+    following = [*(part.number for part in parts[1:]), None]
+    return [part for part, after in zip(parts, following, strict=True) if part.number != after]
 
 
 def _part(element: Document) -> PartReference:

@@ -137,9 +137,12 @@ class Policy:
         return any(condition.looks_at_tags for s in self.statements for condition in s.conditions)
 
 
-def read(body: bytes, bucket: str) -> Policy:
-    """The policy of a bucket. Raises Refusal with MalformedPolicy on anything that is not fully understood."""
-    return Policy(tuple(_statement(each, bucket) for each in _statements(body)))
+def read(body: bytes, bucket: str, *, whole: bool = True) -> Policy:
+    """The policy of a bucket. Raises Refusal with MalformedPolicy on anything that is not fully understood.
+
+    `whole`: a statement without a resource is about the bucket and everything in it.
+    """
+    return Policy(tuple(_statement(each, bucket, whole=whole) for each in _statements(body)))
 
 
 def read_session(body: bytes) -> Policy:
@@ -171,7 +174,7 @@ def _session_statement(raw: Any) -> Statement:
     return _statement({**raw, "Principal": ANYBODY} if isinstance(raw, dict) else raw, None)
 
 
-def _statement(raw: Any, bucket: str | None) -> Statement:
+def _statement(raw: Any, bucket: str | None, *, whole: bool = False) -> Statement:
     if not isinstance(raw, dict) or not set(raw) <= _FIELDS:
         raise Refusal(errors.MALFORMED_POLICY, "Syntax errors in policy: unknown field in a statement")
     try:
@@ -181,6 +184,8 @@ def _statement(raw: Any, bucket: str | None) -> Statement:
     principals = _principals(raw)
     if effect is Effect.ALLOW and principals.inverted:
         raise Refusal(errors.MALFORMED_POLICY, "Allow with NotPrincipal is not allowed")
+    if whole and "Resource" not in raw and "NotResource" not in raw:
+        raw = {**raw, "Resource": [f"{ARN}{bucket}", f"{ARN}{bucket}/*"]}
     return Statement(effect, principals, _actions(raw), _resources(raw, bucket), read_conditions(raw.get("Condition")))
 
 

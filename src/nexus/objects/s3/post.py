@@ -37,7 +37,7 @@ async def post_object(call: Call) -> Response:
         call.key,
         payload.chunks(),
         metadata=choice.like,
-        want_md5=payload.how.md5 is not None,
+        want_md5=call.door.dialect.digests or payload.how.md5 is not None,
         verify=within,
         lock=lock,
         client_key=choice.client_key,

@@ -27,7 +27,7 @@ async def put_object(call: Call) -> Response:
         length=payload.how.length,
         metadata=choice.like,
         conditions=conditions.of_write(call),
-        want_md5=payload.how.md5 is not None,
+        want_md5=call.door.dialect.digests or payload.how.md5 is not None,
         verify=verifier(payload),
         lock=lock,
         client_key=choice.client_key,

@@ -31,7 +31,7 @@ async def upload_part(call: Call) -> Response:
         upload_id=upload_id,
         number=number,
         length=payload.how.length,
-        want_md5=payload.how.md5 is not None,
+        want_md5=call.door.dialect.digests or payload.how.md5 is not None,
         verify=_with_second(payload, checksum),
         client_key=encryption.client_key(call.request.headers),
     )

@@ -25,6 +25,7 @@ from nexus.objects.s3 import (
     post,
     public_access,
     put,
+    request_payment,
     tagging,
     upload_part,
 )
@@ -66,6 +67,8 @@ HANDLERS: Mapping[Verb, Handler] = {
     Verb.DELETE_BUCKET_LIFECYCLE: lifecycle.delete_bucket_lifecycle,
     Verb.GET_BUCKET_LOGGING: logging.get_bucket_logging,
     Verb.PUT_BUCKET_LOGGING: logging.put_bucket_logging,
+    Verb.GET_BUCKET_REQUEST_PAYMENT: request_payment.get_bucket_request_payment,
+    Verb.PUT_BUCKET_REQUEST_PAYMENT: request_payment.put_bucket_request_payment,
     Verb.GET_BUCKET_NOTIFICATION: notification.get_bucket_notification_configuration,
     Verb.PUT_BUCKET_NOTIFICATION: notification.put_bucket_notification_configuration,
     Verb.GET_OBJECT_LOCK_CONFIGURATION: object_lock.get_object_lock_configuration,
