@@ -144,8 +144,10 @@ def main() -> int:
             placements=SiteOfEach(),
             sharing=sharing,
             dialect=CEPH,
+            has_accounts=True,
         )
         keys = enrol(door)
+        door.accounts.roots = {keys[name].actor.id for name in ("iam root", "iam alt root")}
         sharing.known = {key.actor.id for key in keys.values()}
         try:
             with listening(door, Path(folder)) as server, worker_beside(door, Path(folder)):
@@ -158,7 +160,12 @@ def main() -> int:
 
 def _run(given: argparse.Namespace, conf: Path, ca: Path) -> int:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environment |= {"AWS_DEFAULT_REGION": REGION, "S3TEST_CONF": str(conf), "SSL_CERT_FILE": str(ca), "REQUESTS_CA_BUNDLE": str(ca)}
+    environment |= {
+        "AWS_DEFAULT_REGION": REGION,
+        "S3TEST_CONF": str(conf),
+        "SSL_CERT_FILE": str(ca),
+        "REQUESTS_CA_BUNDLE": str(ca),
+    }
     report = conf.parent / "report.xml"
     command = [*_pytest(given, given.marks), f"--junitxml={report}", *given.pytest]
     if any("::" in argument for argument in given.pytest):

@@ -18,6 +18,7 @@ from nexus.objects.s3.app import create_app
 from nexus.objects.s3.dialect import AWS, Dialect
 from nexus.objects.service import ObjectService
 from nexus.objects.store.named_keys import key_resource
+from simulators.accounts import Accounts
 from simulators.clock import ManualClock
 from simulators.data_keys import SimulatedDataKeys
 from simulators.databases import database
@@ -51,6 +52,9 @@ class KeyRing:
         key = AccessKey(f"NXTESTKEY{number:011d}", Secret(b"secret-%d" % number * 4), actor, purpose, expires)
         self.keys[key.id] = key
         return key
+
+    def remove(self, access_key_id: str) -> None:
+        self.keys.pop(access_key_id, None)
 
     def access_key(self, access_key_id: str) -> AccessKey:
         key = self.keys.get(access_key_id)
@@ -145,10 +149,13 @@ class S3Door:
     placements: OneSite = field(default_factory=OneSite)
     sharing: OpenSharing | None = None
     dialect: Dialect = AWS
+    has_accounts: bool = False
+    """Whether roots of accounts make users over IAM's verbs."""
     devices: OwnDevices = field(default_factory=OwnDevices)
 
     def __post_init__(self) -> None:
         self.ring = KeyRing(self.clock)
+        self.accounts = Accounts(self.clock, lambda name: self.ring.add(machine(name)), self.ring.remove)
         self.app = create_app(
             self.objects,
             access_keys=self.ring,
@@ -164,6 +171,7 @@ class S3Door:
             legacy_forms=self.sharing is not None,
             devices=self.devices,
             dialect=self.dialect,
+            query_verbs=self.accounts.verbs() if self.has_accounts else (),
         )
         self.owner = machine("owner")
         self.rights.give(self.owner, "*", site="*")
@@ -194,6 +202,7 @@ def open_s3_door(
     subjects: Subjects | None = None,
     observer: Commits | None = None,
     dialect: Dialect = AWS,
+    has_accounts: bool = False,
 ) -> S3Door:
     """A door over a fresh store in `folder`; the caller closes it."""
     audit, data_keys, clock = MemoryRecorder(), SimulatedDataKeys(), clock or ManualClock()
@@ -218,4 +227,5 @@ def open_s3_door(
         placements=placed,
         sharing=sharing,
         dialect=dialect,
+        has_accounts=has_accounts,
     )

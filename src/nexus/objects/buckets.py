@@ -52,6 +52,8 @@ class DocumentName(StrEnum):
     PUBLIC_ACCESS = "public-access"
     NOTIFICATION = "notification"
     LOGGING = "logging"
+    POLICY_CONFIRMED = "policy-confirmed"
+    """There where a policy was put by somebody who confirmed that it may shut him out."""
     REQUEST_PAYMENT = "request-payment"
 
 

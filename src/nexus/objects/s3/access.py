@@ -116,7 +116,17 @@ class Question:
 class Access:
     """Decides for the door. One for each worker."""
 
-    def __init__(self, objects: ObjectService, gate: Gate, sharing: Sharing, placements: Placements) -> None:
+    def __init__(
+        self,
+        objects: ObjectService,
+        gate: Gate,
+        sharing: Sharing,
+        placements: Placements,
+        *,
+        lockouts: bool = False,
+    ) -> None:
+        """`lockouts`: step 1 has no exception for policies whose author confirmed that they may shut him out."""
+        self._lockouts = lockouts
         self.sharing = sharing
         self.settings = SettingsReader(objects.buckets, sharing)
         self._objects = objects
@@ -150,7 +160,8 @@ class Access:
     async def _admit(self, question: Question) -> bool:
         settings = self.settings.of(question.bucket)
         effect = None if settings.policy is None else await self._decide(question, settings.policy)
-        if effect is Effect.DENY and question.permission not in _REPAIRS:
+        final = self._lockouts and settings.policy_confirmed
+        if effect is Effect.DENY and (final or question.permission not in _REPAIRS):
             raise Denied("the policy of the bucket denies it", code="objects.policy")
         try:
             self._gate.check(question.op, question.action, question.resource)

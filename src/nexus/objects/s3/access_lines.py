@@ -67,6 +67,7 @@ def line(
         if isinstance(response.body, bytes)
         else 0
     )
+    anonymous = actor.kind is ActorKind.ANONYMOUS
     milliseconds = max(0, now - at) // 1_000
     target = request.path.decode("latin-1")
     if request.parameters:
@@ -77,7 +78,7 @@ def line(
             bucket.name,
             f"[{datetime.fromtimestamp(at // SECOND, UTC).strftime('%d/%b/%Y:%H:%M:%S +0000')}]",
             origin or NOTHING,
-            NOTHING if actor.kind is ActorKind.ANONYMOUS else actor.id,
+            NOTHING if anonymous else actor.id,
             request_id,
             _operation(request, verb),
             quote(key, safe="") or NOTHING,
@@ -92,9 +93,9 @@ def line(
             _quoted(headers.get("user-agent", NOTHING)),
             request.query.get("versionId") or NOTHING,
             NOTHING,  # host id
-            "SigV4",
+            NOTHING if anonymous else "SigV4",
             NOTHING,  # cipher suite: the server does not tell
-            "QueryString" if "X-Amz-Signature" in request.query else "AuthHeader",
+            NOTHING if anonymous else "QueryString" if "X-Amz-Signature" in request.query else "AuthHeader",
             _word(headers.get("host", NOTHING)),
             "TLSv1.3" if request.secure else NOTHING,
             NOTHING,  # access point

@@ -235,13 +235,18 @@ def create_app(
     in AWS's Query protocol, at the root of the door. `destinations`: whom buckets may tell of their objects.
     `dialect`: what clients expect where implementations of S3 differ.
     """
-    access = Access(objects, gate, sharing or NoSharing(), placements)
+    access = Access(objects, gate, sharing or NoSharing(), placements, lockouts=dialect.lockouts)
     door = Door(objects, gate, audit, placements, region, access, destinations, dialect)
     return S3App(
         door,
         lease=lease,
         authenticator=Authenticator(
-            access_keys, clock, region, anonymous=access.sharing.possible, legacy_forms=legacy_forms
+            access_keys,
+            clock,
+            region,
+            anonymous=access.sharing.possible,
+            legacy_forms=legacy_forms,
+            regionless=dialect.regionless,
         ),
         clock=clock,
         domains=domains,

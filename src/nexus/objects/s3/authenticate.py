@@ -2,7 +2,7 @@
 
 import hmac
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -53,13 +53,21 @@ class Authenticator:
     """Verifies signatures for one region. One for each worker."""
 
     def __init__(
-        self, access_keys: AccessKeys, clock: Clock, region: str, *, anonymous: bool = False, legacy_forms: bool = False
+        self,
+        access_keys: AccessKeys,
+        clock: Clock,
+        region: str,
+        *,
+        anonymous: bool = False,
+        legacy_forms: bool = False,
+        regionless: Container[str] = (),
     ) -> None:
         """`anonymous`: a request that claims nothing is nobody's, instead of refused.
 
-        `legacy_forms`: forms may be signed with version 2 (HMAC-SHA1) too.
+        `legacy_forms`: forms may be signed with version 2 (HMAC-SHA1) too. `regionless`: services whose signatures may name no region.
         """
         self._legacy_forms = legacy_forms
+        self._regionless = regionless
         self._anonymous = anonymous
         self._access_keys = access_keys
         self._clock = clock
@@ -74,7 +82,7 @@ class Authenticator:
         if self._anonymous and claims.is_missing(request):
             return NOBODY
         # 1. The claim is well formed, for this region and service.
-        claim = claims.read(request, self._region, service)
+        claim = claims.read(request, self._region, service, regionless=service in self._regionless)
         # 2. It is made now.
         self._check_time(claim)
         # 3. It covers everything that could change the meaning of the request.

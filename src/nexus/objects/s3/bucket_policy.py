@@ -1,5 +1,7 @@
 """GetBucketPolicy, PutBucketPolicy, DeleteBucketPolicy, GetBucketPolicyStatus."""
 
+from typing import Final
+
 from nexus.objects.buckets import DocumentName
 from nexus.objects.s3 import errors, policy
 from nexus.objects.s3.call import Call
@@ -7,6 +9,8 @@ from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.http import Response, xml
 from nexus.objects.s3.policy import MAX_POLICY
 from nexus.objects.s3.xml import render
+
+CONFIRM: Final = "x-amz-confirm-remove-self-bucket-access"
 
 
 async def put_bucket_policy(call: Call) -> Response:
@@ -21,8 +25,23 @@ async def put_bucket_policy(call: Call) -> Response:
             "Here a policy can only deny: what is allowed is decided by roles",
             hint="grant a role within the scope of the bucket instead of an Allow statement",
         )
-    await call.door.objects.buckets.put_document(call.op, call.bucket, DocumentName.POLICY, body)
+    buckets, confirmed = call.door.objects.buckets, _confirms(call)
+    if not confirmed:
+        await _forget_confirmation(call)
+    await buckets.put_document(call.op, call.bucket, DocumentName.POLICY, body)
+    if confirmed:
+        await buckets.put_document(call.op, call.bucket, DocumentName.POLICY_CONFIRMED, b"")
     return Response(204)
+
+
+def _confirms(call: Call) -> bool:
+    """Whether the policy may shut out whoever puts it. The word is kept last: a crash before it leaves him his way back."""
+    return call.door.dialect.lockouts and (call.header(CONFIRM) or "").lower() == "true"
+
+
+async def _forget_confirmation(call: Call) -> None:
+    if call.settings.policy_confirmed:
+        await call.door.objects.buckets.delete_document(call.op, call.bucket, DocumentName.POLICY_CONFIRMED)
 
 
 async def get_bucket_policy(call: Call) -> Response:
@@ -33,6 +52,7 @@ async def get_bucket_policy(call: Call) -> Response:
 
 async def delete_bucket_policy(call: Call) -> Response:
     """DeleteBucketPolicy."""
+    await _forget_confirmation(call)
     await call.door.objects.buckets.delete_document(call.op, call.bucket, DocumentName.POLICY)
     return Response(204)
 

@@ -44,6 +44,8 @@ class BucketSettings:
     ownership: str
     log: LogTarget | None = None
     """Where the access log goes, if it has one."""
+    policy_confirmed: bool = False
+    """Whether who put the policy confirmed that it may shut him out."""
     readers_pay: bool = False
     """Whether others than the owner must say that they would pay."""
 
@@ -83,9 +85,10 @@ class SettingsReader:
         found = None if body is None else policy.read(body, bucket.name)
         log = documents.get(DocumentName.LOGGING)
         logged = None if log is None else log_target.decode(log)
+        confirmed = DocumentName.POLICY_CONFIRMED in documents
         pay = DocumentName.REQUEST_PAYMENT in documents
         if not self._possible:
-            return BucketSettings(found, None, ALL_BLOCKED, ENFORCED, logged, pay)
+            return BucketSettings(found, None, ALL_BLOCKED, ENFORCED, logged, confirmed, pay)
         acl, block = documents.get(DocumentName.ACCESS_CONTROL), documents.get(DocumentName.PUBLIC_ACCESS)
         return BucketSettings(
             found,
@@ -93,5 +96,6 @@ class SettingsReader:
             NOTHING_BLOCKED if block is None else _block.decode(block),
             documents.get(DocumentName.OWNERSHIP, WRITER.encode()).decode(),
             logged,
+            confirmed,
             pay,
         )

@@ -50,9 +50,14 @@ def is_missing(request: Request) -> bool:
     )
 
 
-def read(request: Request, region: str, service: str = SERVICE) -> Claim:
-    """The claim of a request to a service. Raises Refusal: AccessDenied without one, or S3's code for what is wrong with it."""
+def read(request: Request, region: str, service: str = SERVICE, *, regionless: bool = False) -> Claim:
+    """The claim of a request to a service. Raises Refusal: AccessDenied without one, or S3's code for what is wrong with it.
+
+    `regionless`: it may name no region at all; another one than ours never.
+    """
     header = request.headers.get("authorization")
+    if regionless and header is not None and f"//{service}/aws4_request" in header:
+        region = ""
     in_query = "X-Amz-Algorithm" in request.query or "X-Amz-Signature" in request.query
     if header is not None and in_query:
         raise Refusal(errors.INVALID_ARGUMENT, "Only one auth mechanism allowed; you used a header and the query")

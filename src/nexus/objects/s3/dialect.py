@@ -27,6 +27,10 @@ class Dialect:
     """A torrent is an object that is not there, instead of a verb that is not."""
     whole_policies: bool = False
     """A statement of a bucket policy without `Resource` is about the bucket and everything in it."""
+    lockouts: bool = False
+    """Whoever confirms it (`x-amz-confirm-remove-self-bucket-access`) shuts out himself too by a policy, from the policy as well."""
+    regionless: frozenset[str] = frozenset()
+    """Services that have no regions in AWS, whose signatures may name none here."""
     plain_targets: bool = False
     """A log goes to a bucket that is neither logged, nor its own source, nor encrypted by a document, nor paid for by readers."""
     empty_lists: bool = False
@@ -45,6 +49,8 @@ CEPH: Final = Dialect(
     missing_deletes=True,
     missing_torrents=True,
     whole_policies=True,
+    lockouts=True,
+    regionless=frozenset({"iam"}),
     plain_targets=True,
     empty_lists=True,
     usage=True,
