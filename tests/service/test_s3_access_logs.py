@@ -1,11 +1,12 @@
 """Access logs of buckets, in the format of S3's server access log, sealed in a bucket like everything (issue 6)."""
 
+import json
 import re
 
 import pytest
 
 from nexus.iam.model import Role
-from nexus.kernel.clock import MINUTE
+from nexus.kernel.clock import DAY, MINUTE, rfc3339
 from nexus.kernel.database import Bookkeeping
 from nexus.kernel.operation import system_actor
 from simulators.s3_client import HOST, QueryClient, speak
@@ -19,6 +20,17 @@ STATUS = "<BucketLoggingStatus>{}</BucketLoggingStatus>"
 def logging_to(target, prefix="records/", more=""):
     inner = f"<TargetBucket>{target}</TargetBucket><TargetPrefix>{prefix}</TargetPrefix>{more}"
     return STATUS.format(f"<LoggingEnabled>{inner}</LoggingEnabled>").encode()
+
+
+def dated_by(source):
+    inner = f"<PartitionedPrefix><PartitionDateSource>{source}</PartitionDateSource></PartitionedPrefix>"
+    return f"<TargetObjectKeyFormat>{inner}</TargetObjectKeyFormat>"
+
+
+def granting(grantee, permission="FULL_CONTROL"):
+    kind = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser"'
+    whom = f"<Grantee {kind}><ID>{grantee}</ID></Grantee>"
+    return f"<TargetGrants><Grant>{whom}<Permission>{permission}</Permission></Grant></TargetGrants>"
 
 
 @pytest.fixture
@@ -110,7 +122,7 @@ async def test_a_line_that_comes_again_after_a_crash_lies_under_the_same_name(do
     _, names = await written(door, client)
 
     def again(tx):
-        tx.execute_many("INSERT INTO objects_access_line VALUES (?, ?, ?, ?, ?, ?)", rows)
+        tx.execute_many("INSERT INTO objects_access_line VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     await door.platform.db.bookkeep(Bookkeeping.ACCESS_LINE, again)
     assert (await written(door, client))[1] == names
@@ -148,11 +160,12 @@ async def test_logging_is_read_back_and_ended(door, client):
         (b"<BucketLoggingStatus><Unknown/></BucketLoggingStatus>", "MalformedXML"),
         (b"<BucketLoggingStatus><LoggingEnabled/></BucketLoggingStatus>", "MalformedXML"),
         (logging_to("logs", more="<Unknown/>"), "MalformedXML"),
-        (logging_to("logs", more="<TargetGrants><Grant/></TargetGrants>"), "AccessControlListNotSupported"),
-        (
-            logging_to("logs", more="<TargetObjectKeyFormat><PartitionedPrefix/></TargetObjectKeyFormat>"),
-            "NotImplemented",
-        ),
+        (logging_to("logs", more="<TargetGrants><Grant/></TargetGrants>"), "MalformedXML"),
+        (logging_to("logs", more=granting("per_somebody")), "AccessControlListNotSupported"),
+        (logging_to("logs", more=granting("per_somebody", "READ_ACP")), "MalformedXML"),
+        (logging_to("logs", more="<TargetObjectKeyFormat/>"), "MalformedXML"),
+        (logging_to("logs", more=dated_by("Kaboom")), "MalformedXML"),
+        (logging_to("logs", "x" * 920, dated_by("EventTime")), "InvalidArgument"),
         (logging_to("logs", "x" * 1_000), "InvalidArgument"),
         (logging_to("logs", "a&#10;b"), "InvalidArgument"),
     ],
@@ -173,3 +186,60 @@ async def test_lines_of_a_target_that_is_gone_are_dropped_and_the_others_are_wri
     assert [fields[1] for fields in lines] == ["records"]
     assert "dropped" in caplog.text
     assert door.platform.db.peek("SELECT count(*) FROM objects_access_line", ()) == (0,)
+
+
+@pytest.mark.parametrize("source", ["EventTime", "DeliveryTime"])
+async def test_partitioned_names_are_of_site_region_bucket_and_day(door, client, source):
+    await client("PUT", "/records?logging", logging_to("logs", "p/", dated_by(source)))
+    shown = await client("GET", "/records?logging")
+    path = "LoggingEnabled/TargetObjectKeyFormat/PartitionedPrefix/PartitionDateSource"
+    assert shown.texts(path) == [source]
+    _, before = await written(door, client)
+    await client("GET", "/records/none")
+    told_at = rfc3339(door.platform.clock.now())[:10]
+    door.platform.clock.advance(DAY)
+    await client("GET", "/records/none")
+    door.platform.clock.advance(DAY)
+    _, names = await written(door, client)
+    site, new = door.objects.buckets.find("records").site, [name for name in names if name not in before]
+    pattern = (
+        rf"p/{site}/[a-z0-9-]+/records/(\d{{4}})/(\d\d)/(\d\d)/(\d{{4}}-\d\d-\d\d)-(\d\d-\d\d-\d\d)-[0-9A-F]{{16}}"
+    )
+    found = [re.fullmatch(pattern, name) for name in new]
+    assert all(match and "-".join(match.groups()[:3]) == match[4] for match in found)
+    if source == "EventTime":  # an object for each day that its lines tell of, at midnight
+        assert found[0][4] == told_at and len(found) == 2
+        assert {match[5] for match in found} == {"00-00-00"}
+    else:
+        now = rfc3339(door.platform.clock.now())
+        assert [f"{match[4]}T{match[5].replace('-', ':')}" for match in found] == [now[:19]]
+
+
+async def test_a_grant_to_the_owner_of_the_target_says_nothing_and_is_not_kept(door, client):
+    owner = door.objects.buckets.find("logs").owner
+    assert (await client("PUT", "/records?logging", logging_to("logs", more=granting(owner)))).status == 200
+    shown = await client("GET", "/records?logging")
+    assert shown.xml.find("LoggingEnabled/TargetGrants") is None
+    assert shown.xml.find("LoggingEnabled/TargetObjectKeyFormat/SimplePrefix") is not None
+
+
+async def test_a_configuration_tells_since_when_it_is_so(door, client):
+    await client("PUT", "/records?logging", logging_to("logs"))
+    first = (await client("GET", "/records?logging")).headers["last-modified"]
+    door.platform.clock.advance(MINUTE)
+    await client("PUT", "/records?logging", logging_to("logs"))
+    assert (await client("GET", "/records?logging")).headers["last-modified"] == first
+    await client("PUT", "/records?logging", logging_to("logs", "elsewhere/"))
+    assert (await client("GET", "/records?logging")).headers["last-modified"] != first
+
+
+async def test_a_policy_of_the_target_that_denies_the_log_service_is_heard(door, client):
+    arn = "arn:aws:s3:::logs/*"
+    for principal in ({"Service": "logging.s3.amazonaws.com"}, "*"):
+        statement = {"Effect": "Deny", "Principal": principal, "Action": "s3:PutObject", "Resource": arn}
+        body = json.dumps({"Version": "2012-10-17", "Statement": [statement]}).encode()
+        assert (await client("PUT", "/logs?policy", body)).status == 204
+        answer = await client("PUT", "/records?logging", logging_to("logs"))
+        assert answer.code == "InvalidTargetBucketForLogging"
+    await client("DELETE", "/logs?policy")
+    assert (await client("PUT", "/records?logging", logging_to("logs"))).status == 200

@@ -60,6 +60,8 @@ REQUESTS = {
     Verb.DELETE_BUCKET_LIFECYCLE: ("DELETE", "/records?lifecycle"),
     Verb.GET_BUCKET_LOGGING: ("GET", "/records?logging"),
     Verb.PUT_BUCKET_LOGGING: ("PUT", "/records?logging"),
+    Verb.GET_BUCKET_REQUEST_PAYMENT: ("GET", "/records?requestPayment"),
+    Verb.PUT_BUCKET_REQUEST_PAYMENT: ("PUT", "/records?requestPayment"),
     Verb.GET_BUCKET_NOTIFICATION: ("GET", "/records?notification"),
     Verb.PUT_BUCKET_NOTIFICATION: ("PUT", "/records?notification"),
     Verb.GET_OBJECT_LOCK_CONFIGURATION: ("GET", "/records?object-lock"),

@@ -168,7 +168,7 @@ class QueryClient:
         *,
         signed: bool = True,
         service: str = "",
-        region: str = "",
+        region: str | None = None,
         unsigned: Mapping[str, str] | None = None,
         tamper: Callable[[bytes], bytes] = bytes,
         **fields: str | int,
@@ -179,9 +179,8 @@ class QueryClient:
         request = AWSRequest("POST", f"https://{HOST}/", headers=headers, data=body)
         if signed:
             request.context["timestamp"] = self.s3.timestamp
-            _QueryProtocolSigner(self.s3.credentials, service or self.service, region or self.s3.region).add_auth(
-                request
-            )
+            named = self.s3.region if region is None else region
+            _QueryProtocolSigner(self.s3.credentials, service or self.service, named).add_auth(request)
         every = {"host": HOST, **{name.lower(): value for name, value in request.headers.items()}, **(unsigned or {})}
         body = tamper(body)
         every["content-length"] = str(len(body))
