@@ -121,6 +121,8 @@ VERBS = [
     ("PUT", "/b?logging", Verb.PUT_BUCKET_LOGGING),
     ("GET", "/b?notification", Verb.GET_BUCKET_NOTIFICATION),
     ("PUT", "/b?notification", Verb.PUT_BUCKET_NOTIFICATION),
+    ("GET", "/b?requestPayment", Verb.GET_BUCKET_REQUEST_PAYMENT),
+    ("PUT", "/b?requestPayment", Verb.PUT_BUCKET_REQUEST_PAYMENT),
     ("GET", "/b?object-lock", Verb.GET_OBJECT_LOCK_CONFIGURATION),
     ("PUT", "/b?object-lock", Verb.PUT_OBJECT_LOCK_CONFIGURATION),
     ("GET", "/b/k?retention", Verb.GET_OBJECT_RETENTION),
@@ -173,7 +175,6 @@ def test_every_verb_has_a_function_and_a_row_above():
             for name in [
                 "website",
                 "replication",
-                "requestPayment",
                 "accelerate",
                 "analytics",
                 "inventory",

@@ -82,7 +82,7 @@ class SettingsReader:
     def _read(self, bucket: Bucket) -> BucketSettings:
         documents = self._buckets.documents(bucket)
         body = documents.get(DocumentName.POLICY)
-        found = None if body is None else policy.read(body, bucket.name)
+        found = None if body is None else policy.read(body, bucket.name, whole=True)
         log = documents.get(DocumentName.LOGGING)
         logged = None if log is None else log_target.decode(log)
         confirmed = DocumentName.POLICY_CONFIRMED in documents

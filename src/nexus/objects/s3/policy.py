@@ -137,7 +137,7 @@ class Policy:
         return any(condition.looks_at_tags for s in self.statements for condition in s.conditions)
 
 
-def read(body: bytes, bucket: str, *, whole: bool = True) -> Policy:
+def read(body: bytes, bucket: str, *, whole: bool = False) -> Policy:
     """The policy of a bucket. Raises Refusal with MalformedPolicy on anything that is not fully understood.
 
     `whole`: a statement without a resource is about the bucket and everything in it.
