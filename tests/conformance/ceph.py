@@ -36,7 +36,7 @@ from nexus.objects.service import ObjectService
 from simulators.s3_door import KEY_ID, OTHER_KEY_ID, OneSite, OpenSharing, S3Door, machine, open_s3_door
 from simulators.tls_door import Listening, listening
 
-REGION = "eu-west-3"
+REGION = "us-east-1"
 FILES = ("s3tests/functional/test_s3.py", "s3tests/functional/test_headers.py")
 LOGS_EVERY_ROUNDS = 4
 """Rounds of the worker between two writings of access logs: the suite looks for them after five and a half seconds."""
@@ -161,7 +161,6 @@ def main() -> int:
 def _run(given: argparse.Namespace, conf: Path, ca: Path) -> int:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment |= {
-        "AWS_DEFAULT_REGION": REGION,
         "S3TEST_CONF": str(conf),
         "SSL_CERT_FILE": str(ca),
         "REQUESTS_CA_BUNDLE": str(ca),

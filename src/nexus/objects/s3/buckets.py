@@ -19,7 +19,7 @@ from nexus.objects.s3.xml import MAX_DOCUMENT, Node, owner, parse, render
 MAX_BUCKETS = 10_000
 """Buckets of one answer, as in S3."""
 LENIENT_REGION = "us-east-1"
-"""The one region in which S3 lets an owner create a bucket twice."""
+"""The one region in which S3 lets an owner create a bucket twice, and that has no name where buckets tell theirs."""
 
 
 async def list_buckets(call: Call) -> Response:
@@ -136,7 +136,8 @@ async def head_bucket(call: Call) -> Response:
 async def get_bucket_location(call: Call) -> Response:
     """GetBucketLocation: the region of this endpoint; us-east-1 has no name there, by S3's tradition."""
     await call.door.objects.buckets.head(call.op, call.bucket)
-    region = "" if call.door.region == "us-east-1" else call.door.region
+    nameless = call.door.region == LENIENT_REGION and not call.door.dialect.names_regions
+    region = "" if nameless else call.door.region
     return xml(render("LocationConstraint", region))
 
 

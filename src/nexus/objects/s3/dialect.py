@@ -31,6 +31,8 @@ class Dialect:
     """Whoever confirms it (`x-amz-confirm-remove-self-bucket-access`) shuts out himself too by a policy, from the policy as well."""
     regionless: frozenset[str] = frozenset()
     """Services that have no regions in AWS, whose signatures may name none here."""
+    names_regions: bool = False
+    """GetBucketLocation names `us-east-1` like any other region."""
     plain_targets: bool = False
     """A log goes to a bucket that is neither logged, nor its own source, nor encrypted by a document, nor paid for by readers."""
     empty_lists: bool = False
@@ -51,6 +53,7 @@ CEPH: Final = Dialect(
     whole_policies=True,
     lockouts=True,
     regionless=frozenset({"iam"}),
+    names_regions=True,
     plain_targets=True,
     empty_lists=True,
     usage=True,
