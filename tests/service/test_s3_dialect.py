@@ -124,6 +124,16 @@ async def test_to_delete_nothing_under_a_condition_is_missing_or_done(door, clie
     assert answer.code == "PreconditionFailed"
 
 
+@pytest.mark.parametrize("region", ["us-east-1", "eu-west-3"])
+@BOTH
+async def test_the_region_without_a_name_has_one_or_not(tmp_path, dialect, region):
+    door = opened(tmp_path, dialect, region=region)
+    await door.client()("PUT", "/records")
+    told = (await door.client()("GET", "/records?location")).xml.text or ""
+    assert told == ("" if dialect is AWS and region == "us-east-1" else region)
+    door.close()
+
+
 @BOTH
 async def test_a_torrent_is_not_implemented_or_not_there(client, dialect):
     answer = await client("GET", "/records/k?torrent")
