@@ -4,9 +4,8 @@ Nothing leaves here that did not verify, and nothing once the bucket key was tak
 """
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import Final
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,14 +13,8 @@ from nexus.crypto import floe
 from nexus.kernel.errors import Damaged, NexusError
 from nexus.objects.blobs.port import BlobReader, BlobStore
 from nexus.objects.errors import damaged
+from nexus.objects.reading_ahead import ASKED_SEGMENTS, FIRST_SEGMENTS, Ahead
 from nexus.objects.sealing import SEGMENTS, BucketKey
-
-BATCH_SEGMENTS: Final = 4
-"""Segments read and opened at once: 512 KiB of plaintext."""
-ASK_EVERY: Final = 4
-"""Chunks of a stream (of 128 KiB at most) between two questions whether it is still allowed."""
-ASK_EVERY_S: Final = 0.25
-"""Seconds between two such questions, if whoever reads is slow: asked before the next chunk leaves."""
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -33,13 +26,27 @@ class Message(msgspec.Struct, frozen=True):
     size: int
 
 
+class Source(NamedTuple):
+    """Where messages are opened from, under which key, and how far ahead of their reader."""
+
+    blobs: BlobStore
+    bucket_key: BucketKey
+    ahead: Ahead
+    asked: bool
+    """Whether a patient's decision can end the stream."""
+
+    def segments(self) -> int:
+        """How many may be opened at once now."""
+        return min(ASKED_SEGMENTS, self.ahead.segments()) if self.asked else self.ahead.segments()
+
+
 class Body:
     """The plaintext of a read. `first` is opened before anybody hears of success; errors after it are recorded.
 
-    `still` is asked while the stream runs, and raises once the patient allows it no more.
+    `still` is asked before each chunk leaves, and raises once the patient allows it no more.
     """
 
-    __slots__ = ("_asked_at", "_failed", "_first", "_rest", "_since", "_still")
+    __slots__ = ("_failed", "_first", "_rest", "_still")
 
     def __init__(
         self,
@@ -52,8 +59,6 @@ class Body:
         self._rest = rest
         self._failed = failed
         self._still = still
-        self._since = 0
-        self._asked_at = time.monotonic()
 
     def __aiter__(self) -> "Body":
         return self
@@ -67,18 +72,11 @@ class Body:
         try:
             chunk = await anext(self._rest)
             if self._still is not None:
-                self._ask(self._still)
+                self._still()
             return chunk
         except NexusError as error:
             await self._failed(error)
             raise
-
-    def _ask(self, still: Callable[[], None]) -> None:
-        self._since += 1
-        now = time.monotonic()
-        if self._since >= ASK_EVERY or now >= self._asked_at + ASK_EVERY_S:
-            still()
-            self._since, self._asked_at = 0, now
 
     async def aclose(self) -> None:
         """Give files back early; harmless at the end."""
@@ -97,48 +95,45 @@ def open_inline(sealed: bytes, key: bytes, aad: bytes, size: int) -> bytes:
     return plaintext
 
 
-async def chunks(
-    blobs: BlobStore, bucket_key: BucketKey, messages: Sequence[Message], first: int, length: int
-) -> AsyncGenerator[bytes, None]:
+async def chunks(source: Source, messages: Sequence[Message], first: int, length: int) -> AsyncGenerator[bytes, None]:
     """A range of several messages, one after the other. Raises Damaged, Sealed or Unavailable."""
-    for message in messages:
-        if length == 0:
-            return
-        if first >= message.size:
-            first -= message.size
-            continue
-        taken = min(length, message.size - first)
-        async for chunk in _range(blobs, bucket_key, message, first, taken):
-            yield chunk
-        first, length = 0, length - taken
+    with source.ahead.stream():
+        for message in messages:
+            if length == 0:
+                return
+            if first >= message.size:
+                first -= message.size
+                continue
+            taken = min(length, message.size - first)
+            async for chunk in _range(source, message, first, taken):
+                yield chunk
+            first, length = 0, length - taken
 
 
-async def _range(
-    blobs: BlobStore, bucket_key: BucketKey, message: Message, first: int, length: int
-) -> AsyncGenerator[bytes, None]:
+async def _range(source: Source, message: Message, first: int, length: int) -> AsyncGenerator[bytes, None]:
     """A range of one message, of one byte at least."""
     loop = asyncio.get_running_loop()
-    file = _MessageFile(blobs, message)
+    file = _MessageFile(source.blobs, message)
     position, skip = divmod(first, SEGMENTS.plain_bytes)
     last = (first + length - 1) // SEGMENTS.plain_bytes
-    reading: asyncio.Future[list[bytes]] | None = None
+    count = min(FIRST_SEGMENTS, source.segments())
+    reading: asyncio.Future[bytes] | None = None
     try:
         while length:
-            bucket_key.require()
+            source.bucket_key.require()
             if reading is None:
-                count = min(BATCH_SEGMENTS, last - position + 1)
-                reading = loop.run_in_executor(blobs.threads, file.segments, position, count)
+                count = min(count, last - position + 1)
+                reading = loop.run_in_executor(source.blobs.threads, file.segments, position, count)
             # Shielded: a reader that gives up must not make the thread that is still reading look done.
-            segments = await asyncio.shield(reading)
-            reading, position = None, position + len(segments)
+            batch = await asyncio.shield(reading)
+            reading, position = None, position + count
             if position <= last:
-                bucket_key.require()
-                count = min(BATCH_SEGMENTS, last - position + 1)
-                reading = loop.run_in_executor(blobs.threads, file.segments, position, count)
-            for segment in segments:
-                chunk = segment if not skip and len(segment) <= length else segment[skip : skip + length]
-                skip, length = 0, length - len(chunk)
-                yield chunk
+                source.bucket_key.require()
+                count = min(source.segments(), last - position + 1)
+                reading = loop.run_in_executor(source.blobs.threads, file.segments, position, count)
+            chunk = batch if not skip and len(batch) <= length else batch[skip : skip + length]
+            skip, length = 0, length - len(chunk)
+            yield chunk
     finally:
         if reading is None or reading.done():
             file.close()
@@ -156,7 +151,7 @@ class _MessageFile:
         self._header_read = False
         self._opener: floe.Opener
 
-    def segments(self, position: int, count: int) -> list[bytes]:
+    def segments(self, position: int, count: int) -> bytes:
         """The plaintext of some segments, from whichever copy opens. Raises Damaged if none does."""
         while True:
             try:
@@ -169,7 +164,7 @@ class _MessageFile:
                     raise damaged("the content of an object") from None
                 raise
 
-    def _segments(self, position: int, count: int) -> list[bytes]:
+    def _segments(self, position: int, count: int) -> bytes:
         """Opens the blob at the first call, and the header of each copy."""
         if self._reader is None:
             self._reader = self._blobs.reader(self._message.blob)
@@ -178,10 +173,11 @@ class _MessageFile:
             self._header_read = True
         length = SEGMENTS.segment_bytes
         data = memoryview(self._reader.read(floe.HEADER_BYTES + position * length, count * length))
-        return [
+        opened = [
             self._opener.open(position + number, data[number * length : (number + 1) * length])
             for number in range(count)
         ]
+        return opened[0] if count == 1 else b"".join(opened)
 
     def _open(self, reader: BlobReader) -> floe.Opener:
         header = reader.read(0, floe.HEADER_BYTES)
@@ -190,7 +186,7 @@ class _MessageFile:
             raise damaged("the length of an object")
         return opener
 
-    def close_after(self, reading: "asyncio.Future[list[bytes]]") -> None:
+    def close_after(self, reading: "asyncio.Future[bytes]") -> None:
         """Close once the thread has finished; what it read, or why it could not, interests nobody any more."""
         reading.exception()
         self.close()

@@ -21,7 +21,7 @@ from nexus.objects import content, rules
 from nexus.objects.blobs.port import BlobStore
 from nexus.objects.client_keys import ClientKey, joined
 from nexus.objects.consenting import Consenting, Watch
-from nexus.objects.content import Body, Message
+from nexus.objects.content import Body, Message, Source
 from nexus.objects.errors import (
     INVALID_PART_NUMBER,
     IsDeleteMarker,
@@ -45,6 +45,7 @@ from nexus.objects.model import (
     Versioning,
 )
 from nexus.objects.named_keys import NamedKeys
+from nexus.objects.reading_ahead import Ahead
 from nexus.objects.retention import Lock
 from nexus.objects.sealing import (
     BODY,
@@ -129,6 +130,7 @@ class Reading:
         self._blobs = blobs
         self._keys = keys
         self._named = named
+        self._ahead = Ahead()
 
     async def get(
         self,
@@ -343,7 +345,8 @@ class Reading:
             messages = [Message(name, opened.key.content, opened.place.bind(BODY), opened.facts.size)]
         else:
             messages = [_part_message(opened, name, piece) for piece in opened.pieces()]
-        return content.chunks(self._blobs, opened.bucket_key, messages, first, length)
+        source = Source(self._blobs, opened.bucket_key, self._ahead, asked=opened.watch is not None)
+        return content.chunks(source, messages, first, length)
 
 
 def part_place(bucket: Bucket, key: str, upload_id: str, number: int, blob: str) -> Place:

@@ -1,6 +1,5 @@
 """A hospital gives a patient a code: the account, that it decides for the subject, and the code, in one commit.
 
-import asyncio
 Who has an account already gets a new code for it: what opened it before ends at that moment, and what was decided stays.
 """
 
