@@ -18,7 +18,7 @@ from nexus.kernel.mutual import Credentials
 PROCESSES = "nexus.app.processes"
 READY_WAIT_S = 60.0
 """A process that is not ready by then is stopped: recovery after a crash and migrations happen within this time."""
-MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "16777216", "MALLOC_TRIM_THRESHOLD_": "67108864"}
+MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "16777216", "MALLOC_TRIM_THRESHOLD_": "33554432"}
 """How the C library keeps memory, unless the environment says otherwise (others than glibc ignore it). Batches of streams (1 to
 2 MiB) are used again instead of being given back to the kernel and zeroed by it each time, which costs a large GET more than its
 encryption; two pools instead of one for each thread, so that what is kept is little."""

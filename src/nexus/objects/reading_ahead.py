@@ -12,8 +12,8 @@ MOST_SEGMENTS: Final = 16
 """2 MiB of plaintext. Twice as much saves nothing that could be measured."""
 ASKED_SEGMENTS: Final = 4
 """The same of a stream that a patient's decision can end: no more leaves between two questions."""
-ALL_SEGMENTS: Final = 256
-"""32 MiB: of all streams of a process together. What is read, opened, waits and is being sent is four times that at most."""
+ALL_SEGMENTS: Final = 64
+"""8 MiB of all streams of a process together. On its way from the disk to the socket each batch is held up to ten times."""
 
 
 class Ahead:
