@@ -44,6 +44,8 @@ class Part(StrEnum):
     """Private half of the key that waiting mail is sealed to; only the worker opens it."""
     BASTION_HOST = "bastion-host"
     """Private half (Ed25519) of the key by which the bastion is known; only the bastion's process opens it."""
+    SFTP_HOST = "sftp-host"
+    """Private half (Ed25519) of the key by which the SFTP door is known; only that door's process opens it."""
     WAREHOUSE = "warehouse"
     """What keys of the warehouse's records and names of its things are computed with; only a build opens it."""
 
@@ -89,6 +91,7 @@ async def found(kms: KeyServiceClient, directory: DataDirectory, origin: str, op
         (Part.AUDIT_READER, seed),
         (Part.MAIL, mail_seed),
         (Part.WAREHOUSE, Secret(secrets.token_bytes(KEY_BYTES))),
+        (Part.SFTP_HOST, Secret(secrets.token_bytes(KEY_BYTES))),
     ):
         wrapped = await kms.wrap(platform, secret, _context(directory, part), op)
         write_durably(_path(directory, part), wrapped)
@@ -113,7 +116,7 @@ async def found(kms: KeyServiceClient, directory: DataDirectory, origin: str, op
 async def complete(kms: KeyServiceClient, directory: DataDirectory, op: Operation) -> None:
     """Make the parts that a platform founded by an earlier version lacks, and that may be made at any time."""
     index = read_index(directory)
-    for part in (Part.BASTION_HOST, Part.MAIL, Part.WAREHOUSE):
+    for part in (Part.BASTION_HOST, Part.MAIL, Part.WAREHOUSE, Part.SFTP_HOST):
         if not _path(directory, part).exists():
             secret = Secret(secrets.token_bytes(KEY_BYTES))
             write_durably(

@@ -94,6 +94,11 @@ class DataDirectory:
         return self.root / "tls" / "ca.pem"
 
     @property
+    def sftp_host_key(self) -> Path:
+        """The public key that the SFTP door shows, as in a `.pub` file: what providers are given."""
+        return self.root / "tls" / "sftp-host.pub"
+
+    @property
     def former_authority(self) -> Path:
         """After a crossing over: the former root, and its statement about the present one."""
         return self.root / "tls" / "ca-former.pem"

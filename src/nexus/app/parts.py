@@ -6,12 +6,12 @@ from nexus.kernel.operation import Actor, ActorKind, Operation, system_actor
 
 KMS, S3, API, CONSOLE, PORTAL, BASTION, WORKER = "kms", "s3", "api", "console", "portal", "bastion", "worker"
 PSEUDONYMS_FIRST, PSEUDONYMS_SECOND = "pseudonyms-first", "pseudonyms-second"
-WAREHOUSE = "warehouse"
+WAREHOUSE, SFTP = "warehouse", "sftp"
 """Processes."""
 SUPERVISOR = "supervisor"
 LEVELS = (PSEUDONYMS_SECOND, PSEUDONYMS_FIRST)
 """The services of pseudonyms, in the order in which they start: the first level calls the second."""
-CALLERS = (SUPERVISOR, S3, API, CONSOLE, PORTAL, BASTION, WORKER, PSEUDONYMS_FIRST, PSEUDONYMS_SECOND, WAREHOUSE)
+CALLERS = (SUPERVISOR, S3, API, CONSOLE, PORTAL, BASTION, WORKER, PSEUDONYMS_FIRST, PSEUDONYMS_SECOND, WAREHOUSE, SFTP)
 """Those who call the key service, each with a certificate of its own."""
 PURPOSE = "operation"
 

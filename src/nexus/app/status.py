@@ -39,6 +39,8 @@ class PlatformStatus(Struct, frozen=True, kw_only=True):
     """Address of the patient portal; empty where it is closed."""
     bastion: str
     """Address of the bastion (`ssh://host:port`); empty where it is closed."""
+    sftp: str = ""
+    """Address of the SFTP door (`ssh://host:port`); empty where it is closed."""
     watch: str = ""
     """Address of the operations listener; empty where it is closed."""
     certificate_authority: str

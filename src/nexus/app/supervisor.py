@@ -149,7 +149,7 @@ class Supervisor:
         await self._open_places([parts.WORKER], lock)
         for level in parts.LEVELS if self._settings.pseudonyms else ():
             await self._open_places([level], lock)
-        wanted = [name for name in (parts.CONSOLE, parts.PORTAL, parts.BASTION) if name in self._ports]
+        wanted = [name for name in (parts.CONSOLE, parts.PORTAL, parts.BASTION, parts.SFTP) if name in self._ports]
         await self._open_places([parts.API, *wanted, *[parts.S3] * self._settings.s3_processes], lock)
         self._publish_endpoints()
         self._enter(Phase.RUNNING)
@@ -260,7 +260,8 @@ class Supervisor:
             "api": self._address(parts.API),
             "console": self._console(),
             "portal": self._portal(),
-            "bastion": self._bastion(),
+            "bastion": self._ssh(parts.BASTION),
+            "sftp": self._ssh(parts.SFTP),
         }
         datadir.write_durably(self.directory.endpoints, msgspec.json.encode(status))
 
@@ -273,6 +274,7 @@ class Supervisor:
             parts.CONSOLE: settings.console_port,
             parts.PORTAL: settings.portal_port,
             parts.BASTION: settings.bastion_port,
+            parts.SFTP: settings.sftp_port,
         }
         return {door: port for door, port in doors.items() if port >= 0}
 
@@ -285,7 +287,7 @@ class Supervisor:
         return _url(scheme, self._settings.watch_host, self._watch_port) if self._watch_port else ""
 
     def _speaks_tls(self, name: str) -> bool:
-        return name in self._ports and name != parts.BASTION
+        return name in self._ports and name not in (parts.BASTION, parts.SFTP)
 
     def _address(self, door: str, scheme: str = "https") -> str:
         return _url(scheme, self._settings.host, self._ports.get(door, 0))
@@ -296,8 +298,8 @@ class Supervisor:
     def _portal(self) -> str:
         return portal_url(self._settings, self._ports[parts.PORTAL]) if parts.PORTAL in self._ports else ""
 
-    def _bastion(self) -> str:
-        return self._address(parts.BASTION, "ssh") if parts.BASTION in self._ports else ""
+    def _ssh(self, door: str) -> str:
+        return self._address(door, "ssh") if door in self._ports else ""
 
     def _operation(self, user: str = "") -> Operation:
         if user:
@@ -340,7 +342,8 @@ class Supervisor:
             api=self._address(parts.API),
             console=self._console(),
             portal=self._portal(),
-            bastion=self._bastion(),
+            bastion=self._ssh(parts.BASTION),
+            sftp=self._ssh(parts.SFTP),
             watch=self._watched_at(),
             certificate_authority=str(self.directory.certificate_authority),
             processes=tuple(place.status() for place in self._places),

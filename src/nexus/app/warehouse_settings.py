@@ -7,7 +7,7 @@ from nexus.app.setting import OPTIONAL_FILE, doc
 
 
 class WarehouseSettings(PseudonymSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the warehouse of this platform lies."""
+    """Where the warehouse of this platform lies, and how providers deliver into it besides S3."""
 
     warehouse: Annotated[
         str,
@@ -25,3 +25,14 @@ class WarehouseSettings(PseudonymSettings, frozen=True, kw_only=True, forbid_unk
             pattern="^[A-Z][A-Z0-9]{1,15}$",
         ),
     ] = "WAREHOUSE"
+    sftp_port: Annotated[
+        int,
+        doc(
+            "TCP port of the SFTP door, where providers deliver; 0 takes a free one at each start, -1 keeps it closed.",
+            ge=-1,
+            le=65_535,
+        ),
+    ] = -1
+    sftp_idle_minutes: Annotated[
+        int, doc("Time without a request after which a connection of the SFTP door ends.", "minutes", ge=1, le=240)
+    ] = 15

@@ -49,6 +49,8 @@ CALLERS: Final[Mapping[str, frozenset[str]]] = {
     # Patients come from anywhere: it opens what it holds, has receipts signed, and nothing else.
     "portal": _ALWAYS | _BOUND | {"unwrap"},
     "bastion": _ALWAYS | {"unwrap", "bound_key"},
+    # Providers from outside: it seals what comes in.
+    "sftp": _ALWAYS | _DATA_KEYS,
     "worker": _ALWAYS | _DATA_KEYS | _JOBS | _LOG | _BOUND,
     # The two levels of pseudonyms: what is theirs, and not a key of anything that doors serve.
     "pseudonyms-first": _ALWAYS | _OWN_KEYS | {"prf_bound"},

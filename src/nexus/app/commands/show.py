@@ -76,6 +76,7 @@ def show_status(screen: Terminal, status: PlatformStatus) -> None:
         card.add_row("console", status.console or "closed (console_port)")
         card.add_row("portal", status.portal or "closed (portal_port)")
         card.add_row("bastion", status.bastion or "closed (bastion_port)")
+        card.add_row("SFTP", status.sftp or "closed (sftp_port)")
         card.add_row("metrics", status.watch or "closed (watch_port)")
     card.add_row("trust", status.certificate_authority)
     card.add_row("data", status.data)

@@ -14,6 +14,7 @@ NAMES = (
     "pseudonyms-first",
     "pseudonyms-second",
     "warehouse",
+    "sftp",
 )
 
 

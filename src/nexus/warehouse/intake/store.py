@@ -53,6 +53,13 @@ def provider_of_bucket(tx: Transaction, bucket: str) -> Provider | None:
     return None if row is None else _provider(row)
 
 
+def buckets_delivered_into(tx: Transaction) -> list[str]:
+    """The buckets of providers that have not ended."""
+    return [
+        str(name) for (name,) in tx.all("SELECT bucket FROM intake_provider WHERE ended_at IS NULL ORDER BY bucket")
+    ]
+
+
 def providers(tx: Transaction, after: str, limit: int) -> list[Provider]:
     """Providers in the order of their names, behind `after`."""
     rows = tx.all(f"SELECT {_PROVIDER} FROM intake_provider WHERE name > ? ORDER BY name LIMIT ?", (after, limit))
