@@ -115,7 +115,11 @@ async def test_there_is_no_shell_no_command_no_forwarding_and_no_other_subsystem
 
 async def test_keys_of_others_wrong_secrets_and_passwords_do_not_enter(tmp_path):
     async with sftp_door(tmp_path / "store") as door:
-        for key_id, secret in ((CLAIRE, Secret(b"guessed")), ("NXAKNOBODY", Secret(b"x")), (CLAIRE, door.access_keys.secret(LUC))):
+        for key_id, secret in (
+            (CLAIRE, Secret(b"guessed")),
+            ("NXAKNOBODY", Secret(b"x")),
+            (CLAIRE, door.access_keys.secret(LUC)),
+        ):
             with pytest.raises(asyncssh.PermissionDenied):
                 await door.connect(key_id, secret=secret)
         with pytest.raises(asyncssh.PermissionDenied):
@@ -124,7 +128,9 @@ async def test_keys_of_others_wrong_secrets_and_passwords_do_not_enter(tmp_path)
                 known_hosts=None, config=None, agent_path=None,
             )  # fmt: skip
         await asyncio.sleep(0.2)
-        assert [entry.action for entry in door.store.entries if entry.outcome == "denied"].count("intake.sftp.enter") >= 3
+        assert [entry.action for entry in door.store.entries if entry.outcome == "denied"].count(
+            "intake.sftp.enter"
+        ) >= 3
 
 
 async def test_a_key_that_is_revoked_in_the_middle_of_an_upload_ends_it_within_five_seconds(tmp_path):
@@ -217,9 +223,11 @@ async def test_whoever_asks_nothing_is_sent_away(tmp_path):
 
 def test_every_request_that_asyncssh_could_do_on_a_file_system_is_answered_by_the_door():
     ours = {"channel", "connection", "env", "logger", "format_user", "format_group", "format_longname", "convert_attrs"}
-    public = {
-        name for name, what in inspect.getmembers(SFTPServer) if not name.startswith("_") and callable(what)
-    } - ours - {"map_path", "reverse_map_path"}
+    public = (
+        {name for name, what in inspect.getmembers(SFTPServer) if not name.startswith("_") and callable(what)}
+        - ours
+        - {"map_path", "reverse_map_path"}
+    )
     assert public and not {name for name in public if getattr(Deposit, name) is getattr(SFTPServer, name)}
 
 

@@ -139,6 +139,11 @@ BESIDE_OPERATIONS: Final[Mapping[str, Mapping[str, Local]]] = {
             "Verify the receipt of a delivery, offline",
             "Vérifier le récépissé d'une livraison, hors ligne",
         ),
+        "ssh-key": Local(
+            "nexus.app.cli.depositing:ssh_key",
+            "Write the SSH key that belongs to an access key",
+            "Écrire la clé SSH qui va avec une clé d'accès",
+        ),
         "pack": Local(
             "nexus.app.cli.delivering:pack",
             "Write the manifest of a folder of files",

@@ -52,6 +52,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "ask.code": ("Enrolment code", "Code d'enrôlement"),
     "ask.login": ("Login", "Identifiant"),
     "ask.new": ("New password", "Nouveau mot de passe"),
+    "ask.access-key": ("Secret of the access key", "Secret de la clé d'accès"),
     "ask.again": ("The same again", "Le même, encore une fois"),
     "ask.passphrase": ("Passphrase of the platform", "Phrase secrète de la plateforme"),
     "ask.password": ("Password", "Mot de passe"),

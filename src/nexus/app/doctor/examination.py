@@ -74,6 +74,7 @@ def _examine(
         machine.swap(),
         machine.user(),
         machine.other_shells(status.bastion if status else ""),
+        machine.deliveries(settings.sftp_port, status.sftp if status else ""),
         machine.open_files(),
     )
 

@@ -96,6 +96,15 @@ def other_shells(bastion: str, proc: Path = _PROC) -> Finding:
     return real("ways in", f"the bastion ({bastion}) and the machine's own console")
 
 
+def deliveries(port: int, address: str) -> Finding:
+    """Whether the SFTP door is as the setting has it. `address`: where it is open; empty where it is not."""
+    if port < 0:
+        return real("deliveries", "over S3; the SFTP door is closed")
+    if not address:
+        return degraded("deliveries", "the SFTP door is to be open and is not", "start the platform anew: `nexus up`")
+    return real("deliveries", f"over S3, and over SFTP at {address}")
+
+
 def _name(folder: Path) -> str:
     try:
         return (folder / "comm").read_text("utf-8", "replace").strip()
