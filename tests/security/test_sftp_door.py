@@ -100,7 +100,7 @@ async def test_there_is_no_shell_no_command_no_forwarding_and_no_other_subsystem
     async with sftp_door(tmp_path / "store") as door:
         async with door.connect() as connection:
             for attempt in (
-                lambda: connection.create_process(),
+                connection.create_process,
                 lambda: connection.create_process("id"),
                 lambda: connection.create_process("scp -t /chu-in"),
                 lambda: connection.create_process(subsystem="netconf"),
