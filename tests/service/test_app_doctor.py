@@ -114,7 +114,16 @@ def test_space_and_rights_are_looked_at(directory):
 
 def test_a_platform_whose_contents_moved_to_an_engine_needs_no_folder_for_them(directory):
     directory.blobs.rmdir()
-    assert disk.redundancy(directory).state is State.DEGRADED
+    finding = disk.redundancy(directory, engine=True)
+    assert finding.state is State.DEGRADED
+    assert "in the engine" in finding.says and "data" not in finding.says
+
+
+def test_contents_on_disks_of_their_own_are_not_said_to_lie_with_the_keys(directory):
+    other = Path("/dev/shm")
+    assert other.stat().st_dev != directory.root.stat().st_dev
+    assert "one file system" not in disk.redundancy(directory, contents=[other]).says
+    assert "one file system" in disk.redundancy(directory, contents=[directory.root]).says
 
 
 def test_a_demonstration_says_so(tmp_path, directory):

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from nexus.kernel.clock import DAY
 from nexus.kernel.database import Bookkeeping
-from nexus.kernel.errors import NexusError
+from nexus.kernel.errors import NexusError, NotFound
+from nexus.objects.administration import BucketAdministration, SetTenantQuota
 from nexus.objects.capacity import KEPT_DAYS, Replication
 from nexus.objects.errors import QuotaExceeded
 from nexus.objects.model import MIB, ObjectRef, PartReference, Versioning
@@ -316,3 +317,27 @@ async def _do(store, bucket, uploads, step, what, more=None):
             await objects.uploads.abort(store.op, bucket, what, upload.id)
         elif part is not None:
             await complete(store, bucket, upload, part)
+
+
+async def test_a_quota_is_of_a_site_or_project_to_which_something_belongs(store):
+    """A typing mistake must not become a quota that limits nobody."""
+
+    class Placements:
+        async def knows(self, site, project):
+            return (site, project) == ("chu-new", "")
+
+    administration = BucketAdministration(store.objects, None, Placements())
+    await store.bucket("heart", project="heart")
+
+    async def asked(site, project="", size=1_000):
+        request = SetTenantQuota(site=site, project=project, bytes=size)
+        return await administration.set_tenant_quota(store.op, request)
+
+    for there in (("chu",), ("chu", "heart"), ("chu-new",)):
+        assert (await asked(*there)).bytes == 1_000
+    before = len(store.entries)
+    for nowhere in (("chu-nwe",), ("chu", "haert"), ("chu-new", "heart")):
+        with pytest.raises(NotFound, match="no such site"):
+            await asked(*nowhere)
+    assert len(store.entries) == before
+    assert (await asked("gone", size=None)).bytes is None  # what is not there any more can be lifted

@@ -129,6 +129,9 @@ class OneSite:
     def site_of(self, actor: Actor) -> str | None:
         return self.site
 
+    async def knows(self, site: str, project: str) -> bool:
+        return site == self.site and not project
+
     async def key_for(self, site: str, project: str) -> str:
         return KEY_ID
 

@@ -45,6 +45,17 @@ class Placements:
         sites = {scope.removeprefix(_SITE) for scope in scopes if scope.startswith(_SITE)}
         return sites.pop() if len(sites) == 1 else None
 
+    async def knows(self, site: str, project: str) -> bool:
+        """Whether anybody has a right in the site (and in the project, if one is named), or a key belongs to it."""
+        wanted = {_SITE + site, *([_PROJECT + project] if project else ())}
+        wanted -= {key.owner for key in await self.keys()}
+        after = ""
+        with self._database.read() as tx:
+            while wanted and (page := identities.grants(tx, after, PAGE, self._clock.now())):
+                wanted -= {grant.scope for grant in page}
+                after = page[-1].id
+        return not wanted
+
     async def key_for(self, site: str, project: str) -> str:
         """Id of the key that wraps the key of a new bucket: the project's, else the site's, else the platform's."""
         newest: dict[str, str] = {}

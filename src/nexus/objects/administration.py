@@ -12,7 +12,7 @@ from nexus.kernel.operation import Operation
 from nexus.objects.capacity import MAX_DAYS, MOST_BYTES, MOST_OBJECTS, CapacityUsage, Quota, Replication, quota_of
 from nexus.objects.consenting import refuse_secondary_writes
 from nexus.objects.declaration import Declaration, OnWithdrawal
-from nexus.objects.errors import REFUSED_USE
+from nexus.objects.errors import REFUSED_USE, no_such_tenant
 from nexus.objects.model import Bucket, BucketKind, ObjectRef, Versioning
 from nexus.objects.naming import MAX_MANIFEST_SUBJECTS
 from nexus.objects.s3.ports import Gate, Placements
@@ -240,8 +240,13 @@ class BucketAdministration:
         return quota_of(limit)
 
     async def set_tenant_quota(self, op: Operation, request: SetTenantQuota) -> Quota:
-        """Set, change or lift the quota of a site, or of a project at a site."""
+        """Set, change or lift the quota of a site, or of a project at a site. Raises NotFound where nothing belongs to it.
+
+        A quota of what is not there any more can be lifted.
+        """
         limit = Limit(request.bytes, request.objects)
+        if limit != Limit() and not await self._is_tenant(request.site, request.project):
+            raise no_such_tenant()
         await self._objects.capacity.set_tenant_quota(op, request.site, request.project, limit)
         return quota_of(limit)
 
@@ -290,6 +295,10 @@ class BucketAdministration:
         ref = ObjectRef(self.buckets.find(request.name), request.key, request.version)
         before = await self._locking.lift(op, ref)
         return LiftedLock(mode=before.mode.value if before.mode else "", until=before.until, held=before.held)
+
+    async def _is_tenant(self, site: str, project: str) -> bool:
+        known = self._objects.capacity.has_buckets(site, project)
+        return known or await self._placements.knows(site, project)
 
     def _may_list(self, op: Operation, bucket: Bucket) -> bool:
         try:

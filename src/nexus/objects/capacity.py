@@ -168,6 +168,11 @@ class Capacity:
 
         await self._database.write(work)
 
+    def has_buckets(self, site: str, project: str) -> bool:
+        """Whether any bucket belongs to the site, or to the project at the site."""
+        with self._database.read() as tx:
+            return any(_belongs(line, site, project) for line in rows.every(tx))
+
     async def note_day(self) -> None:
         """Write down what each bucket holds today. Called often: the last figure of a day is the one that stays."""
         today = self._clock.now() // DAY

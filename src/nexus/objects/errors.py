@@ -8,6 +8,7 @@ from nexus.kernel.errors import Conflict, Damaged, Denied, Invalid, NotFound
 
 NO_SUCH_BUCKET = "objects.no-such-bucket"
 NO_SUCH_KEY = "objects.no-such-key"
+NO_SUCH_TENANT = "objects.no-such-tenant"
 NO_SUCH_VERSION = "objects.no-such-version"
 NO_SUCH_UPLOAD = "objects.no-such-upload"
 NO_SUCH_DOCUMENT = "objects.no-such-document"
@@ -146,6 +147,15 @@ class RangeNotSatisfiable(Invalid):
 def no_such_bucket() -> NotFound:
     """There is no bucket of this name."""
     return NotFound("no such bucket", code=NO_SUCH_BUCKET)
+
+
+def no_such_tenant() -> NotFound:
+    """A site, or a project at a site, to which nothing belongs."""
+    return NotFound(
+        "no such site, or no such project at it",
+        code=NO_SUCH_TENANT,
+        hint="look at `nexus objects usage show`; a new site is known once somebody has a right in it",
+    )
 
 
 def no_such_key() -> NotFound:

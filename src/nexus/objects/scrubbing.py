@@ -70,6 +70,11 @@ class Verdict(Struct, frozen=True):
         return not states & {State.GOOD, State.AWAY}
 
     @property
+    def is_away(self) -> bool:
+        """No place answers: nothing can be said of it."""
+        return all(copy.state is State.AWAY for copy in self.copies)
+
+    @property
     def away(self) -> int:
         return sum(copy.state is State.AWAY for copy in self.copies)
 
@@ -109,10 +114,12 @@ class Scrubbing:
             await self._database.record(op.allowed(SCRUB, PLATFORM, **details))
         return done
 
-    def examine(self, after: str, *, read: bool, read_bytes: int, mend: bool = True) -> Sequence[Verdict]:
-        """The next blobs in the order of their ids. Waits for the threads of the engine: not to be run on them."""
+    def examine(
+        self, after: str, *, read: bool, read_bytes: int, mend: bool = True, most: int = BATCH
+    ) -> Sequence[Verdict]:
+        """The next blobs in the order of their ids, `most` of them. Waits for the threads of the engine: not to be run on them."""
         with self._database.read() as tx:
-            batch = inspection.after(tx, after, BATCH)
+            batch = inspection.after(tx, after, most)
         taken: list[KnownBlob] = []
         for blob in batch:
             taken.append(blob)

@@ -64,7 +64,11 @@ def _say(screen: Terminal, found: Findings) -> None:
     left = found.bad_rows + found.bad_copies - len(found.problems)
     if left > 0:
         screen.note(f"... and {left:,} more")
-    if found.away:
+    if found.silent:
+        screen.note(
+            f"No place answers: {found.total - found.done:,} of {found.total:,} blobs were not asked for. `nexus doctor` says what is wrong."
+        )
+    elif found.away:
         screen.note(f"{found.away:,} copies lie in places that do not answer: bring them back, and examine again.")
     if found.unlisted:
         screen.note("A place did not say what it keeps: blobs that belong to nothing were not all counted.")

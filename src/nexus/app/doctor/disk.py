@@ -60,14 +60,20 @@ def space(directory: DataDirectory, least_mib: int) -> Finding:
     return real("disk space", free)
 
 
-def redundancy(directory: DataDirectory) -> Finding:
-    """One directory on one file system: what dies with it."""
-    there = [path for path in (directory.root, directory.blobs, directory.kms, directory.log) if path.exists()]
+def redundancy(directory: DataDirectory, *, contents: Sequence[Path] = (), engine: bool = False) -> Finding:
+    """What dies with one file system. `contents`: where blobs lie, if not in the directory; `engine`: in none of this machine's."""
+    blobs = [] if engine else list(contents) or [directory.blobs]
+    there = [path for path in (directory.root, directory.kms, directory.log, *blobs) if path.exists()]
     devices = {path.stat().st_dev for path in there}
     if len(devices) == 1:
+        what = (
+            "keys and log lie on one file system; contents lie in the engine"
+            if engine
+            else ("data, keys and log lie on one file system in one zone")
+        )
         return degraded(
             "redundancy",
-            "data, keys and log lie on one file system in one zone",
+            what,
             "make backups elsewhere (`nexus backup create`); a second zone comes with replication",
         )
     return degraded("redundancy", "one zone", "make backups elsewhere (`nexus backup create`)")

@@ -64,7 +64,11 @@ def _examine(
         disk.file_system(directory),
         disk.durable_writes(directory),
         disk.space(directory, settings.free_space_min_mib),
-        disk.redundancy(directory),
+        disk.redundancy(
+            directory,
+            contents=[Path(folder) for folder in settings.blob_folders],
+            engine=bool(settings.blob_engine_url),
+        ),
         *blobs.places(settings, directory),
         *blobs.scrubbed(_read(directory.scrub_report, ScrubReport), settings, now),
         disk.permissions(directory),

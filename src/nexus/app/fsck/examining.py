@@ -1,7 +1,8 @@
 """One examination of the whole object store, in numbered steps. It changes nothing, unless it is asked to mend.
 
 1. Rows: what no write leaves behind, in one snapshot; sums that are not what is held (mended before, by `job.py`).
-2. Blobs that rows know: each copy is there and of the right length or, if asked, byte for byte what was written.
+2. Blobs that rows know: each copy is there and of the right length or, if asked, byte for byte what was written. One blob is asked
+   for first: where no place answers, that is said once, and no other is visited.
 3. Blobs that no row knows: what a crash has left. They do no harm, and the sweep removes them.
 """
 
@@ -14,6 +15,7 @@ from nexus.kernel.database import Database
 from nexus.kernel.errors import Unavailable
 from nexus.kernel.ids import is_id
 from nexus.objects.blobs.port import BlobStore, State
+from nexus.objects.scrubbing import BATCH as AT_ONCE
 from nexus.objects.scrubbing import Scrubbing, Verdict
 from nexus.objects.store import blobs as blob_rows
 from nexus.objects.store import inspection
@@ -53,6 +55,8 @@ class Findings(Struct, kw_only=True):
     """Blobs that no row knows."""
     recounted: int = 0
     """Buckets whose counters were wrong and were put right."""
+    silent: bool = False
+    """No place answered: the examination stopped there, and says nothing about the blobs that were left."""
     unlisted: bool = False
     """A place did not say what it keeps: blobs that no row knows were not all counted."""
     problems: list[Problem] = []
@@ -60,7 +64,9 @@ class Findings(Struct, kw_only=True):
     @property
     def is_whole(self) -> bool:
         """Whether nothing needs anybody's attention: what was mended does not."""
-        return not (self.bad_rows or self.lost or self.away or self.unlisted or self.bad_copies > self.mended)
+        return not (
+            self.bad_rows or self.lost or self.away or self.silent or self.unlisted or self.bad_copies > self.mended
+        )
 
     def note(self, problem: Problem) -> None:
         if len(self.problems) < SHOWN:
@@ -78,11 +84,14 @@ def examine(
         findings.bad_rows += 1
         findings.note(Problem(what=row.what, about=row.about))
     findings.what = "blobs"
-    cursor = ""
-    while verdicts := scrubbing.examine(cursor, read=read, read_bytes=_UNLIMITED, mend=mend):
-        cursor = verdicts[-1].blob.expected.id
+    cursor, most = "", 1
+    while verdicts := scrubbing.examine(cursor, read=read, read_bytes=_UNLIMITED, mend=mend, most=most):
+        cursor, most = verdicts[-1].blob.expected.id, AT_ONCE
         for verdict in verdicts:
             _count(findings, verdict, database, read=read)
+        if all(verdict.is_away for verdict in verdicts):
+            findings.silent = True
+            return
     findings.what = "unknown blobs"
     try:
         for ids in _old(blobs):

@@ -168,5 +168,8 @@ class Placements(Protocol):
     def site_of(self, actor: Actor) -> str | None:
         """The only site that the actor has a right in, or None if there is none or more than one."""
 
+    async def knows(self, site: str, project: str) -> bool:
+        """Whether anybody or any key belongs to the site, and to the project if one is named."""
+
     async def key_for(self, site: str, project: str) -> str:
         """Id of the key that wraps the key of a new bucket. Raises what the key service raises."""
