@@ -30,6 +30,7 @@ START, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
 BENCHMARK = "\n    main(measure)"
 """How a benchmark ends; files without it are parts of benchmarks."""
 TIMEOUT_S = 900
+"""Unless a benchmark says another (`TIMEOUT_S`)."""
 ENGINES = (
     "engine_sqlite",
     "engine_postgresql",
@@ -56,9 +57,10 @@ def run(program: Path, rounds: int) -> list[Figure]:
     """The figures of one benchmark, or one line that says why there are none."""
     command = [sys.executable, str(program), "--json", "--rounds", str(rounds)]
     try:
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=TIMEOUT_S)
+        limit = getattr(importlib.import_module(program.stem), "TIMEOUT_S", TIMEOUT_S)
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=limit)
         return [Figure(**row) for row in json.loads(done.stdout.splitlines()[-1])]
-    except (subprocess.SubprocessError, ValueError, IndexError, TypeError) as error:
+    except (subprocess.SubprocessError, ImportError, ValueError, IndexError, TypeError) as error:
         print(f"{program.stem} gave no figures: {error}", file=sys.stderr)
         return []
 

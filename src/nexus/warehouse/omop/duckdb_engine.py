@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - statements are put together from names of tables and fields, and from paths that are quoted here
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -44,6 +44,7 @@ class DuckdbEngine:
             f"CREATE TEMP MACRO nexus_check(text) AS CAST({hashed} >> 96 AS BIGINT)"
         )
         self._compiled: dict[Any, str] = {}
+        self._views: dict[tuple[str, tuple[str, ...]], ir.Table] = {}
 
     def staged(self, name: str, places: Sequence[Path | str], columns: Sequence[str]) -> ir.Table:
         if not places:
@@ -59,7 +60,7 @@ class DuckdbEngine:
                 f"SELECT {named}, {FILE}, coalesce(_exact, _first + file_row_number) AS {LINE}"
                 f" FROM read_parquet([{', '.join(files)}], file_row_number = true)"
             )
-        return self._view(f"staged_{name}", " UNION ALL ".join(selects))
+        return self._view(f"staged_{name}", " UNION ALL ".join(selects), columns)
 
     def keep(self, select: str, name: str) -> int:
         """Hold the rows of a statement as a table of this name, in the order of the files; how many there were."""
@@ -77,7 +78,7 @@ class DuckdbEngine:
             return self._empty(f"read_{name}", columns)
         named = ", ".join(f'"{column}"' for column in columns)
         listed = ", ".join(quoted(file) for file in files)
-        return self._view(f"read_{name}", f"SELECT {named} FROM read_parquet([{listed}])")
+        return self._view(f"read_{name}", f"SELECT {named} FROM read_parquet([{listed}])", columns)
 
     def hold(self, expr: ir.Table) -> ir.Table:
         self._run(f"CREATE OR REPLACE TEMP TABLE {_HELD} AS {self._sql(expr)}")
@@ -126,11 +127,15 @@ class DuckdbEngine:
         self._ibis.disconnect()
 
     def _empty(self, name: str, columns: Mapping[str, str]) -> ir.Table:
-        return self._view(name, without_rows(columns, text="VARCHAR", moment="TIMESTAMP"))
+        return self._view(name, without_rows(columns, text="VARCHAR", moment="TIMESTAMP"), columns)
 
-    def _view(self, name: str, select: str) -> ir.Table:
+    def _view(self, name: str, select: str, columns: Iterable[str]) -> ir.Table:
+        """A statement under a name. A view of one name and columns always has the same types: they are asked for once."""
         self._run(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {select}')
-        return cast(ir.Table, self._ibis.table(name))
+        seen = (name, tuple(columns))
+        if seen not in self._views:
+            self._views[seen] = self._ibis.table(name)
+        return self._views[seen]
 
     def _run(self, statement: str) -> list[tuple[Any, ...]]:
         """Raises Unavailable if memory or disk do not suffice, Damaged if a file cannot be read."""

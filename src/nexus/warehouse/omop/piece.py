@@ -108,8 +108,14 @@ def _without_duplicates(held: ir.Table) -> ir.Table:
 
 
 def _told_twice(engine: Engine, held: ir.Table) -> bool:
-    """Whether a key stands twice among what can be used. Raises Conflict if it does for two things."""
+    """Whether a key stands twice among what can be used. Raises Conflict if it does for two things.
+
+    Nearly always no key does: then it is enough to count them, which costs half of looking at each.
+    """
     usable = held.filter(held[REASON].isnull())
+    ((records, different),) = engine.rows(usable.aggregate(records=usable.count(), different=usable[KEY].nunique()))
+    if records == different:
+        return False
     keys = usable.group_by([TARGET, KEY]).aggregate(n=usable.count(), low=usable[CHECK].min(), high=usable[CHECK].max())
     counts = keys.aggregate(twice=(keys.n > 1).sum().coalesce(0), collisions=(keys.low != keys.high).sum().coalesce(0))
     ((twice, collisions),) = engine.rows(counts)
