@@ -2,9 +2,9 @@
 
     .venv/bin/python bench/scale_patients.py [--rounds N] [--json]
 
-`NEXUS_BENCH_PATIENTS` says how many at most (10,000 if it does not), `NEXUS_BENCH_SPARK` how many for Spark (the same). Each
+`NEXUS_BENCH_PATIENTS` says how many (`1000,10000` if it does not), `NEXUS_BENCH_SPARK` how many at most for Spark (10,000). Each
 conversion is a process of its own; what it and its children use is summed ten times a second. Once for each size: CPU seconds
-differ little from round to round, and a million patients are 160 million rows.
+differ little from round to round, and a million patients are 160 million rows. Each figure is told as soon as it is there.
 """
 
 import os
@@ -22,9 +22,8 @@ from harness import GIB, Figure, main
 from nexus.warehouse.generator.generating import generate
 from nexus.warehouse.generator.model import Asked
 
-SIZES = (1_000, 10_000, 100_000, 1_000_000)
-MOST = int(os.environ.get("NEXUS_BENCH_PATIENTS", "10000"))
-SPARK_MOST = int(os.environ.get("NEXUS_BENCH_SPARK", str(MOST)))
+SIZES = tuple(int(size) for size in os.environ.get("NEXUS_BENCH_PATIENTS", "1000,10000").split(","))
+SPARK_MOST = int(os.environ.get("NEXUS_BENCH_SPARK", "10000"))
 PLOT = ("Conversion to OMOP, two cores", "patients, with five years of claims", "CPU seconds")
 TIMEOUT_S = 24 * 3600
 EVERY_S = 0.1
@@ -42,7 +41,7 @@ class Used:
 
 def measure(rounds: int) -> Iterator[Figure]:
     del rounds
-    for patients in (size for size in SIZES if size <= MOST):
+    for patients in SIZES:
         with tempfile.TemporaryDirectory(dir=Path(__file__).parent, prefix=".bench-") as temporary:
             yield from _of(patients, Path(temporary))
 
@@ -62,6 +61,7 @@ def _of(patients: int, folder: Path) -> Iterator[Figure]:
             f"{rows:,} rows, {size / 1e6:,.0f} MB in, {written / 1e6:,.0f} MB out; {1e6 * used.cpu_s / rows:.3g} us of CPU a row;"
             f" {used.wall_s:,.0f} s; peak {used.peak_gib:.2f} GiB"
         )
+        print(f"{line}, {patients:,} patients: {used.cpu_s:,.0f} CPU-s; {note}", file=sys.stderr, flush=True)
         yield Figure(f"{line}, {patients:,} patients", used.cpu_s, "CPU-s", note=note, line=line, at=patients)
 
 

@@ -1,13 +1,11 @@
 """What a delivery changed: the rows of each person, as a multiset, beside those of the delivery before.
 
-Of each table, each person's rows have a digest: the sum of a keyed hash of every row, in two halves. Files may have been cut and
-sorted in another way; rows that are the same are the same. Tables that are about nobody have one digest as a whole. A person
-is the key that she has in the CDM: what is remembered of a delivery holds no name of anybody.
+Of each table a hash of every row is kept, with the key of the person whom it is about (`lines`). The rows of a person have a
+digest: the sum of their hashes, in two halves. Files may have been cut and sorted in another way; rows that are the same are the
+same. Tables that are about nobody have one digest as a whole.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 from typing import Final
 
@@ -15,20 +13,19 @@ import ibis
 import ibis.expr.types as ir
 
 from nexus.warehouse.omop.engine import Engine
-from nexus.warehouse.omop.keys import SEPARATOR, key, nexus_key
+from nexus.warehouse.omop.keys import natural, nexus_key
 
-DIGESTS: Final = {"person": "int64", "low": "string", "high": "string", "rows": "int64"}
-"""Sums as text: engines do not agree how wide a sum is."""
+LINES: Final = {"line": "int64", "person": "int64", "times": "int64"}
+"""Each row that differs from all others, by its hash; whom it is about (NULL: nobody); how often it is told."""
 AFFECTED: Final = {"person": "int64"}
-_NULL: Final = "\x1e"
-"""Stands for a field that is not there, so that it differs from an empty one and moves nothing."""
 _HALF: Final = 32
-NOBODY: Final = 0
+_NOBODY: Final = -1
+"""In the place of a key, where a table is about nobody: keys are not negative."""
 
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """Persons whose rows a refresh reads. `path`: where an engine reads who they are."""
+    """Persons whose rows a refresh reads. `path`: where an engine reads who they are, by their keys."""
 
     path: Path
 
@@ -37,26 +34,21 @@ class Only:
         if not person:
             return rows
         affected = engine.read("affected", [self.path], AFFECTED)
-        return rows.filter(rows[person].isnull() | key("person", rows[person]).isin(affected.person))
+        return rows.filter(rows[person].isnull() | nexus_key(natural("person", rows[person])).isin(affected.person))
 
 
-def digests(rows: ir.Table, columns: Sequence[str], person: str) -> ir.Table:
-    """One row a person; one with the key 0 for a table that is about nobody. Rows that name nobody are not in it."""
-    parts = (ibis.coalesce(rows[column], _NULL) for column in columns)
-    text = reduce(lambda one, other: one + SEPARATOR + other, parts)
-    hashed = rows.select(person=rows[person] if person else ibis.literal(""), hash=nexus_key(text))
-    hashed = hashed.filter(hashed.person.notnull())
-    summed = hashed.group_by("person").aggregate(
-        low=(hashed.hash & ((1 << _HALF) - 1)).sum().cast("string"),
-        high=(hashed.hash >> _HALF).sum().cast("string"),
-        rows=hashed.count(),
+def digests(lines: ir.Table, *, personal: bool) -> ir.Table:
+    """One row a person, or one for a table that is about nobody. Rows of a personal table that name nobody are not in it."""
+    lines = lines.filter(lines.person.notnull()) if personal else lines.mutate(person=ibis.literal(_NOBODY, "int64"))
+    return lines.group_by("person").aggregate(
+        low=((lines.line & ((1 << _HALF) - 1)) * lines.times).sum().cast("string"),
+        high=((lines.line >> _HALF) * lines.times).sum().cast("string"),
+        rows=lines.times.sum().cast("int64"),
     )
-    named = key("person", summed.person) if person else ibis.literal(NOBODY).cast("int64")
-    return summed.mutate(person=named)
 
 
 def differing(before: ir.Table, now: ir.Table) -> ir.Table:
     """Persons whose digest differs, or is in one of the two only."""
-    both = before.select(*DIGESTS).union(now.select(*DIGESTS))
-    counted = both.group_by(list(DIGESTS)).aggregate(times=both.count())
+    both = before.union(now)
+    counted = both.group_by(list(both.columns)).aggregate(times=both.count())
     return counted.filter(counted.times == 1).select("person").distinct()

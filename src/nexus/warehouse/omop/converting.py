@@ -19,12 +19,14 @@ from nexus.warehouse.omop.engine import Engine, rows_in
 from nexus.warehouse.omop.events import resolved
 from nexus.warehouse.omop.excluding import Exclusion, NoOne
 from nexus.warehouse.omop.layout import FILES, QUARANTINE, Layout, write_rows
+from nexus.warehouse.omop.lines import Lines
+from nexus.warehouse.omop.narrowing import Narrowed
 from nexus.warehouse.omop.piece import Tally, convert, of_direct, sums
 from nexus.warehouse.omop.ports import Excluded
 from nexus.warehouse.omop.problems import Reason
 from nexus.warehouse.omop.references import REFERRED, Known
 from nexus.warehouse.omop.remembering import Remembering, last_file
-from nexus.warehouse.omop.slices import Reading, Slice, Staged, slices
+from nexus.warehouse.omop.slices import Reading, Slice, Staged, Stages, slices
 from nexus.warehouse.omop.source import CLINICAL, AnyMapping, Coded, Source, is_personal
 from nexus.warehouse.omop.spec import CONVERTED, primary_key, tables
 from nexus.warehouse.omop.staged_files import StagedFiles
@@ -75,10 +77,9 @@ class Converter:
         self._steps = Steps(layout.work / "done")
         names = tuple(sorted(set(settings.excluded.persons())))
         self._exclusion = Exclusion(layout.work / "excluded.parquet", names)
-        self._memory = Remembering(
-            source, layout, settings.fixed, engine=engine, local=local, steps=self._steps, before=onto
-        )
+        self._memory = Remembering(source, layout, settings.fixed, local=local, steps=self._steps, before=onto)
         self._onto = onto
+        self._narrowed: Narrowed | None = None
 
     def run(self, folder: Path) -> Conversion:
         """Convert a delivery. Raises Invalid, Damaged, Conflict, Unavailable; run again, it goes on where it was."""
@@ -86,9 +87,10 @@ class Converter:
         self._begin(files)
         staged = self._staged(files)
         staged.check()
+        lines = Lines(self._local, staged, self._exclusion, self._layout.work / "lines", self._settings.encoding)
         self._load_vocabularies()
-        self._affected(staged)
-        outcomes = [self._map(mapping, staged) for mapping in self._source.mappings if staged.of(mapping.driver)]
+        self._affected(staged, lines)
+        outcomes = [self._map(mapping, staged, lines) for mapping in self._source.mappings if staged.of(mapping.driver)]
         for table in CONVERTED:
             self._progress(f"keys of {table}", 0, 0)
             settle(self._engine, self._layout, table)
@@ -98,7 +100,7 @@ class Converter:
         self._write_empty()
         delivered = staged.all()
         for declared in self._source.tables:
-            self._remember(staged, declared.name)
+            self._remember(staged, lines, declared.name)
         self._memory.settings()
         self._write_files(delivered)
         conversion = self._account(delivered, outcomes)
@@ -107,21 +109,23 @@ class Converter:
             shutil.rmtree(self._layout.work, ignore_errors=True)
         return conversion
 
-    def _affected(self, staged: StagedFiles) -> None:
+    def _affected(self, staged: StagedFiles, lines: Lines) -> None:
         """Of a refresh: whose rows have changed."""
         if self._onto is not None:
             for table in self._source.tables:
                 staged.let_go()
-                self._remember(staged, table.name)
+                self._progress(f"compare {table.name}", 0, 0)
+                self._remember(staged, lines, table.name)
             self._memory.compare()
+        if only := self._memory.only:
+            self._narrowed = Narrowed(staged, lines, self._local, only.path)
 
-    def _remember(self, staged: StagedFiles, table: str) -> None:
-        if files := staged.of(table):
-            reading = self._reading(staged, table, Slice(tuple(files)), only=None)
-            self._memory.remember(table, reading.driver)
+    def _remember(self, staged: StagedFiles, lines: Lines, table: str) -> None:
+        if staged.files(table):
+            self._memory.remember(table, lines)
 
-    def _reading(self, staged: StagedFiles, table: str, piece: Slice, only: Only | None) -> Reading:
-        return Reading(self._engine, self._source, staged, self._codes(), table, piece, self._exclusion, only)
+    def _reading(self, stages: Stages, table: str, piece: Slice, only: Only | None) -> Reading:
+        return Reading(self._engine, self._source, stages, self._codes(), table, piece, self._exclusion, only)
 
     def _begin(self, files: tuple[Delivered, ...]) -> None:
         settings: dict[str, Any] = {
@@ -157,27 +161,35 @@ class Converter:
             vocabulary.load(self._local, self._settings.given, layout.work, layout.cdm, ids)
             self._steps.done("vocabulary", vocabulary.version(self._local))
 
-    def _map(self, mapping: AnyMapping, staged: StagedFiles) -> Outcome:
+    def _map(self, mapping: AnyMapping, staged: StagedFiles, lines: Lines) -> Outcome:
         tallies: list[Tally] = []
         staged.let_go()
-        self._remember(staged, mapping.driver)
-        mine = staged.of(mapping.driver)
+        self._remember(staged, lines, mapping.driver)
+        stages = self._stages(mapping, staged)
+        mine = stages.of(mapping.driver)
         total, done = sum(each.rows for each in mine), 0
         for number, piece in enumerate(slices(mine, self._settings.piece, whole=not mapping.by_piece)):
             name = f"{mapping.name}-{number:04}"
             self._progress(mapping.name, done, total)
             counted = self._steps.counted(name)
             if counted is None:
-                counted = [asdict(tally) for tally in self._map_piece(mapping, staged, piece, name)]
+                counted = [asdict(tally) for tally in self._map_piece(mapping, stages, piece, name)]
                 self._steps.done(name, counted)
             tallies += [Tally(**tally) for tally in counted]
             done += piece.rows
         return _outcome(mapping, total, tallies)
 
-    def _map_piece(self, mapping: AnyMapping, staged: StagedFiles, piece: Slice, name: str) -> list[Tally]:
+    def _stages(self, mapping: AnyMapping, staged: StagedFiles) -> Stages:
+        """What a mapping reads: of a refresh, no more than it must. What is about nobody follows from every row."""
+        if self._narrowed is None:
+            return staged
+        self._narrowed.let_go()
+        return self._narrowed if is_personal(mapping) else staged
+
+    def _map_piece(self, mapping: AnyMapping, stages: Stages, piece: Slice, name: str) -> list[Tally]:
         codes, known = self._codes(), self._known()
         only = self._memory.only if is_personal(mapping) else None
-        reading = self._reading(staged, mapping.driver, piece, only)
+        reading = self._reading(stages, mapping.driver, piece, only)
         records = mapping.build(reading)
         if isinstance(mapping, Coded):
             limit = self._settings.as_of if self._source.future_is_wrong else date.max

@@ -5,21 +5,20 @@ nobody changed, vocabularies or mappings are others, the day of the delivery lie
 """
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import ibis
 import ibis.expr.types as ir
 import pyarrow.parquet as pq
 
 from nexus.kernel.errors import Conflict
-from nexus.warehouse.omop.changes import AFFECTED, DIGESTS, Only, differing, digests
+from nexus.warehouse.omop.changes import AFFECTED, LINES, Only, differing, digests
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine
-from nexus.warehouse.omop.engine import Engine
 from nexus.warehouse.omop.layout import QUARANTINE, Layout
+from nexus.warehouse.omop.lines import AS_LINES, Lines
 from nexus.warehouse.omop.problems import Reason
-from nexus.warehouse.omop.source import Source, is_personal
+from nexus.warehouse.omop.source import Source, SourceTable, is_personal
 from nexus.warehouse.omop.steps import FORMAT, Steps
 
 _PROBE: Final = "a probe of the key"
@@ -34,28 +33,34 @@ class Remembering:
         layout: Layout,
         fixed: dict[str, str],
         *,
-        engine: Engine,
         local: DuckdbEngine,
         steps: Steps,
         before: Layout | None,
     ) -> None:
         self._source, self._layout, self._fixed = source, layout, fixed
-        self._engine, self._local, self._steps, self._before = engine, local, steps, before
+        self._local, self._steps, self._before = local, steps, before
         self.only: Only | None = None
 
-    def remember(self, table: str, rows: Callable[[], ir.Table]) -> None:
-        """Keep the digests of a table, by the keys that persons have in the CDM."""
-        if self._steps.counted(f"remembered-{table}") is None:
+    def remember(self, table: str, lines: Lines) -> None:
+        """Keep the hashes of a table's rows, with the keys of persons: the folder is its owner's only."""
+        if self._how(table) is None:
             self._layout.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-            declared = self._source.table(table)
-            expr = digests(rows(), declared.every_column, declared.person)
-            self._engine.write(expr, self._layout.state / f"{table}.parquet")
-            self._steps.done(f"remembered-{table}", True)
+            declared, path = self._source.table(table), self._layout.state / f"{table}.parquet"
+            was = None if self._before is None else self._was(self._before).get("how", {}).get(table)
+            if was == AS_LINES and self._before and lines.compare(declared, self._before.state / path.name, path):
+                how = AS_LINES
+            else:
+                how = lines.keep(declared, path, was or AS_LINES)
+            self._steps.done(_step(table), how)
+
+    def _how(self, table: str) -> str | None:
+        return cast(str | None, self._steps.counted(_step(table)))
 
     def settings(self) -> None:
         """Keep by what settings this was converted."""
         new = self._layout.state / ".settings.new"
-        new.write_text(json.dumps(self._settings(), sort_keys=True))
+        how = {table.name: self._how(table.name) for table in self._source.tables if self._how(table.name)}
+        new.write_text(json.dumps({**self._settings(), "how": how}, sort_keys=True))
         new.replace(self._layout.state / "settings.json")
 
     def compare(self) -> None:
@@ -70,7 +75,7 @@ class Remembering:
         self.only = None if counted["everything"] else Only(path)
 
     def _compared(self, before: Layout, path: Path) -> dict[str, Any]:
-        affected = self._differing(before)
+        affected = self._differing(before) if self._can_compare(before) else self._persons(self._layout)
         if self._was(before)["as_of"] < self._settings()["as_of"]:
             affected = affected.union(self._no_longer_future(before), distinct=True)
         self._local.write(affected.select("person"), path)
@@ -93,7 +98,7 @@ class Remembering:
                 code="omop.other-base",
                 hint="give the key of the conversion (--key), or convert into another folder",
             )
-        if was["format"] != now["format"]:
+        if not self._can_compare(before):
             return "version"
         if was["given"] != now["given"]:
             return "vocabularies"
@@ -102,12 +107,12 @@ class Remembering:
         drivers = {mapping.driver for mapping in self._source.mappings if is_personal(mapping)}
         if not all(self._source.table(driver).person for driver in drivers):
             return "source"
-        about_nobody = [table.name for table in self._source.tables if not table.person]
-        same = (self._count(differing(*self._both(before, name))) == 0 for name in about_nobody)
+        about_nobody = [table for table in self._source.tables if not table.person]
+        same = (self._count(differing(*self._both(before, table))) == 0 for table in about_nobody)
         return "" if all(same) else "shared-tables"
 
     def _differing(self, before: Layout) -> ir.Table:
-        found = [differing(*self._both(before, table.name)) for table in self._source.tables if table.person]
+        found = [differing(*self._both(before, table)) for table in self._source.tables if table.person]
         return ibis.union(*found, distinct=True) if len(found) > 1 else found[0]
 
     def _no_longer_future(self, before: Layout) -> ir.Table:
@@ -117,22 +122,25 @@ class Remembering:
         now = self._persons(self._layout)
         return now.semi_join(keys, now.person == keys._key).select("person")
 
-    def _both(self, before: Layout, table: str) -> tuple[ir.Table, ir.Table]:
+    def _both(self, before: Layout, table: SourceTable) -> tuple[ir.Table, ir.Table]:
         def read(when: str, layout: Layout) -> ir.Table:
-            return self._local.read(f"{when}_{table}", self._remembered(layout, table), DIGESTS)
+            lines = self._local.read(f"{when}_{table.name}", [layout.state / f"{table.name}.parquet"], LINES)
+            return digests(lines, personal=bool(table.person))
 
         return read("before", before), read("now", self._layout)
 
     def _persons(self, layout: Layout) -> ir.Table:
-        paths = [path for table in self._source.tables if table.person for path in self._remembered(layout, table.name)]
+        """By key. Of a conversion that kept something else, those whom its CDM holds."""
+        if layout is self._before and not self._can_compare(layout):
+            people = self._local.read("people_before", [layout.cdm / "person"], {"person_id": "int64"})
+            return people.select(person=people.person_id)
+        paths = [layout.state / f"{table.name}.parquet" for table in self._source.tables if table.person]
         name = "persons_before" if layout is self._before else "persons_now"
-        return self._local.read(name, paths, DIGESTS).select("person").distinct()
+        told = self._local.read(name, [path for path in paths if path.exists()], LINES)
+        return told.filter(told.person.notnull()).select("person").distinct()
 
-    def _remembered(self, layout: Layout, table: str) -> list[Path]:
-        """Where the digests of a table are; nowhere if another version of Nexus kept them: then everything is new."""
-        path = layout.state / f"{table}.parquet"
-        known = layout is not self._before or self._was(layout)["format"] == FORMAT
-        return [path] if known and path.exists() else []
+    def _can_compare(self, before: Layout) -> bool:
+        return bool(self._was(before)["format"] == FORMAT)
 
     def _count(self, rows: ir.Table) -> int:
         return int(self._local.rows(rows.aggregate(n=rows.count()))[0][0])
@@ -143,6 +151,10 @@ class Remembering:
     def _settings(self) -> dict[str, Any]:
         ((key,),) = self._local.sql.execute("SELECT nexus_key(?)", [_PROBE]).fetchall()
         return {"source": self._source.name, "format": FORMAT, "key": key, **self._fixed}
+
+
+def _step(table: str) -> str:
+    return f"remembered-{table}"
 
 
 def last_file(layout: Layout) -> int:

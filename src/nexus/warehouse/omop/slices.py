@@ -33,6 +33,12 @@ class Staged:
     file: Delivered
     rows: int
     unreadable: tuple[int, ...]
+    excerpt: int | None = None
+    """How many of the rows are staged, if not all are."""
+
+    @property
+    def held(self) -> int:
+        return self.rows if self.excerpt is None else self.excerpt
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,7 @@ class Slice:
     @property
     def rows(self) -> int:
         """About how many, for a progress bar."""
-        rows = sum(each.rows for each in self.files)
+        rows = sum(each.held for each in self.files)
         return rows if self.last is None else min(rows - self.first, self.last - self.first)
 
 
@@ -57,10 +63,10 @@ def slices(files: Sequence[Staged], size: int, *, whole: bool) -> Iterator[Slice
         return
     together: list[Staged] = []
     for each in files:
-        if each.rows > size:
+        if each.held > size:
             for first in range(0, each.rows, size):
                 yield Slice((each,), first, first + size if first + size < each.rows else _LAST_LINE)
-        elif sum(one.rows for one in together) + each.rows > size:
+        elif sum(one.held for one in together) + each.held > size:
             yield Slice(tuple(together))
             together = [each]
         else:

@@ -45,7 +45,20 @@ class StagedFiles:
         return [self._counted(file) for file in self._files]
 
     def of(self, table: str) -> list[Staged]:
-        return [self._counted(file) for file in self._files if file.table.name == table]
+        return [self._counted(file) for file in self.files(table)]
+
+    def files(self, table: str) -> list[Delivered]:
+        """The files of a table, before anything of them is read."""
+        return [file for file in self._files if file.table.name == table]
+
+    def plain(self, file: Delivered) -> bool:
+        """Whether each row of a file is one line, behind its header. It has been staged."""
+        return bool(self._steps.counted(_step(file))["plain"])
+
+    def read_as_lines(self, file: Delivered, rows: int) -> None:
+        """A file was read without being staged, and is plain."""
+        if self._steps.counted(_step(file)) is None:
+            self._steps.done(_step(file), {"rows": rows, "unreadable": [], "plain": True})
 
     def place(self, staged: Staged) -> Path | str:
         return self._place(staged.file)
@@ -79,8 +92,7 @@ class StagedFiles:
 
     def _stage(self, file: Delivered, place: Path | str) -> None:
         self._progress(f"read {file.name}")
-        rows, unreadable = stage(self._engine, file, place, self._encoding)
-        self._steps.done(_step(file), {"rows": rows, "unreadable": unreadable})
+        self._steps.done(_step(file), stage(self._engine, file, place, self._encoding)._asdict())
 
 
 def _step(file: Delivered) -> str:

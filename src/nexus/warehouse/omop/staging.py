@@ -7,33 +7,44 @@ read: then it is counted once and kept. Only columns that the source declares ar
 # ruff: noqa: S608 - statements are put together from declared columns, and from paths and headers that are quoted
 
 import zlib
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple, cast
 
 import duckdb
 
 from nexus.kernel.errors import Damaged, Invalid
 from nexus.warehouse.omop.delivery import MARK, Delivered, Shape, check_columns, opened, shape
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine, quoted
+from nexus.warehouse.omop.excerpts import NUMBER
 from nexus.warehouse.omop.source import FILE
 from nexus.warehouse.omop.staging_fhir import stage_fhir
 
 BLOCK: Final = 1 << 20
 LONGEST_LINE: Final = 16 << 20
 """Bytes. DuckDB holds a line whole."""
+_LINE_END: Final = ord("\n")
 ENCODINGS: Final = ("utf-8", "latin-1", "utf-16")
 
 
-def stage(engine: DuckdbEngine, file: Delivered, place: Path | str, encoding: str) -> tuple[int, tuple[int, ...]]:
-    """Stage one file, as Parquet or as a table that the engine keeps: rows that were read, and lines that could not be.
+class Read(NamedTuple):
+    """What was read of a file: rows, and lines that could not be. `plain`: whether each row is one line, behind the header."""
+
+    rows: int
+    unreadable: tuple[int, ...] = ()
+    plain: bool = False
+
+
+def stage(engine: DuckdbEngine, file: Delivered, place: Path | str, encoding: str) -> Read:
+    """Stage one file, as Parquet or as a table that the engine keeps.
 
     Raises Invalid on a header that is not the table's, Damaged on a file that cannot be read.
     """
     try:
         if file.form == "fhir" and isinstance(place, Path):
-            return stage_fhir(file, place)
+            return Read(*stage_fhir(file, place))
         if file.form == "parquet":
-            return _parquet(engine, file, place), ()
+            return Read(_parquet(engine, file, place))
         return _separated(engine, file, place, encoding)
     except duckdb.Error as error:
         raise Damaged(
@@ -58,22 +69,36 @@ def _put(engine: DuckdbEngine, select: str, place: Path | str) -> int:
     return engine.keep(select, place) if isinstance(place, str) else engine.copy(select, place, in_order=True)
 
 
-def _separated(engine: DuckdbEngine, file: Delivered, place: Path | str, encoding: str) -> tuple[int, tuple[int, ...]]:
+def _separated(engine: DuckdbEngine, file: Delivered, place: Path | str, encoding: str) -> Read:
     written = shape(file, encoding)
     _forget_rejects(engine)
-    source = _reader(file, written, encoding)
+    source = _reader(file.path, written, encoding)
     columns = _columns(file, written)
     rows = _put(engine, f"SELECT {columns}, {_marks(file, first=2)} FROM {source}", place)
     unreadable = _rejected(engine)
-    if unreadable or rows + 1 != _lines(file.path):
+    if unreadable or rows + 1 != lines_of(file.path):
         unreadable = _count_lines(engine, file, written, place, encoding=encoding, rejected=unreadable)
-    return rows, unreadable
+        return Read(rows, unreadable)
+    return Read(rows, plain=True)
 
 
-def _reader(file: Delivered, written: Shape, encoding: str) -> str:
+def stage_excerpt(engine: DuckdbEngine, file: Delivered, path: Path, place: Path | str, encoding: str) -> int:
+    """Stage an excerpt of a file (`excerpts`) with the lines that it names; rows that could be read. Raises Damaged."""
+    written = shape(file, encoding)
+    of_excerpt = Shape(written.separator, (NUMBER, *written.columns))
+    exact = f"CAST({_named(NUMBER)} AS BIGINT) AS _exact"
+    _forget_rejects(engine)
+    try:
+        source = _reader(path, of_excerpt, encoding)
+        return _put(engine, f"SELECT {_columns(file, written)}, {_marks(file, 2, exact)} FROM {source}", place)
+    except duckdb.Error as error:
+        raise Damaged(f"{file.name} cannot be read", code="omop.file", hint="ask for it again") from error
+
+
+def _reader(path: Path, written: Shape, encoding: str) -> str:
     columns = ", ".join(f"{quoted(column)}: 'VARCHAR'" for column in written.columns)
     return (
-        f"read_csv({quoted(file.path)}, auto_detect = false, header = true, delim = {quoted(written.separator)},"
+        f"read_csv({quoted(path)}, auto_detect = false, header = true, delim = {quoted(written.separator)},"
         f" quote = '\"', escape = '\"', columns = {{{columns}}}, nullstr = '', encoding = '{encoding}',"
         f" store_rejects = true, rejects_limit = 0, max_line_size = {LONGEST_LINE}, strict_mode = true)"
     )
@@ -126,7 +151,7 @@ def _count_lines(
     with engine.in_order():
         engine.sql.execute(
             "CREATE OR REPLACE TEMP TABLE broken AS SELECT record, sum(breaks) OVER (ORDER BY record) AS by_breaks FROM"
-            f" (SELECT row_number() OVER () + 1 AS record, {breaks} AS breaks FROM {_reader(file, written, encoding)})"
+            f" (SELECT row_number() OVER () + 1 AS record, {breaks} AS breaks FROM {_reader(file.path, written, encoding)})"
             " WHERE breaks > 0"
         )
     shifts = ", ".join(f"({line - index}, {index + 1})" for index, line in enumerate(rejected)) or "(NULL, 0)"
@@ -139,7 +164,7 @@ def _count_lines(
     _put(
         engine,
         f"SELECT {_columns(file, written)}, {_marks(file, 2, exact)}"
-        f" FROM (SELECT *, row_number() OVER () + 1 AS _record FROM {_reader(file, written, encoding)}) r"
+        f" FROM (SELECT *, row_number() OVER () + 1 AS _record FROM {_reader(file.path, written, encoding)}) r"
         " ASOF LEFT JOIN shifted s ON r._record >= s.record ASOF LEFT JOIN broken b ON r._record > b.record",
         place,
     )
@@ -160,17 +185,17 @@ def _forget_rejects(engine: DuckdbEngine) -> None:
         engine.sql.execute(f"DROP TABLE IF EXISTS {name}")
 
 
-def _lines(path: Path) -> int:
+def lines_of(path: Path) -> int:
     """Lines of a file; a last one without its end counts."""
-    count, last, block = 0, b"\n", bytearray(BLOCK)
+    count, last, block = 0, _LINE_END, bytearray(BLOCK)
     try:
-        with opened(path) as stream:
+        with cast(BufferedIOBase, opened(path)) as stream:
             while size := stream.readinto(block):  # one block, filled again and again: new ones cost more than counting
                 count += block.count(b"\n", 0, size)
-                last = block[size - 1 : size]
+                last = block[size - 1]
     except (OSError, EOFError, zlib.error) as error:
         raise Damaged("a file cannot be read to its end", code="omop.file", hint="ask for it again") from error
-    return count + (last != b"\n")
+    return count + (last != _LINE_END)
 
 
 def _named(column: str) -> str:

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from nexus.kernel.errors import Conflict
 
-FORMAT: Final = 3
-"""Grows whenever a later version would convert the same files to other records."""
+FORMAT: Final = 4
+"""Grows whenever a later version would convert the same files to other records, or keeps something else for a refresh."""
 
 
 class Steps:
