@@ -9,11 +9,11 @@ from nexus.warehouse.omop.delivery import opened
 
 NUMBER: Final = "_number"
 """The first column of an excerpt: the line of the file."""
-_BLOCK: Final = 4 << 20
+BLOCK: Final = 4 << 20
 """Bytes that are read at once."""
 
 
-def excerpt(path: Path, numbers: Sequence[int], separator: str, into: Path) -> int:
+def excerpt(path: Path, numbers: Sequence[int], separator: str, into: Path, *, block: int = BLOCK) -> int:
     """Write these lines of a file, in the order of their numbers, below a header; returns how many lines the file has.
 
     Nothing is decoded, and nothing looks into a line: whoever asks knows that no field holds a line break.
@@ -22,16 +22,16 @@ def excerpt(path: Path, numbers: Sequence[int], separator: str, into: Path) -> i
     before, rest, place = 0, b"", 0
     end = separator.encode()
     with opened(path) as stream, into.open("wb") as out:
-        while block := stream.read(_BLOCK):
-            block = rest + block
-            whole = block.rfind(b"\n") + 1
-            rest = block[whole:]
+        while read := stream.read(block):
+            read = rest + read
+            whole = read.rfind(b"\n") + 1
+            rest = read[whole:]
             if not whole:
                 continue
-            lines = block.count(b"\n", 0, whole)
+            lines = read.count(b"\n", 0, whole)
             until = bisect_left(numbers, before + lines + 1, lo=place)
             if before == 0 or until > place:
-                _copy(block[:whole].split(b"\n"), before, numbers[place:until], end, out, header=before == 0)
+                _copy(read[:whole].split(b"\n"), before, numbers[place:until], end, out, header=before == 0)
             before, place = before + lines, until
         if rest:
             _copy([rest], before, numbers[place:], end, out, header=before == 0)
