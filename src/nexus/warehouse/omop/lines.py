@@ -105,18 +105,16 @@ class Lines:
         return self._folder / f"{table.name}.parquet"
 
     def _hash(self, table: SourceTable, files: Sequence[Delivered], before: Path) -> dict[int, int] | None:
-        """Hash every line and find it among those of before; lines of each file, None if one cannot be a row."""
+        """Hash every line and find it among those of before; lines of each file, None if one is empty."""
         each = " UNION ALL ".join(self._numbered(file) for file in files)
         with self._local.in_order():
             self._do(
-                "CREATE OR REPLACE TEMP TABLE _lines AS SELECT n.file, n.number, n.line, n.open, b.person,"
-                f" b.line IS NULL AS new FROM ({each}) n LEFT JOIN read_parquet({quoted(before)}) b USING (line)"
+                "CREATE OR REPLACE TEMP TABLE _lines AS SELECT n.file, n.number, n.line, b.person, b.line IS NULL AS new"
+                f" FROM ({each}) n LEFT JOIN read_parquet({quoted(before)}) b USING (line)"
             )
-        counted = {file.id: 0 for file in files}
-        found = self._tell("SELECT file, count(*), count(line), bool_or(open) FROM _lines GROUP BY file")
-        counted.update((file, lines) for file, lines, _, _ in found)
-        sound = all(lines == hashed and not is_open for _, lines, hashed, is_open in found)
-        return counted if sound else None
+        found = self._tell("SELECT file, count(*), count(line) FROM _lines GROUP BY file")
+        counted = {file.id: 0 for file in files} | {file: lines for file, lines, _ in found}
+        return counted if all(lines == hashed for _, lines, hashed in found) else None
 
     def _read_new(self, files: Sequence[Delivered], counted: dict[int, int]) -> bool:
         """Read the lines that were not there before, to see whom they are about; False if one of them is not a row."""
@@ -128,7 +126,7 @@ class Lines:
             if in_file != counted[file.id] + 1:
                 return False
             if lines:
-                if stage_excerpt(self._local, file, path, "_excerpt", self._encoding) != lines:
+                if _is_open(path) or stage_excerpt(self._local, file, path, "_excerpt", self._encoding) != lines:
                     return False
                 self._do(f'INSERT INTO {_NEW} SELECT {FILE}, _exact, "{file.table.person}" FROM _excerpt')
                 self._local.drop("_excerpt")
@@ -151,7 +149,7 @@ class Lines:
             "SELECT l.file, l.number, l.line, l.new, CASE WHEN l.new THEN k.person ELSE l.person END AS person"
             f" FROM _lines l LEFT JOIN (SELECT n.file, n.number, w.person FROM {_NEW} n JOIN"
             f" ({_keys(f'SELECT DISTINCT name FROM {_NEW} WHERE name IS NOT NULL')}) w USING (name)) k"
-            " ON l.new AND l.file = k.file AND l.number = k.number",
+            " ON l.file = k.file AND l.number = k.number",
             self._kept(table),
             in_order=True,
         )
@@ -190,11 +188,9 @@ class Lines:
         return f"SELECT {line} AS line, s.name FROM {self._reader(staged.file)} l POSITIONAL JOIN ({name}) s"
 
     def _numbered(self, file: Delivered) -> str:
-        """Lines with their numbers. `open`: whether a field may go on in the next line."""
-        quotes = "length(line) - length(replace(line, '\"', ''))"
-        is_open = f"contains(line, '\"') AND ({quotes}) % 2 = 1"
-        numbered = f"SELECT line, row_number() OVER () + 1 AS number FROM {self._reader(file)}"
-        return f"SELECT {file.id} AS file, number, {self._hashed(file, 'line')} AS line, {is_open} AS open FROM ({numbered})"
+        """Lines with their numbers."""
+        numbered = f"SELECT line AS text, row_number() OVER () + 1 AS number FROM {self._reader(file)}"
+        return f"SELECT {file.id} AS file, number, {self._hashed(file, 'text')} AS line FROM ({numbered})"
 
     def _rows(self, staged: Staged) -> str:
         table = staged.file.table
@@ -232,6 +228,12 @@ class Lines:
 
     def _tell(self, statement: str) -> list[tuple[int, ...]]:
         return self._local.sql.execute(statement).fetchall()
+
+
+def _is_open(path: Path) -> bool:
+    """Whether a field of some line goes on in the next. Asked of new lines only: one that was there before was a whole row."""
+    with path.open("rb") as lines:
+        return any(line.count(b'"') % 2 for line in lines)
 
 
 def _keys(names: str) -> str:
