@@ -18,7 +18,7 @@ def excerpt(path: Path, numbers: Sequence[int], separator: str, into: Path, *, b
 
     Nothing is decoded, and nothing looks into a line: whoever asks knows that no field holds a line break.
     """
-    into.parent.mkdir(parents=True, exist_ok=True)
+    into.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # lines are entire, with columns that are not staged
     before, rest, place = 0, b"", 0
     end = separator.encode()
     with opened(path) as stream, into.open("wb") as out:

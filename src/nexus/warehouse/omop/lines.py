@@ -138,7 +138,7 @@ class Lines:
         path = self._folder / f"{name}-{file.id}.csv"
         wanted = [number for (number,) in self._tell(f"{numbers} ORDER BY number")]
         if not wanted and name == "new":
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch()
             return path, 0, lines_of(file.path)
         return path, len(wanted), excerpt(file.path, wanted, shape(file, self._encoding).separator, path)
