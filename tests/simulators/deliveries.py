@@ -9,25 +9,13 @@ from nexus.pseudonyms.messages import NirGiven
 from nexus.pseudonyms.notation import Domain, Writing
 from nexus.warehouse.building.forms import form_of
 from nexus.warehouse.building.model import Extract, File
+from nexus.warehouse.generator import agreements
 from nexus.warehouse.generator.generating import generate
-from nexus.warehouse.generator.hospital_tables import IDENTIFYING
 from nexus.warehouse.generator.model import Asked
-from nexus.warehouse.intake.agreement import Agreement, Column, ColumnType, IdentifierKind, Table
+from nexus.warehouse.intake.agreement import Agreement
 from nexus.warehouse.intake.manifest import FileSaid
 
 UNTIL = date(2026, 10, 31)
-_KINDS = {
-    "SSN": IdentifierKind.NIR,
-    "BEN_NIR_ANO": IdentifierKind.NIR,
-    "FIRST": IdentifierKind.GIVEN_NAME,
-    "LAST": IdentifierKind.FAMILY_NAME,
-    "MAIDEN": IdentifierKind.FAMILY_NAME,
-    "BIRTHDATE": IdentifierKind.BIRTH_DATE,
-    "ADDRESS": IdentifierKind.ADDRESS,
-    **dict.fromkeys(("PATIENT", "ENCOUNTER"), IdentifierKind.LOCAL),
-}
-
-
 def world(into: Path, *, people: int = 160, seed: int = 7) -> dict[str, Path]:
     """The folder of each provider's first delivery; the truth lies in `truth/`. Files are called like their tables."""
     generate(Asked(people, hospitals=2, seed=seed), into)
@@ -40,26 +28,7 @@ def world(into: Path, *, people: int = 160, seed: int = 7) -> dict[str, Path]:
 
 def agreed(folder: Path) -> Agreement:
     """What is agreed about the files of a folder: identifiers declared where they stand."""
-    return Agreement(schema_version="2026.1", tables=tuple(map(_table, sorted(folder.glob("*.csv")))), fresh_days=1_000)
-
-
-def _table(path: Path) -> Table:
-    names = path.open(encoding="utf-8").readline().strip().split(",")
-    return Table(name=path.stem, columns=tuple(_column(path.stem, name) for name in names))
-
-
-def _column(table: str, name: str) -> Column:
-    identifier = _kind(table, name)
-    born = identifier is IdentifierKind.BIRTH_DATE
-    return Column(name=name, identifier=identifier, type=ColumnType.DATE if born else ColumnType.TEXT)
-
-
-def _kind(table: str, column: str) -> IdentifierKind | None:
-    if column == "Id" and table in {"patients", "encounters"}:
-        return IdentifierKind.LOCAL
-    if table == "patients" and column in IDENTIFYING:
-        return _KINDS.get(column, IdentifierKind.LOCAL)
-    return _KINDS.get(column) if table not in {"organizations", "providers"} else None
+    return agreements.agreed(folder, fresh_days=1_000, unusable_percent=1)
 
 
 def extract(provider: str, folder: Path, number: int = 1) -> Extract:

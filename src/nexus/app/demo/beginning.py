@@ -14,6 +14,7 @@ SETTINGS = {
     "stop_grace_s": 3,
     "checkpoint_interval_ms": 500,
     "mail_delivery": "folder",
+    "pseudonyms": True,
 }
 """Free ports, and a waiting period that only a demonstration's directory accepts."""
 

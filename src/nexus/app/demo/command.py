@@ -10,7 +10,7 @@ import click
 from nexus import __version__
 from nexus.app.cli.options import json_option, terminal
 from nexus.app.datadir import PRIVATE
-from nexus.app.demo import beginning, data, ending, patient, proofs, samples
+from nexus.app.demo import beginning, data, ending, patient, proofs, samples, study, warehouse
 from nexus.app.demo.people import Person
 from nexus.app.demo.scenery import Scenery
 from nexus.app.demo.stage import Stage
@@ -31,6 +31,11 @@ STEPS = (
     ending.destroy_key,
     patient.enrol_patient,
     patient.withdraw,
+    warehouse.deliver,
+    warehouse.build,
+    study.release,
+    study.ask,
+    study.leave,
     ending.leave_open,
 )
 """The story, in order."""

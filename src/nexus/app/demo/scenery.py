@@ -134,7 +134,7 @@ class Scenery:
 
     def place(self) -> Place:
         """The REST door now."""
-        return Place(self._endpoints()["api"], self.data / "tls" / "ca.pem")
+        return Place(self.endpoint("api"), self.data / "tls" / "ca.pem")
 
     def s3(self, key: Mapping[str, str]) -> Any:
         """boto3, as anybody uses it, with an access key."""
@@ -143,7 +143,7 @@ class Scenery:
 
         return boto3.client(
             "s3",
-            endpoint_url=self._endpoints()["s3"],
+            endpoint_url=self.endpoint("s3"),
             aws_access_key_id=key["id"],
             aws_secret_access_key=key["secret"],
             region_name="eu-west-3",
@@ -151,9 +151,10 @@ class Scenery:
             config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
         )
 
-    def _endpoints(self) -> dict[str, str]:
+    def endpoint(self, door: str) -> str:
+        """Where a door listens now."""
         endpoints: dict[str, str] = json.loads((self.data / "run" / "endpoints.json").read_text())
-        return endpoints
+        return endpoints[door]
 
 
 def error_of(done: "subprocess.CompletedProcess[str]") -> NexusError:

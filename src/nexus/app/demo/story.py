@@ -1,11 +1,13 @@
 """What the steps share: who is there, what was uploaded, what the thief looks for."""
 
+import datetime
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nexus.app.cli.rest_client import Refused
+from nexus.app.demo.extracts import Extract
 from nexus.app.demo.people import Person, in_days
 from nexus.app.demo.samples import Sample
 from nexus.app.demo.scenery import Scenery
@@ -36,6 +38,21 @@ class Story:
     """The patient, as the platform calls her."""
     telephone: Any = None
     """Her browser, once she has opened her account."""
+    extracts: tuple[Extract, ...] = ()
+    """What the hospitals and the claims base deliver."""
+    subjects: dict[tuple[str, str], str] = field(default_factory=dict)
+    """What consent calls a hospital's patients, by site and the hospital's number."""
+    releases: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The open release of each project."""
+
+    @property
+    def today(self) -> str:
+        return datetime.date.today().isoformat()
+
+    @property
+    def ends(self) -> str:
+        """When rights that are given now end."""
+        return in_days(RIGHTS_DAYS)
 
     def enter(self, login: str, code: str) -> Person:
         """Somebody enrols and signs in."""
@@ -48,8 +65,7 @@ class Story:
         """Alice invites, Bruno gives the right: whoever creates an identity gives it none."""
         alice, bruno = self.people["alice"], self.people["bruno"]
         invited = alice.call("iam.person.create", login=login, name=name, email=f"{login}@hub.example")
-        ends = in_days(RIGHTS_DAYS)
-        bruno.call("iam.role.grant", identity=invited["person"], role=role, scope=scope, ends_at=ends)
+        bruno.call("iam.role.grant", identity=invited["person"], role=role, scope=scope, ends_at=self.ends)
         return self.enter(login, invited["code"])
 
     def s3(self, login: str, purpose: str) -> Any:
