@@ -30,6 +30,12 @@ login = "bruno"
 name = "Bruno Petit"
 email = "bruno@hub.example"
 roles = ["security_officer", "key_custodian", "auditor", "platform_operator"]
+
+[[founder]]
+login = "irene"
+name = "Irène Fabre"
+email = "irene@hub.example"
+roles = ["data_protection_officer"]
 """
 WITNESSES: Final = ("witness-1.example", "witness-2.example")
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from nexus.app.demo.people import Person, four_eyes, in_days
 from nexus.app.demo.story import Story
+from nexus.app.demo.warehouse import build_again
 from nexus.kernel.errors import NotFound
 
 PROJECTS: Final = {"diabetes": "DIABETES", "stroke": "STROKE"}
@@ -32,7 +33,7 @@ QUESTION: Final = """
     WITH people AS (
         SELECT person_id, (year(current_date) - year_of_birth) // 15 * 15 AS age,
                person_id IN (SELECT person_id FROM condition_occurrence
-                             WHERE condition_source_value LIKE '%44054006%' OR condition_source_value LIKE '%E11%') AS sick
+                             WHERE condition_concept_id = 201826) AS sick
         FROM person
     )
     SELECT age, count(*) AS persons, count(*) FILTER (sick) AS sick FROM people
@@ -48,7 +49,7 @@ def release(story: Story) -> None:
     """Two projects with a permit each; who built a release does not open it."""
     stage = story.stage
     with stage.step("Two projects get a release each, under pseudonyms of their own"):
-        story.invite("irene", "Irène Fabre", "data_protection_officer", "platform")
+        story.enter("irene", story.codes["irene"])
         _grant(story, "david", "data_steward", "platform")
         for project, domain in PROJECTS.items():
             _permit(story, project, domain)
@@ -180,7 +181,7 @@ def leave(story: Story) -> None:
                 f"served whole again, without {gone.pop()[:28]}…; {now['release_digest'][:16]}… follows its parent",
             )
         with stage.waiting("building again"):
-            built = story.scenery.nexus("warehouse", "build")
+            built = build_again(story)
         stage.did(
             f"the next build leaves her out: {built['persons']:,} persons, {built['excluded']} left out because they object"
         )
