@@ -16,6 +16,8 @@ from nexus.warehouse.intake.agreement import Agreement
 from nexus.warehouse.intake.manifest import FileSaid
 
 UNTIL = date(2026, 10, 31)
+
+
 def world(into: Path, *, people: int = 160, seed: int = 7) -> dict[str, Path]:
     """The folder of each provider's first delivery; the truth lies in `truth/`. Files are called like their tables."""
     generate(Asked(people, hospitals=2, seed=seed), into)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-WAIT_S = 240
+WAIT_S = 480
 STEPS = 10
 
 
@@ -49,6 +49,12 @@ def test_the_story_is_told_to_its_end_without_sample_data(folder):
         "1 document",
         "eva's next read: NoSuchKey",
         "both lines verify offline",
+        "National cl… 11 files",
+        "none in",
+        "two names, two keys, nothing in common",
+        "Essential hypertension",
+        "follows its parent",
+        "1 left out because they object",
         "The platform stays up.",
     ):
         assert said in told.stdout, said

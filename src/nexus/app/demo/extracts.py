@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-PEOPLE: Final = 800
+PEOPLE: Final = 600
 YEARS: Final = 4
 SEED: Final = 2026
 FRESH_DAYS: Final = 400

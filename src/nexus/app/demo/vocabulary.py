@@ -28,6 +28,7 @@ CONCEPTS: Final[dict[int, tuple[str, str, str, str, str, str]]] = {
     38004446: ("General practice", "Provider", "Medicare Specialty", "Physician Specialty", "S", "01"),
     44818568: ("Euro", "Currency", "Currency", "Currency", "S", "EUR"),
     44818668: ("US dollar", "Currency", "Currency", "Currency", "S", "USD"),
+    1503297: ("Metformin", "Drug", "RxNorm", "Ingredient", "S", "6809"),
     201826: ("Type 2 diabetes", "Condition", "SNOMED", "Disorder", "S", "44054006"),
     320128: ("Essential hypertension", "Condition", "SNOMED", "Disorder", "S", "59621000"),
     313217: ("Atrial fibrillation", "Condition", "SNOMED", "Disorder", "S", "49436004"),

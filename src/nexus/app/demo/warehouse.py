@@ -100,7 +100,7 @@ def _agreement(story: Story, extract: Extract) -> Any:
 
 def build(story: Story) -> None:
     """Linked, pseudonymised, converted to OMOP and checked, by one command."""
-    stage, scenery = story.stage, story.scenery
+    stage = story.stage
     with stage.step("One command makes the warehouse: linked, pseudonymised, OMOP, checked"):
         with stage.waiting("building"):
             built = build_again(story)
