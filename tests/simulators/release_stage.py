@@ -50,10 +50,13 @@ class Stage:
         objection = {"subject": patient, "kind": "objection", "capacity": "self", "decided_at": in_days(-1)}
         self.desk.call("consent.decision.record", **objection)
 
+    def key(self, project: str) -> dict[str, str]:
+        """An access key of a researcher of the project."""
+        return self.platform.person(f"rita-{project}", "researcher", f"project:{project}").access_key("research")
+
     def member(self, project: str) -> Any:
         """S3 as a researcher of the project."""
-        person = self.platform.person(f"rita-{project}", "researcher", f"project:{project}")
-        return self.platform.s3(person.access_key("research"))
+        return self.platform.s3(self.key(project))
 
 
 def prepared(platform: Installation, people: int = 24) -> Stage:

@@ -5,10 +5,13 @@ EMC-05, EMC-07.
 
 import json
 from base64 import b64decode
+from pathlib import Path
 
 import botocore.exceptions
 import duckdb
+import pyarrow.dataset as ds
 import pytest
+from pyarrow import fs
 
 from nexus.app.cli.rest_client import Refused
 from nexus.warehouse.releases import manifest
@@ -73,6 +76,56 @@ def test_what_the_platform_says_of_it_is_what_its_manifest_says(stage, release):
         table["name"]: sum(part["rows"] for part in table["parts"]) for table in said["tables"]
     }
     assert (release["small_classes"]["k"], release["small_classes"]["persons"]) == (1, len(stage.patients))
+
+
+def test_pyarrow_answers_a_question_over_s3(stage, release):
+    key = stage.key("heart")
+    endpoints = json.loads((stage.platform.data / "run" / "endpoints.json").read_text())
+    s3 = fs.S3FileSystem(
+        access_key=key["id"],
+        secret_key=key["secret"],
+        region="eu-west-3",
+        scheme="https",
+        endpoint_override=endpoints["s3"].removeprefix("https://"),
+        tls_ca_file_path=str(stage.platform.data / "tls" / "ca.pem"),
+    )
+    with s3.open_input_stream(f"{release['bucket']}/manifests/{release['release_digest']}.json") as file:
+        said = manifest.decode(file.read()).release
+    (table,) = [each for each in said.tables if each.name == "person"]
+    names = [f"{release['bucket']}/objects/{part.sha256}.parquet" for part in table.parts]
+    found = ds.dataset(names, filesystem=s3, format="parquet").to_table()
+    assert found.num_rows == len(stage.patients)
+    assert (
+        sum(found.group_by("gender_concept_id").aggregate([([], "count_all")])["count_all"].to_pylist())
+        == found.num_rows
+    )
+
+
+def test_duckdb_answers_a_question_over_s3_by_the_views_that_lie_there(stage, release, tmp_path):
+    extension = pytest.importorskip("duckdb_extension_httpfs", reason="DuckDB's httpfs extension is not installed")
+    folder = Path(extension.__file__).parent / "extensions" / f"v{duckdb.__version__}"
+    key, s3 = stage.key("heart"), stage.member("heart")
+    endpoints = json.loads((stage.platform.data / "run" / "endpoints.json").read_text())
+    with duckdb.connect(config={"extension_directory": str(tmp_path)}) as connection:
+        connection.execute(f"LOAD '{folder / 'httpfs.duckdb_extension'}'")
+        connection.execute(f"SET ca_cert_file='{stage.platform.data / 'tls' / 'ca.pem'}'")
+        connection.execute("SET enable_server_cert_verification=true")
+        connection.execute(
+            f"CREATE SECRET (TYPE s3, KEY_ID '{key['id']}', SECRET '{key['secret']}', REGION 'eu-west-3',"
+            f" ENDPOINT '{endpoints['s3'].removeprefix('https://')}', URL_STYLE 'path')"
+        )
+        connection.execute(s3.get_object(Bucket=release["bucket"], Key="views.sql")["Body"].read().decode())
+        answer = connection.execute(
+            "SELECT concept_name, count(DISTINCT person_id) FROM condition_occurrence JOIN concept ON concept_id ="
+            " condition_concept_id GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+    assert [name for name, _ in answer] == ["diabetes", "stroke"] and all(count > 0 for _, count in answer)
+
+
+def test_a_worker_that_is_killed_while_it_builds_builds_it_after_all(stage):
+    asked = stage.request("lung")
+    stage.platform.kill("worker")
+    assert stage.built(asked)["tables"]
 
 
 def test_nobody_else_reads_it(stage, release):
