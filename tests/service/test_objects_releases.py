@@ -41,12 +41,13 @@ async def nobody(store: Store, where) -> str:
     return (await store.objects.vaults.put_manifest(store.op, where, ())).id
 
 
-async def test_only_a_release_says_that_something_is_about_nobody(store):
+async def test_only_a_release_says_that_something_is_about_nobody(store, patients):
     where = await bucket(store)
     await put(store, where, "vocabulary", await nobody(store, where))
     assert await store.get(where, "vocabulary", op=READING) == b"rows"
+    patients.site = "chu"
     other = await bucket(store, "standard", "other")
-    with pytest.raises(Invalid):
+    with pytest.raises(Invalid, match="a manifest names"):
         await nobody(store, other)
     with pytest.raises(Invalid):
         await store.put(where, "nameless", b"rows")
