@@ -222,6 +222,18 @@ TEXTS = [
 ]
 
 
+async def test_a_statement_run_for_many_rows_tells_how_many_it_changed(db):
+    insert_once = "INSERT INTO demo_value (key, part) VALUES (?, 0) ON CONFLICT DO NOTHING"
+
+    async def run(sql, rows):
+        return await db.bookkeep(Bookkeeping.PROGRESS, lambda tx: tx.execute_many(sql, rows))
+
+    assert await run(insert_once, [("a",), ("b",), ("a",)]) == 2
+    assert await run(insert_once, [("a",), ("c",)]) == 1
+    assert await run("UPDATE demo_value SET body = ? WHERE key <= ?", [(b"x", "b"), (b"y", "c"), (b"z", " ")]) == 5
+    assert await run(insert_once, [("a",)]) == 0 == await run(insert_once, [])
+
+
 async def test_any_text_is_kept_as_it_is_and_sorted_by_its_bytes(db):
     await db.bookkeep(
         Bookkeeping.PROGRESS,

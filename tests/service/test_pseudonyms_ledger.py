@@ -64,6 +64,23 @@ async def test_two_links_that_share_a_pseudonym_are_refused_and_nothing_stays(db
         assert tx.one("SELECT count(*) FROM pseudonyms_ledger") == (0,)
 
 
+class Halving(Pseudonymising):
+    """Gives every second link another one's pseudonym."""
+
+    def body(self, link):
+        return super().body(link[:31] + bytes([link[31] & 0xFE]))
+
+
+async def test_one_collision_among_many_and_with_what_was_there_is_found(db):
+    made = Halving(HUB, fresh_secret())
+    even = [link[:31] + bytes([link[31] & 0xFE]) for link in links(30)]
+    assert len(await enter(db, made, even)) == 30
+    with pytest.raises(Conflict):
+        await enter(db, made, [*links(1), even[3][:31] + bytes([even[3][31] | 1])])
+    with db.read() as tx:
+        assert tx.one("SELECT count(*) FROM pseudonyms_ledger") == (30,)
+
+
 async def test_another_secret_under_the_same_epoch_is_found_out(db, hub):
     some = links(3)
     await enter(db, hub, some)

@@ -128,6 +128,29 @@ def test_what_is_written_is_read_again(body, name, epoch):
     assert notation.read(Writing(domain).write(body)) == (domain, body)
 
 
+def written_by_the_book(domain: Domain, body: bytes) -> str:
+    """docs/formats/pseudonym.md, one character after the other."""
+    number = int.from_bytes(body, "big")
+    text = "".join("0123456789ABCDEFGHJKMNPQRSTVWXYZ"[number >> shift & 31] for shift in range(155, -1, -5))
+    return f"NXP1-{domain}-{text}-{check_characters(f'NXP1{domain.name}{domain.epoch:02d}{text}')}"
+
+
+@given(st.lists(st.binary(min_size=20, max_size=20), max_size=40), st.integers(1, 99))
+def test_many_written_together_are_each_written_by_the_book(bodies, epoch):
+    domain = Domain("A1", epoch)
+    assert Writing(domain).write_all(bodies) == [written_by_the_book(domain, body) for body in bodies]
+
+
+def test_a_batch_of_any_size_is_written_in_order():
+    bodies = [bytes(20), b"\xff" * 20, *(random.Random(7).randbytes(20) for _ in range(9_000))]
+    assert Writing(EMC2).write_all(bodies) == [written_by_the_book(EMC2, body) for body in bodies]
+    links = [random.Random(seed).randbytes(32) for seed in range(30)]
+    made = Pseudonymising(EMC2, SECOND)
+    assert made.pseudonyms(links) == [made.pseudonym(link) for link in links]
+    with pytest.raises(ValueError, match="20 bytes"):
+        Writing(EMC2).write_all([bytes(20), bytes(19), bytes(21)])
+
+
 @given(st.binary(min_size=20, max_size=20), st.data())
 def test_every_mistyped_character_is_found(body, data):
     text = Writing(EMC2).write(body)

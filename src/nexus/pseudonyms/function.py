@@ -8,7 +8,7 @@ that nobody holds both secrets, and that neither is derived from the other.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -85,6 +85,10 @@ class Pseudonymising:
     def pseudonym(self, link: bytes) -> str:
         """The pseudonym, as it is written."""
         return self._writing.write(self.body(link))
+
+    def pseudonyms(self, links: Sequence[bytes]) -> list[str]:
+        """The pseudonyms of many, in order: far less work than one by one."""
+        return self._writing.write_all([self.body(link) for link in links])
 
 
 def _keyed(secret: Secret) -> HMAC:

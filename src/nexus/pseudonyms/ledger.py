@@ -32,8 +32,11 @@ def enter(tx: Transaction, made: Pseudonymising, links: Sequence[bytes]) -> list
     Raises Conflict `pseudonyms.collision` if two links share a pseudonym: nothing of the transaction may then stay.
     """
     bodies = [made.body(link) for link in links]
-    for body, link in sorted(zip(bodies, links, strict=True)):  # neighbours share pages: a seventh less work
-        _entered(tx, made.domain, body, link)
+    name, epoch = made.domain.name, made.domain.epoch
+    pairs = sorted(set(zip(bodies, links, strict=True)))  # neighbours share pages: a seventh less work
+    fresh = tx.execute_many(_INSERT, [(name, epoch, body, link) for body, link in pairs])
+    if fresh < len(pairs):
+        _check(tx, made.domain, pairs)
     return bodies
 
 
@@ -58,9 +61,9 @@ def count(tx: Transaction, domain: Domain) -> int:
     return int(row[0])
 
 
-def _entered(tx: Transaction, domain: Domain, body: bytes, link: bytes) -> None:
-    fresh = tx.execute(_INSERT, (domain.name, domain.epoch, body, link))
-    if not fresh and tx.one(_LINK, (domain.name, domain.epoch, body)) != (link,):
+def _check(tx: Transaction, domain: Domain, pairs: Sequence[tuple[bytes, bytes]]) -> None:
+    """What was not entered was there: as the same pair, or the ledger contradicts it."""
+    if any(tx.one(_LINK, (domain.name, domain.epoch, body)) != (link,) for body, link in pairs):
         raise Conflict(
             f"the ledger of {domain} contradicts a pseudonym: two links share it, or its secret is another one",
             code="pseudonyms.collision",

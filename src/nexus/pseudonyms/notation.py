@@ -6,8 +6,11 @@ all letters and digits before them: every single error and every exchange of two
 """
 
 import re
+import struct
 from base64 import b32decode
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from nexus.kernel.errors import Invalid
@@ -27,11 +30,17 @@ _DOMAINS: Final = re.compile(_DOMAIN, re.ASCII)
 _WHOLE: Final = re.compile(rf"{FUNCTION}-({_DOMAIN})-(\d{{2}})-({_BODY})-([0-9A-Z]{{2}})", re.ASCII)
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _FROM_CROCKFORD: Final = str.maketrans(_CROCKFORD, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
-_PAIRS: Final = tuple(first + second for first in _CROCKFORD for second in _CROCKFORD)
-_SHIFTS: Final = tuple(range(150, -1, -10))  # 16 pairs of 5 bits: three times as fast as base64.b32encode
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _RADIX: Final = 36
 _MODULUS: Final = 1271
+_SLOT: Final = 32
+"""Bytes of each body in the number that holds a batch: one a character in the end."""
+_GATHER: Final = 4_096
+"""Bodies in one such number: more would leave the processor's cache."""
+_CHARACTER_OF: Final = bytes(_CROCKFORD, "ascii") + bytes(224)
+_VALUE_OF: Final = bytes(_DIGITS.index(character) for character in _CROCKFORD) + bytes(224)
+_BITS: Final = 5
+"""Of a character."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -59,15 +68,27 @@ class Writing:
 
     def __init__(self, domain: Domain) -> None:
         self._head = f"{FUNCTION}-{domain}-"
-        self._head_value = int(self._head.replace("-", ""), _RADIX) * pow(_RADIX, BODY_CHARACTERS)
+        self._head_value = int(self._head.replace("-", ""), _RADIX) * pow(_RADIX, BODY_CHARACTERS) % _MODULUS
 
     def write(self, body: bytes) -> str:
         """The pseudonym of 20 bytes."""
-        if len(body) != BODY_BYTES:
+        return self.write_all([body])[0]
+
+    def write_all(self, bodies: Sequence[bytes]) -> list[str]:
+        """The pseudonyms of these bodies, in order; many together cost a fifth of what they cost one by one."""
+        if any(len(body) != BODY_BYTES for body in bodies):
             raise ValueError("the body of a pseudonym has 20 bytes")
-        number = int.from_bytes(body, "big")
-        text = "".join([_PAIRS[number >> shift & 0x3FF] for shift in _SHIFTS])
-        return f"{self._head}{text}-{_check(self._head_value + int(text, _RADIX))}"
+        written = []
+        for begin in range(0, len(bodies), _GATHER):
+            written += self._written(bodies[begin : begin + _GATHER])
+        return written
+
+    def _written(self, bodies: Sequence[bytes]) -> list[str]:
+        head, places = self._head, range(0, len(bodies) * _SLOT, _SLOT)
+        fives = _in_fives(bodies)
+        text = fives.translate(_CHARACTER_OF).decode("ascii")
+        checks = [_CHECKS[(self._head_value + value) % _MODULUS] for value in _values(fives)]
+        return [head + text[at : at + _SLOT] + check for at, check in zip(places, checks, strict=True)]
 
 
 def read(text: str) -> tuple[Domain, bytes]:
@@ -93,3 +114,37 @@ def check_characters(text: str) -> str:
 def _check(number: int) -> str:
     first, second = divmod((1 - number * _RADIX * _RADIX) % _MODULUS, _RADIX)
     return _DIGITS[first] + _DIGITS[second]
+
+
+_CHECKS: Final = tuple(f"-{_check(rest)}" for rest in range(_MODULUS))
+"""What is written behind a number that leaves this rest."""
+
+
+def _in_fives(bodies: Sequence[bytes]) -> bytes:
+    """Five bits a byte, 32 bytes a body. All bodies lie in one number, and each step halves every piece of it at once."""
+    many, padding = len(bodies), bytes(_SLOT - BODY_BYTES)
+    number = int.from_bytes(padding + padding.join(bodies), "big")
+    bits, apart = BODY_BYTES * 8, _SLOT * 8
+    while bits > _BITS:
+        bits, apart = bits // 2, apart // 2
+        low = _repeated((1 << bits) - 1, apart * 2, many * _SLOT * 4 // apart)
+        number = (number & low) | (number >> bits & low) << apart
+    return number.to_bytes(many * _SLOT, "big")
+
+
+def _values(fives: bytes) -> Iterator[int]:
+    """For each body, a number that leaves the rest that its 32 characters leave, read as digits."""
+    many = len(fives) // _SLOT
+    number, radix = int.from_bytes(fives.translate(_VALUE_OF), "big"), _RADIX
+    for apart in (8, 16, 32):  # neighbours become one digit of the squared radix
+        low = _repeated((1 << apart) - 1, apart * 2, many * _SLOT * 4 // apart)
+        number, radix = (number & low) + (number >> apart & low) * radix, radix * radix
+    quarters = struct.unpack(f">{many * 4}Q", number.to_bytes(many * _SLOT, "big"))
+    for at in range(0, len(quarters), 4):
+        yield ((quarters[at] * radix + quarters[at + 1]) * radix + quarters[at + 2]) * radix + quarters[at + 3]
+
+
+@lru_cache(maxsize=64)
+def _repeated(piece: int, bits: int, times: int) -> int:
+    """A number of so many equal pieces, one in so many bits."""
+    return int.from_bytes(piece.to_bytes(bits // 8, "big") * times, "big")

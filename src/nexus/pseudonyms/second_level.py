@@ -157,7 +157,8 @@ class SecondLevel(Level):
         with self._database.read() as tx:
             rows = tx.all(_PAIRS, (old.name, old.epoch, after, messages.MAX_BATCH))
         before, now = Writing(old), Writing(new)
-        return Pairs(tuple((before.write(first), now.write(second)) for first, second in rows))
+        olds, news = before.write_all([first for first, _ in rows]), now.write_all([second for _, second in rows])
+        return Pairs(tuple(zip(olds, news, strict=True)))
 
     async def link_of(self, op: Operation, request: One) -> Link:
         """The link of a pseudonym, recorded before it is said. Raises NotFound, Invalid."""
@@ -230,8 +231,7 @@ def _insert(tx: Transaction, domain: Domain, wrapped: bytes, *, ready: bool) -> 
 
 
 def _written(domain: Domain, bodies: list[bytes]) -> Pseudonyms:
-    writing = Writing(domain)
-    return Pseudonyms(tuple([writing.write(body) for body in bodies]))
+    return Pseudonyms(tuple(Writing(domain).write_all(bodies)))
 
 
 def _context(domain: Domain) -> dict[str, str]:

@@ -47,8 +47,9 @@ class Transaction(Protocol):
         """Run a statement; returns the number of rows that it changed."""
         ...
 
-    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Run a statement once for each row of parameters."""
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+        """Run a statement once for each row of parameters; returns the number of rows that it changed in all (on SQLite,
+        with those that triggers changed)."""
         ...
 
 

@@ -58,9 +58,11 @@ class SqliteTransaction:
         self._connection.execute(sql, parameters)
         return self._connection.changes()
 
-    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
         self._change()
+        before = self._connection.total_changes()
         self._connection.executemany(sql, rows)
+        return self._connection.total_changes() - before
 
     def _change(self) -> None:
         if not self.saved:

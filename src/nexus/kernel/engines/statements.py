@@ -36,10 +36,12 @@ class PostgresTransaction:
         self._prepare(False)
         return max(0, self._cursor.execute(translated(sql), parameters).rowcount)
 
-    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
         self._prepare(False)
-        if rows:
-            self._cursor.executemany(translated(sql), rows)
+        if not rows:
+            return 0
+        self._cursor.executemany(translated(sql), rows)
+        return max(0, self._cursor.rowcount)
 
     def _prepare(self, reading: bool) -> None:
         if self.before is not None:
