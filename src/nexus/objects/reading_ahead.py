@@ -9,11 +9,11 @@ from typing import Final
 FIRST_SEGMENTS: Final = 4
 """Segments (of 128 KiB) of a stream's first batch, which is opened before anything leaves: a reader waits for it."""
 MOST_SEGMENTS: Final = 16
-"""2 MiB of plaintext. Twice as much saves nothing that could be measured."""
+"""2 MiB of plaintext."""
 ASKED_SEGMENTS: Final = 4
 """The same of a stream that a patient's decision can end: no more leaves between two questions."""
-ALL_SEGMENTS: Final = 64
-"""8 MiB of all streams of a process together. On its way from the disk to the socket each batch is held up to ten times."""
+ALL_SEGMENTS: Final = 16
+"""2 MiB of all streams of a process together. On its way from the disk to the socket each batch is held up to ten times."""
 
 
 class Ahead:
