@@ -14,7 +14,9 @@ from nexus.pseudonyms.callers import FIRST, SECOND
 from nexus.pseudonyms.first_level import MAX_IDENTIFIED_A_DAY
 from nexus.pseudonyms.identity import Sex
 from nexus.pseudonyms.messages import (
+    MAX_BATCH,
     CopyTo,
+    Enter,
     Entries,
     Forget,
     Identify,
@@ -95,6 +97,15 @@ async def test_a_transfer_gives_pseudonyms_that_join_with_nothing():
             await worker.call("transfer", operation(), Transfer("PRJA", a))
         with pytest.raises(Invalid, match="from one domain to another"):
             await worker.call("transfer", operation(), Transfer("EMC2", (a[0], b[0])))
+
+
+async def test_the_second_level_itself_refuses_a_batch_that_is_too_large():
+    """Whatever the first level sends."""
+    async with running() as levels:
+        await opened(levels, "EMC2")
+        first = levels.client("pseudonyms-first", SECOND)
+        with pytest.raises(Invalid, match="10,000 people at most"):
+            await first.call("enter", operation(), Enter("EMC2", (bytes(32),) * (MAX_BATCH + 1)))
 
 
 async def test_a_list_of_any_length_is_transferred_in_order_with_its_repetitions():
