@@ -49,7 +49,7 @@ def test_the_story_is_told_to_its_end_without_sample_data(folder):
         "1 document",
         "eva's next read: NoSuchKey",
         "both lines verify offline",
-        "National cl… 11 files",
+        "Claims base  11 files",
         "none in",
         "two names, two keys, nothing in common",
         "Essential hypertension",

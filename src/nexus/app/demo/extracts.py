@@ -59,7 +59,7 @@ def make(into: Path, today: datetime.date) -> tuple[Extract, ...]:
     extracts = (
         Extract("lille-ehr", "CHU Lille, care records", "chu-lille", into / "hospital-1" / "delivery-1", True),
         Extract("lyon-ehr", "CHU Lyon, care records", "chu-lyon", into / "hospital-2" / "delivery-1", True),
-        Extract("claims", "National claims base", "cnam", into / "snds" / "delivery-1", False),
+        Extract("claims", "Claims base, national", "cnam", into / "snds" / "delivery-1", False),
     )
     for extract in extracts:
         for path in extract.folder.iterdir():
