@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from contextlib import contextmanager
 
 import pytest
 
@@ -33,6 +34,39 @@ def checkpoint_file(log: AuditPlatform) -> str:
 
 def verified(log: AuditPlatform):
     return LogVerification(log.db, log.identity, log.data / "log", log.reader.opener).run()
+
+
+class GrowsOnceRead:
+    """A database that is read at one moment, after which the log grows and is published."""
+
+    def __init__(self, log: AuditPlatform, loop: asyncio.AbstractEventLoop) -> None:
+        self._log, self._loop, self._grown = log, loop, False
+
+    def __getattr__(self, name):
+        return getattr(self._log.db, name)
+
+    @contextmanager
+    def read(self):
+        with self._log.db.read() as tx:
+            yield tx
+        if not self._grown:
+            self._grown = True
+            asyncio.run_coroutine_threadsafe(self._grow(), self._loop).result(30)
+
+    async def _grow(self) -> None:
+        await self._log.record(2)
+        await self._log.checkpointer.publish()
+
+
+@pytest.mark.parametrize("before", [0, 1])
+async def test_a_log_that_grows_and_is_published_while_it_is_verified_is_not_called_cut_off(log, before):
+    await log.record(3)
+    for _ in range(before):
+        await log.checkpointer.publish()
+    growing = GrowsOnceRead(log, asyncio.get_running_loop())
+    run = LogVerification(growing, log.identity, log.data / "log", log.reader.opener)
+    found = await asyncio.to_thread(run.run)
+    assert found.ok, found.problems
 
 
 async def test_a_checkpoint_carries_both_log_signatures_and_every_cosignature(log):

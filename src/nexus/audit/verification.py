@@ -48,6 +48,8 @@ class LogVerification:
     def run(
         self, memories: Iterable[Memory] = (), unreached: Iterable[str] = (), progress: Progress | None = None
     ) -> Verification:
+        # What is published is read before the log: read after it, a log that grew meanwhile would look cut off.
+        published = self._published()
         # Step 1. The head contradicts itself nowhere.
         with self._db.read() as tx:
             head = self._head(tx)
@@ -59,7 +61,7 @@ class LogVerification:
         if size < head.size:
             self._problems.add("audit.entry-missing", f"entries {size} to {head.size - 1} are missing", size)
         # Step 2. Every checkpoint is signed by the log: kept in the database, on disk, and remembered by witnesses.
-        claims = self._claims(stored, memories)
+        claims = self._claims(stored, published, memories)
         # Step 3. Every entry is there, opens, and is what its leaf commits to. Step 4. The tiles are those of the leaves.
         tree = self._walk(size, [checkpoint.size for _, checkpoint in claims], stored, progress)
         root = tree.finish()
@@ -94,21 +96,27 @@ class LogVerification:
     # Checkpoints
 
     def _claims(
-        self, stored: Iterable[store.StoredCheckpoint], memories: Iterable[Memory]
+        self, stored: Iterable[store.StoredCheckpoint], published: bytes | None, memories: Iterable[Memory]
     ) -> list[tuple[str, Checkpoint]]:
         """(who says so, what) of every checkpoint with all signatures of the log; problems for the others."""
         claims: list[tuple[str, Checkpoint]] = []
         for kept in stored:
             self._claim(claims, "", kept.note)
-        try:
-            self._claim(claims, "", (self._directory / CHECKPOINT).read_bytes())
-        except FileNotFoundError:
-            if stored:
-                self._problems.add("audit.no-checkpoint-file", "the checkpoint file is missing")
+        if published is not None:
+            self._claim(claims, "", published)
+        elif stored and self._published() is None:  # or the first one came meanwhile
+            self._problems.add("audit.no-checkpoint-file", "the checkpoint file is missing")
         for memory in memories:
             if memory.note is not None:
                 self._claim(claims, memory.witness, str(memory.note))
         return claims
+
+    def _published(self) -> bytes | None:
+        """The checkpoint on disk."""
+        try:
+            return (self._directory / CHECKPOINT).read_bytes()
+        except FileNotFoundError:
+            return None
 
     def _claim(self, claims: list[tuple[str, Checkpoint]], source: str, note: str | bytes) -> None:
         try:
