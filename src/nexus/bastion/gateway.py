@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import asyncssh
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from nexus.bastion import rules
 from nexus.bastion.admission import Admission
@@ -18,22 +17,11 @@ from nexus.bastion.live import Keepers, LiveSession
 from nexus.bastion.model import LOGIN_GRACE_S, End
 from nexus.bastion.opening import Opening
 from nexus.bastion.ports import Authority
+from nexus.crypto.ssh import closed
 from nexus.kernel.errors import NexusError
 from nexus.kernel.secret import Secret
 
 BACKLOG: Final = 64
-KEEPALIVE_S: Final = 15
-KEEPALIVES: Final = 3
-"""A client that has not answered for so many times is gone."""
-KEY_EXCHANGES: Final = (
-    "mlkem768x25519-sha256",
-    "sntrup761x25519-sha512",
-    "sntrup761x25519-sha512@openssh.com",
-    "curve25519-sha256",
-    "curve25519-sha256@libssh.org",
-)
-"""In the order of preference; those against quantum computers are offered where the libraries have them."""
-CIPHERS: Final = ("chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com")
 
 _log = logging.getLogger("nexus.bastion")
 
@@ -130,37 +118,12 @@ class Gateway:
             client.close()
 
     def _make_options(self) -> asyncssh.SSHServerConnectionOptions:
-        known = {name.decode() for name in asyncssh.kex.get_kex_algs()}
         return asyncssh.SSHServerConnectionOptions(
             server_factory=lambda: None,
-            server_host_keys=[_host_key(self._host_key)],
-            config=None,
-            public_key_auth=True,
-            password_auth=False,
-            kbdint_auth=False,
-            host_based_auth=False,
-            gss_kex=False,
-            gss_auth=False,
             allow_pty=True,
             line_editor=False,
-            agent_forwarding=False,
-            x11_forwarding=False,
-            allow_scp=False,
-            encoding=None,
-            compression_algs=None,
-            kex_algs=[name for name in KEY_EXCHANGES if name in known],
-            encryption_algs=list(CIPHERS),
-            login_timeout=self.login_grace_s,
-            keepalive_interval=KEEPALIVE_S,
-            keepalive_count_max=KEEPALIVES,
-            server_version="Nexus",
+            **closed(self._host_key, login_grace_s=self.login_grace_s),
         )
-
-
-def _host_key(seed: Secret) -> asyncssh.SSHKey:
-    """Raises Sealed while the key is not there."""
-    key = Ed25519PrivateKey.from_private_bytes(seed.reveal())
-    return asyncssh.import_private_key(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 def host_public_key(seed: Secret) -> bytes:

@@ -23,25 +23,26 @@ class TableDiff(Struct, frozen=True, kw_only=True):
     files_gone: int
 
 
-class Diff(Struct, frozen=True, kw_only=True):
-    """Two releases, compared. `said`: what they say differently of themselves, as (before, now)."""
+class ReleaseDiff(Struct, frozen=True, kw_only=True):
+    """What differs in the later of two releases; differences of one to ten rows are hidden."""
 
     follows: bool
-    """Whether the second names the first as its parent."""
+    """Whether the later names the earlier as the one before it."""
     said: dict[str, tuple[str, str]]
+    """What they say differently of themselves: before, now."""
     tables: tuple[TableDiff, ...]
     files_kept: int
     files_new: int
     bytes_new: int
 
 
-def compare(before: Release, now: Release) -> Diff:
+def compare(before: Release, now: Release) -> ReleaseDiff:
     """What is different in `now`."""
     old, new = ({table.name: table for table in release.tables} for release in (before, now))
     had = {part.sha256 for table in before.tables for part in table.parts}
     parts = [part for table in now.tables for part in table.parts]
     fresh = [part for part in parts if part.sha256 not in had]
-    return Diff(
+    return ReleaseDiff(
         follows=now.parent == before.digest(),
         said=_said(before, now),
         tables=tuple(

@@ -3,11 +3,11 @@
 from typing import Any, Final
 
 from nexus.kernel.operation import OperationSpec
+from nexus.warehouse.releases.comparing import ReleaseDiff
 from nexus.warehouse.releases.requests import (
     CompareReleases,
     ListReleases,
     NamedRelease,
-    ReleaseDiff,
     ReleaseManifest,
     Releases,
     ReleaseView,

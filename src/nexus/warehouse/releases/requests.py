@@ -5,7 +5,6 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from nexus.kernel.clock import Instant
-from nexus.warehouse.releases.comparing import TableDiff
 from nexus.warehouse.releases.model import ReleaseState
 
 Project = Annotated[str, Meta(min_length=2, max_length=41)]
@@ -126,16 +125,3 @@ class ReleaseManifest(Struct, frozen=True, kw_only=True):
 
     release_digest: str
     manifest: str
-
-
-class ReleaseDiff(Struct, frozen=True, kw_only=True):
-    """What differs in the later of two releases; differences of one to ten rows are hidden."""
-
-    follows: bool
-    """Whether the later names the earlier as the one before it."""
-    said: dict[str, tuple[str, str]]
-    """What they say differently of themselves: before, now."""
-    tables: tuple[TableDiff, ...]
-    files_kept: int
-    files_new: int
-    bytes_new: int

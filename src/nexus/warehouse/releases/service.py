@@ -18,7 +18,6 @@ from nexus.warehouse.releases.requests import (
     CompareReleases,
     ListReleases,
     NamedRelease,
-    ReleaseDiff,
     ReleaseManifest,
     Releases,
     ReleaseView,
@@ -115,13 +114,13 @@ class ReleaseService:
         await self._database.record(_entry(op, "read", found, manifest=found.digest))
         return ReleaseManifest(release_digest=found.digest, manifest=kept.decode())
 
-    async def compare(self, op: Operation, request: CompareReleases) -> ReleaseDiff:
+    async def compare(self, op: Operation, request: CompareReleases) -> comparing.ReleaseDiff:
         """What differs between two, of their manifests alone. Raises NotFound, Conflict if one is not built."""
         now = self._find(request)
         before = self._find(NamedRelease(project=request.project, release=request.since))
         found = comparing.compare(self._said(before), self._said(now))
         await self._database.record(_entry(op, "read", now, since=before.digest))
-        return msgspec.convert(msgspec.structs.asdict(found), ReleaseDiff)
+        return found
 
     async def open(self, op: Operation, request: NamedRelease) -> ReleaseView:
         """Let the project's members read it. Raises NotFound, Conflict, Denied for who had it built."""

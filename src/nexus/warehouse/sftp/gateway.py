@@ -14,8 +14,8 @@ import asyncssh
 from asyncssh.sftp import SFTPServerHandler
 from asyncssh.stream import SSHReader, SSHServerStreamSession, SSHWriter
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from nexus.crypto.ssh import closed
 from nexus.kernel.errors import NexusError, Unauthenticated
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import ANONYMOUS, PLATFORM, Operation
@@ -36,14 +36,6 @@ from nexus.warehouse.sftp.model import (
 BACKLOG: Final = 64
 VERSION: Final = 3
 """Of SFTP: what every client speaks."""
-KEY_EXCHANGES: Final = (
-    "mlkem768x25519-sha256",
-    "sntrup761x25519-sha512",
-    "sntrup761x25519-sha512@openssh.com",
-    "curve25519-sha256",
-    "curve25519-sha256@libssh.org",
-)
-CIPHERS: Final = ("chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com")
 _log: Final = logging.getLogger("nexus.sftp")
 
 
@@ -61,30 +53,12 @@ class Gateway:
     async def serve(self, listening: socket.socket, stop: asyncio.Event) -> None:
         """Serve until `stop`; what was not closed by then is nothing."""
         listening.setblocking(False)
-        known = {name.decode() for name in asyncssh.kex.get_kex_algs()}
         server = await asyncssh.listen(
             sock=listening,
             backlog=BACKLOG,
             server_factory=lambda: Guest(self),
-            server_host_keys=[_host_key(self._host_key)],
-            config=None,
-            password_auth=False,
-            kbdint_auth=False,
-            host_based_auth=False,
-            gss_kex=False,
-            gss_auth=False,
             allow_pty=False,
-            agent_forwarding=False,
-            x11_forwarding=False,
-            allow_scp=False,
-            encoding=None,
-            compression_algs=None,
-            kex_algs=[name for name in KEY_EXCHANGES if name in known],
-            encryption_algs=list(CIPHERS),
-            login_timeout=LOGIN_GRACE_S,
-            keepalive_interval=15,
-            keepalive_count_max=3,
-            server_version="Nexus",
+            **closed(self._host_key, login_grace_s=LOGIN_GRACE_S),
         )
         try:
             await stop.wait()
@@ -247,12 +221,6 @@ class _Handler(SFTPServerHandler):
         if isinstance(self._server, Deposit):
             self._server.abandon()
         await super()._cleanup(exc)
-
-
-def _host_key(seed: Secret) -> asyncssh.SSHKey:
-    """Raises Sealed while the key is not there."""
-    key = Ed25519PrivateKey.from_private_bytes(seed.reveal())
-    return asyncssh.import_private_key(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 def host_line(seed: Secret) -> str:
