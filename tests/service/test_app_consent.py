@@ -10,12 +10,14 @@ from msgspec.structs import replace
 
 from nexus.app import settings
 from nexus.app.chores.announcing import BATCH, Announcing
-from nexus.app.wiring.consent import ProjectBases, ReceiptSigner, StoredDocuments
+from nexus.app.file_signing import FileSigner
+from nexus.app.wiring.consent import ProjectBases, StoredDocuments
 from nexus.consent.model import LegalBasis, Scan
 from nexus.kernel import outbox
 from nexus.kernel.clock import MINUTE, SECOND
 from nexus.kernel.database import Bookkeeping
 from nexus.kernel.errors import Conflict, Denied, Invalid, NexusError, Unavailable
+from nexus.kms.uses import Use
 from nexus.objects.model import Versioning
 from nexus.projects import store as projects
 from nexus.projects.migrations import MIGRATIONS as PROJECTS
@@ -30,13 +32,13 @@ from simulators.operations import operation
 
 async def test_receipts_are_signed_by_a_key_that_never_leaves_the_key_service():
     async with running() as kms:
-        made = await ReceiptSigner(await kms.client("api")).sign(operation(), b"what was decided")
+        made = await FileSigner(await kms.client("api"), Use.CONSENT_RECEIPTS).sign(operation(), b"what was decided")
         key = Ed25519PublicKey.from_public_bytes(b64decode(made.public_key))
         key.verify(b64decode(made.value), b"what was decided")
         assert made.key.endswith(".1")
         for stranger in ("s3", "worker", "bastion"):
             with pytest.raises(Denied):
-                await ReceiptSigner(await kms.client(stranger)).sign(operation(), b"forged")
+                await FileSigner(await kms.client(stranger), Use.CONSENT_RECEIPTS).sign(operation(), b"forged")
 
 
 async def test_a_scan_is_read_to_its_end_and_belongs_to_the_site(tmp_path):

@@ -4,28 +4,19 @@ import json
 
 import msgspec
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from nexus.audit.model import EntryContent, ProvenEntry
+from nexus.crypto.signatures import signed
 from nexus.kernel.errors import Conflict, Damaged, Invalid
 from nexus.kernel.operation import Outcome
 from nexus.warehouse.intake import receipt_format
 from nexus.warehouse.intake.model import DeliveryState
 from nexus.warehouse.intake.requests import NamedDelivery
 from simulators.extracts import hospital, many, rows_as_csv
+from simulators.file_signer import LocalFileSigner
 
 GOOD = {"stays.csv": (rows_as_csv(*many(40)), 40)}
 BAD = {"stays.csv": (rows_as_csv({"note": "ecrire a x@y.fr"}), 1)}
-
-
-class Key:
-    """The port `Signer`, over a key of its own."""
-
-    def __init__(self):
-        self._key = Ed25519PrivateKey.generate()
-
-    async def sign(self, op, message):
-        return receipt_format.signed("key_x.1", self._key.public_key().public_bytes_raw(), self._key.sign(message))
 
 
 class Shown:
@@ -88,7 +79,7 @@ def _proven():
 @pytest.fixture
 async def chu(tmp_path):
     shown = Shown()
-    made = await hospital(tmp_path, signer=Key(), proofs=shown)
+    made = await hospital(tmp_path, signer=LocalFileSigner(), proofs=shown)
     shown.entries = made.store.entries
     made.shown = shown
     yield made
@@ -125,9 +116,7 @@ async def test_no_forged_receipt_verifies(chu):
         return msgspec.json.encode({**given, **change})
 
     file = {**given["delivery"]["files"][0], "rows": 41}
-    strangers = receipt_format.signed(
-        "key_x.1", Ed25519PrivateKey.generate().public_key().public_bytes_raw(), b"s" * 64
-    )
+    strangers = signed("key_x.1", LocalFileSigner().public, b"s" * 64)
     attempts = [
         forged(delivery={**given["delivery"], "files": [file]}),
         forged(delivery={**given["delivery"], "state": "refused"}),
@@ -147,7 +136,7 @@ async def test_no_forged_receipt_verifies(chu):
 async def test_whoever_signs_anew_proves_nothing_that_the_log_does_not_hold(chu):
     given = msgspec.json.decode((await receipt(chu, GOOD)).content, type=receipt_format.Receipt)
     content = msgspec.structs.replace(given.delivery, number=7)
-    signature = await Key().sign(None, receipt_format.message_of(content))
+    signature = await LocalFileSigner().sign(None, receipt_format.message_of(content))
     with pytest.raises(Damaged) as refused:
         receipt_format.verify(receipt_format.encode(content, signature, given.log), chu.shown.prove)
     assert refused.value.code == "intake.receipt-entry"

@@ -31,9 +31,10 @@ from nexus.warehouse.releases.people import bucket_of, key_of
 from nexus.warehouse.releases.verifying import verify
 from nexus.warehouse.releases.withdrawing import affected, files_of
 from simulators import releases as made
+from simulators.file_signer import LocalFileSigner
 from simulators.operations import operation
 from simulators.pseudonym_levels import running
-from simulators.releases import Decisions, KeyThatSigns
+from simulators.releases import Decisions
 
 PEOPLE = 240
 
@@ -84,7 +85,7 @@ class Bench:
     def __init__(self, warehouse: Warehouse, folder: Path) -> None:
         self.warehouse = warehouse
         self.parts = Parts(folder)
-        self.decisions, self.key = Decisions(), KeyThatSigns()
+        self.decisions, self.key = Decisions(), LocalFileSigner()
 
     async def release(self, asked=None, *, parent: Release | None = None, cdm: Path | None = None) -> Release:
         ports = Ports(self.warehouse, self.decisions, self.key)
@@ -275,7 +276,7 @@ async def test_anybody_checks_a_release_with_the_public_key_alone(bench):
     assert shown.release == release.digest() and shown.pinned and shown.project == "stroke"
     assert shown.files == len(list((bench.parts.folder / "objects").iterdir()))
     with pytest.raises(Damaged) as caught:
-        verify(bench.parts.manifest(release.digest()).read_bytes(), bench.parts, KeyThatSigns().public)
+        verify(bench.parts.manifest(release.digest()).read_bytes(), bench.parts, LocalFileSigner().public)
     assert caught.value.code == "release.signer"
 
 

@@ -11,6 +11,7 @@ import httpx
 from nexus.app.operations import operation
 from nexus.bastion.model import Holder, ShellSession, new_session_id
 from nexus.bastion.store import add_session
+from nexus.crypto.signatures import signed
 from nexus.iam.model import Role
 from nexus.iam.store import device_certificates, directory, federation, passkeys
 from nexus.iam.supervision import DirectoryGroup
@@ -26,7 +27,6 @@ from nexus.pseudonyms.requests import FileState, RewriteFile
 from nexus.warehouse.intake import store as intake
 from nexus.warehouse.intake.agreement import Agreement, Column, Table
 from nexus.warehouse.intake.model import Delivery, DeliveryState, Provider
-from nexus.warehouse.intake.receipt_format import signed
 from nexus.warehouse.releases import manifest
 from nexus.warehouse.releases import store as releases
 from nexus.warehouse.releases.model import ReleaseRecord, ReleaseState

@@ -6,14 +6,11 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from nexus.consent.ages import Ages
 from nexus.consent.holders import Hold
 from nexus.consent.migrations import MIGRATIONS
 from nexus.consent.model import Capacity, Effect, Provision, Question, Recipient, Ruling, Scan
 from nexus.consent.ports import Proofs
-from nexus.consent.receipt_format import Signature, signed
 from nexus.consent.receipt_record import Circumstances
 from nexus.consent.requests import Decide, DecisionView, LiftObjection, Object, RegisterSubject, Withdraw
 from nexus.consent.rules import CONSENT_ONLY, Bases
@@ -29,6 +26,7 @@ from nexus.kernel.operation import Actor, ActorKind, Operation
 from nexus.kernel.secret import Secret
 from simulators.clock import ManualClock
 from simulators.databases import database as open_database
+from simulators.file_signer import LocalFileSigner
 from simulators.recorder import MemoryRecorder
 
 KEY = Secret(b"c" * 32)
@@ -75,16 +73,6 @@ class Enrolled:
         return account in self.accounts
 
 
-class LocalSigner:
-    """A key of receipts in this process; the port `Signer`."""
-
-    def __init__(self, seed: bytes = b"r" * 32) -> None:
-        self.key = Ed25519PrivateKey.from_private_bytes(seed)
-
-    async def sign(self, op: Operation, message: bytes) -> Signature:
-        return signed("key_receipts.1", self.key.public_key().public_bytes_raw(), self.key.sign(message))
-
-
 class NoProofs:
     """A log that nobody publishes; the port `Proofs`."""
 
@@ -116,7 +104,7 @@ class Clinic:
             others=Others(
                 self.papers,
                 self.enrolled,
-                LocalSigner(),
+                LocalFileSigner(),
                 proofs or NoProofs(),
                 Circumstances(site="", zone="zone-1", notice="", language="fr"),
             ),

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from nexus.crypto.signatures import Signature
 from nexus.kernel.errors import NotFound
 from nexus.objects.model import Versioning
 from nexus.warehouse.intake.agreement import Agreement, Column, ColumnType, IdentifierKind, Table
@@ -19,7 +20,6 @@ from nexus.warehouse.intake.handing_in import HandingIn
 from nexus.warehouse.intake.ingress import Ingress
 from nexus.warehouse.intake.manifest import FileSaid
 from nexus.warehouse.intake.migrations import MIGRATIONS
-from nexus.warehouse.intake.receipt_format import Signature
 from nexus.warehouse.intake.report import Checked
 from nexus.warehouse.intake.requests import RegisterProvider
 from nexus.warehouse.intake.service import IntakeService

@@ -60,9 +60,9 @@ from nexus.web.browser.cookies import CookieSession
 from nexus.web.dispatch import Dispatcher
 from simulators.audit_log import PRIVATE_KEY
 from simulators.clock import ManualClock
-from simulators.consents import LocalSigner
 from simulators.data_keys import SimulatedDataKeys
 from simulators.doorkeepers import Leash
+from simulators.file_signer import LocalFileSigner
 from simulators.object_store import chunked
 from simulators.patients import BORN, Patient
 from simulators.people import HOME, PARTY, SEALING_KEY, Human, Platform
@@ -112,7 +112,7 @@ class Hospital:
             others=Others(
                 NoDocuments(),
                 PatientAccounts(),
-                LocalSigner(),
+                LocalFileSigner(),
                 LogProofs(lambda: self.reader),
                 Circumstances(site="", zone="zone-1", notice="", language=Tongue.FRENCH),
             ),

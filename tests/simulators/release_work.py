@@ -23,9 +23,9 @@ from nexus.warehouse.releases.service import ReleaseService
 from nexus.warehouse.releases.working import Others, Working
 from simulators import releases as made
 from simulators.deciding import SimulatedPatients
+from simulators.file_signer import LocalFileSigner
 from simulators.object_store import Store
 from simulators.operations import operation
-from simulators.releases import KeyThatSigns
 
 DECLARED = Declaration(categories=("laboratory",), source="warehouse")
 UNTIL = Instant(2_000_000_000_000_000)
@@ -123,7 +123,7 @@ class Decisions:
         return {one for one in subjects if "research" not in self.patients.decisions[one]}
 
 
-class Signing(KeyThatSigns):
+class Signing(LocalFileSigner):
     def __init__(self, steps: Steps) -> None:
         super().__init__()
         self.steps = steps

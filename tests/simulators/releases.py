@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from nexus.kernel.clock import Instant
 from nexus.projects.model import Scope
-from nexus.warehouse.intake.receipt_format import signed
 from nexus.warehouse.quality.results import Run
 from nexus.warehouse.releases.making import Asked
 from nexus.warehouse.releases.manifest import Source
@@ -102,17 +100,3 @@ class Decisions:
 
     async def allowed(self, op, pseudonyms):
         return [one for one in pseudonyms if one not in self.withdrawn]
-
-
-class KeyThatSigns:
-    """The port `making.Signer`."""
-
-    def __init__(self) -> None:
-        self._key = Ed25519PrivateKey.generate()
-
-    @property
-    def public(self) -> bytes:
-        return self._key.public_key().public_bytes_raw()
-
-    async def sign(self, op, message: bytes):
-        return signed("key_1.1", self.public, self._key.sign(message))

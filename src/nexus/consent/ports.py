@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from nexus.consent.model import LegalBasis, Scan
-from nexus.consent.receipt_format import Signature
+from nexus.crypto.signatures import Signature
 from nexus.kernel.database import Transaction
 from nexus.kernel.operation import Operation
 

@@ -5,40 +5,26 @@ committed with it. `record` says the same in the fields of ISO/IEC TS 27560; it 
 verifies computes it again. `signature` covers both; `log` is the proof (C2SP tlog-proof) of the entry.
 """
 
-import hashlib
-from base64 import b64decode, b64encode
 from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 
 from nexus.audit.model import EntryContent, ProvenEntry
 from nexus.consent.model import Decision, DecisionKind, Effect, Provision
 from nexus.consent.receipt_record import Circumstances, record_of
+from nexus.crypto.signatures import ALGORITHM, Signature
 from nexus.kernel.errors import Damaged, Invalid
 from nexus.kernel.operation import Outcome
 
 FORMAT: Final = "nexus.consent-receipt/1"
-ALGORITHM: Final = "Ed25519"
 LABEL: Final = b"nexus/consent-receipt/v1\n"
 MAX_RECEIPT_BYTES: Final = 1 << 20
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 Prove = Callable[[str], ProvenEntry]
 """Verifies a proof of the log against keys that are trusted. Raises Damaged or Invalid."""
-
-
-class Signature(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """By whom a receipt was issued. `key` names a version of a key of the key service."""
-
-    algorithm: str
-    key: str
-    public_key: str
-    """Base64 of 32 bytes."""
-    value: str
-    """Base64 of 64 bytes."""
 
 
 class Receipt(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -132,9 +118,8 @@ def _check_signature(receipt: Receipt) -> None:
     plain = msgspec.to_builtins(receipt)
     content = {name: plain[name] for name in ("format", "circumstances", "decision", "record")}
     try:
-        key = Ed25519PublicKey.from_public_bytes(b64decode(receipt.signature.public_key, validate=True))
-        key.verify(b64decode(receipt.signature.value, validate=True), message_of(content))
-    except (InvalidSignature, ValueError) as error:
+        receipt.signature.check(message_of(content))
+    except InvalidSignature as error:
         raise Damaged("the signature of the receipt does not verify", code="consent.receipt-signature") from error
 
 
@@ -163,7 +148,7 @@ def _verified(receipt: Receipt, decision: Decision, proven: ProvenEntry, recorde
         subject=decision.subject,
         kind=decision.kind,
         site=receipt.circumstances.site,
-        issued_by=f"{receipt.signature.key} sha256:{fingerprint(receipt.signature.public_key)}",
+        issued_by=receipt.signature.signer,
         origin=proven.origin,
         index=proven.index,
         recorded=recorded,
@@ -176,15 +161,3 @@ def _verified(receipt: Receipt, decision: Decision, proven: ProvenEntry, recorde
 
 def _purposes(provisions: tuple[Provision, ...], effect: Effect) -> tuple[str, ...]:
     return tuple(sorted({purpose.value for each in provisions if each.effect is effect for purpose in each.purposes}))
-
-
-def fingerprint(public_key: str) -> str:
-    """SHA-256 (hex) of a public key in base64."""
-    return hashlib.sha256(b64decode(public_key)).hexdigest()
-
-
-def signed(key: str, public_key: bytes, value: bytes) -> Signature:
-    """A signature as it is written."""
-    return Signature(
-        algorithm=ALGORITHM, key=key, public_key=b64encode(public_key).decode(), value=b64encode(value).decode()
-    )

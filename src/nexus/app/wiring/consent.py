@@ -16,6 +16,7 @@ import msgspec
 
 from nexus.app.chores.announcing import Receiver
 from nexus.app.custody import Part
+from nexus.app.file_signing import FileSigner
 from nexus.app.ground import Ground
 from nexus.app.wiring.log import audit_reader
 from nexus.audit.model import ListEntries
@@ -23,7 +24,6 @@ from nexus.audit.reader import AuditReader
 from nexus.consent.events import DECIDED, WITHDRAWN, Told
 from nexus.consent.model import LegalBasis, Scan
 from nexus.consent.ports import Documents
-from nexus.consent.receipt_format import Signature, signed
 from nexus.consent.receipt_record import Circumstances
 from nexus.consent.requests import Tongue
 from nexus.consent.rulings import Rulings
@@ -34,7 +34,6 @@ from nexus.kernel.database import Transaction
 from nexus.kernel.errors import Invalid, NotFound, Unavailable
 from nexus.kernel.operation import Operation
 from nexus.kernel.outbox import Message
-from nexus.kms.client import KeyServiceClient
 from nexus.kms.uses import Use
 from nexus.objects.service import ObjectService
 from nexus.projects import store as projects
@@ -86,20 +85,6 @@ class ProjectBases:
     def version(self, tx: Transaction) -> int:
         """When a project last changed: each change has a later moment than the one before."""
         return projects.last_change(tx)
-
-
-class ReceiptSigner:
-    """The port `consent.ports.Signer`: a key of the key service that is bound to this use."""
-
-    def __init__(self, kms: KeyServiceClient) -> None:
-        self._kms = kms
-
-    async def sign(self, op: Operation, message: bytes) -> Signature:
-        """By the version whose turn it is; a new one is asked for if it turns in between."""
-        made = await self._kms.sign_bound(Use.CONSENT_RECEIPTS, message, op)
-        key = await self._kms.bound_key(Use.CONSENT_RECEIPTS, op)
-        public = next(each.public_key for each in key.versions if each.number == made.version)
-        return signed(f"{made.key_id}.{made.version}", public, made.signature)
 
 
 class LogProofs:
@@ -158,7 +143,7 @@ def consent_service(ground: Ground, documents: Documents) -> ConsentService:
         others=Others(
             documents,
             PatientAccounts(),
-            ReceiptSigner(ground.kms),
+            FileSigner(ground.kms, Use.CONSENT_RECEIPTS),
             LogProofs(audit_reader(ground)),
             Circumstances(
                 site="", zone=ground.settings.zone, notice=ground.settings.consent_notice_url, language=Tongue.FRENCH

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from nexus.app import parts
+from nexus.app.file_signing import FileSigner
 from nexus.app.ground import Ground
 from nexus.app.wiring.consent import rulings
 from nexus.app.wiring.pseudonyms import level
@@ -15,7 +16,6 @@ from nexus.consent.rulings import Rulings, Version
 from nexus.kernel.database import Database, Transaction
 from nexus.kernel.errors import Conflict
 from nexus.kernel.operation import Operation
-from nexus.kms.client import KeyServiceClient
 from nexus.kms.uses import Use
 from nexus.objects.declaration import Declaration
 from nexus.objects.model import Bucket
@@ -24,7 +24,6 @@ from nexus.projects import store as projects
 from nexus.pseudonyms.messages import MAX_BATCH, KnownAs, Several
 from nexus.pseudonyms.transferring import Transferring
 from nexus.pseudonyms.wire import Remote
-from nexus.warehouse.intake.receipt_format import Signature, signed
 from nexus.warehouse.omop.layout import Layout
 from nexus.warehouse.releases.following import Following
 from nexus.warehouse.releases.keeping import Keeping
@@ -42,20 +41,6 @@ DECLARED: Final = Declaration(
     source="warehouse",
 )
 """What a release may hold, in the words of consent: whoever excludes one of these kinds of data is in none."""
-
-
-class ReleaseSigner:
-    """The port `warehouse.releases.making.Signer`: a key of the key service that is bound to this use."""
-
-    def __init__(self, kms: KeyServiceClient) -> None:
-        self._kms = kms
-
-    async def sign(self, op: Operation, message: bytes) -> Signature:
-        """By the version whose turn it is."""
-        made = await self._kms.sign_bound(Use.RELEASE_MANIFESTS, message, op)
-        key = await self._kms.bound_key(Use.RELEASE_MANIFESTS, op)
-        public = next(each.public_key for each in key.versions if each.number == made.version)
-        return signed(f"{made.key_id}.{made.version}", public, made.signature)
 
 
 class Persons:
@@ -165,7 +150,7 @@ def working(ground: Ground, objects: ObjectService) -> Working:
             persons,
             persons,
             Decisions(ground.database, rulings(ground), persons),
-            ReleaseSigner(ground.kms),
+            FileSigner(ground.kms, Use.RELEASE_MANIFESTS),
             DECLARED,
         ),
         warehouse=layout(ground),
@@ -183,7 +168,7 @@ def following(ground: Ground, objects: ObjectService) -> Following:
         finding=objects.finding,
         people=persons,
         refusals=Decisions(ground.database, rulings(ground), persons),
-        signer=ReleaseSigner(ground.kms),
+        signer=FileSigner(ground.kms, Use.RELEASE_MANIFESTS),
         warehouse=layout(ground),
         operation=ground.operation,
     )

@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
+from nexus.crypto.signatures import Signature
 from nexus.kernel.operation import Operation, Resource
-from nexus.warehouse.intake.receipt_format import Signature
 
 
 class Gate(Protocol):

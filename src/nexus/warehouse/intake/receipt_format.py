@@ -5,39 +5,26 @@ the decision. `signature` covers it; `log` is the proof (C2SP tlog-proof) of tha
 """
 
 import hashlib
-from base64 import b64decode, b64encode
 from collections.abc import Callable
 from typing import Final
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 
 from nexus.audit.model import ProvenEntry
+from nexus.crypto.signatures import ALGORITHM, Signature
 from nexus.kernel.clock import rfc3339
 from nexus.kernel.errors import Damaged, Invalid
 from nexus.kernel.operation import Outcome
 from nexus.warehouse.intake.model import Delivery, DeliveryState, Provider
 
 FORMAT: Final = "nexus.delivery-receipt/1"
-ALGORITHM: Final = "Ed25519"
 LABEL: Final = b"nexus/delivery-receipt/v1\n"
 MAX_RECEIPT_BYTES: Final = 8 << 20
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 Prove = Callable[[str], ProvenEntry]
 """Verifies a proof of the log against keys that are trusted. Raises Damaged or Invalid."""
-
-
-class Signature(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """By whom a receipt was issued. `key` names a version of a key of the key service."""
-
-    algorithm: str
-    key: str
-    public_key: str
-    """Base64 of 32 bytes."""
-    value: str
-    """Base64 of 64 bytes."""
 
 
 class ReceivedFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -143,25 +130,18 @@ def verify(file: bytes, prove: Prove) -> Verified:
     made = {"delivery": content.id, "digest": content.digest(), "state": content.state.value}
     if said != made or entry.outcome is not Outcome.ALLOWED or entry.resource.attributes.get("site") != content.site:
         raise Damaged("the log holds another decision than the receipt", code="intake.receipt-entry")
-    issuer = hashlib.sha256(b64decode(receipt.signature.public_key)).hexdigest()
     return Verified(
         provider=content.provider,
         number=content.number,
         state=content.state,
         files=len(content.files),
         rows=sum(each.rows for each in content.files),
-        issued_by=f"{receipt.signature.key} sha256:{issuer}",
+        issued_by=receipt.signature.signer,
         origin=proven.origin,
         index=proven.index,
         recorded=entry.recorded,
         cosigned=proven.cosigned,
     )
-
-
-def signed(key: str, public_key: bytes, value: bytes) -> Signature:
-    """A signature as it is written."""
-    public, made = b64encode(public_key).decode(), b64encode(value).decode()
-    return Signature(algorithm=ALGORITHM, key=key, public_key=public, value=made)
 
 
 def _parsed(file: bytes) -> Receipt:
@@ -178,7 +158,6 @@ def _parsed(file: bytes) -> Receipt:
 
 def _check_signature(receipt: Receipt) -> None:
     try:
-        key = Ed25519PublicKey.from_public_bytes(b64decode(receipt.signature.public_key, validate=True))
-        key.verify(b64decode(receipt.signature.value, validate=True), message_of(receipt.delivery))
-    except (InvalidSignature, ValueError) as error:
+        receipt.signature.check(message_of(receipt.delivery))
+    except InvalidSignature as error:
         raise Damaged("the signature of the receipt does not verify", code="intake.receipt-signature") from error

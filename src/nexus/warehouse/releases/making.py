@@ -6,10 +6,10 @@ from typing import Protocol
 
 import msgspec
 
+from nexus.crypto.signatures import Signature
 from nexus.kernel.errors import Conflict, Invalid
 from nexus.kernel.operation import Operation
 from nexus.projects.model import Scope
-from nexus.warehouse.intake.receipt_format import Signature
 from nexus.warehouse.quality.cdm import Cdm
 from nexus.warehouse.quality.results import Run
 from nexus.warehouse.releases import building, columns, people, withdrawing

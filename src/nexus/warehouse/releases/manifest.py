@@ -1,16 +1,14 @@
 """The manifest of a release: what it holds, in canonical form, signed. Pure. docs/formats/release.md."""
 
 import hashlib
-from base64 import b64decode
 from typing import Final
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 
+from nexus.crypto.signatures import ALGORITHM, Signature
 from nexus.kernel.errors import Damaged, Invalid
-from nexus.warehouse.intake.receipt_format import ALGORITHM, Signature
 
 FORMAT: Final = "nexus.release/1"
 LABEL: Final = b"nexus/release/v1\n"
@@ -126,10 +124,8 @@ def decode(file: bytes) -> Manifest:
 def check_signature(manifest: Manifest, trusted: bytes | None = None) -> str:
     """SHA-256 of the public key that signed. Raises Damaged unless it verifies, and is the one that is trusted."""
     try:
-        public = b64decode(manifest.signature.public_key, validate=True)
-        key = Ed25519PublicKey.from_public_bytes(public)
-        key.verify(b64decode(manifest.signature.value, validate=True), message_of(manifest.release))
-    except (InvalidSignature, ValueError):
+        public = manifest.signature.check(message_of(manifest.release))
+    except InvalidSignature:
         raise Damaged("the signature of the release does not verify", code="release.signature") from None
     if trusted is not None and public != trusted:
         raise Damaged("the release is signed by another key than the one you trust", code="release.signer")
