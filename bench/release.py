@@ -22,8 +22,9 @@ from nexus.warehouse.releases.verifying import verify
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
 
 from simulators import releases as made
+from simulators.file_signer import LocalFileSigner
 from simulators.operations import operation
-from simulators.releases import Decisions, KeyThatSigns
+from simulators.releases import Decisions
 
 PEOPLE = 50_000
 
@@ -40,7 +41,7 @@ class Written:
 
 def measure(rounds: int) -> Iterable[Figure]:
     hub = Writing(Domain("EMC2", 1))
-    key, pseudonyms = KeyThatSigns(), tuple(hub.write(number.to_bytes(20)) for number in range(PEOPLE))
+    key, pseudonyms = LocalFileSigner(), tuple(hub.write(number.to_bytes(20)) for number in range(PEOPLE))
     built, again, verified, rows, whole, written = [], [], [], 0, 0, 0
     with tempfile.TemporaryDirectory() as place:
         folder = made.write(Path(place) / "cdm", pseudonyms)

@@ -11,7 +11,7 @@ from nexus.kernel.database import Database, Recorded
 from nexus.kernel.engines.connecting import PAUSE_S
 from nexus.kernel.engines.postgresql import PostgresEngine
 from nexus.kernel.errors import NexusError, Unavailable
-from simulators.demo_table import ENTRY, TABLE, insert, names
+from simulators.demo_table import ENTRY, TABLE, insert, names, writing
 from simulators.recorder import MemoryRecorder
 
 
@@ -157,35 +157,13 @@ async def test_what_became_of_a_commit_whose_answer_was_lost_is_looked_up(postgr
 
 
 async def test_a_server_that_is_killed_loses_nothing_acknowledged_and_is_found_again(postgresql, db):
-    acknowledged, refused, stop = [], [], threading.Event()
-
-    async def writer(n):
-        number = 0
-        while not stop.is_set():
-            name = f"{n}-{number}"
-            number += 1
-            try:
-                acknowledged.append(await db.write(insert(name)))
-            except Unavailable as error:
-                if error.code == "database.unreachable":
-                    refused.append(name)
-                await asyncio.sleep(0.05)
-
-    writers = [asyncio.create_task(writer(n)) for n in range(8)]
-    for _ in range(2):
-        count = len(acknowledged)
-        while len(acknowledged) < count + 50:
-            await asyncio.sleep(0.01)
-        await asyncio.to_thread(postgresql.kill)
-        postgresql.start()  # not on a thread: the server ends with whichever thread starts it
-    count = len(acknowledged)
-    while len(acknowledged) < count + 50:
-        await asyncio.sleep(0.01)
-    stop.set()
-    await asyncio.gather(*writers)
-    stored = set(names(db))
-    assert set(acknowledged) <= stored and not stored & set(refused)
-    assert len(acknowledged) == len(set(acknowledged))
+    async with writing(db, 8) as heard:
+        for _ in range(2):
+            await heard.go_on(50)
+            await asyncio.to_thread(postgresql.kill)
+            postgresql.start()  # not on a thread: the server ends with whichever thread starts it
+        await heard.go_on(50)
+    heard.check(names(db))
 
 
 async def test_while_the_server_is_away_callers_hear_it_at_once(postgresql, place):

@@ -11,11 +11,12 @@ from nexus.iam.model import IntentState, Purpose, Role
 from nexus.iam.requests.approvals import Approve, ListIntents
 from nexus.iam.requests.forms import ById
 from nexus.iam.requests.machines import CreateAccessKey, CreateMachine, CreateToken
-from nexus.iam.requests.rights import GrantRole, ListGrants
+from nexus.iam.requests.rights import GrantRole
 from nexus.kernel.clock import DAY, Instant
 from nexus.kernel.database import Bookkeeping
 from nexus.kernel.errors import Conflict, Damaged, Denied, Invalid, NotFound, Unauthenticated
 from nexus.kernel.operation import OperationSpec, Resource
+from simulators.approving import approve, held, propose
 from simulators.people import BROWSER, HOME, SPECS, Platform, open_platform
 
 KEY = Resource("Key", "key_x", {"project": "p"})
@@ -32,19 +33,6 @@ async def people(platform: Platform):
     """Two founders, and a person whom the first created."""
     ada, ben = await platform.found("ada", "ben")
     return ada, ben, await platform.person(ada, "chloe")
-
-
-async def propose(platform: Platform, by, target, role: Role = Role.AUDITOR):
-    return await platform.call("iam.role.grant-privileged", platform.op(by), platform.role(target.id, role))
-
-
-async def approve(platform: Platform, actor, intent):
-    return await platform.call("iam.approval.approve", platform.op(actor), Approve(id=intent.id, digest=intent.digest))
-
-
-async def held(platform: Platform, ada, target) -> list[Role]:
-    grants = await platform.call("iam.role.list", platform.op(ada), ListGrants(identity=target.id))
-    return [grant.role for grant in grants.grants]
 
 
 # Who may approve

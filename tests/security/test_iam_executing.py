@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from nexus.iam.model import APPROVAL_VALID, IntentState, Role
-from nexus.iam.requests.approvals import Approve, ListIntents
+from nexus.iam.requests.approvals import ListIntents
 from nexus.iam.requests.forms import ById
 from nexus.iam.requests.rights import ListGrants
 from nexus.kernel.database import Bookkeeping
 from nexus.kernel.errors import Conflict, Denied, NexusError
 from nexus.kernel.secret import Secret
+from simulators.approving import approve, held, propose
 from simulators.databases import database as open_database
 from simulators.people import Platform, open_platform
 
@@ -27,19 +28,6 @@ async def people(platform: Platform):
     """Two founders, and a person whom the first created."""
     ada, ben = await platform.found("ada", "ben")
     return ada, ben, await platform.person(ada, "chloe")
-
-
-async def propose(platform: Platform, by, target, role: Role = Role.AUDITOR):
-    return await platform.call("iam.role.grant-privileged", platform.op(by), platform.role(target.id, role))
-
-
-async def approve(platform: Platform, actor, intent):
-    return await platform.call("iam.approval.approve", platform.op(actor), Approve(id=intent.id, digest=intent.digest))
-
-
-async def held(platform: Platform, ada, target) -> list[Role]:
-    grants = await platform.call("iam.role.list", platform.op(ada), ListGrants(identity=target.id))
-    return [grant.role for grant in grants.grants]
 
 
 async def _rewrite(platform: Platform, intent: str, **columns):

@@ -14,7 +14,7 @@ from nexus.objects.s3.signature import SigningKey, signing_key
 from simulators.s3_client import HOST, QueryClient, S3Client, speak
 from simulators.s3_door import REGION
 from simulators.s3_people import open_with_people, settle
-from simulators.sts import STEWARD, acting, assume, code_of, credentials
+from simulators.sts import STEWARD, acting, assume, code_of, credentials, filled_bucket
 
 OBJECT = "/records/in/k"
 
@@ -28,13 +28,7 @@ async def door(tmp_path):
 
 @pytest.fixture
 async def key(door):
-    """Rita's own access key, and a bucket of hers with objects."""
-    made = await door.key(door.steward)
-    whole = door.client(made)
-    assert (await whole("PUT", "/records")).status == 200
-    for name in ("in/k", "out/k"):
-        assert (await whole("PUT", f"/records/{name}", name.encode())).status == 200
-    return made
+    return await filled_bucket(door)
 
 
 @pytest.fixture

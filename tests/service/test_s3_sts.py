@@ -16,7 +16,7 @@ from nexus.kernel.operation import Narrowing, Resource
 from simulators.s3_client import HOST, QueryClient, speak
 from simulators.s3_door import SITE
 from simulators.s3_people import open_with_people, settle
-from simulators.sts import acting, allow, assume, code_of, credentials
+from simulators.sts import acting, allow, assume, code_of, credentials, filled_bucket
 
 OBJECT = "/records/in/k"
 
@@ -30,13 +30,7 @@ async def door(tmp_path):
 
 @pytest.fixture
 async def key(door):
-    """Rita's own access key, and a bucket of hers with objects."""
-    made = await door.key(door.steward)
-    whole = door.client(made)
-    assert (await whole("PUT", "/records")).status == 200
-    for name in ("in/k", "out/k"):
-        assert (await whole("PUT", f"/records/{name}", name.encode())).status == 200
-    return made
+    return await filled_bucket(door)
 
 
 @pytest.fixture

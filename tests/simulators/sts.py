@@ -33,3 +33,13 @@ def allow(*actions, resource="*", **more):
 
 def code_of(answer):
     return answer.texts("Error/Code")[0]
+
+
+async def filled_bucket(door):
+    """Rita's own access key, and her bucket `records` with two objects."""
+    made = await door.key(door.steward)
+    whole = door.client(made)
+    assert (await whole("PUT", "/records")).status == 200
+    for name in ("in/k", "out/k"):
+        assert (await whole("PUT", f"/records/{name}", name.encode())).status == 200
+    return made
