@@ -4,9 +4,12 @@ R-093, R-051, R-086, R-087, EMC-05, EMC-07.
 """
 
 import csv
+import io
 import json
 import subprocess
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from nexus.app.cli.rest_client import Refused
@@ -104,14 +107,20 @@ def study(platform):
 
 
 def rewritten(steward, s3, source: str, key: str, **request) -> list[list[str]]:
-    """The rows of what the platform made of a file."""
+    """The rows of what the platform made of a CSV file."""
+    return list(csv.reader(rewrite(steward, s3, source, key, **request).decode().splitlines()))
+
+
+def rewrite(steward, s3, source: str, key: str, **request) -> bytes:
+    """What the platform made of a file."""
     into = f"{key}-{request['domain']}"
     asked = {"bucket": source, "key": key, "into": "lille", "into_key": into, **request}
     job = steward.call("pseudonyms.file.make", for_purpose="quality", **asked)["id"]
     until(lambda: steward.call("pseudonyms.file.read", id=job)["state"] != "queued", what="the rewriting", seconds=60)
     seen = steward.call("pseudonyms.file.read", id=job)
     assert seen["state"] == "rewritten", seen
-    return list(csv.reader(s3.get_object(Bucket="lille", Key=into)["Body"].read().decode().splitlines()))
+    content: bytes = s3.get_object(Bucket="lille", Key=into)["Body"].read()
+    return content
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +142,23 @@ def test_a_file_of_a_hospital_becomes_one_without_identities(tables):
     assert hub[0] == ["pseudonym", "ward"] and [row[1] for row in hub[1:]] == ["ward 0", "ward 1", "ward 2"]
     assert all(row[0].startswith("NXP1-EMC2-01-") for row in hub[1:])
     assert not any(nir in str(hub) for nir in NIRS)
+
+
+def test_a_parquet_file_of_a_hospital_becomes_one_without_identities(study, tables):
+    """From where it lies, in pieces; the same people have the same pseudonyms as in the CSV file."""
+    _, steward, s3, _ = study
+    columns = {"nir": pyarrow.array([int(nir) for nir in NIRS]), "bed": pyarrow.array([1, 2, 3], pyarrow.int8())}
+    source, made = io.BytesIO(), io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(columns), source)
+    s3.put_object(Bucket="lille-in", Key="beds.parquet", Body=source.getvalue())
+    for bucket, key, request in (
+        ("lille-in", "beds.parquet", {"domain": "EMC2", "identities": {"nir": "nir"}}),
+        ("lille", "beds.parquet-EMC2", {"domain": "HEART", "pseudonyms": ["pseudonym"]}),
+    ):
+        made = io.BytesIO(rewrite(steward, s3, bucket, key, **request))
+    found = pyarrow.parquet.read_table(made)
+    assert found["bed"].to_pylist() == [1, 2, 3] and found.schema.field("bed").type == pyarrow.int8()
+    assert found["pseudonym"].to_pylist() == [row[0] for row in tables[1][1:]]
 
 
 def test_two_projects_cannot_be_joined_by_their_pseudonyms(tables):

@@ -75,6 +75,56 @@ def test_a_broken_parquet_file_is_no_clean_file(tmp_path):
         scan(tmp_path / "broken.parquet")
 
 
+def test_what_a_parquet_file_holds_beside_its_rows_is_searched_too(tmp_path):
+    """Metadata of the file and of fields, names of columns, statistics, values of a dictionary that no row uses: each once."""
+    keyed, noted, named, unused, used = some(PRJA, 5)
+    coded = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0, 0], pyarrow.int32()), pyarrow.array([used, unused]))
+    schema = pyarrow.schema(
+        [pyarrow.field("coded", coded.type, metadata={"example": noted}), pyarrow.field(named, pyarrow.int64())],
+        metadata={"made from": keyed},
+    )
+    table = pyarrow.table([coded, pyarrow.array([1, 2])], schema=schema)
+    for compression in ("zstd", "none"):
+        pyarrow.parquet.write_table(table, tmp_path / "beside.parquet", compression=compression)
+        found = scan(tmp_path / "beside.parquet")
+        assert found.distinct[PRJA] == {one.encode() for one in (keyed, noted, named, unused, used)}
+        assert found.pseudonyms == {PRJA: 6}
+
+
+def test_bytes_of_one_length_and_values_of_extension_types_are_searched(tmp_path):
+    one, two = some(PRJB, 2)
+    fixed = pyarrow.array([one.encode()], pyarrow.binary(len(one)))
+    json_type = pyarrow.json_(pyarrow.string())
+    columns = {"fixed": fixed, "json": pyarrow.array([f'{{"who": "{two}"}}']).cast(json_type)}
+    pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "kinds.parquet", compression="zstd")
+    assert scan(tmp_path / "kinds.parquet").pseudonyms == {PRJB: 2}
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    rows=st.lists(st.integers(-1, 4), max_size=40),
+    packed=st.booleans(),
+    dictionary=st.booleans(),
+    group=st.integers(1, 9),
+)
+def test_in_parquet_each_one_is_counted_as_often_as_rows_say_it(tmp_path_factory, rows, packed, dictionary, group):
+    path = tmp_path_factory.mktemp("scan") / "rows.parquet"
+    known = some(PRJA, 5)
+    texts = pyarrow.array([None if row < 0 else f"see {known[row]}, {known[0]}" for row in rows], pyarrow.string())
+    how = {"compression": "zstd" if packed else "none", "use_dictionary": dictionary, "row_group_size": group}
+    pyarrow.parquet.write_table(pyarrow.table({"text": texts}), path, **how)
+    found = scan(path)
+    assert found.total == 2 * sum(row >= 0 for row in rows)
+    held = {known[row].encode() for row in rows if row >= 0}
+    assert found.distinct.get(PRJA, set()) == (held | {known[0].encode()} if held else set())
+
+
+def test_a_parquet_file_under_a_key_of_its_own_is_no_clean_file(tmp_path):
+    (tmp_path / "locked.parquet").write_bytes(b"PARE" + os.urandom(100) + b"PARE")
+    with pytest.raises(Invalid, match="encrypted"):
+        scan(tmp_path / "locked.parquet")
+
+
 def test_the_command_guards_an_exit(tmp_path):
     """Exit code 1 and a count for each domain; 0 and a plain word where there is nothing."""
     (tmp_path / "clean.csv").write_text("a,b\n1,2\n")

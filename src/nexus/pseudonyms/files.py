@@ -4,9 +4,9 @@ Whoever asks must be allowed to read the one and to write the other, when she as
 written is recorded as hers.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database, Recorded, Transaction
@@ -22,6 +22,9 @@ from nexus.pseudonyms.rewriting import Rewriting
 from nexus.pseudonyms.transferring import Transferring
 
 MAKE: Final = "pseudonyms.file.make"
+PARQUET: Final = b"PAR1"
+ENCRYPTED: Final = b"PARE"
+"""How Parquet files begin, those without and those with an encrypted footer."""
 
 
 class Files:
@@ -102,11 +105,10 @@ class FileWork:
         if job is None:
             return False
         op = self._in_the_name_of(job)
-        file = Rewriting(job.request.separator)
         try:
             self._objects.require(op, job.request.bucket, job.request.into)
-            await self._rewrite(op, job.request, file)
-            done = replace(job, state=FileState.DONE, rows=file.rows)
+            rows = await self._rewrite(op, job.request)
+            done = replace(job, state=FileState.DONE, rows=rows)
         except (Sealed, Unavailable):
             raise
         except NexusError as error:
@@ -114,16 +116,31 @@ class FileWork:
         await self._database.write(lambda tx: self._finished(tx, op, done))
         return True
 
-    async def _rewrite(self, op: Operation, request: RewriteFile, file: Rewriting) -> None:
+    async def _rewrite(self, op: Operation, request: RewriteFile) -> int:
+        """By what the file begins with: as Parquet, or as CSV. Returns the number of rows."""
         source = await self._objects.read(op, request.bucket, request.key)
         try:
-            if request.identities is not None:
-                made = file.identities(source, request.identities, self._pseudonymise(op, request.domain))
-            else:
-                made = file.pseudonyms(source, request.pseudonyms, self._transfer(op, request.domain))
-            await self._objects.write(op, request.into, request.into_key, made)
+            begun = await _beginning(source)
+            if begun.startswith(ENCRYPTED):
+                raise Invalid(
+                    "this Parquet file is encrypted by a key of its own",
+                    code="pseudonyms.file",
+                    hint="write it without Parquet's encryption: the store encrypts whatever it keeps",
+                )
+            if begun.startswith(PARQUET):
+                await source.aclose()
+                return await self._rewritten(op, request, _parquet(), source)
+            return await self._rewritten(op, request, Rewriting(request.separator), _whole(begun, source))
         finally:
             await source.aclose()
+
+    async def _rewritten(self, op: Operation, request: RewriteFile, file: Any, source: AsyncIterator[bytes]) -> int:
+        if request.identities is not None:
+            made = file.identities(source, request.identities, self._pseudonymise(op, request.domain))
+        else:
+            made = file.pseudonyms(source, request.pseudonyms, self._transfer(op, request.domain))
+        await self._objects.write(op, request.into, request.into_key, made)
+        return int(file.rows)
 
     def _pseudonymise(self, op: Operation, domain: str) -> rewriting.Pseudonymise:
         async def ask(people: Sequence[Given]) -> Sequence[str]:
@@ -149,6 +166,30 @@ class FileWork:
         """Hers, done by the worker: her rights are asked again, and the reading is hers."""
         actor = Actor(job.requested_by, ActorKind.PERSON, person=job.requested_by)
         return replace(self._operation(), actor=actor, purpose=job.purpose)
+
+
+async def _beginning(source: AsyncIterator[bytes]) -> bytes:
+    """Enough of a file to know what it is."""
+    begun = b""
+    async for chunk in source:
+        begun += chunk
+        if len(begun) >= len(PARQUET):
+            break
+    return begun
+
+
+async def _whole(begun: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """A stream of which the beginning was looked at."""
+    yield begun
+    async for chunk in rest:
+        yield chunk
+
+
+def _parquet() -> Any:
+    """Arrow is tens of MiB: loaded when such a file comes."""
+    from nexus.pseudonyms.parquet_rewriting import ParquetRewriting
+
+    return ParquetRewriting()
 
 
 def _view(job: FileJob) -> FileView:

@@ -70,14 +70,20 @@ class FirstLevel(Protocol):
 
 
 class Body(Protocol):
-    """What an object holds, as a stream."""
+    """What a version of an object holds: as a stream, and in pieces from anywhere. `size` in bytes."""
+
+    @property
+    def size(self) -> int: ...
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
     async def __anext__(self) -> bytes: ...
 
+    async def part(self, first: int, length: int) -> bytes:
+        """A piece of the same content. Recorded. Raises Conflict if another content has come in its place."""
+
     async def aclose(self) -> None:
-        """Read no further."""
+        """End the stream; pieces can still be read."""
 
 
 class Objects(Protocol):

@@ -85,7 +85,9 @@ class IdentityColumns(Request, frozen=True, kw_only=True):
 
 
 class RewriteFile(Request, frozen=True, kw_only=True):
-    """A CSV object (UTF-8, with a first line of names) that is rewritten into another one, by the platform itself.
+    """An object, CSV (UTF-8, with a first line of names) or Parquet, that is rewritten into another one by the platform itself.
+
+    What begins with `PAR1` is Parquet, with flat columns; it stays Parquet, and each column keeps its type.
 
     `identities`: their columns leave, a column `pseudonym` comes. `pseudonyms`: columns of pseudonyms of one domain, which
     become those of `domain`, or those of its newest epoch. One of the two.
@@ -100,6 +102,7 @@ class RewriteFile(Request, frozen=True, kw_only=True):
     identities: IdentityColumns | None = None
     pseudonyms: Annotated[tuple[Column, ...], Meta(max_length=16)] = ()
     separator: Annotated[str, Meta(min_length=1, max_length=1)] = ","
+    """Of CSV."""
 
 
 class NamedFile(Request, frozen=True, kw_only=True):

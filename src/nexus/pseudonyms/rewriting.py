@@ -7,7 +7,7 @@ file is in the refusal.
 import codecs
 import csv
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from typing import Final
 
@@ -43,8 +43,11 @@ class Rewriting:
             kept = [place for place in range(len(head)) if place not in out]
             if not self.rows:
                 yield self._written([[PSEUDONYM, *(head[place] for place in kept)]])
-            people = [_given(self.rows + n, row, places) for n, row in enumerate(rows, 1)]
-            made = await self._asked(ask, people)
+            people = [
+                given(self.rows + n, {field: row[place] for field, place in places.items()})
+                for n, row in enumerate(rows, 1)
+            ]
+            made = await asked(ask, people, self.rows)
             yield self._written([[one, *(row[place] for place in kept)] for one, row in zip(made, rows, strict=True)])
             self.rows += len(rows)
 
@@ -63,12 +66,6 @@ class Rewriting:
                     row[place] = made.get(row[place], "")
             yield self._written(rows)
             self.rows += len(rows)
-
-    async def _asked(self, ask: Pseudonymise, people: Sequence[Given]) -> Sequence[str]:
-        try:
-            return await ask(people)
-        except Invalid as error:  # it says "person N" of this batch
-            raise Invalid(f"after row {self.rows}: {error.message}", code=error.code, hint=error.hint) from None
 
     async def _batches(self, source: AsyncIterator[bytes]) -> AsyncIterator[tuple[Row, list[Row]]]:
         """The first row, with up to a batch of those behind it; at least once, so that an empty table has its head."""
@@ -126,9 +123,17 @@ def _place(head: Row, name: str) -> int:
     return head.index(name)
 
 
-def _given(number: int, row: Row, places: dict[str, int]) -> Given:
-    """Who a row is about: by NIR where there is one, else by traits."""
-    found = {field: row[place].strip() for field, place in places.items()}
+async def asked(ask: Pseudonymise, people: Sequence[Given], rows: int) -> Sequence[str]:
+    """The pseudonyms of a batch that stands behind so many rows. Raises Invalid that says so."""
+    try:
+        return await ask(people)
+    except Invalid as error:  # it says "person N" of this batch
+        raise Invalid(f"after row {rows}: {error.message}", code=error.code, hint=error.hint) from None
+
+
+def given(number: int, fields: Mapping[str, str]) -> Given:
+    """Who a row is about: by NIR where there is one, else by traits. Raises Invalid with the number of the row."""
+    found = {field: text.strip() for field, text in fields.items()}
     subject = found.get("subject", "")
     if found.get("nir"):
         return NirGiven(found["nir"], subject)

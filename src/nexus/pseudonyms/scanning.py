@@ -7,17 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import pyarrow
-import pyarrow.parquet
-
 from nexus.kernel.errors import Invalid
 from nexus.pseudonyms import notation
 from nexus.pseudonyms.notation import Domain
+from nexus.pseudonyms.scanning_parquet import look_into
 
 CHUNK_BYTES: Final = 1 << 20
-ROWS: Final = 65_536
-"""Rows of a Parquet file looked at at a time."""
 PARQUET_MAGIC: Final = b"PAR1"
+ENCRYPTED_MAGIC: Final = b"PARE"
 
 _CANDIDATE: Final = re.compile(rf"(?<![0-9A-Za-z]){notation.PATTERN}(?![0-9A-Za-z])".encode("ascii"))
 _LONGEST: Final = 64
@@ -38,28 +35,42 @@ class Findings:
         """How many were found, repetitions included."""
         return self.pseudonyms.total()
 
-    def look_at(self, text: bytes) -> None:
-        """Count what stands in a piece of text."""
+    def look_at(self, text: bytes, times: int = 1) -> None:
+        """Count what stands in a piece of text that the file holds so many times."""
         for found in _CANDIDATE.finditer(text):
-            self._count(found.group())
+            self._count(found.group(), times)
 
-    def _count(self, candidate: bytes) -> None:
+    def look_behind(self, text: bytes) -> None:
+        """Count once what stands in a text behind the rows, and was not found in them."""
+        for found in _CANDIDATE.finditer(text):
+            if not any(found.group() in those for those in self.distinct.values()):
+                self._count(found.group(), 1)
+
+    def _count(self, candidate: bytes, times: int) -> None:
         try:
             domain, _ = notation.read(candidate.decode("ascii"))
         except Invalid:
-            self.mistyped += 1
+            self.mistyped += times
             return
-        self.pseudonyms[domain] += 1
+        self.pseudonyms[domain] += times
         self.distinct[domain].add(candidate)
 
 
 def scan(path: Path, *, chunk_bytes: int = CHUNK_BYTES) -> Findings:
-    """Everything in a file: Parquet by its columns, whatever else as bytes. Raises Invalid on a broken Parquet file."""
+    """Everything in a file: Parquet by its columns and what stands behind them, whatever else as bytes.
+
+    Raises Invalid on a Parquet file that is broken or encrypted: what cannot be read is not clean.
+    """
     with path.open("rb") as file:
-        parquet = file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
+        begun = file.read(len(PARQUET_MAGIC))
     findings = Findings()
-    for piece in _parquet(path) if parquet else _pieces(path, chunk_bytes):
-        findings.look_at(piece)
+    if begun in (PARQUET_MAGIC, ENCRYPTED_MAGIC):
+        look_into(path, findings)
+        for piece in _pieces(path, chunk_bytes):  # statistics, names, what no row uses
+            findings.look_behind(piece)
+    else:
+        for piece in _pieces(path, chunk_bytes):
+            findings.look_at(piece)
     return findings
 
 
@@ -81,32 +92,3 @@ def _cut(text: bytes) -> int:
         if not (text[at : at + 1].isalnum() or text[at : at + 1] == b"-"):
             return at
     return max(0, len(text) - _LONGEST)
-
-
-def _parquet(path: Path) -> Iterator[bytes]:
-    try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=ROWS):
-                for column in batch.columns:
-                    yield from _texts(column)
-    except pyarrow.ArrowException as error:
-        raise Invalid("this Parquet file cannot be read", code="pseudonyms.parquet") from error
-
-
-def _texts(column: pyarrow.Array) -> Iterator[bytes]:
-    """The texts of a column, those inside lists and structs too, a line each."""
-    kind = column.type
-    if pyarrow.types.is_dictionary(kind):
-        yield from _texts(column.dictionary_decode())
-    elif pyarrow.types.is_struct(kind):
-        for inner in column.flatten():
-            yield from _texts(inner)
-    elif pyarrow.types.is_map(kind):
-        yield from _texts(column.keys)
-        yield from _texts(column.items)
-    elif pyarrow.types.is_nested(kind):
-        yield from _texts(column.flatten())
-    elif pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind):
-        yield "\n".join(value for value in column.to_pylist() if value is not None).encode("utf-8", "backslashreplace")
-    elif pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind):
-        yield b"\n".join(value for value in column.to_pylist() if value is not None)

@@ -9,7 +9,7 @@ from nexus.iam.gate import Gate
 from nexus.kernel.errors import Conflict, NotFound
 from nexus.kernel.operation import Operation, Resource
 from nexus.kernel.outbox import Message
-from nexus.objects.model import BucketKind, bucket_resource
+from nexus.objects.model import Bucket, BucketKind, ByteRange, ObjectRead, ReadConditions, bucket_resource
 from nexus.objects.service import ObjectService
 from nexus.projects import store as projects
 from nexus.pseudonyms.files import Files, FileWork
@@ -72,6 +72,40 @@ class Permits:
             return projects.domains_of(tx, project)
 
 
+class StoredBody:
+    """The port `pseudonyms.ports.Body`, over one version of an object, whose content is asked for by its tag."""
+
+    def __init__(self, objects: ObjectService, op: Operation, bucket: Bucket, read: ObjectRead) -> None:
+        self._objects, self._op, self._bucket = objects, op, bucket
+        self._version = read.info.version
+        self._body = read.body
+        self.size = self._version.size
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await anext(self._body)
+
+    async def part(self, first: int, length: int) -> bytes:
+        version = self._version
+        read = await self._objects.reading.get(
+            self._op,
+            self._bucket,
+            version.key,
+            version_id=version.version_id,
+            wanted=ByteRange(first, first + length - 1),
+            conditions=ReadConditions(if_match=(version.etag,)),
+        )
+        try:
+            return b"".join([chunk async for chunk in read.body])
+        finally:
+            await read.body.aclose()
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
+
+
 class StoredFiles:
     """The port `pseudonyms.ports.Objects`, over the object store and the gate."""
 
@@ -92,7 +126,8 @@ class StoredFiles:
             return bucket_resource(bucket, "", "", BucketKind.STANDARD)
 
     async def read(self, op: Operation, bucket: str, key: str) -> Body:
-        return (await self._objects.reading.get(op, self._objects.buckets.find(bucket), key)).body
+        found = self._objects.buckets.find(bucket)
+        return StoredBody(self._objects, op, found, await self._objects.reading.get(op, found, key))
 
     async def write(self, op: Operation, bucket: str, key: str, body: AsyncIterator[bytes]) -> None:
         await self._objects.writing.put(op, self._objects.buckets.find(bucket), key, body)

@@ -6,12 +6,12 @@ checked is what is read later, whatever is delivered under the same name meanwhi
 
 import asyncio
 import io
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Coroutine, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+from nexus.kernel.anywhere import BLOCK_BYTES, Anywhere
 from nexus.kernel.database import Transaction
 from nexus.kernel.errors import Invalid, NotFound
 from nexus.kernel.operation import Operation
@@ -24,9 +24,6 @@ from nexus.warehouse.intake.report import Fault, faulty
 
 PIECE_BYTES: Final = 1 << 20
 """Handed over from the store to a check at a time."""
-BLOCK_BYTES: Final = 8 << 20
-BLOCKS: Final = 8
-"""Blocks of a file that is read from anywhere: each is one read, one entry in the log; the last ones are kept."""
 MAX_NOTICED: Final = 100_000
 """Objects of a bucket that are looked through for manifests."""
 T = TypeVar("T")
@@ -128,7 +125,7 @@ class StoredFile:
     @contextmanager
     def file(self) -> Iterator[io.RawIOBase]:
         """It, to be read from anywhere."""
-        yield _Anywhere(self._file.bytes, self.block)
+        yield Anywhere(self._file.bytes, self.block)
 
     def block(self, number: int) -> bytes:
         """One of its blocks, by number from 0."""
@@ -153,49 +150,6 @@ class StoredFile:
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-
-class _Anywhere(io.RawIOBase):
-    """A file over blocks, of which the last used stay."""
-
-    def __init__(self, size: int, block: Any) -> None:
-        super().__init__()
-        self._size = size
-        self._block = block
-        self._at = 0
-        self._kept: OrderedDict[int, bytes] = OrderedDict()
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._at = max(0, (0, self._at, self._size)[whence] + offset)
-        return self._at
-
-    def read(self, size: int = -1) -> bytes:
-        end = self._size if size is None or size < 0 else min(self._size, self._at + size)
-        parts = []
-        while self._at < end:
-            number, inside = divmod(self._at, BLOCK_BYTES)
-            part = self._at_block(number)[inside : inside + end - self._at]
-            parts.append(part)
-            self._at += len(part)
-        return b"".join(parts)
-
-    def _at_block(self, number: int) -> bytes:
-        block = self._kept.pop(number, None)
-        if block is None:
-            block = self._block(number)
-        self._kept[number] = block
-        while len(self._kept) > BLOCKS:
-            self._kept.popitem(last=False)
-        return block
 
 
 async def _piece(body: AsyncIterator[bytes]) -> bytes:
