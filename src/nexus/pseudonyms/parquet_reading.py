@@ -1,7 +1,6 @@
 """Parquet files read by a process of their own (`parquet_child`): one that ends it refuses the file, and stops nobody else."""
 
 import asyncio
-import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
@@ -19,8 +18,6 @@ from nexus.pseudonyms.ports import Body
 
 MAX_MESSAGE_BYTES: Final = 2 * MAX_BATCH_BYTES
 _PIPE_BYTES: Final = 1 << 20
-_ENVIRONMENT: Final = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH")
-"""What the process is given of ours. No setting of the platform is among it."""
 
 
 class ReadApart:
@@ -102,7 +99,7 @@ async def read_apart(source: Body, rows: int) -> AsyncIterator[ReadApart]:
         stdout=PIPE,
         stderr=DEVNULL,  # what a library says in its last moment may quote the file
         limit=_PIPE_BYTES,
-        env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+        env={},  # a setting of the platform is none of its business
     )
     try:
         read = ReadApart(process, source)
