@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from nexus.kernel.database import Bookkeeping, Migration, Recorded
+from nexus.kernel.database import MAX_ARRIVING, Bookkeeping, Migration, Recorded
 from nexus.kernel.engines.port import InEach
 from nexus.kernel.errors import Conflict, NexusError, Unavailable
 from simulators.demo_table import ENTRY, insert, names
@@ -51,6 +51,26 @@ async def test_many_writers_share_commits_and_one_failure_touches_no_neighbour(d
     outcomes = await asyncio.gather(*jobs, return_exceptions=True)
     assert [getattr(o, "code", o) for o in outcomes[:3]] == ["a", "b", "database.constraint"]
     assert len(names(db)) == 502 == len(recorder.entries)
+
+
+async def test_writers_of_one_turn_of_a_loop_share_one_commit(opened):
+    commits = []
+
+    class Counting:
+        def record(self, tx, entries):
+            commits.append(len(entries))
+
+    database = opened(Counting())
+    database.migrate([TABLE])
+
+    async def at_length(name):
+        time.sleep(0.002)  # the loop is at work meanwhile, as with requests; a writer that was woken would commit
+        await database.write(insert(name))
+
+    await asyncio.gather(*(at_length(str(number)) for number in range(MAX_ARRIVING)))
+    await database.write(insert("alone"))
+    database.close()
+    assert commits == [MAX_ARRIVING, 1]
 
 
 async def test_an_error_quotes_nothing_of_the_rows(db):

@@ -31,6 +31,6 @@ async def held(store: Store) -> AsyncIterator[None]:
 async def queued(store: Store, count: int, story: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
     """Start a story, and wait until its write is in the queue as the `count`-th."""
     task = asyncio.create_task(story)
-    while store.database._queue.qsize() < count:
+    while store.database.waiting < count:
         await asyncio.sleep(0)
     return task

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import apsw
 import pytest
 
 from nexus.kernel.database import Database, Migration, Recorded
@@ -97,3 +98,9 @@ async def test_a_copy_is_this_moments_state_under_the_same_key_while_writers_go_
     copy = Database(tmp_path / "copy.db", key=Secret(b"k" * 32), recorder=MemoryRecorder())
     assert set(map(str, range(50))) <= set(names(copy)) <= set(names(db))
     copy.close()
+
+
+def test_a_plan_depends_on_the_statement_alone(db):
+    """Otherwise SQLite would prepare the most frequent statements anew at each call."""
+    for connection in (db.engine.writing, db.engine.connect()):
+        assert connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, -1)

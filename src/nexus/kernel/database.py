@@ -19,10 +19,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
-from nexus.kernel.database_jobs import Job, Patience, settle
+from nexus.kernel.database_jobs import Job, Patience, Queue, settle
 from nexus.kernel.engines.port import Engine, Progress, Row, Transaction, TransactionLostError
 from nexus.kernel.engines.sqlite import SqliteEngine
 from nexus.kernel.errors import NexusError, Unavailable
@@ -45,7 +44,8 @@ MAX_BATCH = 256
 """Writers that share one commit at most."""
 GATHER_S = 0.004
 """Longest wait for others to share a commit with."""
-GATHER_STEP_S = 0.000_2
+MAX_ARRIVING = 32
+"""Writers of one event loop that are handed to the writer thread together at most: so many are a commit worth its sync."""
 PATIENCE_S = 10.0
 """From the moment that transactions come to nothing (the server restarts, another takes its place) until callers are told."""
 PATIENCE_STEP_S = 0.1
@@ -105,7 +105,8 @@ class Database:
         """
         self.engine: Engine = SqliteEngine(place, key) if isinstance(place, Path) else place
         self._recorder = recorder
-        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._queue = Queue()
+        self._arriving: dict[asyncio.AbstractEventLoop, list[Job]] = {}
         self._closed = False
         self._patience = Patience(patience_s)
         self._observer = observer
@@ -170,59 +171,62 @@ class Database:
     @property
     def waiting(self) -> int:
         """Writers in the queue, about."""
-        return self._queue.qsize()
+        return len(self._queue)
 
     def close(self) -> None:
         """Finish the queued writes and close every connection."""
         if self._closed:
             return
         self._closed = True
-        self._queue.put(None)
+        for loop in list(self._arriving):
+            self._hand_over(loop)
+        self._queue.close()
         self._writer.join()
         self.engine.close()
 
     # The writer thread
 
     def _enqueue(self, work: Callable[[Transaction], tuple[T, Entry | None]]) -> "asyncio.Future[T]":
+        """Writers that a loop comes to in one turn are handed over together at its end, so that they share a commit, and the
+        writer thread does not take the interpreter from the loop that is about to bring it more.
+        """
+        self._require_open()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._put(Job(work, future, loop, self._observer.queued() if self._observer else None))
+        arriving = self._arriving.get(loop)
+        if arriving is None:
+            arriving = self._arriving[loop] = []
+            loop.call_soon(self._hand_over, loop)
+        arriving.append(Job(work, future, loop, self._observer.queued() if self._observer else None))
+        if len(arriving) >= MAX_ARRIVING:
+            self._hand_over(loop)
         return future
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        if arriving := self._arriving.pop(loop, None):
+            self._queue.put(arriving)
 
     def _enqueue_from_thread(self, work: Callable[[Transaction], tuple[T, Entry | None]]) -> "Future[T]":
         future: Future[T] = Future()
-        self._put(Job(work, future, None, self._observer.queued() if self._observer else None))
+        self._require_open()
+        self._queue.put([Job(work, future, None, self._observer.queued() if self._observer else None)])
         return future
 
-    def _put(self, job: Job) -> None:
+    def _require_open(self) -> None:
         if self._closed:
             raise Unavailable("the database is closed", code="database.closed")
-        self._queue.put(job)
 
     def _write_forever(self) -> None:
-        crowd, took = 1, 0.0
-        while (first := self._queue.get()) is not None:
-            self._gather(crowd, min(took, GATHER_S))
-            batch = [first]
-            while len(batch) < MAX_BATCH and not self._queue.empty():
-                following = self._queue.get()
-                if following is None:
-                    self._queue.put(None)
-                    break
-                batch.append(following)
-            start = time.perf_counter()
-            self._commit(batch)
-            crowd, took = len(batch), time.perf_counter() - start
-
-    def _gather(self, crowd: int, patience: float) -> None:
         """Wait for as many writers as shared the last commit, at most as long as that took; a lone one never waits.
 
         Each commit makes every reader fetch and decrypt its pages again: fewer, fuller commits save more processor time
         than their own.
         """
-        while self._queue.qsize() + 1 < crowd and patience > 0:
-            time.sleep(GATHER_STEP_S)
-            patience -= GATHER_STEP_S
+        crowd, took = 1, 0.0
+        while batch := self._queue.take(MAX_BATCH, crowd=crowd, patience_s=min(took, GATHER_S)):
+            start = time.perf_counter()
+            self._commit(batch)
+            crowd, took = len(batch), time.perf_counter() - start
 
     def _commit(self, batch: list[Job]) -> None:
         """One transaction for the whole batch; if it fails as a whole, one transaction for each of its jobs.

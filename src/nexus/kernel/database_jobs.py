@@ -1,12 +1,17 @@
-"""Writers that wait for a commit, and how they are told of it: each event loop is woken once for a batch. How long they wait."""
+"""Writers that wait for a commit: how they come together, how they are told of it (each event loop is woken once for a batch), how long they wait."""
 
 import asyncio
+import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+NOBODY: Final = 1 << 62
+"""More than will ever wait: the writer is not to be woken."""
 
 
 @dataclass(slots=True)
@@ -18,6 +23,65 @@ class Job:
     loop: asyncio.AbstractEventLoop | None
     mark: Any = None
     """What the observer was told of it."""
+
+
+class Queue:
+    """Jobs on their way from any thread to the writer's. It is woken for its first job, and once more when as many are there as
+    it waits for: whoever puts a job hardly ever wakes anybody, and a thread that sleeps needs neither processor nor
+    interpreter.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: deque[Job] = deque()
+        self._mutex = threading.Lock()
+        self._bell = threading.Lock()  # held, but between the ring and the writer that hears it
+        self._bell.acquire()
+        self._wanted = NOBODY
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def put(self, jobs: Sequence[Job]) -> None:
+        """Add jobs, in order."""
+        with self._mutex:
+            self._jobs.extend(jobs)
+            if len(self._jobs) >= self._wanted:
+                self._ring()
+
+    def close(self) -> None:
+        """No job comes after those that are there."""
+        with self._mutex:
+            self._closed = True
+            if self._wanted != NOBODY:
+                self._ring()
+
+    def take(self, most: int, *, crowd: int, patience_s: float) -> list[Job]:
+        """The next jobs, at most so many; none once it is closed and empty. For one thread.
+
+        Waits for the first as long as it takes, then at most `patience_s` until `crowd` of them are there.
+        """
+        self._wait_for(1, None)
+        if crowd > 1 and patience_s > 0:
+            self._wait_for(crowd, patience_s)
+        with self._mutex:
+            return [self._jobs.popleft() for _ in range(min(most, len(self._jobs)))]
+
+    def _wait_for(self, count: int, timeout_s: float | None) -> None:
+        with self._mutex:
+            if self._closed or len(self._jobs) >= count:
+                return
+            self._wanted = count
+        if self._bell.acquire(timeout=-1 if timeout_s is None else timeout_s):
+            return
+        with self._mutex:
+            rung, self._wanted = self._wanted == NOBODY, NOBODY
+        if rung:  # between the end of the wait and here: the next wait must not hear it
+            self._bell.acquire()
+
+    def _ring(self) -> None:
+        self._wanted = NOBODY
+        self._bell.release()
 
 
 class Patience:
