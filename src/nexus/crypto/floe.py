@@ -85,20 +85,25 @@ class _Message:
             raise ValueError("a FLOE key has 32 bytes")
         self._parameters = parameters
         self._info = parameters.encoded + iv
+        # A state that is copied: `hmac.digest` lets go of the interpreter's lock, which other threads make us wait to get back.
+        keyed = hmac.new(bytes(key), self._info, "sha384")
         self._suffix = aad + b"\x01"  # the counter of HKDF-Expand: every output here fits in its first block
-        self.header = self._info + self._derive(key, b"HEADER_TAG:")[:TAG_BYTES]
-        self._message_key = self._derive(key, b"MESSAGE_KEY:")[:_MESSAGE_KEY_BYTES]
+        self.header = self._info + self._derived(keyed.copy(), b"HEADER_TAG:")[:TAG_BYTES]
+        self._message_key = self._derived(keyed, b"MESSAGE_KEY:")[:_MESSAGE_KEY_BYTES]
         self._epoch = -1
         self._cipher: AESGCM
 
-    def _derive(self, key: Buffer, purpose: bytes) -> bytes:
-        return hmac.digest(key, self._info + purpose + self._suffix, "sha384")
+    def _derived(self, keyed: hmac.HMAC, purpose: bytes) -> bytes:
+        """`keyed` has taken in the key and `_info`."""
+        keyed.update(purpose + self._suffix)
+        return keyed.digest()
 
     def _cipher_at(self, position: int) -> AESGCM:
         epoch = position >> self._parameters.rotation_bits
         if epoch != self._epoch:
             first = epoch << self._parameters.rotation_bits
-            self._cipher = AESGCM(self._derive(self._message_key, b"DEK:" + first.to_bytes(8, "big"))[:KEY_BYTES])
+            keyed = hmac.new(self._message_key, self._info, "sha384")
+            self._cipher = AESGCM(self._derived(keyed, b"DEK:" + first.to_bytes(8, "big"))[:KEY_BYTES])
             self._epoch = epoch
         return self._cipher
 

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -77,7 +77,7 @@ class Resource:
 
     def within(self, part: str) -> "Resource":
         """This resource, narrowed to a part of it."""
-        return replace(self, part=part) if part else self
+        return Resource(self.type, self.id, self.attributes, part) if part else self
 
     def __str__(self) -> str:
         return f"{self.type}:{self.id}"

@@ -78,6 +78,10 @@ class Body:
             await self._failed(error)
             raise
 
+    def whole(self) -> bytes | None:
+        """All of it, where nothing is left to be opened: then there is no need to iterate."""
+        return self._first if self._rest is None else None
+
     async def aclose(self) -> None:
         """Give files back early; harmless at the end."""
         if self._rest is not None:

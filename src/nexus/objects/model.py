@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Protocol
 
 import msgspec
@@ -36,6 +37,8 @@ INLINE_BYTES = 64 * KIB
 """Bodies up to this many plaintext bytes live in the database, where one commit makes many of them durable at once."""
 MD5_BYTES = 1 * MIB
 """Bodies up to this many bytes have their MD5 as ETag; above, MD5 would cost ten times what sealing costs."""
+MAX_KNOWN_RESOURCES = 1_024
+"""Buckets whose resource is remembered: every request names its own twice or more."""
 MAX_DOCUMENT_BYTES = 64 * KIB
 """Bytes of one configuration document of a bucket."""
 NULL_VERSION = "null"
@@ -97,6 +100,7 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True):
         return bucket_resource(self.name, self.site, self.project, self.kind)
 
 
+@lru_cache(maxsize=MAX_KNOWN_RESOURCES)
 def bucket_resource(name: str, site: str, project: str, kind: BucketKind) -> Resource:
     """The resource of a bucket, before it exists too."""
     return Resource("Bucket", name, {"site": site, "project": project, "kind": kind.value})
@@ -208,6 +212,10 @@ class Plaintext(Protocol):
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
     async def __anext__(self) -> bytes: ...
+
+    def whole(self) -> bytes | None:
+        """All of it, if it is at hand."""
+        ...
 
     async def aclose(self) -> None: ...
 

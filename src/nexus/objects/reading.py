@@ -11,8 +11,10 @@
 """
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
+
+import msgspec
 
 from nexus.kernel.database import Database
 from nexus.kernel.errors import Invalid, NexusError
@@ -64,8 +66,7 @@ from nexus.objects.store import locks, versions
 from nexus.objects.store.versions import VersionRow
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True):
     """A version whose facts verify; its bytes are not read yet."""
 
     bucket: Bucket
@@ -361,7 +362,7 @@ def _with_content(opened: Opened, client_key: ClientKey | None, part_number: int
         raise _no_such_part()
     if not verifier and client_key is None:
         return opened
-    return replace(opened, key=joined(opened.key, verifier, client_key))
+    return msgspec.structs.replace(opened, key=joined(opened.key, verifier, client_key))
 
 
 def _no_such_part() -> Invalid:

@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
@@ -27,6 +28,8 @@ UNKNOWN: Final = "unknown"
 MAX_HOPS: Final = 16
 """Proxies between a client and a door."""
 MAX_HEADER_BYTES: Final = 2_048
+MAX_KNOWN_PEERS: Final = 4_096
+"""Addresses of connections that are remembered as they are written."""
 MAX_NETWORKS: Final = 64
 CERTIFICATE: Final = b"client-cert"
 _CERTIFICATES: Final = frozenset({CERTIFICATE, b"client-cert-chain"})
@@ -58,6 +61,8 @@ class Proxies:
 
     def trusts(self, peer: str) -> bool:
         """Whether a peer is one of them."""
+        if not self.networks:
+            return False
         address = _address(peer)
         return address is not None and self._holds(address)
 
@@ -139,6 +144,7 @@ class BehindProxies:
         return believed
 
 
+@lru_cache(maxsize=MAX_KNOWN_PEERS)
 def _plain(peer: str) -> str:
     address = _address(peer)
     return UNKNOWN if address is None else str(address)

@@ -13,7 +13,6 @@ Why: docs/decisions/0014-sharing-within-roles.md.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -85,8 +84,7 @@ class NoSharing:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """May this be done? `action` is the gate's word for it, `permission` the policy's."""
 
     op: Operation

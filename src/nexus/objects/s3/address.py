@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from nexus.objects.s3 import errors
 from nexus.objects.s3.errors import Refusal
@@ -14,8 +15,7 @@ MAX_KEY_BYTES = 1_024
 _PORT = re.compile(r":[0-9]{1,5}\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """`bucket` and `key` are decoded and otherwise exactly as sent: `..`, `//` and slashes at the ends have no meaning."""
 
     bucket: str | None = None

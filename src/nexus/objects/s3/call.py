@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 from nexus.kernel.errors import Denied, NotFound
 from nexus.kernel.operation import Operation
 from nexus.objects.buckets import DocumentName
@@ -56,8 +58,7 @@ class Door:
         return bucket
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """`op` is who and why; `bucket` is set for every verb but ListBuckets and CreateBucket, `key` for object verbs."""
 
     door: Door

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import lru_cache
+
+import msgspec
 
 from nexus.objects.s3 import errors
 from nexus.objects.s3.errors import Code, Refusal
@@ -12,6 +14,8 @@ from nexus.objects.s3.signature import ALGORITHM, SERVICE
 MAX_PRESIGNED_SECONDS = 604_800
 """Seven days: the longest life of a presigned URL, as in S3."""
 MAX_SIGNED_HEADERS = 64
+MAX_KNOWN_LISTS = 256
+"""Lists of signed headers that are remembered as well formed, or not: each at most as long as a request's headers."""
 MAX_TOKEN_CHARS = 2_048
 """Of a session token; ours have 47."""
 TOKEN = "x-amz-security-token"  # noqa: S105 - the name of a header
@@ -23,8 +27,7 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]{1,128}")
 _SIGV2_PARAMETERS = ("AWSAccessKeyId", "Signature")
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """A well-formed claim. `timestamp` is as in x-amz-date; `expires` (seconds) is set for presigned URLs only."""
 
     access_key_id: str
@@ -166,16 +169,24 @@ def _claim(
         raise Refusal(wrong, f"the credential must end with /{service}/aws4_request")
     if not _SIGNATURE.fullmatch(signature):
         raise Refusal(wrong, "the signature must be 64 lower-case hexadecimal digits")
-    names = tuple(signed.split(";"))
-    if (
-        len(names) > MAX_SIGNED_HEADERS
-        or list(names) != sorted(set(names))
-        or not all(map(_HEADER_NAME.fullmatch, names))
-    ):
+    names = _names(signed)
+    if not names:
         raise Refusal(wrong, "the signed headers must be lower-case names, sorted, each once")
     if token is not None and not 0 < len(token) <= MAX_TOKEN_CHARS:
         raise Refusal(errors.INVALID_TOKEN)
     return Claim(access_key_id, date, named_region, names, signature, timestamp, expires, service, token)
+
+
+@lru_cache(maxsize=MAX_KNOWN_LISTS)
+def _names(signed: str) -> tuple[str, ...]:
+    """The names in a list of signed headers; none if it is not well formed. Clients sign the same few lists again and again."""
+    names = tuple(signed.split(";"))
+    well_formed = (
+        len(names) <= MAX_SIGNED_HEADERS
+        and list(names) == sorted(set(names))
+        and all(map(_HEADER_NAME.fullmatch, names))
+    )
+    return names if well_formed else ()
 
 
 def _malformed_header(what: str) -> Refusal:

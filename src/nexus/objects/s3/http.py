@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
 
+import msgspec
+
 from nexus.objects.s3 import errors
 from nexus.objects.s3.errors import Refusal
 
@@ -28,8 +30,7 @@ _BAD_PERCENT = re.compile(rb"%(?![0-9a-fA-F]{2})")
 _UNSAFE_VALUE = re.compile(r"[^\x20-\x7e\x80-\xff\t]")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What a client sent, but its body. `headers` have lower-case names and latin-1 text; `query` is decoded text."""
 
     method: str
@@ -136,6 +137,8 @@ def _query(parameters: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 def fits_header(text: str) -> bool:
     """Whether the text stays one header, byte for byte."""
+    if text.isascii() and text.isprintable():
+        return True
     return _UNSAFE_VALUE.search(text) is None
 
 

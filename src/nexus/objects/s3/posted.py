@@ -1,9 +1,10 @@
 """Admits a form: its fields become the headers of a request, its signature says who signed its policy."""
 
-import dataclasses
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
+
+import msgspec
 
 from nexus.kernel.clock import Instant
 from nexus.objects.s3 import errors, post_policy, tag_documents
@@ -53,7 +54,7 @@ async def admit(
     allowed = None
     if "policy" in fields:
         allowed = post_policy.check(fields["policy"], {**fields, "key": key}, address.bucket or "", now)
-    made = dataclasses.replace(request, headers=_headers(request.headers, fields, form.file_type))
+    made = msgspec.structs.replace(request, headers=_headers(request.headers, fields, form.file_type))
     return caller, Posted(fields, allowed, form), made, Address(address.bucket, key)
 
 

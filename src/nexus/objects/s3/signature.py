@@ -57,7 +57,9 @@ def canonical_request(
     lines = [method, path, canonical_query(parameters) if parameters else ""]
     for name in signed:
         # Only ASCII blanks are folded: str.split() would also take bytes of UTF-8 letters for spaces.
-        value = _SPACES.sub(" ", headers.get(name, "").strip(" \t"))
+        value = headers.get(name, "").strip(" \t")
+        if "  " in value:
+            value = _SPACES.sub(" ", value)
         lines.append(f"{name}:{value}")
     lines.append("")
     lines.append(";".join(signed))
