@@ -12,7 +12,7 @@ from nexus.warehouse.omop.delivery import find
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine
 from nexus.warehouse.omop.excluding import Exclusion
 from nexus.warehouse.omop.layout import write_rows
-from nexus.warehouse.omop.lines import AS_LINES, AS_ROWS, Lines
+from nexus.warehouse.omop.lines import AS_LINES, AS_ROWS, Kept, Lines
 from nexus.warehouse.omop.registry import source_named
 from nexus.warehouse.omop.staged_files import StagedFiles
 from nexus.warehouse.omop.steps import Steps
@@ -20,9 +20,8 @@ from nexus.warehouse.omop.steps import Steps
 SOURCE = source_named("synthea")
 TABLE = SOURCE.table("conditions")
 HEADER = "START,STOP,PATIENT,ENCOUNTER,CODE"
-ROWS = st.lists(
-    st.tuples(st.sampled_from(["ann", "bob", "", "cy"]), st.sampled_from(["1", "2", '"3"', " 4 ", "é"])), max_size=9
-)
+CODES = ["1", "2", '"3"', " 4 ", "é", "5\x011", "5\x012"]
+ROWS = st.lists(st.tuples(st.sampled_from(["ann", "bob", "", "cy"]), st.sampled_from(CODES)), max_size=9)
 
 
 @dataclass
@@ -48,58 +47,140 @@ def engine(tmp_path_factory):
     made.close()
 
 
-def delivery(engine, folder: Path, rows, *, header: str = HEADER, excluded: tuple[str, ...] = ()) -> Delivery:
-    (folder / "in").mkdir(parents=True)
-    lines = [header, *(f"2020-01-01,,{who},e1,{code}" if isinstance(code, str) else who for who, code in rows)]
-    (folder / "in" / "conditions.csv").write_text("".join(line + "\n" for line in lines))
+def delivery(
+    engine, folder: Path, *files, header: str = HEADER, excluded: tuple[str, ...] = (), form: str = "csv"
+) -> Delivery:
+    """Files of conditions, in folders of their own."""
+    for number, rows in enumerate(files):
+        path = folder / "in" / str(number) / f"conditions.{form}"
+        path.parent.mkdir(parents=True)
+        if form == "parquet":
+            told = [("2020-01-01", None, who or None, "e1", code) for who, code in rows]
+            write_rows(path, dict.fromkeys(header.split(","), "string"), told)
+        else:
+            lines = [header, *(f"2020-01-01,,{who},e1,{code}" if isinstance(code, str) else who for who, code in rows)]
+            path.write_bytes("".join(line + "\n" for line in lines).encode(errors="surrogateescape"))
     exclusion = Exclusion(folder / "excluded.parquet", excluded)
     exclusion.write()
     (folder / "done").mkdir()
-    files = find(SOURCE, folder / "in")
+    found = find(SOURCE, folder / "in")
     told = {"encoding": "utf-8", "keeps": True, "progress": lambda step: None}
-    staged = StagedFiles(engine, files, folder / "staged", Steps(folder / "done"), **told)
-    engine.drop("_staged_1")
+    staged = StagedFiles(engine, found, folder / "staged", Steps(folder / "done"), **told)
+    for number in range(1, 4):
+        engine.drop(f"_staged_{number}")
     return Delivery(Lines(engine, staged, exclusion, folder / "lines", "utf-8"), staged, folder)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(ROWS, ROWS, st.booleans())
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(ROWS, min_size=1, max_size=3),
+    st.lists(st.one_of(ROWS, st.integers(0, 2)), min_size=1, max_size=3),
+    st.tuples(st.booleans(), st.booleans()),
+    st.sampled_from(["csv", "parquet"]),
+)
 def test_a_delivery_compared_line_by_line_leaves_what_reading_all_of_it_leaves(
-    engine, tmp_path_factory, old, new, one_left
+    engine, tmp_path_factory, old, new, objected, form
 ):
-    """And who is affected is read entire, with the lines of the file; nobody else is."""
+    """Files are new, or those of before (by number), in another order or with others missing; somebody objects, or no longer does.
+
+    And who is affected is read entire, with the lines of the file; nobody else is.
+    """
     at = tmp_path_factory.mktemp("lines")
-    excluded = ("bob",) if one_left else ()
-    before = delivery(engine, at / "before", old)
-    assert before.lines.keep(TABLE, at / "before" / "state.parquet") == AS_LINES
-    now = delivery(engine, at / "now", [*old[2:], *new], excluded=excluded)
-    assert now.lines.compare(TABLE, at / "before" / "state.parquet", at / "now" / "state.parquet")
-    whole = delivery(engine, at / "whole", [*old[2:], *new], excluded=excluded)
-    assert whole.lines.keep(TABLE, at / "whole" / "state.parquet") == AS_LINES
+    then, now_excluded = (("bob",) if each else () for each in objected)
+    before = delivery(engine, at / "before", *old, excluded=then, form=form)
+    was = before.lines.keep(TABLE, at / "before" / "state.parquet")
+    assert was.how == AS_LINES
+    files = [old[each % len(old)] if isinstance(each, int) else each for each in new]
+    now = delivery(engine, at / "now", *files, excluded=now_excluded, form=form)
+    kept = now.lines.compare(TABLE, at / "before" / "state.parquet", was, at / "now" / "state.parquet")
+    whole = delivery(engine, at / "whole", *files, excluded=now_excluded, form=form)
+    assert kept == whole.lines.keep(TABLE, at / "whole" / "state.parquet")
     assert now.kept() == whole.kept()
 
     ((ann,),) = asked(now.lines, "SELECT nexus_key('person' || chr(31) || 'ann')")
     write_rows(at / "affected.parquet", {"person": "int64"}, [(ann,)])
-    path, count = now.lines.excerpt(now.staged.files("conditions")[0], at / "affected.parquet")
-    now.lines.stage(now.staged.files("conditions")[0], path, "_some")
-    read = asked(now.lines, "SELECT _exact, patient, code FROM _some")
-    every = [(line, who or None, code.strip(' "')) for line, (who, code) in enumerate([*old[2:], *new], start=2)]
-    there = set(old)
-    must = [
-        row for row, raw in zip(every, [*old[2:], *new], strict=True) if row[1] in ("ann", None) or raw not in there
-    ]
-    assert read == must and count == len(must)
+    for file, rows in zip(now.staged.files("conditions"), files, strict=True):
+        path, count = now.lines.excerpt(file, at / "affected.parquet")
+        now.lines.stage(file, path, "_some")
+        read = asked(now.lines, "SELECT _exact, patient, trim(code) FROM _some ORDER BY _exact")
+        first, plain = (2, ' "') if form == "csv" else (1, " ")
+        every = [(line, who or None, code.strip(plain)) for line, (who, code) in enumerate(rows, start=first)]
+        must = [row for row in every if row[1] in ("ann", None, *now_excluded)]
+        assert read == must and count == len(must)
 
 
-@pytest.mark.parametrize("line", ['2020-01-01,,ann,e1,"1', "2020-01-01,,ann", "", "2020-01-01,,ann,e1,1,2,3"])
-def test_a_line_that_is_no_row_is_never_compared_as_one(engine, tmp_path, line):
-    """A field that goes on in the next line, too few fields, none, too many: then the file is read as before."""
-    before = delivery(engine, tmp_path / "before", [("ann", "1")])
-    before.lines.keep(TABLE, tmp_path / "before" / "state.parquet")
-    more = [(line, None), *([('2"', None)] if line.endswith('"1') else [])]
-    now = delivery(engine, tmp_path / "now", [("ann", "1"), *more])
-    assert not now.lines.compare(TABLE, tmp_path / "before" / "state.parquet", tmp_path / "now" / "state.parquet")
-    assert now.lines.keep(TABLE, tmp_path / "now" / "state.parquet", AS_LINES) == AS_ROWS
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_files_that_are_the_same_are_not_read_again(engine, tmp_path, form):
+    """What was kept of them is linked; where somebody has objected since, it is taken over without them."""
+    rows = [("ann", "1"), ("bob", "2"), ("", "3")]
+    before = delivery(engine, tmp_path / "before", rows, rows[1:], form=form)
+    was = before.lines.keep(TABLE, tmp_path / "before" / "state.parquet")
+    same = delivery(engine, tmp_path / "same", rows, rows[1:], form=form)
+    kept = same.lines.compare(TABLE, tmp_path / "before" / "state.parquet", was, tmp_path / "same" / "state.parquet")
+    assert kept == was and (tmp_path / "same" / "state.parquet").samefile(tmp_path / "before" / "state.parquet")
+    assert [each.rows for each in same.staged.of("conditions")] == [3, 2]
+    assert asked(same.lines, "SELECT count(*) FROM duckdb_tables() WHERE table_name LIKE '_staged%'") == [(0,)]
+
+    objected = delivery(engine, tmp_path / "objected", rows, rows[1:], form=form, excluded=("bob",))
+    objected.lines.compare(TABLE, tmp_path / "before" / "state.parquet", was, tmp_path / "objected" / "state.parquet")
+    assert sorted(row[2:] for row in objected.kept()) == sorted(
+        row[2:] for row in before.kept() if _is_not(engine, row, "bob")
+    )
+
+
+def _is_not(engine, row: tuple, name: str) -> bool:
+    ((key,),) = engine.sql.execute("SELECT nexus_key('person' || chr(31) || ?)", [name]).fetchall()
+    return row[1] != key
+
+
+def test_the_same_bytes_read_in_another_encoding_are_another_file(engine, tmp_path):
+    rows = [("ann", "é"), ("bob", "2")]
+    before = delivery(engine, tmp_path / "before", rows)
+    was = before.lines.keep(TABLE, tmp_path / "before" / "state.parquet")
+    now = delivery(engine, tmp_path / "now", rows)
+    now.lines._encoding = now.staged._encoding = "latin-1"
+    kept = now.lines.compare(TABLE, tmp_path / "before" / "state.parquet", was, tmp_path / "now" / "state.parquet")
+    assert (
+        kept
+        and kept.files != was.files
+        and len({line for line, *_ in now.kept()} - {line for line, *_ in before.kept()}) == 1
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '2020-01-01,,ann,e1,"1',
+        '2020-01-01,,ann,e1,"1\n2"',
+        "2020-01-01,,ann",
+        "",
+        "2020-01-01,,ann,e1,1,2,3",
+        '2020-01-01,,ann,e1,"1\r2"',
+        "2020-01-01,,ann,e1,1\x01\x02\x03\x042",
+        "2020-01-01,,ann,e1,\udce9",
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_line_that_is_no_row_is_never_compared_as_one(engine, tmp_path, line, place):
+    """A field that goes on in the next line, too few fields, none, too many, an end of a line that is none, what divides
+    lines from nothing, what is no text: then the file is read as before."""
+    before = delivery(engine, tmp_path / "before", [("ann", "1"), ("bob", "2")])
+    was = before.lines.keep(TABLE, tmp_path / "before" / "state.parquet")
+    rows = [("ann", "1"), ("bob", "2")]
+    now = delivery(engine, tmp_path / "now", [*rows[:place], (line, None), *rows[place:]])
+    path = tmp_path / "now" / "state.parquet"
+    assert now.lines.compare(TABLE, tmp_path / "before" / "state.parquet", was, path) is None
+    assert now.lines.keep(TABLE, path, AS_LINES) == Kept(AS_ROWS)
+    assert {number for *_, number in now.kept()} <= set(range(2, 7))
+
+
+def test_a_line_is_hashed_to_its_end(engine, tmp_path):
+    """Whatever stands in it: U+0001 divided lines once, and what stood behind it could change unseen."""
+    one = delivery(engine, tmp_path / "one", [("ann", "1\x012")])
+    other = delivery(engine, tmp_path / "other", [("ann", "1\x013")])
+    for each in (one, other):
+        assert each.lines.keep(TABLE, each.folder / "state.parquet").how == AS_LINES
+    assert {line for line, *_ in one.kept()} != {line for line, *_ in other.kept()}
 
 
 def test_the_same_lines_below_another_header_are_other_lines(engine, tmp_path):
@@ -110,11 +191,11 @@ def test_the_same_lines_below_another_header_are_other_lines(engine, tmp_path):
     )
     for each in (one, other):
         each.lines.keep(TABLE, each.folder / "state.parquet")
-    assert not {line for line, _, _ in one.kept()} & {line for line, _, _ in other.kept()}
+    assert not {line for line, *_ in one.kept()} & {line for line, *_ in other.kept()}
 
 
 def test_what_is_kept_names_nobody_and_holds_no_line_of_who_is_excluded(engine, tmp_path):
     made = delivery(engine, tmp_path, [("ann", "1"), ("bob", "2"), ("", "3")], excluded=("bob",))
     made.lines.keep(TABLE, tmp_path / "state.parquet")
-    assert sorted(times for _, _, times in made.kept()) == [1, 1]
+    assert sorted(number for *_, number in made.kept()) == [2, 4]
     assert b"ann" not in (tmp_path / "state.parquet").read_bytes()

@@ -149,6 +149,33 @@ def test_everything_is_converted_anew_where_more_than_persons_changed(base, tmp_
     assert_same(tmp_path / "into", convert("synthea", tmp_path / "next", tmp_path / "whole", given=base.athena))
 
 
+def test_parquet_is_compared_row_by_row_and_not_staged(base, tmp_path):
+    """Only rows of persons who changed are read as fields; what comes out is what a full conversion gives."""
+    edit(base.folder, tmp_path / "next", [("add", 4), ("remove", 3), ("row", 5), ("less", 6), ("shuffle", 7)])
+    as_parquet(base.folder, tmp_path / "in")
+    as_parquet(tmp_path / "next", tmp_path / "next-in")
+    convert("synthea", tmp_path / "in", tmp_path / "into", given=base.athena)
+    steps: list[str] = []
+    told = refresh(
+        "synthea",
+        tmp_path / "next-in",
+        tmp_path / "into",
+        given=base.athena,
+        progress=lambda step, done, total: steps.append(step),
+    )
+    assert not told.everything and told.changed and told.added and told.removed
+    read = {step.removeprefix("read ") for step in steps if step.startswith("read ")}
+    assert read == {"patients.parquet"}, "places are made of everybody's rows"
+    assert_same(tmp_path / "into", convert("synthea", tmp_path / "next-in", tmp_path / "whole", given=base.athena))
+
+
+def as_parquet(folder: Path, into: Path) -> None:
+    into.mkdir()
+    for path in folder.glob("*.csv"):
+        read = f"read_csv('{path}', all_varchar = true, header = true, null_padding = true, strict_mode = false)"
+        duckdb.sql(f"COPY (FROM {read}) TO '{into / path.stem}.parquet'")
+
+
 def test_rows_that_lay_in_the_future_are_looked_at_again_on_a_later_day(base, tmp_path):
     shutil.copytree(base.into, tmp_path / "into")
     later = {"given": base.athena, "as_of": date(2999, 12, 31)}

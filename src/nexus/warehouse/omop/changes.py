@@ -15,8 +15,8 @@ import ibis.expr.types as ir
 from nexus.warehouse.omop.engine import Engine
 from nexus.warehouse.omop.keys import natural, nexus_key
 
-LINES: Final = {"line": "int64", "person": "int64", "times": "int64"}
-"""Each row that differs from all others, by its hash; whom it is about (NULL: nobody); how often it is told."""
+LINES: Final = {"line": "int64", "person": "int64", "file": "int32", "number": "int64"}
+"""Each row by its hash; whom it is about (NULL: nobody); in which file of its table, from 0, and in which line of it."""
 AFFECTED: Final = {"person": "int64"}
 _HALF: Final = 32
 _NOBODY: Final = -1
@@ -41,9 +41,9 @@ def digests(lines: ir.Table, *, personal: bool) -> ir.Table:
     """One row a person, or one for a table that is about nobody. Rows of a personal table that name nobody are not in it."""
     lines = lines.filter(lines.person.notnull()) if personal else lines.mutate(person=ibis.literal(_NOBODY, "int64"))
     return lines.group_by("person").aggregate(
-        low=((lines.line & ((1 << _HALF) - 1)) * lines.times).sum().cast("string"),
-        high=((lines.line >> _HALF) * lines.times).sum().cast("string"),
-        rows=lines.times.sum().cast("int64"),
+        low=(lines.line & ((1 << _HALF) - 1)).sum().cast("string"),
+        high=(lines.line >> _HALF).sum().cast("string"),
+        rows=lines.count().cast("int64"),
     )
 
 

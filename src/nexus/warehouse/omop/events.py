@@ -11,7 +11,7 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
-from nexus.warehouse.omop.keys import SEPARATOR, natural, nexus_check, nexus_key, reference
+from nexus.warehouse.omop.keys import natural, nexus_check, nexus_key, reference, together
 from nexus.warehouse.omop.problems import Reason, first
 from nexus.warehouse.omop.references import Known, referring
 from nexus.warehouse.omop.source import CHECK, CLINICAL, FILE, KEY, LINE, REASON, TARGET, Coded
@@ -123,8 +123,7 @@ def resolved(
             (found.start.date() > ibis.literal(last), Reason.FUTURE),
         ),
     )
-    name = ibis.literal(f"{mapping.name}{SEPARATOR}") + found.natural + SEPARATOR
-    name = name + ibis.coalesce(found.position, 0).cast("string")
+    name = together(mapping.name, found.natural, ibis.coalesce(found.position, 0).cast("string"))
     return found.mutate(
         **{TARGET: target, REASON: reason, KEY: nexus_key(name), CHECK: nexus_check(name)},
         concept=ibis.coalesce(found.concept_id, 0).cast("int32"),

@@ -30,7 +30,12 @@ def nexus_check(text: str) -> int:
 def natural(kind: str, *parts: ir.Value | str) -> ir.StringValue:
     """What a source calls a thing, as one text. A part that is NULL counts as empty."""
     texts = (part if isinstance(part, str) else ibis.coalesce(part.cast("string"), "") for part in parts)
-    return _joined(kind, tuple(texts))
+    return together(kind, *texts)
+
+
+def together(*texts: ir.Value | str) -> ir.StringValue:
+    """Texts of which none is NULL, as one: in a single step, which costs engines half of what one after the other does."""
+    return ibis.literal(SEPARATOR).join(texts)
 
 
 def key(kind: str, *parts: ir.Value | str) -> ir.IntegerColumn:

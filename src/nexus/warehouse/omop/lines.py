@@ -1,21 +1,25 @@
-"""Lines of a delivery as they stand: a hash of each, and whom it is about. So a refresh sees what changed without reading fields.
+"""Rows of a delivery as they stand: a hash of each, and whom it is about. So a refresh sees what changed without reading fields.
 
-Where each row of a table's files is one line, the line is hashed, and of the next delivery only lines that were not there before
-are read field by field. Elsewhere (Parquet, FHIR, fields with line breaks, lines that cannot be read) rows are staged, and hashed.
+Where each row of a table's files is one line, the line is hashed; of a Parquet file, the row. Of the next delivery only rows that were
+not there before are read field by field, and files that are the same byte for byte are not read at all.
+Elsewhere (FHIR, fields with line breaks, lines that cannot be read) rows are staged, and hashed.
 The hash is DuckDB's own: it keeps no secret from whoever may read this folder, where the CDM itself lies, and costs next to nothing.
 It begins with what the columns are: lines under another header, separator or secret are other lines.
 """
 
 # ruff: noqa: S608 - statements are put together from declared columns, numbers, and paths that are quoted
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import duckdb
 
+from nexus.kernel.errors import Damaged
 from nexus.warehouse.omop.delivery import Delivered, shape
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine, quoted
 from nexus.warehouse.omop.excerpts import excerpt
@@ -24,14 +28,24 @@ from nexus.warehouse.omop.keys import SEPARATOR
 from nexus.warehouse.omop.slices import Staged
 from nexus.warehouse.omop.source import FILE, SourceTable
 from nexus.warehouse.omop.staged_files import StagedFiles
-from nexus.warehouse.omop.staging import LONGEST_LINE, lines_of, stage_excerpt
+from nexus.warehouse.omop.staging import LONGEST_LINE, lines_of, parquet_columns, stage_excerpt
 
 AS_LINES: Final = "lines"
 AS_ROWS: Final = "rows"
 ENCODINGS: Final = ("utf-8", "latin-1")
 """In which a line break is one byte."""
 _NEW: Final = "_new_lines"
+_NO_SEPARATOR: Final = "\x01\x02\x03\x04"
+"""What divides fields of lines that are read as one: no text holds it."""
 _PROBE: Final = "a probe of the key"
+
+
+class Kept(NamedTuple):
+    """How the rows of a table are kept, and of each of its files, in order, what tells it from all others, and its rows."""
+
+    how: str
+    files: Sequence[tuple[str, int]] = ()
+    """Empty unless `how` is AS_LINES."""
 
 
 class Lines:
@@ -41,42 +55,63 @@ class Lines:
         self._local, self._staged, self._exclusion = local, staged, exclusion
         self._folder, self._encoding = folder, encoding
 
-    def keep(self, table: SourceTable, path: Path, how: str = AS_LINES) -> str:
-        """Write the hashes of a table that is staged (`changes.LINES`); says how: as lines, if so asked and each row is one."""
+    def keep(self, table: SourceTable, path: Path, how: str = AS_LINES) -> Kept:
+        """Write the hashes of a table that is staged (`changes.LINES`): as lines, if so asked and each row is one."""
         files = self._staged.of(table.name)
         if how == AS_LINES and table.person and all(self._is_lines(each) for each in files):
-            with self._local.in_order():
+            with contextlib.suppress(Damaged):
+                path.unlink(missing_ok=True)
                 self._write(" UNION ALL ".join(map(self._line_beside_row, files)), table, path)
-            if self._is_whole(path, files):
-                return AS_LINES
+            if path.exists() and self._is_whole(path, files):
+                return Kept(AS_LINES, [(self._mark(each.file), each.rows) for each in files])
         self._write(" UNION ALL ".join(map(self._rows, files)), table, path)
-        return AS_ROWS
+        return Kept(AS_ROWS)
 
-    def compare(self, table: SourceTable, before: Path, path: Path) -> bool:
+    def compare(self, table: SourceTable, before: Path, was: Kept, path: Path) -> Kept | None:
         """Read the files of a table as lines, beside what was kept of them `before`; write what is kept now to `path`.
 
-        False if they cannot be read so: a line that is new is not one row, a file is no text in lines. Then nothing was written.
+        None if they cannot be read so: a line that is new is not one row, a file is no text in lines. Then nothing was written.
         """
         files = self._staged.files(table.name)
         if not (table.person and all(self._could_be(file) for file in files)):
-            return False
-        try:
-            counted = self._hash(table, files, before)
-        except duckdb.Error:
-            return False
-        if counted is None or not self._read_new(files, counted):
-            return False
-        self._settle(table, path)
+            return None
+        marks = {file.id: self._mark(file) for file in files}
+        same = self._same(marks, before, was)
+        rows = {number: was.files[place][1] for number, place in same.items()}
+        kept = Kept(AS_LINES, [(marks[file.id], rows.get(file.id, 0)) for file in files])
+        if list(kept.files) == [tuple(each) for each in was.files] and not self._exclusion.names:
+            path.unlink(missing_ok=True)
+            os.link(before, path)
+        else:
+            changed = [file for file in files if file.id not in same]
+            try:
+                counted = self._hash(table, changed, before)
+            except duckdb.Error:
+                return None
+            if counted is None or not self._read_new(changed, counted):
+                return None
+            rows |= counted
+            self._settle(files, same, before, path)
+            kept = Kept(AS_LINES, [(marks[file.id], rows[file.id]) for file in files])
+        self._is_compared(table, path)
         for file in files:
-            self._staged.read_as_lines(file, counted[file.id])
-        return True
+            self._staged.read_as_lines(file, rows[file.id])
+        return kept
 
     def excerpt(self, file: Delivered, affected: Path) -> tuple[Path, int]:
-        """The lines of a file that a refresh reads: new ones, those about persons who changed, those that name nobody."""
-        lines = f"read_parquet({quoted(self._kept(file.table))})"
+        """The lines of a file that a refresh reads: those about persons who changed, those that name nobody.
+
+        And those of who is excluded, of whom nothing is kept: to count them.
+        """
+        here = f"read_parquet({quoted(self._compared(file.table))})"
+        here = f"SELECT number, person FROM {here} WHERE file = {self._place_of(file)}"
         about = f"SELECT person FROM read_parquet({quoted(affected)})"
-        wanted = f"new OR person IS NULL OR person IN ({about})"
-        return self._excerpt(file, f"SELECT number FROM {lines} WHERE file = {file.id} AND ({wanted})", "read")[:2]
+        numbers = f"SELECT number FROM ({here}) WHERE person IS NULL OR person IN ({about})"
+        if self._exclusion.names:
+            first = _first(file)
+            every = f"SELECT range AS number FROM range({first}, {first + self._rows_of(file)})"
+            numbers += f" UNION ALL (FROM ({every}) ANTI JOIN ({here}) USING (number))"
+        return self._excerpt(file, numbers, "read")[:2]
 
     def stage(self, file: Delivered, path: Path, place: Path | str) -> int:
         """Stage an excerpt."""
@@ -84,33 +119,56 @@ class Lines:
 
     def has(self, table: SourceTable) -> bool:
         """Whether the files of a table were compared as lines."""
-        return self._kept(table).exists()
+        return self._compared(table).exists()
 
     def _could_be(self, file: Delivered) -> bool:
-        return file.form == "csv" and self._encoding in ENCODINGS
+        return file.form == "parquet" or (file.form == "csv" and self._encoding in ENCODINGS)
 
     def _is_lines(self, staged: Staged) -> bool:
-        return self._could_be(staged.file) and self._staged.plain(staged.file)
+        return self._could_be(staged.file) and (staged.file.form == "parquet" or self._staged.plain(staged.file))
 
     def _is_whole(self, path: Path, files: Sequence[Staged]) -> bool:
         """Whether lines and rows came in pairs: where they did not, one of them is missing beside the other."""
-        ((kept, missing),) = self._tell(
-            f"SELECT coalesce(sum(times), 0), count(*) - count(line) FROM read_parquet({quoted(path)})"
-        )
-        names = self._names(files[0].file.table, files)
-        ((excluded,),) = self._tell(f"SELECT count(*) FROM ({names}) WHERE name IN ({self._excluded()})")
+        ((kept, missing),) = self._tell(f"SELECT count(*), count(*) - count(line) FROM read_parquet({quoted(path)})")
+        excluded = 0
+        if self._exclusion.names:
+            names = self._names(files[0].file.table, files)
+            ((excluded,),) = self._tell(f"SELECT count(*) FROM ({names}) WHERE name IN ({self._excluded()})")
         return not missing and kept + excluded == sum(each.rows for each in files)
 
-    def _kept(self, table: SourceTable) -> Path:
+    def _compared(self, table: SourceTable) -> Path:
         return self._folder / f"{table.name}.parquet"
+
+    def _is_compared(self, table: SourceTable, path: Path) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._compared(table).unlink(missing_ok=True)
+        os.link(path, self._compared(table))
+
+    def _place_of(self, file: Delivered) -> int:
+        """Which file of its table it is, from 0."""
+        return self._staged.files(file.table.name).index(file)
+
+    def _rows_of(self, file: Delivered) -> int:
+        return next(each.rows for each in self._staged.of(file.table.name) if each.file.id == file.id)
+
+    def _same(self, marks: Mapping[int, str], before: Path, was: Kept) -> dict[int, int]:
+        """Files of which all that was kept before is still true, and which files of their table they were then.
+
+        Where somebody was excluded before, lines are missing: they may be wanted now.
+        """
+        there = set(self._tell(f"SELECT file, count(*) FROM read_parquet({quoted(before)}) GROUP BY file"))
+        whole = (place for place, (_, rows) in enumerate(was.files) if rows == 0 or (place, rows) in there)
+        known = {was.files[place][0]: place for place in whole}
+        return {number: known[mark] for number, mark in marks.items() if mark in known}
 
     def _hash(self, table: SourceTable, files: Sequence[Delivered], before: Path) -> dict[int, int] | None:
         """Hash every line and find it among those of before; lines of each file, None if one is empty."""
-        each = " UNION ALL ".join(self._numbered(file) for file in files)
+        each = " UNION ALL ".join(self._numbered(file) for file in files) or _NO_LINES
+        known = f"SELECT line, any_value(person) AS person FROM read_parquet({quoted(before)}) GROUP BY line"
         with self._local.in_order():
             self._do(
                 "CREATE OR REPLACE TEMP TABLE _lines AS SELECT n.file, n.number, n.line, b.person, b.line IS NULL AS new"
-                f" FROM ({each}) n LEFT JOIN read_parquet({quoted(before)}) b USING (line)"
+                f" FROM ({each}) n LEFT JOIN ({known}) b USING (line)"
             )
         found = self._tell("SELECT file, count(*), count(line) FROM _lines GROUP BY file")
         counted = {file.id: 0 for file in files} | {file: lines for file, lines, _ in found}
@@ -123,10 +181,12 @@ class Lines:
             path, lines, in_file = self._excerpt(
                 file, f"SELECT number FROM _lines WHERE file = {file.id} AND new", "new"
             )
-            if in_file != counted[file.id] + 1:
+            if in_file != counted[file.id] + _first(file) - 1:
                 return False
             if lines:
-                if _is_open(path) or stage_excerpt(self._local, file, path, "_excerpt", self._encoding) != lines:
+                if file.form == "csv" and _is_open(path):
+                    return False
+                if stage_excerpt(self._local, file, path, "_excerpt", self._encoding) != lines:
                     return False
                 self._do(f'INSERT INTO {_NEW} SELECT {FILE}, _exact, "{file.table.person}" FROM _excerpt')
                 self._local.drop("_excerpt")
@@ -135,30 +195,39 @@ class Lines:
 
     def _excerpt(self, file: Delivered, numbers: str, name: str) -> tuple[Path, int, int]:
         """An excerpt, how many lines it has, and how many the file has."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if file.form == "parquet":
+            path = self._folder / f"{name}-{file.id}.parquet"
+            ((rows,),) = self._tell(f"SELECT count(*) FROM read_parquet({quoted(file.path)})")
+            return path, self._local.copy(numbers, path), rows
         path = self._folder / f"{name}-{file.id}.csv"
         wanted = [number for (number,) in self._tell(f"{numbers} ORDER BY number")]
         if not wanted and name == "new":
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch()
             return path, 0, lines_of(file.path)
         return path, len(wanted), excerpt(file.path, wanted, shape(file, self._encoding).separator, path)
 
-    def _settle(self, table: SourceTable, path: Path) -> None:
-        """Keep the lines with the persons whom they are about, and what the next refresh compares with."""
-        self._local.copy(
-            "SELECT l.file, l.number, l.line, l.new, CASE WHEN l.new THEN k.person ELSE l.person END AS person"
-            f" FROM _lines l LEFT JOIN (SELECT n.file, n.number, w.person FROM {_NEW} n JOIN"
-            f" ({_keys(f'SELECT DISTINCT name FROM {_NEW} WHERE name IS NOT NULL')}) w USING (name)) k"
-            " ON l.file = k.file AND l.number = k.number",
-            self._kept(table),
-            in_order=True,
+    def _settle(self, files: Sequence[Delivered], same: Mapping[int, int], before: Path, path: Path) -> None:
+        """Keep the lines with the persons whom they are about: what the next refresh compares with."""
+        names = f"SELECT DISTINCT name FROM {_NEW} WHERE name IS NOT NULL"
+        self._do(
+            f"CREATE OR REPLACE TEMP TABLE _who AS SELECT n.file, n.number, w.person FROM {_NEW} n"
+            f" JOIN ({_keys(names)}) w USING (name)"
         )
+        of_file = " UNION ALL ".join(
+            f"SELECT line, person, CAST({place} AS INTEGER) AS file, number FROM read_parquet({quoted(before)})"
+            f" WHERE file = {same[file.id]}"
+            if file.id in same
+            else "SELECT l.line, CASE WHEN l.new THEN w.person ELSE l.person END AS person,"
+            f" CAST({place} AS INTEGER) AS file, l.number FROM _lines l"
+            f" LEFT JOIN _who w ON l.file = w.file AND l.number = w.number WHERE l.file = {file.id}"
+            for place, file in enumerate(files)
+        )
+        if self._exclusion.names:
+            excluded = f"SELECT person FROM ({_keys(self._excluded())})"
+            of_file = f"SELECT * FROM ({of_file}) WHERE person IS NULL OR person NOT IN ({excluded})"
+        self._local.copy(of_file, path, in_order=True)
         self._local.drop("_lines")
-        lines = f"read_parquet({quoted(self._kept(table))})"
-        excluded = f"SELECT person FROM ({_keys(self._excluded())})"
-        self._local.copy(
-            _grouped(f"SELECT line, person FROM {lines} WHERE person IS NULL OR person NOT IN ({excluded})"), path
-        )
 
     def _write(self, rows: str, table: SourceTable, path: Path) -> None:
         """Of rows with a hash and the name of a person: whose they are by key, without those of who is excluded."""
@@ -166,13 +235,12 @@ class Lines:
             names = self._names(table, self._staged.of(table.name))
             names = f"SELECT DISTINCT name FROM ({names}) WHERE name IS NOT NULL"
             self._do(f"CREATE OR REPLACE TEMP TABLE _who AS {_keys(names)}")
-            rows = (
-                f"SELECT r.line, w.person FROM ({rows}) r LEFT JOIN _who w USING (name)"
-                f" WHERE r.name IS NULL OR r.name NOT IN ({self._excluded()})"
-            )
+            rows = f"SELECT r.line, w.person, r.file, r.number FROM ({rows}) r LEFT JOIN _who w USING (name)"
+            if self._exclusion.names:
+                rows += f" WHERE r.name IS NULL OR r.name NOT IN ({self._excluded()})"
         else:
-            rows = f"SELECT line, CAST(NULL AS BIGINT) AS person FROM ({rows})"
-        self._local.copy(_grouped(rows), path)
+            rows = f"SELECT line, CAST(NULL AS BIGINT) AS person, file, number FROM ({rows})"
+        self._local.copy(rows, path, in_order=True)
 
     def _names(self, table: SourceTable, files: Sequence[Staged]) -> str:
         return " UNION ALL ".join(f'SELECT "{table.person}" AS name FROM {self._place(each)}' for each in files)
@@ -183,30 +251,52 @@ class Lines:
         return f"SELECT excluded AS name FROM read_parquet({quoted(self._exclusion.path)})"
 
     def _line_beside_row(self, staged: Staged) -> str:
-        name = f'SELECT "{staged.file.table.person}" AS name FROM {self._place(staged)}'
+        if staged.file.form == "parquet":
+            return self._rows(staged)
+        row = (
+            f'SELECT "{staged.file.table.person}" AS name, {self._numbers(staged)} AS number FROM {self._place(staged)}'
+        )
         line = self._hashed(staged.file, "l.line")
-        return f"SELECT {line} AS line, s.name FROM {self._reader(staged.file)} l POSITIONAL JOIN ({name}) s"
+        file = f"CAST({self._place_of(staged.file)} AS INTEGER) AS file"
+        return f"SELECT {line} AS line, s.name, {file}, s.number FROM {self._reader(staged.file)} l POSITIONAL JOIN ({row}) s"
 
     def _numbered(self, file: Delivered) -> str:
         """Lines with their numbers."""
+        if file.form == "parquet":
+            columns = parquet_columns(self._local, file)
+            rows = f"SELECT {columns}, file_row_number FROM read_parquet({quoted(file.path)}, file_row_number = true)"
+            line = self._hashed(file, _text(file.table))
+            return f"SELECT {file.id} AS file, file_row_number + 1 AS number, {line} AS line FROM ({rows})"
         numbered = f"SELECT line AS text, row_number() OVER () + 1 AS number FROM {self._reader(file)}"
         return f"SELECT {file.id} AS file, number, {self._hashed(file, 'text')} AS line FROM ({numbered})"
 
     def _rows(self, staged: Staged) -> str:
         table = staged.file.table
-        text = " || chr(31) || ".join(f'coalesce("{column}", chr(30))' for column in table.every_column)
         name = f'"{table.person}"' if table.person else "CAST(NULL AS VARCHAR)"
-        return f"SELECT {self._hashed(staged.file, text)} AS line, {name} AS name FROM {self._place(staged)}"
+        file = f"CAST({self._place_of(staged.file)} AS INTEGER) AS file"
+        line = self._hashed(staged.file, _text(table))
+        return f"SELECT {line} AS line, {name} AS name, {file}, {self._numbers(staged)} AS number FROM {self._place(staged)}"
 
     def _reader(self, file: Delivered) -> str:
-        """Each line of a file as one field."""
+        """Each line of a file as one field. A line that is more (`_NO_SEPARATOR`) cannot be read: half of it would be hashed."""
         return (
-            f"read_csv({quoted(file.path)}, auto_detect = false, header = true, delim = '\x01', quote = '', escape = '',"
-            f" columns = {{'line': 'VARCHAR'}}, encoding = '{self._encoding}', max_line_size = {LONGEST_LINE},"
-            " strict_mode = false)"
+            f"read_csv({quoted(file.path)}, auto_detect = false, header = true, delim = '{_NO_SEPARATOR}', quote = '',"
+            f" escape = '', columns = {{'line': 'VARCHAR'}}, encoding = '{self._encoding}', max_line_size = {LONGEST_LINE},"
+            " strict_mode = true)"
         )
 
+    def _mark(self, file: Delivered) -> str:
+        """Tells a file from all that say something else: its bytes, and how they are read."""
+        with file.path.open("rb") as stream:
+            read = hashlib.file_digest(stream, "sha256").hexdigest()
+        return hashlib.sha256(f"{self._salt(file)} {self._encoding} {read}".encode()).hexdigest()
+
     def _hashed(self, file: Delivered, text: str) -> str:
+        """NULL where there is no text: an empty line, or none beside a row. DuckDB's hash of NULL is a number like others."""
+        return f"CASE WHEN {text} IS NOT NULL THEN CAST(hash('{self._salt(file)}' || {text}) & {(1 << 63) - 1} AS BIGINT) END"
+
+    def _salt(self, file: Delivered) -> str:
+        """Another text wherever the same line would be another row, or the same row have another hash or key."""
         written = shape(file, self._encoding) if file.form == "csv" else None
         ((probe,),) = self._local.sql.execute("SELECT nexus_key(?)", [_PROBE]).fetchall()
         means = [
@@ -214,20 +304,41 @@ class Lines:
             duckdb.__version__,
             file.mark,
             file.table.every_column,
+            file.table.person,
             written and (written.separator, written.columns),
         ]
-        salt = hashlib.sha256(json.dumps(means).encode()).hexdigest()[:16]
-        return f"CAST(hash('{salt}' || {text}) & {(1 << 63) - 1} AS BIGINT)"
+        return hashlib.sha256(json.dumps(means).encode()).hexdigest()[:16]
 
     def _place(self, staged: Staged) -> str:
         place = self._staged.place(staged)
-        return place if isinstance(place, str) else f"read_parquet({quoted(place)})"
+        return place if isinstance(place, str) else f"read_parquet({quoted(place)}, file_row_number = true)"
+
+    def _numbers(self, staged: Staged) -> str:
+        """The line of each row, as `Engine.staged` gives it."""
+        at = "rowid" if isinstance(self._staged.place(staged), str) else "file_row_number"
+        return f"coalesce(_exact, _first + {at})"
 
     def _do(self, statement: str) -> None:
         self._local.sql.execute(statement)
 
     def _tell(self, statement: str) -> list[tuple[int, ...]]:
         return self._local.sql.execute(statement).fetchall()
+
+
+_NO_LINES: Final = (
+    "SELECT CAST(NULL AS INTEGER) AS file, CAST(NULL AS BIGINT) AS number, CAST(NULL AS BIGINT) AS line WHERE false"
+)
+
+
+def _first(file: Delivered) -> int:
+    """The line of a file's first row."""
+    return 1 if file.form == "parquet" else 2
+
+
+def _text(table: SourceTable) -> str:
+    """A row as one text."""
+    columns = ", ".join(f'coalesce("{column}", chr(30))' for column in table.every_column)
+    return f"concat_ws(chr(31), {columns})"
 
 
 def _is_open(path: Path) -> bool:
@@ -239,7 +350,3 @@ def _is_open(path: Path) -> bool:
 def _keys(names: str) -> str:
     """Persons by name with their keys."""
     return f"SELECT name, nexus_key('person{SEPARATOR}' || name) AS person FROM ({names})"
-
-
-def _grouped(rows: str) -> str:
-    return f"SELECT line, person, count(*) AS times FROM ({rows}) GROUP BY line, person"

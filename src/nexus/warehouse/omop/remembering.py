@@ -6,7 +6,7 @@ nobody changed, vocabularies or mappings are others, the day of the delivery lie
 
 import json
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import ibis
 import ibis.expr.types as ir
@@ -16,7 +16,7 @@ from nexus.kernel.errors import Conflict
 from nexus.warehouse.omop.changes import AFFECTED, LINES, Only, differing, digests
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine
 from nexus.warehouse.omop.layout import QUARANTINE, Layout
-from nexus.warehouse.omop.lines import AS_LINES, Lines
+from nexus.warehouse.omop.lines import AS_LINES, Kept, Lines
 from nexus.warehouse.omop.problems import Reason
 from nexus.warehouse.omop.source import Source, SourceTable, is_personal
 from nexus.warehouse.omop.steps import FORMAT, Steps
@@ -46,20 +46,26 @@ class Remembering:
         if self._how(table) is None:
             self._layout.state.mkdir(mode=0o700, parents=True, exist_ok=True)
             declared, path = self._source.table(table), self._layout.state / f"{table}.parquet"
-            was = None if self._before is None else self._was(self._before).get("how", {}).get(table)
-            if was == AS_LINES and self._before and lines.compare(declared, self._before.state / path.name, path):
-                how = AS_LINES
-            else:
-                how = lines.keep(declared, path, was or AS_LINES)
-            self._steps.done(_step(table), how)
+            was, kept = self._kept_before(table), None
+            if self._before is not None and was is not None and was.how == AS_LINES:
+                kept = lines.compare(declared, self._before.state / path.name, was, path)
+            self._steps.done(_step(table), kept or lines.keep(declared, path, AS_LINES if was is None else was.how))
 
-    def _how(self, table: str) -> str | None:
-        return cast(str | None, self._steps.counted(_step(table)))
+    def _how(self, table: str) -> Kept | None:
+        counted = self._steps.counted(_step(table))
+        return None if counted is None else Kept(*counted)
+
+    def _kept_before(self, table: str) -> Kept | None:
+        """How a table was kept by the conversion that is refreshed; None if it was not, or as another version keeps it."""
+        if self._before is None or not self._can_compare(self._before):
+            return None
+        counted = self._was(self._before)["how"].get(table)
+        return None if counted is None else Kept(*counted)
 
     def settings(self) -> None:
         """Keep by what settings this was converted."""
         new = self._layout.state / ".settings.new"
-        how = {table.name: self._how(table.name) for table in self._source.tables if self._how(table.name)}
+        how = {table.name: kept for table in self._source.tables if (kept := self._how(table.name))}
         new.write_text(json.dumps({**self._settings(), "how": how}, sort_keys=True))
         new.replace(self._layout.state / "settings.json")
 
@@ -112,8 +118,16 @@ class Remembering:
         return "" if all(same) else "shared-tables"
 
     def _differing(self, before: Layout) -> ir.Table:
-        found = [differing(*self._both(before, table)) for table in self._source.tables if table.person]
+        personal = [table for table in self._source.tables if table.person]
+        found = [differing(*self._both(before, table)) for table in personal if not self._is_linked(before, table)]
+        if not found:
+            return self._persons(self._layout).limit(0)
         return ibis.union(*found, distinct=True) if len(found) > 1 else found[0]
+
+    def _is_linked(self, before: Layout, table: SourceTable) -> bool:
+        """Whether what is kept of a table is the very file that was kept of it before."""
+        old, new = (layout.state / f"{table.name}.parquet" for layout in (before, self._layout))
+        return old.exists() and new.exists() and old.samefile(new)
 
     def _no_longer_future(self, before: Layout) -> ir.Table:
         """Who has a row that lay after the day of the delivery before."""

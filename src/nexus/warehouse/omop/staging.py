@@ -55,14 +55,19 @@ def stage(engine: DuckdbEngine, file: Delivered, place: Path | str, encoding: st
 
 
 def _parquet(engine: DuckdbEngine, file: Delivered, place: Path | str) -> int:
-    source = f"read_parquet({quoted(file.path)})"
-    there = {str(row[0]).lower(): str(row[0]) for row in engine.sql.execute(f"DESCRIBE FROM {source}").fetchall()}
+    named = parquet_columns(engine, file)
+    return _put(engine, f"SELECT {named}, {_marks(file, first=1)} FROM read_parquet({quoted(file.path)})", place)
+
+
+def parquet_columns(engine: DuckdbEngine, file: Delivered) -> str:
+    """The columns of a Parquet file as they are staged, in SQL. Raises Invalid if they are not the table's."""
+    described = engine.sql.execute(f"DESCRIBE FROM read_parquet({quoted(file.path)})").fetchall()
+    there = {str(row[0]).lower(): str(row[0]) for row in described}
     check_columns(file, list(there))
-    named = ", ".join(
+    return ", ".join(
         f"CAST({_named(there[column])} AS VARCHAR) AS {_named(column)}" if column in there else _absent(file, column)
         for column in file.table.every_column
     )
-    return _put(engine, f"SELECT {named}, {_marks(file, first=1)} FROM {source}", place)
 
 
 def _put(engine: DuckdbEngine, select: str, place: Path | str) -> int:
@@ -83,7 +88,12 @@ def _separated(engine: DuckdbEngine, file: Delivered, place: Path | str, encodin
 
 
 def stage_excerpt(engine: DuckdbEngine, file: Delivered, path: Path, place: Path | str, encoding: str) -> int:
-    """Stage an excerpt of a file (`excerpts`) with the lines that it names; rows that could be read. Raises Damaged."""
+    """Stage an excerpt of a file, with the lines that it names; rows that could be read. Raises Damaged.
+
+    At `path` are the lines themselves (`excerpts`); of a Parquet file, only their numbers.
+    """
+    if file.form == "parquet":
+        return _parquet_excerpt(engine, file, path, place)
     written = shape(file, encoding)
     of_excerpt = Shape(written.separator, (NUMBER, *written.columns))
     exact = f"CAST({_named(NUMBER)} AS BIGINT) AS _exact"
@@ -93,6 +103,13 @@ def stage_excerpt(engine: DuckdbEngine, file: Delivered, path: Path, place: Path
         return _put(engine, f"SELECT {_columns(file, written)}, {_marks(file, 2, exact)} FROM {source}", place)
     except duckdb.Error as error:
         raise Damaged(f"{file.name} cannot be read", code="omop.file", hint="ask for it again") from error
+
+
+def _parquet_excerpt(engine: DuckdbEngine, file: Delivered, numbers: Path, place: Path | str) -> int:
+    marks = _marks(file, 1, "file_row_number + 1 AS _exact")
+    source = f"read_parquet({quoted(file.path)}, file_row_number = true)"
+    wanted = f"file_row_number + 1 IN (SELECT number FROM read_parquet({quoted(numbers)}))"
+    return _put(engine, f"SELECT {parquet_columns(engine, file)}, {marks} FROM {source} WHERE {wanted}", place)
 
 
 def _reader(path: Path, written: Shape, encoding: str) -> str:
