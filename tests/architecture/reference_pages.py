@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import catalogue_page
 import click
 import fhir_page
 import metrics_page
@@ -34,6 +35,7 @@ def pages() -> dict[Path, str]:
     return {
         REFERENCE / "openapi.json": json.dumps(document, indent=1, ensure_ascii=False) + "\n",
         REFERENCE / "api.md": _api(document),
+        REFERENCE / "catalogue.md": catalogue_page.page(),
         REFERENCE / "cli.md": _cli(),
         REFERENCE / "error-codes.md": _codes(),
         REFERENCE / "fhir.md": fhir_page.page(),

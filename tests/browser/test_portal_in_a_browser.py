@@ -15,8 +15,10 @@ from playwright.sync_api import expect
 from nexus.app import pki
 from nexus.app.serving import serve
 from nexus.kernel.clock import SystemClock
+from nexus.kernel.database import Bookkeeping
 from nexus.mail import outbox
 from simulators.accessibility import violations
+from simulators.catalogue import example, publish
 from simulators.chromium import WAIT_MS, chromium, trusting
 from simulators.portal import ORIGIN, Hospital
 from simulators.tls_door import START_WAIT_S, free_port
@@ -159,6 +161,18 @@ def test_a_patient_opens_an_account_refuses_and_checks_a_line(reception, phone, 
     expect(phone.get_by_role("status").first).to_contain_text("C’est envoyé")
     expect(phone.get_by_text("En attente")).to_be_visible()
     look("requests")
+
+
+def test_everybody_reads_the_catalogue_of_datasets(reception, phone, look):
+    """Issue 5: which datasets exist, for a reader who is not of the trade, without signing in."""
+    hospital = reception.hospital
+    reception.do(hospital.db.bookkeep(Bookkeeping.PROGRESS, lambda tx: publish(tx, example(), example("avc"))))
+    phone.goto(f"{ORIGIN}/catalogue")
+    look("catalogue")
+    phone.get_by_role("link", name="Qui a le diabète, et quand").first.click()
+    expect(phone.get_by_role("heading", name="Tables")).to_be_visible()
+    assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    look("dataset")
 
 
 def test_a_patient_chooses_to_be_told_by_mail(reception, phone, look):

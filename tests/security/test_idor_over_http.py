@@ -87,6 +87,8 @@ NO_IDS = {
     "site": "a place in a request, such as a scope",
     "role": "the name of one of one's own roles",
     "domain": "the name of a domain of pseudonyms, in an operation on the platform that is refused as a whole",
+    "dataset": "the name of a dataset of the catalogue, in an operation on the platform that is refused as a whole",
+    "release": "of a dataset of the catalogue, in an operation on the platform that is refused as a whole",
     "pseudonym": "says itself where it belongs; of another project it is refused as one that nobody has",
     "recipient": "a site, in the terms of a consent",
     "issuer": "a name in the settings, shown to everybody at sign-in",

@@ -56,9 +56,11 @@ from nexus.portal.notices.sealing import NoticeSealing
 from nexus.portal.pages.table import operations, pages
 from nexus.portal.requests import CreateEnrolment
 from nexus.portal.service import PortalService
+from nexus.warehouse.catalogue.public import PublicCatalogue
 from nexus.web.browser.cookies import CookieSession
 from nexus.web.dispatch import Dispatcher
 from simulators.audit_log import PRIVATE_KEY
+from simulators.catalogue import HOLDER
 from simulators.clock import ManualClock
 from simulators.data_keys import SimulatedDataKeys
 from simulators.doorkeepers import Leash
@@ -91,7 +93,7 @@ class Hospital:
     """The services that the portal needs, over one database; `desk` enrols its patients."""
 
     def __init__(self, folder: Path) -> None:
-        self.clock = ManualClock()
+        self.clock, self.lease = ManualClock(), Leash()
         recorder = Remembering(self.clock)
         self.db = Database(folder / "nexus.db", key=Secret(b"k" * 32), recorder=recorder)
         self.db.migrate(MIGRATIONS)
@@ -165,7 +167,10 @@ class Hospital:
         """The pages over it."""
         of_subjects = SubjectAdministration(self.objects, self.consent.subjects.resource)
         objects = BucketAdministration(self.objects, self.platform.gate, OneSite(), of_subjects)
-        return Portal(self.platform, {"consent": self.consent, "portal": self.service, "objects": objects})
+        catalogue = PublicCatalogue(self.db, self.clock, replace(HOLDER, address=ORIGIN), self.lease.require)
+        return Portal(
+            self.platform, {"consent": self.consent, "portal": self.service, "objects": objects}, self.lease, catalogue
+        )
 
     async def subject(self, reference: str = "", born: date | None = None) -> str:
         """A patient of the hospital, under a name that says nothing."""
@@ -236,9 +241,10 @@ class Portal:
     platform: Platform
     services: dict[str, Any] = field(default_factory=dict)
     lease: Leash = field(default_factory=Leash)
+    catalogue: PublicCatalogue | None = None
 
     def __post_init__(self) -> None:
-        made = pages(patient_codes, {"statistics"})
+        made = pages(patient_codes, {"statistics"}, self.catalogue)
         needed = operations(made)
         self.dispatcher = Dispatcher(
             [spec for spec in OPERATIONS if spec.name in needed],

@@ -9,6 +9,7 @@ from nexus.kernel.clock import Instant
 from nexus.kernel.errors import Conflict
 from nexus.objects.declaration import Declaration
 from nexus.pseudonyms.notation import Domain, Writing
+from nexus.warehouse.catalogue.migrations import MIGRATIONS as CATALOGUE
 from nexus.warehouse.omop.layout import Layout
 from nexus.warehouse.quality import results
 from nexus.warehouse.releases import manifest, store
@@ -163,7 +164,7 @@ class Bench:
     def __init__(self, root: Path, people: int = 40) -> None:
         self.steps, self.study = Steps(), Study()
         self.patients = SimulatedPatients()
-        self.store = Store(root, subjects=self.patients, migrations=MIGRATIONS)
+        self.store = Store(root, subjects=self.patients, migrations=(*MIGRATIONS, *CATALOGUE))
         self.hub = tuple(pseudonym("EMC2", f"{number}") for number in range(people))
         self.names = [self.patients.new("research") for _ in self.hub]
         self.persons = Persons(self.steps, dict(zip(self.hub, self.names, strict=True)))
@@ -173,7 +174,7 @@ class Bench:
         made.write(self.layout.cdm, self.hub)
         self.layout.quality.write_bytes(results.encode(made.PASSED))
         self.service = ReleaseService(
-            self.store.database, self.store.clock, self.study, keys=self, placing=self, standing=self.patients,
+            self.store.database, self.store.clock, self.study, keys=self, placing=self, standing=self.patients, shown=self,
             pseudonyms=True,
         )  # fmt: skip
 
@@ -186,6 +187,11 @@ class Bench:
         from nexus.app.wiring.releases import BucketKeys
 
         return BucketKeys(self.store.objects).destroy(tx, op, bucket)
+
+    def leave(self, tx, op, release):
+        from nexus.warehouse.catalogue.public import Leaving
+
+        return Leaving(self.store.clock).leave(tx, op, release)
 
     # What the worker does; each time as a process that has just begun
 

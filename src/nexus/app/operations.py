@@ -15,6 +15,7 @@ from nexus.objects.operations import OPERATIONS as OBJECTS
 from nexus.portal.operations import OPERATIONS as PORTAL
 from nexus.projects.operations import OPERATIONS as PROJECTS
 from nexus.pseudonyms.operations import OPERATIONS as PSEUDONYMS
+from nexus.warehouse.catalogue.operations import OPERATIONS as CATALOGUE
 from nexus.warehouse.intake.operations import OPERATIONS as INTAKE
 from nexus.warehouse.releases.operations import OPERATIONS as RELEASES
 
@@ -29,6 +30,7 @@ OPERATIONS: Final[tuple[OperationSpec, ...]] = (
     *PROJECTS,
     *INTAKE,
     *RELEASES,
+    *CATALOGUE,
     *PSEUDONYMS,
     *PLATFORM,
 )
@@ -48,6 +50,7 @@ SERVICES: Final[Mapping[str, str]] = {
     "projects": "Who wants data for what, who agreed, and until when.",
     "intake": "What sites deliver, checked and accepted whole or refused whole.",
     "releases": "What a project reads: built of its permit, frozen, signed, retired.",
+    "catalogue": "Which datasets there are, said to everybody and nothing of a patient.",
     "pseudonyms": "Domains of pseudonyms, and the way back to persons under four eyes.",
 }
 """Each service in a sentence."""

@@ -29,6 +29,7 @@ from nexus.objects.s3.telling import TellingRecorder
 from nexus.portal.migrations import MIGRATIONS as PORTAL
 from nexus.projects.migrations import MIGRATIONS as PROJECTS
 from nexus.pseudonyms.file_store import SCHEMA as PSEUDONYM_FILES
+from nexus.warehouse.catalogue.migrations import MIGRATIONS as CATALOGUE
 from nexus.warehouse.intake.migrations import MIGRATIONS as INTAKE
 from nexus.warehouse.releases.migrations import MIGRATIONS as RELEASES
 
@@ -43,6 +44,7 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
     *PORTAL,
     *INTAKE,
     *RELEASES,
+    *CATALOGUE,
     PSEUDONYM_FILES,
     *APP,
 )

@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from nexus.app.pseudonym_settings import PseudonymSettings
+from nexus.app.catalogue_settings import CatalogueSettings
 from nexus.app.setting import OPTIONAL_FILE, doc
 
 
-class WarehouseSettings(PseudonymSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class WarehouseSettings(CatalogueSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the warehouse of this platform lies, and how providers deliver into it besides S3."""
 
     warehouse: Annotated[

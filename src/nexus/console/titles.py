@@ -40,6 +40,7 @@ FRENCH: Final[Mapping[str, str]] = {
     "releases.release.compare": "Comparer deux jeux de données d'un projet",
     "releases.release.list": "Lister les jeux de données d'un projet",
     "releases.release.manifest": "Obtenir le manifeste signé d'un jeu de données",
+    "catalogue.dataset.list": "Lister les jeux de données du catalogue, et ceux qui n'y sont pas",
     "kms.key.import-parameters": "Obtenir une clé de transport pour importer une clé",
     "kms.key.import-version": "Faire la rotation d'une clé importée",
     "kms.rewrap.list": "Suivre le ré-enveloppement des clés de données",
@@ -63,6 +64,7 @@ SERVICES: Final[Mapping[str, Bilingual[str]]] = {
     "projects": Bilingual("Projects", "Projets"),
     "intake": Bilingual("Deliveries", "Livraisons"),
     "releases": Bilingual("Releases", "Jeux de données"),
+    "catalogue": Bilingual("Public catalogue", "Catalogue public"),
     "pseudonyms": Bilingual("Pseudonyms", "Pseudonymes"),
 }
 """The services, in the order of the list of operations."""

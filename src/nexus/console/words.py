@@ -6,7 +6,7 @@ A test compares them with the values that operations take and return.
 from collections.abc import Mapping
 from typing import Final
 
-from nexus.console.lexicon import consent, intake, portal, projects, pseudonyms, releases
+from nexus.console.lexicon import catalogue, consent, intake, portal, projects, pseudonyms, releases
 from nexus.iam.actions import ROLES
 from nexus.web.browser.language import Bilingual, Language
 
@@ -22,6 +22,7 @@ WORDS: Final[Mapping[str, Bilingual[str]]] = {
     **intake.VALUES,
     **pseudonyms.VALUES,
     **releases.VALUES,
+    **catalogue.VALUES,
     # identities and factors
     "person": Bilingual("person", "personne"),
     "machine": Bilingual("machine", "machine"),

@@ -11,6 +11,7 @@ from nexus.iam.tables import (
     analysis,
     audit,
     bastion,
+    catalogue,
     clients,
     consent,
     directory,
@@ -96,6 +97,7 @@ ACTIONS: Mapping[str, Action] = {
         *intake.ACTIONS,
         *pseudonyms.ACTIONS,
         *releases.ACTIONS,
+        *catalogue.ACTIONS,
     )
 }
 SENSITIVE: tuple[Action, ...] = tuple(action for action in ACTIONS.values() if action.sensitive)

@@ -28,7 +28,7 @@ from nexus.iam.tables.action import Action
 from nexus.iam.zones import OUTSIDE
 
 SCHEMA_FILE = "nexus.cedarschema"
-_AREAS = "roles own rights bastion conditions analysis clients directory patients projects intake releases pseudonyms consent never duties"
+_AREAS = "roles own rights bastion conditions analysis clients directory patients projects intake releases catalogue pseudonyms consent never duties"
 POLICY_FILES = tuple(f"{area}.cedar" for area in _AREAS.split())
 PRINCIPAL_TYPES = ("Person", "Machine")
 SENSITIVE_GROUP = "sensitive"

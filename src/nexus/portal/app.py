@@ -14,6 +14,7 @@ from nexus.portal.page import Page
 from nexus.portal.render import ASSETS, MenuEntry, Renderer
 from nexus.portal.stepping import ask
 from nexus.portal.visit import Visit
+from nexus.warehouse.catalogue.model import CATALOGUE
 from nexus.web.browser import language, stepping
 from nexus.web.browser.assets import SHARED, Assets
 from nexus.web.browser.door import BrowserDoor
@@ -30,7 +31,10 @@ def portal_app(
     assets = Assets(ASSETS, SHARED)
     menu = [MenuEntry(page.path, page.menu, page.icon) for page in pages if page.menu is not None]
     door = _Portal(browser, COOKIES, origins)
-    door.operations, door.renderer = Operations(dispatcher), Renderer(assets, menu, dates)
+    door.operations, door.renderer = (
+        Operations(dispatcher),
+        Renderer(assets, menu, dates, catalogue=any(page.path == CATALOGUE for page in pages)),
+    )
     return door.app(pages, assets)
 
 

@@ -57,6 +57,10 @@ class Dates:
         """`27 novembre 2026`."""
         return _day(self._local(moment), language)
 
+    def calendar(self, day: str, language: Language) -> str:
+        """A day of the calendar (`2026-11-27`), wherever it is: `27 novembre 2026`."""
+        return _day(datetime.strptime(day, "%Y-%m-%d"), language)
+
     def weekday(self, moment: str, language: Language) -> str:
         """`vendredi 27 novembre 2026`."""
         at = self._local(moment)

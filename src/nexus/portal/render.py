@@ -44,10 +44,12 @@ class MenuEntry:
 class Renderer:
     """The templates, ready to be filled."""
 
-    def __init__(self, assets: Assets, menu: Sequence[MenuEntry], dates: Dates) -> None:
+    def __init__(self, assets: Assets, menu: Sequence[MenuEntry], dates: Dates, *, catalogue: bool = False) -> None:
+        """`catalogue`: whether every page leads to it."""
         self._menu = menu
         self.dates = dates
         self._environment = environment(FOLDER, assets)
+        self._environment.globals.update(catalogue=catalogue)
 
     def page(self, template: str, frame: Frame, values: Mapping[str, Any], status: int = 200) -> Response:
         """The filled template. `values` may hold `Bilingual` texts: the template sees the reader's language."""
@@ -61,6 +63,8 @@ class Renderer:
             frame=frame,
             f=FRAME.of(language),
             menu=[(entry.path, entry.label.of(language), entry.icon) for entry in self._menu],
+            colon="\u00a0:" if language is Language.FRENCH else ":",
+            calendar=lambda day: self.dates.calendar(day, language),
             day=lambda moment: self.dates.day(moment, language),
             weekday=lambda moment: self.dates.weekday(moment, language),
             time=lambda moment: self.dates.time(moment, language),

@@ -22,6 +22,7 @@ class FrameTexts:
     sign_out: str
     foot: str
     help: str
+    catalogue: str
     beta_of: str
 
 
@@ -35,6 +36,7 @@ FRAME: Final = spoken(
         sign_out="Sign out",
         foot="This service shows you who used your health data, and lets you decide.",
         help="A question? Ask the hospital that sent you the letter: its address is on it.",
+        catalogue="Which datasets exist: the catalogue",
         beta_of="Nexus",
     ),
     FrameTexts(
@@ -46,6 +48,7 @@ FRAME: Final = spoken(
         sign_out="Se déconnecter",
         foot="Ce service vous montre qui a utilisé vos données de santé, et vous laisse décider.",
         help="Une question ? Adressez-vous à l'hôpital qui vous a envoyé le courrier : son adresse y figure.",
+        catalogue="Quels jeux de données existent : le catalogue",
         beta_of="Nexus",
     ),
 )

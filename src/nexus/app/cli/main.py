@@ -30,6 +30,7 @@ SERVICES: Mapping[str, tuple[str, str]] = {
     "projects": ("Projects, their decisions and permits", "Les projets, leurs décisions et autorisations"),
     "pseudonyms": ("Pseudonyms, and the way back", "Les pseudonymes, et le retour aux personnes"),
     "releases": ("What a project reads, frozen", "Ce que lit un projet, figé"),
+    "catalogue": ("The public catalogue of datasets", "Le catalogue public des jeux de données"),
     "intake": ("What sites deliver", "Ce que livrent les établissements"),
 }
 """Groups of operations: the services, in English and in French."""

@@ -15,6 +15,10 @@ SETTINGS = {
     "checkpoint_interval_ms": 500,
     "mail_delivery": "folder",
     "pseudonyms": True,
+    "catalogue_publisher": "CHU Lille",
+    "catalogue_contact": "mailto:donnees@chu-lille.example",
+    "catalogue_access_body": "Health data access body",
+    "catalogue_access_body_contact": "https://access-body.example",
 }
 """Free ports, and a waiting period that only a demonstration's directory accepts."""
 

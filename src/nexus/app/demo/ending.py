@@ -76,6 +76,7 @@ def leave_open(story: Story) -> None:
     card.add_row("console", f"{status['console']}   (a browser must trust {scenery.data}/tls/ca.pem)")
     letter = new_letter(story)
     card.add_row("portal", f"{letter['address']}   be the patient: code {letter['code']}, born 14 3 1958")
+    card.add_row("catalogue", f"{story.catalogue}   which datasets exist, for everybody")
     card.add_row("as claire", f"source {environment} && aws s3 ls s3://chu-lille-ingress --recursive")
     card.add_row("sign in", f"{nexus} login bruno {data}")
     card.add_row("", f"password {story.people['bruno'].password}, code from: {nexus} demo --code bruno")

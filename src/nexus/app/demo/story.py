@@ -44,6 +44,8 @@ class Story:
     """What consent calls a hospital's patients, by site and the hospital's number."""
     releases: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """The open release of each project."""
+    catalogue: str = ""
+    """The address of the public catalogue."""
 
     @property
     def today(self) -> str:

@@ -14,6 +14,7 @@ from nexus.kernel.errors import NotFound
 
 PROJECTS: Final = {"diabetes": "DIABETES", "stroke": "STROKE"}
 """Projects, and the domain of pseudonyms of each."""
+TITLES: Final = {"diabetes": "Qui a le diabète, et quand", "stroke": "Qui fait un AVC, et quand"}
 READER: Final = "eva"
 BUILD_S: Final = 120
 BAR_CHARS: Final = 40
@@ -60,14 +61,34 @@ def release(story: Story) -> None:
                 built = story.until(partial(_in_state, story, made, "built"), BUILD_S)
             opened = story.people["david"].call("releases.release.open", project=project, release=built["id"])
             story.releases[project] = opened
+            _publish(story, project)
             rows = sum(table["rows"] for table in opened["tables"])
             stage.fact(
                 project, f"{_rows(opened, 'person')} persons, {rows:,} rows; release {opened['release_digest'][:16]}…"
             )
+        stage.fact("catalogue", f"both, in words for everybody: {story.catalogue}")
         stage.did(
             "hugo had them built, david opened them; each manifest is signed in the key service and stands in the log"
         )
         _cannot_be_joined(story)
+
+
+def _publish(story: Story, project: str) -> None:
+    """Everybody may know that the dataset exists: hugo describes it, david looks and publishes; a browser without a session sees it."""
+    said = {
+        "title_fr": TITLES[project],
+        "title_en": f"Who gets {project}, and when",
+        "description_fr": "Séjours et diagnostics, sous pseudonymes, pour savoir comment la maladie se répartit.",
+        "description_en": "Stays and diagnoses, under pseudonyms, to learn how the illness is spread.",
+        "keywords": [project],
+        "health_categories": ["ehr", "admin-claims"],
+    }
+    release = story.releases[project]["id"]
+    described = story.people["hugo"].call(
+        "catalogue.dataset.describe", dataset=project, project=project, release=release, **said
+    )
+    shown = story.people["david"].call("catalogue.dataset.publish", dataset=project, version=described["version"])
+    story.catalogue = shown["address"].rpartition("/")[0]
 
 
 def _permit(story: Story, project: str, domain: str) -> None:

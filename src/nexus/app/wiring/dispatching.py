@@ -13,6 +13,7 @@ from nexus.app.platform import PlatformService
 from nexus.app.settings import Settings
 from nexus.app.telemetry import looking_after
 from nexus.app.wiring.bastion import bastion_service
+from nexus.app.wiring.catalogue import catalogue_service
 from nexus.app.wiring.consent import StoredDocuments, consent_service
 from nexus.app.wiring.intake import intake_service
 from nexus.app.wiring.log import audit_reader, audit_service
@@ -96,6 +97,7 @@ def dispatcher(
         "projects": ProjectService(ground.database, gate, ground.clock),
         "intake": intake_service(ground, objects, gate),
         "releases": release_service(ground, objects),
+        "catalogue": catalogue_service(ground),
         "pseudonyms": pseudonym_service(ground, objects, gate),
         "platform": PlatformService(
             ground.directory,

@@ -8,6 +8,7 @@ from nexus.app.operations import OPERATIONS, PURPOSES
 from nexus.app.serving import Asgi
 from nexus.app.telemetry import looking_after
 from nexus.app.wiring import dispatching
+from nexus.app.wiring.catalogue import public_catalogue
 from nexus.app.wiring.consent import NoDocuments, consent_service
 from nexus.app.wiring.console import addresses
 from nexus.app.wiring.log import audit_service
@@ -42,7 +43,7 @@ def portal_door(ground: Ground, objects: ObjectService, port: int) -> Asgi:
     approvals = Approvals(ground.database, gate, ground.clock)
     identities = dispatching.identity_service(ground, approvals, RelyingParty.at(ground.portal_url))
     consent = consent_service(ground, NoDocuments())
-    made = pages(patient_codes, ground.settings.consent_public_interest)
+    made = pages(patient_codes, ground.settings.consent_public_interest, public_catalogue(ground))
     needed = operations(made)
     of_subjects = SubjectAdministration(objects, consent.subjects.resource)
     dispatcher = Dispatcher(

@@ -17,6 +17,7 @@ from nexus.objects.service import ObjectService
 from nexus.projects import rules
 from nexus.projects import store as projects
 from nexus.projects.model import no_project
+from nexus.warehouse.catalogue.public import Leaving
 from nexus.warehouse.releases.ports import Permitted
 from nexus.warehouse.releases.service import ReleaseService
 
@@ -60,5 +61,6 @@ def release_service(ground: Ground, objects: ObjectService) -> ReleaseService:
         keys=BucketKeys(objects),
         placing=placements(ground),
         standing=Subjects(rulings(ground)),
+        shown=Leaving(ground.clock),
         pseudonyms=ground.settings.pseudonyms,
     )

@@ -9,6 +9,8 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nexus.warehouse.omop.kept import QUALITY, REPORT
+
 PROVENANCE: Final = {"id": "int64", "check": "int64", "file": "int32", "line": "int64", "person": "int64"}
 """Beside each CDM table: the key of each record, 32 more bits of its hash, where it comes from, and where the CDM table itself does
 not say whose record it is (cost), the person's key."""
@@ -67,12 +69,12 @@ class Layout:
 
     @property
     def report(self) -> Path:
-        return self.into / "conversion.json"
+        return self.into / REPORT
 
     @property
     def quality(self) -> Path:
         """The last run of the quality gate over `cdm` (`warehouse.quality.results`), if one was kept."""
-        return self.into / "quality.json"
+        return self.into / QUALITY
 
     @property
     def releasing(self) -> Path:

@@ -13,6 +13,7 @@ from nexus.kernel.errors import Conflict, Invalid
 from nexus.kernel.operation import Operation
 from nexus.projects.model import Scope
 from nexus.warehouse.cohorts import definition, selecting
+from nexus.warehouse.omop.kept import quality_of_now
 from nexus.warehouse.omop.layout import Layout
 from nexus.warehouse.quality import gate, results
 from nexus.warehouse.quality.cdm import Cdm, open_cdm
@@ -162,10 +163,10 @@ async def _made(work: Work, across: Across, progress: Progress) -> tuple[Manifes
 
 def _quality(work: Work, cdm: Cdm, progress: Progress) -> Run:
     """The run that was kept, if it is of these data; else one that is made and kept now."""
-    kept, report = work.warehouse.quality, work.warehouse.report
-    if kept.exists() and (not report.exists() or kept.stat().st_mtime_ns >= report.stat().st_mtime_ns):
+    if kept := quality_of_now(work.warehouse.into):
         return results.decode(kept.read_bytes())
     run = gate.run(cdm, "warehouse", work.at, lambda table, done, total: progress("quality", done, total))
+    kept = work.warehouse.quality
     new = kept.with_name(f".{kept.name}.new")
     new.write_bytes(results.encode(run))
     new.replace(kept)

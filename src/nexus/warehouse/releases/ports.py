@@ -44,6 +44,13 @@ class Standing(Protocol):
         """Have it asked anew, from this commit on."""
 
 
+class Shown(Protocol):
+    """What everybody may know of releases."""
+
+    def leave(self, tx: Transaction, op: Operation, release: str) -> str:
+        """Nobody sees it there any more, from this transaction on; the name that it had, or nothing."""
+
+
 class Keys(Protocol):
     """Keys of buckets."""
 

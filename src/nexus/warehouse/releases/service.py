@@ -13,7 +13,7 @@ from nexus.kernel.operation import Entry, Operation, Resource
 from nexus.warehouse.releases import comparing, manifest, store, views
 from nexus.warehouse.releases.manifest import Release
 from nexus.warehouse.releases.model import SITE, ReleaseRecord, ReleaseState, bucket_name, no_release, require_follows
-from nexus.warehouse.releases.ports import Keys, Placing, Projects, Standing
+from nexus.warehouse.releases.ports import Keys, Placing, Projects, Shown, Standing
 from nexus.warehouse.releases.requests import (
     CompareReleases,
     ListReleases,
@@ -42,6 +42,7 @@ class ReleaseService:
         keys: Keys,
         placing: Placing,
         standing: Standing,
+        shown: Shown,
         pseudonyms: bool,
     ) -> None:
         """`pseudonyms`: whether this platform makes any; without them no release can be built."""
@@ -51,6 +52,7 @@ class ReleaseService:
         self._keys = keys
         self._placing = placing
         self._standing = standing
+        self._shown = shown
         self._pseudonyms = pseudonyms
 
     async def request(self, op: Operation, request: RequestRelease) -> ReleaseView:
@@ -150,7 +152,7 @@ class ReleaseService:
         return self._view(await self._database.write(work))
 
     async def retire(self, op: Operation, request: RetireRelease) -> ReleaseView:
-        """Destroy the key of all its files, at once and for good. Raises NotFound, Conflict if it was retired before."""
+        """Destroy the key of all its files, at once and for good; it leaves the catalogue too. Raises NotFound, Conflict if it was retired before."""
         now = self._clock.now()
 
         def work(tx: Transaction) -> Recorded[ReleaseRecord]:
@@ -174,7 +176,8 @@ class ReleaseService:
             )
             store.update(tx, retired)
             self._standing.renew(tx)
-            entry = _entry(op, "retire", retired, reason=request.reason, manifest=retired.digest, **told)
+            left = {"catalogue": name} if (name := self._shown.leave(tx, op, found.id)) else {}
+            entry = _entry(op, "retire", retired, reason=request.reason, manifest=retired.digest, **told, **left)
             return Recorded(retired, entry)
 
         return self._view(await self._database.write(work))
