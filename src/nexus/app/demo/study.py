@@ -75,7 +75,7 @@ def release(story: Story) -> None:
 
 def _publish(story: Story, project: str) -> None:
     """Everybody may know that the dataset exists: hugo describes it, david looks and publishes; a browser without a session sees it."""
-    said = {
+    said: dict[str, Any] = {
         "title_fr": TITLES[project],
         "title_en": f"Who gets {project}, and when",
         "description_fr": "Séjours et diagnostics, sous pseudonymes, pour savoir comment la maladie se répartit.",
