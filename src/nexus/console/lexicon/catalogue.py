@@ -20,6 +20,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "population_en": "population, en anglais",
     "population_fr": "population, en français",
     "purposes": "finalités",
+    "record": "notice (Turtle)",
     "retained_until": "conservé jusqu'au",
     "title_en": "titre en anglais",
     "title_fr": "titre en français",
