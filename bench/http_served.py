@@ -30,7 +30,7 @@ from granian.server.embed import Server
 from storage import Bench
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
-from nexus.app.serving import BUFFER_BYTES, LISTEN_BACKLOG, MAX_CONNECTIONS
+from nexus.app.connections import LIMITS
 from nexus.kernel.clock import SystemClock
 from nexus.objects.s3.app import create_app
 from simulators.doorkeepers import Leash
@@ -68,11 +68,11 @@ async def granian(app: Any, port: int, certificate: Path, key: Path, *, threads:
         port=port,
         interface=Interfaces.ASGINL,
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(max_buffer_size=BUFFER_BYTES),
+        http1_settings=HTTP1Settings(max_buffer_size=LIMITS.buffer_bytes),
         runtime_threads=threads,
         websockets=False,
-        backlog=LISTEN_BACKLOG,
-        backpressure=MAX_CONNECTIONS,
+        backlog=LIMITS.backlog,
+        backpressure=LIMITS.most,
         log_enabled=False,
         ssl_cert=certificate,
         ssl_key=key,
@@ -92,7 +92,7 @@ async def aiohttp(app: Any, port: int, certificate: Path, key: Path) -> None:
     server = web.Server(lambda request: _answered(app, request), access_log=None)
     runner = web.ServerRunner(server)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port, ssl_context=context, backlog=LISTEN_BACKLOG).start()
+    await web.TCPSite(runner, "127.0.0.1", port, ssl_context=context, backlog=LIMITS.backlog).start()
     await asyncio.Event().wait()
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from asvs import functions_of
-from attacks import PAGE, SOURCE, attacks, page
+from attacks import PAGE, S3_TABLES, SOURCE, attacks, page, variants
 from project_tree import ROOT
 
 ASKED_FOR = {
@@ -50,3 +50,10 @@ def test_the_tests_that_an_attack_names_exist(attack):
 
 def test_the_page_is_current():
     assert PAGE.read_text() == page(attacks()), f"edit {SOURCE.name}, then run `make reference`"
+
+
+@pytest.mark.parametrize(("title", "path", "table"), S3_TABLES, ids=[title for title, _, _ in S3_TABLES])
+def test_every_table_of_the_s3_door_is_what_a_test_goes_through(title, path, table):
+    assert variants(path, table)
+    text = (ROOT / path).read_text()
+    assert f", {table})\n" in text or f", {table}, ids=" in text, "no test has this table for its parameters"

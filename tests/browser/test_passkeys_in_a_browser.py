@@ -8,7 +8,6 @@ from playwright.sync_api import expect
 
 from simulators.accessibility import DESKTOP, PHONE, violations_at
 from simulators.chromium import Watched, chromium, profile, trusting
-from simulators.installation import PASSWORD
 
 AUTHENTICATOR = {
     "protocol": "ctap2",
@@ -57,20 +56,15 @@ def heading(page, text):
     expect(page.get_by_role("heading", level=1)).to_have_text(text)
 
 
-def test_a_passkey_is_registered_with_a_fresh_factor(page, home, bruno, authenticator, picture):
+def test_a_passkey_is_registered_with_a_fresh_factor(page, home, bruno, authenticator, picture, by_typing, prove):
     """Issue 3: factors, in the browser."""
-    page.goto(home)
-    page.get_by_label("Login").fill(bruno.login)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_label("Six-digit code").fill(bruno.fresh_code())
-    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    by_typing(page, home, bruno)
     heading(page, "My rights")
     page.get_by_role("link", name="My passkeys").click()
     page.get_by_label("What do you call it?").fill("virtual key")
     page.get_by_role("button", name="Go on").click()
     heading(page, "Prove a factor once more")
-    page.get_by_label("Six-digit code").fill(bruno.fresh_code())
-    page.get_by_role("button", name="Confirm").click()
+    prove(page, bruno)
     heading(page, "My passkeys")
     expect(page.get_by_role("rowheader", name="virtual key")).to_be_visible()
     picture(page, "passkeys")

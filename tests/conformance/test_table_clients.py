@@ -53,7 +53,8 @@ def test_delta_lake_commits_and_only_one_of_two_writers_wins(site, s3):
         import sys, pyarrow as pa
         from deltalake import DeltaTable, write_deltalake
         place = f"s3://{sys.argv[1]}/measurements"
-        options = {"aws_conditional_put": "etag"}
+        # A conditional write that is sent again because its answer was late finds itself: leave it time on a busy machine.
+        options = {"aws_conditional_put": "etag", "timeout": "120s", "connect_timeout": "60s"}
         rows = lambda n: pa.table({"id": list(range(n))})
         write_deltalake(place, rows(1000), storage_options=options)
         write_deltalake(place, rows(500), mode="append", storage_options=options)

@@ -10,9 +10,9 @@ import pytest
 
 from nexus.kernel.clock import SystemClock
 from simulators.s3_door import open_s3_door
+from simulators.s3_socket import WAIT_S, files, raw_client, read_all, read_head
 from simulators.tls_door import listening
 
-WAIT_S = 5
 HUGE = 24 * 1024 * 1024
 
 
@@ -31,25 +31,20 @@ def door(world):
 
 
 @pytest.fixture
-def connect(world):
-    _, server, _ = world
-    host, _, port = server.url.removeprefix("https://").partition(":")
-    context = ssl.create_default_context(cafile=str(server.ca))
-    opened = []
-
-    def open_connection():
-        plain = socket.create_connection((host, int(port)), timeout=WAIT_S)
-        opened.append(context.wrap_socket(plain, server_hostname=host))
-        return opened[-1]
-
-    yield open_connection
-    for connection in opened:
-        connection.close()
+def raw(world):
+    door, server, _ = world
+    with raw_client(door, server) as client:
+        yield client
 
 
 @pytest.fixture
-def host(world):
-    return world[1].url.removeprefix("https://")
+def connect(raw):
+    return raw.tls
+
+
+@pytest.fixture
+def host(raw):
+    return raw.host
 
 
 def head_of(door, host, method, target, headers=(), payload="UNSIGNED-PAYLOAD"):
@@ -57,27 +52,6 @@ def head_of(door, host, method, target, headers=(), payload="UNSIGNED-PAYLOAD"):
     signed = door.client().sign(method, target, dict(headers), payload, host=host)
     lines = "".join(f"{name}: {value}\r\n" for name, value in signed.items())
     return f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode()
-
-
-def read_all(connection):
-    """Everything until the server closes or falls silent."""
-    received = b""
-    try:
-        while chunk := connection.recv(65_536):
-            received += chunk
-    except (TimeoutError, OSError):
-        return received + b"<silence>"
-    return received
-
-
-def read_head(connection):
-    received = b""
-    while b"\r\n\r\n" not in received:
-        chunk = connection.recv(65_536)
-        assert chunk, received
-        received += chunk
-    head, _, body = received.partition(b"\r\n\r\n")
-    return head.lower(), body
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -139,53 +113,6 @@ def test_a_connection_serves_many_requests_one_after_the_other(connect, door, ho
         assert (body or connection.recv(5)) == b"hello"
 
 
-SMUGGLED = b"DELETE /records/kept HTTP/1.1\r\nHost: a\r\n\r\n"
-
-
-@pytest.mark.parametrize(
-    "framing",
-    [
-        b"Content-Length: 5\r\nContent-Length: 60\r\n",
-        b"Content-Length: 5, 60\r\n",
-        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
-        b"Transfer-Encoding: xchunked\r\n",
-        b"Transfer-Encoding : chunked\r\n",
-        b"Content-Length: +5\r\n",
-        b"Content-Length: 5\r\n Transfer-Encoding: chunked\r\n",
-        b"X: a\x00b\r\n",
-        b"X: a\rb\r\n",
-    ],
-)
-def test_ambiguous_framing_ends_the_connection(connect, framing):
-    connection = connect()
-    connection.sendall(b"PUT /records/k HTTP/1.1\r\nHost: a\r\n" + framing + b"\r\nhello" + SMUGGLED)
-    answer = read_all(connection)
-    assert b"<silence>" not in answer
-    assert answer.count(b"HTTP/1.1") == 1
-    assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 403", b"HTTP/1.1 501"))
-
-
-def test_a_length_beside_chunks_is_not_believed_and_the_connection_ends(connect):
-    connection = connect()
-    connection.sendall(
-        b"PUT /records/k HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
-        b"5\r\nhello\r\n0\r\n\r\n" + SMUGGLED
-    )
-    answer = read_all(connection)
-    assert answer.count(b"HTTP/1.1") == 1
-    assert answer.startswith(b"HTTP/1.1 4")
-
-
-def test_headers_that_never_end_are_cut(connect):
-    connection = connect()
-    try:
-        for _ in range(64):
-            connection.sendall(b"PUT / HTTP/1.1\r\n" if _ == 0 else b"X-%d: " % _ + b"y" * 8_192 + b"\r\n")
-    except OSError:
-        return
-    assert b" 4" in read_all(connection)[:20] or read_all(connection) in (b"", b"<silence>")
-
-
 def test_a_half_closed_connection_ends_in_an_incomplete_body(connect, door, host):
     before = len(door.audit.entries)
     connection = connect()
@@ -223,7 +150,7 @@ def test_a_refused_flood_gets_its_answer_and_the_connection_ends(connect, host):
 def test_damage_in_the_middle_ends_the_connection_short_of_its_length(connect, door, host, world):
     body = os.urandom(8 * 1024 * 1024)
     put(connect, door, host, "/records/damaged", body)
-    newest = max((p for p in (world[2] / "blobs").rglob("*") if p.is_file()), key=lambda p: p.stat().st_mtime_ns)
+    newest = files(world[2] / "blobs")[0]
     content = bytearray(newest.read_bytes())
     content[len(content) * 3 // 4] ^= 1
     newest.write_bytes(content)

@@ -2,18 +2,14 @@
 
 import json
 from base64 import b64encode
-from datetime import UTC, datetime
 
 import pytest
 
-from nexus.kernel.clock import SECOND
-from nexus.objects.s3.signature import signing_key
 from nexus.objects.store.usage import Limit
 from simulators.operations import operation
 from simulators.s3_client import HOST, speak
-from simulators.s3_door import REGION, machine, open_s3_door
-
-BOUNDARY = "xYzZy"
+from simulators.s3_door import machine, open_s3_door
+from simulators.s3_forms import BOUNDARY, USUAL, form, signed
 
 
 @pytest.fixture
@@ -22,43 +18,6 @@ async def door(tmp_path):
     assert (await opened.client()("PUT", "/records")).status == 200
     yield opened
     opened.close()
-
-
-def signed(door, conditions, *, key=None, seconds=600, **changes):
-    """The fields of a form whose policy has these conditions."""
-    key = key or door.owner_key
-    now = datetime.fromtimestamp(door.clock.now() // SECOND, UTC)
-    day, moment = now.strftime("%Y%m%d"), now.strftime("%Y%m%dT%H%M%SZ")
-    credential = f"{key.id}/{day}/{REGION}/s3/aws4_request"
-    mine = [{"x-amz-algorithm": "AWS4-HMAC-SHA256"}, {"x-amz-credential": credential}, {"x-amz-date": moment}]
-    expiration = datetime.fromtimestamp(door.clock.now() // SECOND + seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    document = {"expiration": expiration, "conditions": [*conditions, *mine], **changes}
-    policy = b64encode(json.dumps(document).encode()).decode()
-    import hmac
-
-    signature = hmac.digest(signing_key(key.secret.reveal(), day, REGION), policy.encode(), "sha256").hex()
-    return {
-        "x-amz-algorithm": "AWS4-HMAC-SHA256",
-        "x-amz-credential": credential,
-        "x-amz-date": moment,
-        "policy": policy,
-        "x-amz-signature": signature,
-    }
-
-
-USUAL = [{"bucket": "records"}, ["starts-with", "$key", "up/"], ["content-length-range", 0, 1_000]]
-
-
-def form(fields, body=b"content", filename="scan.dcm", *, end=b"--\r\n"):
-    parts = [
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-        for name, value in fields.items()
-    ]
-    head = (
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{filename}"\r\n'
-        "Content-Type: application/dicom\r\n\r\n"
-    )
-    return b"".join(parts) + head.encode() + body + f"\r\n--{BOUNDARY}".encode() + end
 
 
 async def post(door, body, *, target="/records", kind=f"multipart/form-data; boundary={BOUNDARY}", size=1):

@@ -14,6 +14,7 @@ from nexus.kernel.secret import Secret
 from nexus.objects.blobs.disk import DiskBlobs
 from nexus.objects.migrations import MIGRATIONS
 from nexus.objects.ports import Subjects
+from nexus.objects.s3.answer import STALL_TIMEOUT_S
 from nexus.objects.s3.app import create_app
 from nexus.objects.s3.dialect import AWS, Dialect
 from nexus.objects.service import ObjectService
@@ -146,6 +147,7 @@ class S3Door:
     data_keys: SimulatedDataKeys
     clock: Clock
     body_idle_s: float
+    answer_stall_s: float = STALL_TIMEOUT_S
     region: str = REGION
     lease: Leash = field(default_factory=Leash)
     rights: SiteRights = field(default_factory=SiteRights)
@@ -170,6 +172,7 @@ class S3Door:
             region=self.region,
             domains=(DOMAIN,),
             body_idle_s=self.body_idle_s,
+            answer_stall_s=self.answer_stall_s,
             sharing=self.sharing,
             legacy_forms=self.sharing is not None,
             devices=self.devices,
@@ -199,6 +202,7 @@ def open_s3_door(
     *,
     clock: Clock | None = None,
     body_idle_s: float = 0.3,
+    answer_stall_s: float = STALL_TIMEOUT_S,
     region: str = REGION,
     placements: OneSite | None = None,
     sharing: OpenSharing | None = None,
@@ -225,6 +229,7 @@ def open_s3_door(
         data_keys,
         clock,
         body_idle_s,
+        answer_stall_s=answer_stall_s,
         region=region,
         rights=rights,
         placements=placed,

@@ -18,7 +18,7 @@ from simulators.s3_door import REGION, S3Door, open_s3_door
 from simulators.tls_door import listening
 
 MIB = 1024 * 1024
-TIMEOUT_S = 120
+TIMEOUT_S = 300
 OURS = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RCLONE_", "RESTIC_"))}
 """The environment without what this machine may say to S3 clients."""
 

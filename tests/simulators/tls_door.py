@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nexus.app import pki
+from nexus.app.connections import LIMITS, ConnectionLimits
 from nexus.app.serving import serve
 from nexus.kernel.clock import SystemClock
 from simulators.console import Console
 from simulators.door import Door
+from simulators.s3_door import S3Door
 
 START_WAIT_S = 20
 
@@ -25,7 +27,9 @@ class Listening:
 
 
 @contextmanager
-def listening(door: Door | Console, folder: Path, port: int = 0) -> Iterator[Listening]:
+def listening(
+    door: Door | Console | S3Door, folder: Path, port: int = 0, *, limits: ConnectionLimits = LIMITS
+) -> Iterator[Listening]:
     """Serve a door from a thread of its own, on a free port unless one is named, for as long as the block runs."""
     now = SystemClock().now()
     authority = pki.found_authority("nx_test", now)
@@ -36,7 +40,9 @@ def listening(door: Door | Console, folder: Path, port: int = 0) -> Iterator[Lis
 
     def run() -> None:
         asyncio.set_event_loop(loop)
-        serving = serve(door.app, host="127.0.0.1", port=port, leaf=leaf, stop=stop, grace_s=1, ready=ready.set)
+        serving = serve(
+            door.app, host="127.0.0.1", port=port, leaf=leaf, stop=stop, grace_s=1, ready=ready.set, limits=limits
+        )
         loop.run_until_complete(serving)
 
     thread = threading.Thread(target=run, daemon=True)

@@ -14,8 +14,10 @@ from typing import Any
 
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
+from granian.net import SocketSpec  # type: ignore[attr-defined]
 from granian.server.embed import Server
 
+from nexus.app.connections import LIMITS, ConnectionLimits, Cutting, bound_unread
 from nexus.app.pki import Leaf
 from nexus.kernel.errors import Unavailable
 from nexus.web.proxies import NO_PROXIES, BehindProxies, Proxies
@@ -26,15 +28,6 @@ Asgi = Callable[
     Awaitable[None],
 ]
 
-LISTEN_BACKLOG = 1_024
-"""Connections that the kernel holds while the door is busy."""
-MAX_CONNECTIONS = 1_024
-"""Connections served at the same time by one process; more wait in the backlog."""
-HEADER_TIMEOUT_MS = 15_000
-"""Time in which a client must have sent its request headers; then the connection ends."""
-BUFFER_BYTES = 256 * 1024
-"""What is held of a connection at most: request headers must fit, and bodies arrive in pieces of at most this size.
-Pieces of 64 KiB would double the CPU time of a large upload."""
 LISTEN_WAIT_S = 10.0
 
 
@@ -48,17 +41,18 @@ async def serve(
     grace_s: float,
     ready: Callable[[], None],
     trusted: Proxies = NO_PROXIES,
+    limits: ConnectionLimits = LIMITS,
 ) -> None:
     """Serve `app` until `stop`; call `ready` once connections are accepted; let running requests finish for `grace_s`.
 
-    `trusted`: the reverse proxies whose word about a client is believed; without them, nobody's is.
+    `limits`: what connections may cost. `trusted`: the reverse proxies whose word about a client is believed; without them, nobody's is.
     Without `leaf` it speaks plain HTTP (a witness behind a tunnel; never a door of the platform). Several processes
     may serve one port: each binds it with SO_REUSEPORT and the kernel deals out connections.
     Raises Unavailable if the port cannot be had.
     """
     with closing(_reserve(host, port)):  # granian reports a failed bind by aborting the process: find out first
         pass
-    server = _Server(BehindProxies(app, trusted), host, port, leaf)
+    server = _Server(Cutting(BehindProxies(app, trusted), port), host, port, leaf, limits)
     serving = asyncio.ensure_future(server.serve())
     stopping = asyncio.ensure_future(stop.wait())
     try:
@@ -95,10 +89,11 @@ def _reserve(host: str, port: int) -> socket.socket:
 
 
 class _Server(Server):
-    """granian, with a key from memory instead of a key file."""
+    """granian, with a key from memory instead of a key file, and a socket that bounds its connections."""
 
-    def __init__(self, app: Asgi, host: str, port: int, leaf: Leaf | None) -> None:
+    def __init__(self, app: Asgi, host: str, port: int, leaf: Leaf | None, limits: ConnectionLimits) -> None:
         self._leaf = leaf
+        self._limits = limits
         self._descriptors: list[int] = []
         super().__init__(
             app,
@@ -106,10 +101,10 @@ class _Server(Server):
             port=port,
             interface=Interfaces.ASGINL,
             http=HTTPModes.http1,
-            http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_MS, max_buffer_size=BUFFER_BYTES),
+            http1_settings=HTTP1Settings(header_read_timeout=limits.head_ms, max_buffer_size=limits.buffer_bytes),
             websockets=False,
-            backlog=LISTEN_BACKLOG,
-            backpressure=MAX_CONNECTIONS,
+            backlog=limits.backlog,
+            backpressure=limits.most,
             log_enabled=False,
         )
 
@@ -120,6 +115,12 @@ class _Server(Server):
             return
         chain, key = self._memory(self._leaf.chain), self._memory(self._leaf.key.reveal())
         self.ssl_ctx = (True, chain, key, None, str(SSLProtocols.tls13), None, [], False)  # type: ignore[assignment]
+
+    def _init_shared_socket(self) -> None:
+        """Make the listening socket here, so that it can be given what granian has no setting for."""
+        holder = SocketSpec(self.bind_addr, self.bind_port, self.backlog).build()
+        bound_unread(holder.get_fd(), self._limits)
+        self._shd = holder  # type: ignore[assignment]
 
     def forget_key(self) -> None:
         """Close the memory that carried the key; rustls has its copy by now."""

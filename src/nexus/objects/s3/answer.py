@@ -15,6 +15,8 @@ from nexus.objects.s3.xml import Node, render
 NOT_MODIFIED = 304
 STALL_TIMEOUT_S = 60.0
 """Longest time in which a client takes nothing of a body that it asked for."""
+MIN_ANSWER_RATE = 8 * 1024
+"""Bytes a second that a client must take on average, once the longest time is over. Only its own time counts."""
 RETRY_AFTER_S = 1
 """What a client is told to wait when a part of the platform is down."""
 
@@ -56,8 +58,10 @@ def _add_headers(response: Response, cause: BaseException) -> None:
         response.add("content-range", f"bytes */{cause.size}")
 
 
-async def send_response(send: Send, response: Response, request_id: str, *, close: bool) -> None:
-    """Send an answer. Raises what the body raises, and TimeoutError for a client that takes nothing any more."""
+async def send_response(
+    send: Send, response: Response, request_id: str, *, close: bool, stall_s: float = STALL_TIMEOUT_S
+) -> None:
+    """Send an answer. Raises what the body raises, and TimeoutError for a client that takes it too slowly or not at all."""
     headers = response.headers
     headers.append((b"x-amz-request-id", request_id.encode()))
     body = response.body
@@ -70,8 +74,16 @@ async def send_response(send: Send, response: Response, request_id: str, *, clos
     if isinstance(body, bytes) or not length:
         await send({"type": "http.response.body", "body": body if isinstance(body, bytes) else b""})
         return
-    async with aclosing(cast("AsyncGenerator[bytes]", body)) as chunks:
+    await _stream(send, cast("AsyncGenerator[bytes]", body), length, stall_s)
+
+
+async def _stream(send: Send, body: AsyncGenerator[bytes], length: int, stall_s: float) -> None:
+    clock, taken, waited = asyncio.get_running_loop().time, 0, 0.0
+    async with aclosing(body) as chunks:
         async for chunk in chunks:
-            length -= len(chunk)
-            async with asyncio.timeout(STALL_TIMEOUT_S):
-                await send({"type": "http.response.body", "body": chunk, "more_body": length > 0})
+            # A byte now and then keeps no connection: what may still be waited for grows with what was taken.
+            patience, start = min(stall_s, stall_s + taken / MIN_ANSWER_RATE - waited), clock()
+            taken += len(chunk)
+            async with asyncio.timeout(patience):
+                await send({"type": "http.response.body", "body": chunk, "more_body": taken < length})
+            waited += clock() - start

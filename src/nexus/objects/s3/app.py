@@ -23,7 +23,7 @@ from nexus.objects.s3 import claim as claims
 from nexus.objects.s3.access import Access, NoSharing
 from nexus.objects.s3.address import locate
 from nexus.objects.s3.admitting import authorise
-from nexus.objects.s3.answer import refusal_response, send_response
+from nexus.objects.s3.answer import STALL_TIMEOUT_S, refusal_response, send_response
 from nexus.objects.s3.attempt import Attempt, purpose_of, user_agent
 from nexus.objects.s3.authenticate import NOBODY, Authenticator
 from nexus.objects.s3.call import Call, Door
@@ -31,7 +31,17 @@ from nexus.objects.s3.dialect import AWS, Dialect
 from nexus.objects.s3.endpoint import ROUTE, TITLES, Verb
 from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.explain import explain
-from nexus.objects.s3.http import Receive, Request, Response, Scope, Send, client_of, expects_continue, has_body, read
+from nexus.objects.s3.http import (
+    Receive,
+    Request,
+    Response,
+    Scope,
+    Send,
+    client_of,
+    expects_continue,
+    has_body,
+    read,
+)
 from nexus.objects.s3.ports import AccessKeys, AuditWriter, Destinations, Gate, Lease, Placements, Sharing
 from nexus.objects.s3.posted import Posted
 from nexus.objects.s3.query import QueryVerb
@@ -39,6 +49,7 @@ from nexus.objects.s3.stream import IDLE_TIMEOUT_S, BodyStream
 from nexus.objects.s3.subscriptions import NoDestinations
 from nexus.objects.s3.verbs import HANDLERS
 from nexus.objects.service import ObjectService
+from nexus.web.broken import BrokenAnswerError
 from nexus.web.ports import Devices, NoDevices
 from nexus.web.proxies import certificate
 
@@ -46,10 +57,6 @@ MAX_CONCURRENT = 512
 """Requests under way in one worker; one more is told to slow down."""
 
 logger = logging.getLogger(__name__)
-
-
-class BrokenAnswerError(Exception):
-    """An answer could not be finished: the server breaks the connection, short of the announced length."""
 
 
 class S3App:
@@ -64,6 +71,7 @@ class S3App:
         clock: Clock,
         domains: Sequence[str],
         body_idle_s: float,
+        answer_stall_s: float,
         devices: Devices,
         query_verbs: Sequence[QueryVerb],
     ) -> None:
@@ -76,6 +84,7 @@ class S3App:
         self._clock = clock
         self._domains = tuple(domain.lower() for domain in domains)
         self._body_idle_s = body_idle_s
+        self._answer_stall_s = answer_stall_s
         self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,9 +113,11 @@ class S3App:
             response = await self._refuse(scope, attempt, error)
         browsers.tell(self._door, scope, response, self._domains)
         self._note_line(attempt, response)
-        close = has_body(scope) and not await stream.finish(polite=not expects_continue(scope))
+        close = not attempt.plain
+        if has_body(scope):
+            close |= not await stream.finish(polite=not expects_continue(scope))
         try:
-            await send_response(send, response, attempt.id, close=close)
+            await send_response(send, response, attempt.id, close=close, stall_s=self._answer_stall_s)
         except Exception as error:
             logger.warning("the answer to request %s broke off: %s", attempt.id, anatomy(error))
             raise BrokenAnswerError from None
@@ -114,7 +125,9 @@ class S3App:
     async def _perform(self, scope: Scope, attempt: Attempt, stream: BodyStream) -> Response:
         if self._under_way > MAX_CONCURRENT:
             raise Refusal(errors.SLOW_DOWN)
+        attempt.plain = False
         request = read(scope)
+        attempt.plain = True
         address = locate(
             request.path, request.headers.get("host", ""), self._domains, tenants=self._door.dialect.tenants
         )
@@ -219,6 +232,7 @@ def create_app(
     region: str,
     domains: Sequence[str] = (),
     body_idle_s: float = IDLE_TIMEOUT_S,
+    answer_stall_s: float = STALL_TIMEOUT_S,
     sharing: Sharing | None = None,
     legacy_forms: bool = False,
     devices: Devices = NoDevices(),  # noqa: B008 - it holds nothing
@@ -230,7 +244,7 @@ def create_app(
 
     `region` is the only one that signatures may name; `domains` are host names whose first label names a bucket
     (virtual-host style), besides path style, which always works; `body_idle_s` is the longest silence of a client
-    within a body, in seconds. Without `sharing`, roles alone let in.
+    within a body, `answer_stall_s` the longest time in which it takes nothing of an answer, in seconds. Without `sharing`, roles alone let in.
     `legacy_forms`: forms of browsers may be signed with version 2, which nothing else may. `query_verbs`: what is answered
     in AWS's Query protocol, at the root of the door. `destinations`: whom buckets may tell of their objects.
     `dialect`: what clients expect where implementations of S3 differ.
@@ -251,6 +265,7 @@ def create_app(
         clock=clock,
         domains=domains,
         body_idle_s=body_idle_s,
+        answer_stall_s=answer_stall_s,
         devices=devices,
         query_verbs=query_verbs,
     )

@@ -41,6 +41,8 @@ class Attempt:
     details: dict[str, Detail] = field(default_factory=dict)
     code: str = ""
     """S3's code of what went wrong."""
+    plain: bool = True
+    """Whether it could be read as a request. One that could not may mean another to a proxy: its connection ends."""
     request: Request | None = None
     verb: Verb | None = None
     bucket: Bucket | None = None

@@ -16,7 +16,9 @@ MAX_FIELDS_BYTES = 64 * 1024
 """Bytes of all that stands before the file, headers of parts included."""
 MAX_BOUNDARY = 70
 
-_BOUNDARY = re.compile(r'multipart/form-data\s*;.*?boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))', re.IGNORECASE)
+_BOUNDARY = re.compile(
+    r'multipart/form-data\s*;.*?boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70})(?=[\s;]|\Z))', re.IGNORECASE
+)
 _NAME = re.compile(rb'(?:^|[;\s])name="([^"\r\n]{1,256})"', re.IGNORECASE)
 _FILENAME = re.compile(rb'(?:^|[;\s])filename="([^"\r\n]{0,1024})"', re.IGNORECASE)
 _DISPOSITION = re.compile(rb"content-disposition:\s*form-data\s*;([^\r\n]*)", re.IGNORECASE)

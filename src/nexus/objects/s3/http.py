@@ -17,8 +17,8 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MAX_HEADER_BYTES = 16 * 1024
 """Bytes of all header names and values together."""
-MAX_HEADERS = 128
-"""Header lines of a request."""
+MAX_HEADERS = 100
+"""Header lines of a request: as many as the HTTP engine in front takes, which ends a connection that sends more (431)."""
 MAX_URI_BYTES = 16 * 1024
 """Bytes of path and query together, as sent."""
 MAX_PARAMETERS = 64
@@ -53,6 +53,7 @@ def read(scope: Scope) -> Request:
     if len(raw_path) + len(raw_query) > MAX_URI_BYTES:
         raise Refusal(errors.URI_TOO_LONG)
     headers = _headers(scope["headers"])
+    _require_plain_framing(headers, scope.get("http_version", ""))
     parameters = _parameters(raw_query) if raw_query else []
     return Request(
         method=scope["method"],
@@ -77,6 +78,23 @@ def has_body(scope: Scope) -> bool:
         (name == b"content-length" and value != b"0") or name == b"transfer-encoding"
         for name, value in scope["headers"]
     )
+
+
+def _require_plain_framing(headers: Mapping[str, str], version: str) -> None:
+    """Refuse a body of which a proxy in front could see another end, and a request that names nobody whom it asks."""
+    if not headers.get("host") and version == "1.1":
+        raise Refusal(errors.INVALID_REQUEST, "Missing required header for this request: host")
+    coding = headers.get("transfer-encoding")
+    if coding is None:
+        return
+    if "content-length" in headers:
+        raise Refusal(errors.INVALID_REQUEST, "A length and a transfer encoding do not go together")
+    if coding.strip().lower() != "chunked":
+        raise Refusal(
+            errors.NOT_IMPLEMENTED,
+            "A header you provided implies functionality that is not implemented",
+            Header="Transfer-Encoding",
+        )
 
 
 def expects_continue(scope: Scope) -> bool:

@@ -155,7 +155,7 @@ def _statements(body: bytes) -> list[Any]:
         raise Refusal(errors.MALFORMED_POLICY, f"a policy has at most {MAX_POLICY} bytes")
     try:
         document = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refusal(errors.MALFORMED_POLICY, "Policies must be valid JSON") from error
     if not isinstance(document, dict) or not set(document) <= {"Version", "Id", "Statement"}:
         raise Refusal(errors.MALFORMED_POLICY, "a policy is an object with Version, Id and Statement")

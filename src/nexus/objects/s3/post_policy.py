@@ -68,7 +68,7 @@ def _read(encoded: str) -> dict[str, Any]:
     try:
         raw = b64decode(encoded, validate=True)
         document = json.loads(raw) if len(raw) <= MAX_POLICY else None
-    except (Base64Error, ValueError):
+    except (Base64Error, ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         raise Refusal(errors.INVALID_POLICY_DOCUMENT, "Invalid Policy: Invalid JSON.")
