@@ -17,12 +17,14 @@ from pathlib import Path
 from harness import Figure, figure, main, rate
 
 from nexus.kernel.database import Database, Recorded
+from nexus.kernel.engines.sqlite import SqliteEngine
 from nexus.kernel.operation import PLATFORM
 from nexus.kernel.secret import Secret
 from nexus.pseudonyms import ledger
 from nexus.pseudonyms.callers import FIRST, SECOND
 from nexus.pseudonyms.function import Linking, Pseudonymising, fresh_secret
 from nexus.pseudonyms.identity import Nir, NirKey
+from nexus.pseudonyms.level import RANDOM_KEYS
 from nexus.pseudonyms.messages import NirGiven, OpenDomain, Pseudonymise
 from nexus.pseudonyms.notation import Domain
 from nexus.pseudonyms.wire import Remote
@@ -55,8 +57,9 @@ def measure(rounds: int) -> Iterable[Figure]:
     bare_note = f"one HMAC-SHA-256 of the standard library: {sorted(rate(bare, rounds=rounds))[rounds // 2]:,.0f} /s"
     yield figure("pseudonyms, both levels", rate(computed, rounds=rounds), "/s", target="150 k/s", note=bare_note)
     with tempfile.TemporaryDirectory() as folder:
-        database = Database(Path(folder) / "linkage.db", key=Secret(b"k" * 32), recorder=MemoryRecorder())
-        database.migrate([ledger.SCHEMA])
+        engine = SqliteEngine(Path(folder) / "ledger.db", Secret(b"k" * 32), RANDOM_KEYS)
+        database = Database(engine, recorder=MemoryRecorder())
+        database.migrate(ledger.SCHEMAS)
 
         def entered() -> int:
             links = [os.urandom(32) for _ in range(BATCH)]
@@ -64,7 +67,7 @@ def measure(rounds: int) -> Iterable[Figure]:
             return BATCH
 
         fresh = rate(entered, rounds=rounds)
-        held = database.peek("SELECT count(*) FROM pseudonyms_ledger")
+        held = database.peek("SELECT count(*) FROM pseudonyms_entered")
         database.close()
     assert held is not None
     yield figure(

@@ -23,7 +23,7 @@ HUB, PROJECT = Domain("EMC2", 1), Domain("PRJA", 1)
 @pytest.fixture
 def db(tmp_path):
     database = open_database(tmp_path / "linkage.db", key=Secret(b"k" * 32), recorder=MemoryRecorder())
-    database.migrate([ledger.SCHEMA])
+    database.migrate(ledger.SCHEMAS)
     yield database
     database.close()
 
@@ -46,7 +46,27 @@ async def test_entering_twice_is_one_entry_and_the_same_pseudonym(db, hub):
     first = await enter(db, hub, some)
     assert await enter(db, hub, [*some, *some]) == [*first, *first]
     with db.read() as tx:
-        assert tx.one("SELECT count(*) FROM pseudonyms_ledger") == (50,)
+        assert tx.one("SELECT count(*) FROM pseudonyms_entered") == (50,)
+
+
+_OLD = "INSERT INTO pseudonyms_ledger (domain, epoch, body, link) VALUES (?, ?, ?, ?)"
+
+
+async def test_a_ledger_of_an_older_version_goes_on_with_everybody_in_it(tmp_path, hub):
+    """It is laid out anew: each pseudonym still leads to its link, enters no second time, and is contradicted by none."""
+    database = open_database(tmp_path / "old.db", key=Secret(b"k" * 32), recorder=MemoryRecorder())
+    database.migrate([ledger.SCHEMA])
+    some = links(200)
+    rows = [(HUB.name, HUB.epoch, hub.body(link), link) for link in some]
+    await database.write(lambda tx: Recorded(tx.execute_many(_OLD, rows), ENTRY))
+    database.migrate(ledger.SCHEMAS)
+    bodies = await enter(database, hub, some)
+    with database.read() as tx:
+        assert [ledger.link_of(tx, HUB, body) for body in bodies] == some
+        assert ledger.count(tx, HUB) == len(some)
+    with pytest.raises(Conflict):
+        await enter(database, Pseudonymising(HUB, fresh_secret()), some[:1])
+    database.close()
 
 
 class Colliding(Pseudonymising):
@@ -61,7 +81,7 @@ async def test_two_links_that_share_a_pseudonym_are_refused_and_nothing_stays(db
         await enter(db, Colliding(HUB, fresh_secret()), links(2))
     assert refused.value.code == "pseudonyms.collision"
     with db.read() as tx:
-        assert tx.one("SELECT count(*) FROM pseudonyms_ledger") == (0,)
+        assert tx.one("SELECT count(*) FROM pseudonyms_entered") == (0,)
 
 
 class Halving(Pseudonymising):
@@ -78,7 +98,7 @@ async def test_one_collision_among_many_and_with_what_was_there_is_found(db):
     with pytest.raises(Conflict):
         await enter(db, made, [*links(1), even[3][:31] + bytes([even[3][31] | 1])])
     with db.read() as tx:
-        assert tx.one("SELECT count(*) FROM pseudonyms_ledger") == (30,)
+        assert tx.one("SELECT count(*) FROM pseudonyms_entered") == (30,)
 
 
 async def test_another_secret_under_the_same_epoch_is_found_out(db, hub):

@@ -243,7 +243,7 @@ async def test_no_level_alone_can_compute_or_undo_the_whole():
             linkage = dict(tx.all("SELECT link, identity FROM pseudonyms_linkage"))
             whole = b"".join(bytes(proof) for (proof,) in tx.all("SELECT proof FROM pseudonyms_first_epoch"))
         with levels.second_database.read() as tx:
-            entered = dict(tx.all("SELECT body, link FROM pseudonyms_ledger"))
+            entered = dict(tx.all("SELECT body, link FROM pseudonyms_entered"))
         assert set(linkage) == set(entered.values()), "only both together lead from a pseudonym to a person"
         assert not {notation.read(one)[1] for one in made} & set(linkage)
         assert not set(linkage.values()) & (set(entered) | set(entered.values()))

@@ -20,7 +20,7 @@ from simulators.recorder import MemoryRecorder
 
 async def test_entries_wait_for_the_log_in_order_and_are_forgotten_once_they_are_there(tmp_path):
     database = Database(tmp_path / "level.db", key=Secret(b"1" * 32), recorder=OutboxRecorder())  # a file, always
-    database.migrate([*outbox.MIGRATIONS, ledger.SCHEMA, second_level.SCHEMA])
+    database.migrate([*outbox.MIGRATIONS, *ledger.SCHEMAS, second_level.SCHEMA])
     level = SecondLevel(database, LevelKeys())
     for name in ("EMC2", "PRJA", "PRJB"):
         await level.open_domain(operation(), OpenDomain(name))

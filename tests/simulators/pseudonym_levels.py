@@ -10,12 +10,15 @@ from tempfile import TemporaryDirectory
 
 from nexus.kernel import outbox
 from nexus.kernel.clock import Clock, SystemClock
+from nexus.kernel.database import Database
+from nexus.kernel.engines.sqlite import SqliteEngine
 from nexus.kernel.errors import Damaged
 from nexus.kernel.mutual import ServiceIdentity
 from nexus.kernel.secret import Secret
 from nexus.pseudonyms import first_level, ledger, second_level, wire
 from nexus.pseudonyms.callers import FIRST, SECOND
 from nexus.pseudonyms.first_level import FirstLevel
+from nexus.pseudonyms.level import RANDOM_KEYS
 from nexus.pseudonyms.second_level import SecondLevel
 from nexus.pseudonyms.wire import Remote
 from simulators.databases import database as open_database
@@ -84,7 +87,7 @@ class Levels:
         self.first_database = open_database(folder / "linkage.db", key=Secret(b"1" * 32), recorder=self.first_log)
         self.second_database = open_database(folder / "ledger.db", key=Secret(b"2" * 32), recorder=self.second_log)
         self.first_database.migrate([*outbox.MIGRATIONS, first_level.SCHEMA, first_level.BY_NAME])
-        self.second_database.migrate([*outbox.MIGRATIONS, ledger.SCHEMA, second_level.SCHEMA])
+        self.second_database.migrate([*outbox.MIGRATIONS, *ledger.SCHEMAS, second_level.SCHEMA])
         self.clients: list[Remote] = []
 
     def entries(self, log: MemoryRecorder, action: str):
@@ -147,9 +150,10 @@ def _process(name: str, folder: Path, shown, ready) -> None:
 
 
 async def _serve(name: str, folder: Path, who: ServiceIdentity, ready) -> None:
-    database = open_database(folder / f"{name}.db", key=Secret(name.encode().ljust(32)), recorder=MemoryRecorder())
+    engine = SqliteEngine(folder / f"{name}.db", Secret(name.encode().ljust(32)), RANDOM_KEYS)
+    database = Database(engine, recorder=MemoryRecorder())
     if name == SECOND:
-        database.migrate([*outbox.MIGRATIONS, ledger.SCHEMA, second_level.SCHEMA])
+        database.migrate([*outbox.MIGRATIONS, *ledger.SCHEMAS, second_level.SCHEMA])
         service = SecondLevel(database, LevelKeys(folder / f"{name}.keys"))
     else:
         database.migrate([*outbox.MIGRATIONS, first_level.SCHEMA, first_level.BY_NAME])

@@ -8,6 +8,7 @@ import pytest
 
 from nexus.kernel.database import Database, Migration, Recorded
 from nexus.kernel.engines.folding import FOLD_PAGES
+from nexus.kernel.engines.sqlite import PAGE_CACHE_KIB, Sizes, SqliteEngine
 from nexus.kernel.errors import Damaged
 from nexus.kernel.operation import PLATFORM
 from nexus.kernel.secret import Secret
@@ -42,6 +43,19 @@ def db(tmp_path: Path, recorder):
 def names(db):
     with db.read() as tx:
         return [name for (name,) in tx.all("SELECT name FROM demo ORDER BY 1")]
+
+
+async def test_a_database_is_given_the_pages_and_the_log_that_it_asks_for(tmp_path):
+    """The writer alone keeps the pages: a reader is there for each thread. Without its size, this log would never be folded."""
+    engine = SqliteEngine(tmp_path / "b.db", Secret(b"k" * 32), Sizes(cache_kib=2_048, fold_pages=50))
+    db = Database(engine, recorder=MemoryRecorder())
+    db.migrate([TABLE])
+    assert engine.writing.pragma("cache_size") == -2_048
+    assert engine.connect().pragma("cache_size") == -PAGE_CACHE_KIB
+    for number in range(0, FOLD_PAGES // 4, 10):
+        await asyncio.gather(*(db.write(insert(f"{one:06}" + "x" * 6_000)) for one in range(number, number + 10)))
+    assert (tmp_path / "b.db-wal").stat().st_size < FOLD_PAGES // 4 * 4_096
+    db.close()
 
 
 async def test_the_log_is_folded_while_writers_and_readers_go_on(db, tmp_path):

@@ -17,6 +17,7 @@ from nexus.app.datadir import DataDirectory, open_directory, sync_directory, wri
 from nexus.app.handoff import Handoff
 from nexus.kernel.clock import Clock, SystemClock
 from nexus.kernel.database import Database, Migration
+from nexus.kernel.engines.sqlite import SqliteEngine
 from nexus.kernel.errors import Damaged, Sealed
 from nexus.kernel.mutual import ServiceIdentity
 from nexus.kernel.operation import Operation
@@ -26,7 +27,7 @@ from nexus.kms.model import KeyEvent, KeyEventKind
 from nexus.kms.recorder import OutboxRecorder
 from nexus.kms.uses import Use
 from nexus.pseudonyms import wire
-from nexus.pseudonyms.level import Level
+from nexus.pseudonyms.level import RANDOM_KEYS, Level
 
 KEY: Final = "key.wrapped"
 _log: Final = logging.getLogger("nexus.pseudonyms")
@@ -160,7 +161,7 @@ async def open_database(
     else:
         secret, wrapped = await keys.generate(context)
         write_durably(begun, wrapped)
-    database = Database(file, key=secret, recorder=OutboxRecorder())
+    database = Database(SqliteEngine(file, secret, RANDOM_KEYS), recorder=OutboxRecorder())
     try:
         await asyncio.to_thread(database.migrate, migrations)
     except BaseException:

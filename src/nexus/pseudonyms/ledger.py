@@ -21,9 +21,22 @@ SCHEMA: Final = Migration(
         "CREATE UNIQUE INDEX pseudonyms_by_link ON pseudonyms_ledger (domain, epoch, link)",
     ),
 )
+BY_ARRIVAL: Final = Migration(
+    "pseudonyms",
+    2,
+    (
+        "CREATE TABLE pseudonyms_entered (domain TEXT NOT NULL, epoch INTEGER NOT NULL, body BLOB NOT NULL,"
+        " link BLOB NOT NULL, UNIQUE (domain, epoch, body), UNIQUE (domain, epoch, link)) STRICT",
+        "INSERT INTO pseudonyms_entered (domain, epoch, body, link)"
+        " SELECT domain, epoch, body, link FROM pseudonyms_ledger ORDER BY domain, epoch, body",
+        "DROP TABLE pseudonyms_ledger",
+    ),
+)
+"""Rows stand one behind the other, and each index holds its own key alone: a third less of what is decrypted and encrypted."""
+SCHEMAS: Final = (SCHEMA, BY_ARRIVAL)
 
-_INSERT: Final = "INSERT INTO pseudonyms_ledger (domain, epoch, body, link) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-_LINK: Final = "SELECT link FROM pseudonyms_ledger WHERE domain = ? AND epoch = ? AND body = ?"
+_INSERT: Final = "INSERT INTO pseudonyms_entered (domain, epoch, body, link) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_LINK: Final = "SELECT link FROM pseudonyms_entered WHERE domain = ? AND epoch = ? AND body = ?"
 
 
 def enter(tx: Transaction, made: Pseudonymising, links: Sequence[bytes]) -> list[bytes]:
@@ -56,7 +69,7 @@ def transfer(tx: Transaction, source: Domain, target: Pseudonymising, bodies: Se
 
 def count(tx: Transaction, domain: Domain) -> int:
     """How many have a pseudonym in a domain and epoch."""
-    row = tx.one("SELECT count(*) FROM pseudonyms_ledger WHERE domain = ? AND epoch = ?", (domain.name, domain.epoch))
+    row = tx.one("SELECT count(*) FROM pseudonyms_entered WHERE domain = ? AND epoch = ?", (domain.name, domain.epoch))
     assert row is not None
     return int(row[0])
 

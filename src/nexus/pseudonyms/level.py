@@ -10,9 +10,12 @@ from typing import Final
 
 from nexus.kernel import outbox
 from nexus.kernel.database import Bookkeeping, Database
+from nexus.kernel.engines.sqlite import Sizes
 from nexus.kernel.operation import Operation
 from nexus.pseudonyms.messages import Collected, Copied, CopyTo, Entries, Forget, Nothing, Waiting
 
+RANDOM_KEYS: Final = Sizes(cache_kib=128 * 1_024, fold_pages=32_000)
+"""Of a level's database: every person touches pages anywhere. A page stays decrypted, and is folded once for several commits."""
 MAX_ENTRIES: Final = 1_024
 """Entries handed over in one call."""
 

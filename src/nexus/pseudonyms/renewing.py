@@ -18,11 +18,11 @@ from nexus.pseudonyms.function import Pseudonymising
 PAGE: Final = 4_096
 """People of one commit."""
 _LEFT: Final = (
-    "SELECT old.link FROM pseudonyms_ledger old WHERE old.domain = ? AND old.epoch = ? AND NOT EXISTS"
-    " (SELECT 1 FROM pseudonyms_ledger made WHERE made.domain = old.domain AND made.epoch = ?"
+    "SELECT old.link FROM pseudonyms_entered old WHERE old.domain = ? AND old.epoch = ? AND NOT EXISTS"
+    " (SELECT 1 FROM pseudonyms_entered made WHERE made.domain = old.domain AND made.epoch = ?"
     " AND made.link = old.link) AND old.body > ? ORDER BY old.body LIMIT ?"
 )
-_LAST: Final = "SELECT body FROM pseudonyms_ledger WHERE domain = ? AND epoch = ? AND link = ?"
+_LAST: Final = "SELECT body FROM pseudonyms_entered WHERE domain = ? AND epoch = ? AND link = ?"
 
 
 class Renewing:

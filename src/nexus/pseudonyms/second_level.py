@@ -46,7 +46,7 @@ RENEW_WAIT_S: Final = 2.0
 _LATEST: Final = "SELECT epoch, wrapped FROM pseudonyms_domain WHERE name = ? AND ready = 1 ORDER BY epoch DESC LIMIT 1"
 _COMING: Final = "SELECT epoch, wrapped FROM pseudonyms_domain WHERE name = ? AND ready = 0"
 _PAIRS: Final = (
-    "SELECT old.body, new.body FROM pseudonyms_ledger old JOIN pseudonyms_ledger new ON new.domain = old.domain"
+    "SELECT old.body, new.body FROM pseudonyms_entered old JOIN pseudonyms_entered new ON new.domain = old.domain"
     " AND new.epoch = old.epoch + 1 AND new.link = old.link WHERE old.domain = ? AND old.epoch = ? AND old.body > ?"
     " ORDER BY old.body LIMIT ?"
 )

@@ -10,7 +10,7 @@ from nexus.kms.uses import Use
 from nexus.pseudonyms import ledger, second_level
 from nexus.pseudonyms.second_level import SecondLevel
 
-MIGRATIONS: Final = (*outbox.MIGRATIONS, ledger.SCHEMA, second_level.SCHEMA)
+MIGRATIONS: Final = (*outbox.MIGRATIONS, *ledger.SCHEMAS, second_level.SCHEMA)
 
 
 async def main(given: Handoff, life: Life) -> None:

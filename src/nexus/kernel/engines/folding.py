@@ -10,7 +10,7 @@ import threading
 import apsw
 
 FOLD_PAGES = 4_000
-"""Pages (16 MiB) in the log before it is folded: a page that changes often is then encrypted less often."""
+"""Pages (16 MiB) in the log before it is folded, where nothing else is said: a page that changes often is then encrypted less often."""
 MAX_LOG_PAGES = 64_000
 """Pages (256 MiB) at which the writer folds them all itself: the disk cannot keep up, and everybody must wait."""
 PASSES = 2
@@ -22,9 +22,10 @@ logger = logging.getLogger(__name__)
 class Folding:
     """The folding of one database. `after_commit` is the writing connection's hook."""
 
-    def __init__(self, connection: apsw.Connection, name: str) -> None:
+    def __init__(self, connection: apsw.Connection, name: str, fold_pages: int = FOLD_PAGES) -> None:
         """`connection`: for this alone; closed by `close`."""
         self._connection = connection
+        self._fold_pages = fold_pages
         self._wanted = threading.Event()
         self._busy = False
         """From the moment that the writer asks until the thread has done its share."""
@@ -36,7 +37,7 @@ class Folding:
 
     def after_commit(self, connection: apsw.Connection, schema: str, pages: int) -> int:
         """Called by SQLite on the writer thread once a commit is durable; `pages` are in the log."""
-        if pages < FOLD_PAGES:
+        if pages < self._fold_pages:
             self._prepared = False
         elif self._prepared or pages >= MAX_LOG_PAGES:
             self._prepared = False

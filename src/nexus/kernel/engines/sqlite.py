@@ -7,12 +7,13 @@ object keys are personal data as much as the payloads are: docs/decisions/0004-e
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import apsw
 
-from nexus.kernel.engines.folding import Folding
+from nexus.kernel.engines.folding import FOLD_PAGES, Folding
 from nexus.kernel.engines.generation import Generation
 from nexus.kernel.engines.port import InEach, Progress, Row, Statement, Transaction, TransactionLostError, is_reading
 from nexus.kernel.engines.sqlite_errors import explain
@@ -29,6 +30,16 @@ MAX_WATCHED = 10_000
 PAGES_PER_STEP = 1_024  # of a copy: 4 MiB between two reports of progress
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What a database is given, where its keys are random: each new row then changes pages anywhere in it."""
+
+    cache_kib: int = PAGE_CACHE_KIB
+    """Decrypted pages that the writer keeps; readers keep `PAGE_CACHE_KIB`."""
+    fold_pages: int = FOLD_PAGES
+    """Pages in the write-ahead log before it is folded."""
 
 
 class SqliteTransaction:
@@ -166,7 +177,7 @@ class SqliteWriter:
 class SqliteEngine:
     """One SQLite file. Reads run on the calling thread, each thread with a connection of its own."""
 
-    def __init__(self, path: Path, key: Secret | None) -> None:
+    def __init__(self, path: Path, key: Secret | None, sizes: Sizes = Sizes()) -> None:
         """Open or create `path`. `key`: 32 bytes, or None for a file that holds nothing confidential."""
         self.path = path
         self._key = key
@@ -178,8 +189,9 @@ class SqliteEngine:
         self._generation_lock = threading.Lock()
         self._remembered: dict[tuple[Any, ...], tuple[int, Row]] = {}
         self.writing = self.connect()
+        self.writing.pragma("cache_size", -sizes.cache_kib)
         self._turns = Turns(path)
-        self._folding = Folding(self.connect(), path.name)
+        self._folding = Folding(self.connect(), path.name, sizes.fold_pages)
         self.writing.set_wal_hook(self._folding.after_commit)
 
     @contextmanager
