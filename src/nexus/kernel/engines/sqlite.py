@@ -84,8 +84,10 @@ class SqliteTransaction:
 
 
 class SqliteWriter:
-    """The connection that writes. Each job that changes something has a savepoint.
+    """The connection that writes. Each job that changes something has a savepoint, unless it is alone in its transaction.
 
+    Within a savepoint SQLite keeps what each page was, in a list that it walks after every statement: a job of many
+    statements would pay for the square of them.
     A transaction that changes what others remember (`kernel_moved`) says so around its commit: see generation.py.
     """
 
@@ -98,6 +100,10 @@ class SqliteWriter:
         self._tx = SqliteTransaction(connection)
         self._generation = generation
         self._moved = self._opened = False
+        self._alone = False
+        """One job only: its failure ends the transaction."""
+        self._ended = False
+        """The transaction ended before its commit, because nothing is left of it."""
         connection.create_scalar_function("kernel_moved", self._move, 0)
 
     def begin(self, jobs: int) -> Transaction:
@@ -107,16 +113,17 @@ class SqliteWriter:
         except apsw.Error as error:
             raise self._lost(error) from error
         self._moved = False
+        self._alone, self._ended = jobs == 1, False
         self._tx.moment = object()
         self._tx.untouched = True
         return self._tx
 
     def attempt(self, work: Callable[[Transaction], T]) -> T:
         connection, tx = self.connection, self._tx
-        tx.saved = False
+        tx.saved = self._alone
         try:
             value = work(tx)
-            if tx.saved:
+            if tx.saved and not self._alone:
                 connection.execute("RELEASE job")
         except (apsw.IOError, apsw.FullError, apsw.CorruptError, apsw.BusyError) as error:
             raise self._lost(error) from error
@@ -124,15 +131,22 @@ class SqliteWriter:
             if not connection.in_transaction:  # SQLite itself ended it: nothing may go on as if it had not
                 raise self._lost(error) from error
             if tx.saved:
-                connection.execute("ROLLBACK TO job")
-                connection.execute("RELEASE job")
-                tx.moment = object()
+                self._undo()
             if isinstance(error, apsw.Error):
                 raise explain(error, self._path) from error
             raise
         finally:
             tx.saved = True
         return value
+
+    def _undo(self) -> None:
+        if self._alone:
+            self.connection.execute("ROLLBACK")
+            self._ended = True
+        else:
+            self.connection.execute("ROLLBACK TO job")
+            self.connection.execute("RELEASE job")
+        self._tx.moment = object()
 
     def _begin(self) -> bool:
         self.connection.set_busy_handler(None)
@@ -145,6 +159,8 @@ class SqliteWriter:
         return True
 
     def commit(self) -> None:
+        if self._ended:
+            return
         try:
             if self._moved:
                 self._generation().opens()
