@@ -4,14 +4,13 @@ Each line of the issue's "bad input" that a file can show on its own has its tes
 """
 
 import gzip
-import io
 
 import msgspec
 import pyarrow
 import pyarrow.parquet
 import pytest
 
-from nexus.warehouse.intake import parquet_rows, unpacking
+from nexus.warehouse.intake import unpacking
 from nexus.warehouse.intake.agreement import Column, ColumnType, Encoding, FileKind, IdentifierKind, Table
 from nexus.warehouse.intake.report import Fault, FlagReason
 from simulators.extracts import ROW, STAYS, TODAY, Held, checked, many, rows_as_csv, said_of
@@ -236,52 +235,6 @@ def test_a_bomb_is_refused_before_it_is_unpacked(name):
     result = checked(bomb, 1, name=name, piece=1 << 16)
     assert faults(result)[-1][0] is Fault.TOO_LARGE
     assert result.file.rows * len(row) <= unpacking.FREE_BYTES
-
-
-# Parquet
-
-PARQUET = msgspec.structs.replace(STAYS, kind=FileKind.PARQUET)
-
-
-def as_parquet(**other):
-    day = {"ne_le": pyarrow.date32(), "entree": pyarrow.date32()}
-    import datetime
-
-    rows = {name: [value] * 3 for name, value in ROW.items()}
-    rows |= {"ne_le": [datetime.date(1961, 4, 30)] * 3, "entree": [datetime.date(2026, 10, 1)] * 3}
-    rows |= {
-        "sortie": [datetime.datetime(2026, 10, 4, 11, 30)] * 3,
-        "poids": [71.5] * 3,
-        "dossier": [20261001] * 3,
-    } | other
-    fields = {name: pyarrow.array(values, day.get(name)) for name, values in rows.items()}
-    out = io.BytesIO()
-    pyarrow.parquet.write_table(pyarrow.table(fields), out)
-    return out.getvalue()
-
-
-def in_parquet(content, rows=3):
-    return checked(content, rows, PARQUET, name="stays.parquet")
-
-
-def test_parquet_is_checked_like_the_rest():
-    assert in_parquet(as_parquet()).problems == ()
-    found = in_parquet(as_parquet(note=["rien", "tel 06 12 34 56 78", None]))
-    assert [(each.kind.value, each.lines) for each in found.findings] == [("phone", (2,))]
-    assert faults(in_parquet(as_parquet(poids=["71.5"] * 3))) == [(Fault.COLUMN_TYPE, 0, "poids")]
-    assert [f for f, _, _ in faults(in_parquet(as_parquet(extra=[1, 2, 3])))] == [Fault.COLUMN_UNKNOWN]
-    assert [f for f, _, _ in faults(in_parquet(as_parquet(), rows=4))] == [Fault.ROW_COUNT]
-
-
-@pytest.mark.parametrize("cut", [0, 3, 100, 1_000, -1, -20])
-def test_a_broken_parquet_file_is_unreadable_and_nothing_worse(cut):
-    result = in_parquet(as_parquet()[:cut])
-    assert [problem.fault for problem in result.problems] == [Fault.UNREADABLE]
-
-
-def test_a_value_that_would_fill_the_memory_is_refused():
-    result = in_parquet(as_parquet(note=["a", "b" * (parquet_rows.MAX_VALUE_BYTES + 1), "c"]))
-    assert [f for f, _, _ in faults(result)] == [Fault.TOO_LARGE]
 
 
 # FHIR

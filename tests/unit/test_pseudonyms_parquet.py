@@ -9,16 +9,17 @@ import psutil
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import pyarrow.parquet.encryption as pe
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nexus.kernel import apart
 from nexus.kernel.errors import Conflict, Invalid
-from nexus.pseudonyms import flat_tables, parquet_child
+from nexus.pseudonyms import flat_tables
 from nexus.pseudonyms.messages import NirGiven, TraitsGiven, read
 from nexus.pseudonyms.parquet_rewriting import ParquetRewriting
 from nexus.pseudonyms.requests import IdentityColumns
+from simulators.encrypted_parquet import encrypted
 
 NIR = "1841276451089"
 NIRS = IdentityColumns(nir="nir")
@@ -214,25 +215,7 @@ def bomb() -> bytes:
 
 
 def locked(plain_footer: bool) -> bytes:
-    """A file under a key of its own."""
-
-    class Wrapping(pe.KmsClient):
-        def wrap_key(self, key, name):
-            return key.hex()
-
-        def unwrap_key(self, key, name):
-            return bytes.fromhex(key)
-
-    factory = pe.CryptoFactory(lambda _: Wrapping())
-    how = pe.EncryptionConfiguration(
-        footer_key="f", column_keys={"c": ["nir"]}, plaintext_footer=plain_footer, double_wrapping=False
-    )
-    properties = factory.file_encryption_properties(pe.KmsConnectionConfig(), how)
-    sink = io.BytesIO()
-    rows = pa.table({"nir": [NIR], "n": [1]})
-    with pq.ParquetWriter(sink, rows.schema, encryption_properties=properties) as writer:
-        writer.write_table(rows)
-    return sink.getvalue()
+    return encrypted(pa.table({"nir": [NIR], "n": [1]}), "nir", plain_footer=plain_footer)
 
 
 GOOD = parquet({"nir": [NIR] * 100, "n": list(range(100))})
@@ -308,7 +291,7 @@ def test_the_process_that_reads_has_bounds_and_nothing_of_the_platforms_settings
 
     asyncio.run(run())
     assert "NEXUS_SECRET" not in seen.pop("environment")
-    bytes_ = parquet_child.MEMORY_BYTES
+    bytes_ = apart.MEMORY_BYTES
     assert seen == {"DATA": (bytes_, bytes_), "CORE": (0, 0), "FSIZE": (0, 0)}
     assert not children(), "it ended with the file"
 

@@ -11,9 +11,9 @@ import msgspec
 import pyarrow as pa
 
 from nexus.kernel.anywhere import BLOCK_BYTES
+from nexus.kernel.apart import LENGTH_BYTES
 from nexus.kernel.errors import Invalid
 from nexus.pseudonyms.flat_tables import MAX_BATCH_BYTES, broken
-from nexus.pseudonyms.parquet_child import LENGTH_BYTES
 from nexus.pseudonyms.ports import Body
 
 MAX_MESSAGE_BYTES: Final = 2 * MAX_BATCH_BYTES

@@ -2,7 +2,7 @@
 
 1. The bytes are those that the manifest names: size and SHA-256, of all of them, whatever else is wrong.
 2. They unpack to what a file may become (`unpacking`).
-3. They are rows as agreed: encoding, separator, columns, types (`csv_rows`, `parquet_rows`, `fhir_rows`).
+3. They are rows as agreed: encoding, separator, columns, types (`csv_rows`, `parquet_apart`, `fhir_rows`).
 4. Their values are of their columns' types and make sense in time (`values`).
 5. Nothing in undeclared columns says who a patient is (`scanner`).
 6. There are as many rows as the manifest says.
@@ -18,11 +18,12 @@ import msgspec
 import pyarrow
 import pyarrow.compute as pc
 
-from nexus.warehouse.intake import csv_rows, fhir_batches, fhir_rows, parquet_rows
+from nexus.warehouse.intake import csv_rows, fhir_batches, fhir_rows, parquet_apart
 from nexus.warehouse.intake.agreement import ColumnType, FileKind, Table
 from nexus.warehouse.intake.batches import Batch
 from nexus.warehouse.intake.csv_rows import HeaderError
 from nexus.warehouse.intake.manifest import FileSaid
+from nexus.warehouse.intake.parquet_rows import Readable
 from nexus.warehouse.intake.report import Checked, Fault, FaultyError, FileReport, Problem, faulty
 from nexus.warehouse.intake.scanner import patients
 from nexus.warehouse.intake.scanner.scanning import Scanner
@@ -45,7 +46,7 @@ class Source(Protocol):
         """All of it, in order. Whoever does not read to the end closes it."""
 
     @contextmanager
-    def file(self) -> Iterator[parquet_rows.Readable]:
+    def file(self) -> Iterator[Readable]:
         """It, to be read from anywhere."""
 
 
@@ -157,7 +158,7 @@ def _checked(source: Source, seen: _Seen, said: FileSaid, table: Table, today: d
 def _read(source: Source, seen: _Seen, said: FileSaid, table: Table, content: _Content) -> None:
     if table.kind is FileKind.PARQUET:
         with source.file() as file:
-            content.take(parquet_rows.batches(file, table))
+            content.take(parquet_apart.batches(file, table))
         return
     if said.bytes == 0:
         raise faulty(Fault.EMPTY, "the file is empty; a table without rows still has its header")

@@ -1,4 +1,7 @@
-"""Parquet with agreed columns. It is read in pieces from where it lies: its description stands at its end."""
+"""Parquet with agreed columns. It is read in pieces from where it lies: its description stands at its end.
+
+There are files that make Arrow end the process it runs in: nothing but `parquet_child` reads what somebody delivered.
+"""
 
 from collections.abc import Iterator
 from typing import Any, Final, Protocol
@@ -11,7 +14,7 @@ import pyarrow.types as kinds
 from nexus.warehouse.intake.agreement import ColumnType, Table
 from nexus.warehouse.intake.batches import ROWS, Batch
 from nexus.warehouse.intake.csv_rows import HeaderError, compared
-from nexus.warehouse.intake.report import Fault, Problem, faulty
+from nexus.warehouse.intake.report import Fault, FaultyError, Problem, faulty
 
 MAX_ROW_GROUP_BYTES: Final = 1 << 30
 """Of one column in one row group, unpacked: what is held in memory at a time."""
@@ -54,7 +57,12 @@ def batches(file: Readable, table: Table) -> Iterator[Batch]:
                     yield Batch(range(first, first + len(batch)), columns)
                 first += len(batch)
     except (pyarrow.ArrowException, OSError, ValueError):
-        raise faulty(Fault.UNREADABLE, "this is no Parquet file, or it is broken: write it again") from None
+        raise unreadable() from None
+
+
+def unreadable() -> FaultyError:
+    """The refusal of a file that is none, or broken, or made to do harm."""
+    return faulty(Fault.UNREADABLE, "this is no Parquet file, or it is broken: write it again")
 
 
 def _require(opened: pyarrow.parquet.ParquetFile, table: Table) -> None:
