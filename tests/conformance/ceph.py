@@ -4,8 +4,8 @@
     python tests/conformance/ceph.py --python /path/to/its/python --page docs/reference/s3-conformance.md /path/to/s3-tests
 
 The first runs the tests that both AWS and Ceph pass (or those of other `--marks`); the second also those that AWS fails, and
-writes the page of the results. Minutes; `-n 4` among the arguments of pytest helps where pytest-xdist is there; a test that
-counts all buckets of an account then meets those of others, and is run again alone (`--report` takes several reports).
+writes the page of the results. Minutes; `-n 4` among the arguments of pytest helps where pytest-xdist is there. Tests that count all
+buckets of an account (`ALONE`) run after the others. `--report` writes the page of JUnit reports that are there.
 
 The checkout and an interpreter with its requirements are the caller's; nothing of them is kept here.
 """
@@ -38,6 +38,8 @@ from simulators.tls_door import Listening, listening
 
 REGION = "us-east-1"
 FILES = ("s3tests/functional/test_s3.py", "s3tests/functional/test_headers.py")
+ALONE = ("s3tests/functional/test_s3.py::test_list_buckets_paginated",)
+"""It would meet the buckets of others that run beside it."""
 LOGS_EVERY_ROUNDS = 4
 """Rounds of the worker between two writings of access logs: the suite looks for them after five and a half seconds."""
 DEBUG_DAY_S = 10
@@ -165,25 +167,29 @@ def _run(given: argparse.Namespace, conf: Path, ca: Path) -> int:
         "SSL_CERT_FILE": str(ca),
         "REQUESTS_CA_BUNDLE": str(ca),
     }
-    report = conf.parent / "report.xml"
-    command = [*_pytest(given, given.marks), f"--junitxml={report}", *given.pytest]
     if any("::" in argument for argument in given.pytest):
-        command = [argument for argument in command if argument not in FILES]
-    done = subprocess.run(command, cwd=given.checkout, env=environment, check=False)
+        runs = [given.pytest]
+    else:
+        runs = [[*FILES, *(f"--deselect={test}" for test in ALONE), *given.pytest], [*ALONE]]
+    reports = [conf.parent / f"report-{number}.xml" for number in range(len(runs))]
+    status = 0
+    for arguments, report in zip(runs, reports, strict=True):
+        command = [*_pytest(given, given.marks), f"--junitxml={report}", *arguments]
+        status = max(status, subprocess.run(command, cwd=given.checkout, env=environment, check=False).returncode)
     if given.page:
-        _write(given, environment, [report])
-    return done.returncode
+        _write(given, environment, reports)
+    return status
 
 
 def _pytest(given: argparse.Namespace, marks: str) -> list[str]:
-    return [given.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", marks, *FILES]
+    return [given.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", marks]
 
 
 def _write(given: argparse.Namespace, environment: dict[str, str], reports: list[Path]) -> None:
     """The page of reports; of a test in several, the last counts. What is in none is told as not run."""
 
     def named(marks: str) -> frozenset[str]:
-        listing = [*_pytest(given, marks), "--collect-only"]
+        listing = [*_pytest(given, marks), *FILES, "--collect-only"]
         told = subprocess.run(listing, cwd=given.checkout, env=environment, check=True, capture_output=True, text=True)
         return frozenset(line.partition("::")[2] for line in told.stdout.splitlines() if "::" in line)
 

@@ -99,7 +99,7 @@ def _head(found: Mapping[str, str], both: frozenset[str], commit: str) -> Iterat
         "is Ceph's (`s3_dialect`, [what it changes](s3.md#dialect)): without it these fail, each for a reason of",
         f"AWS's or of ours: {', '.join(f'`{name}`' for name in OF_THE_DIALECT)}. Accounts whose root makes users over IAM's verbs are simulated; what",
         "is tested with them, two tests on policies that shut out their author, is the door's own. Everything else is as it is delivered.",
-        "Where tests run beside each other, one that counts all buckets of its account is run again alone.",
+        "One that counts all buckets of its account is run alone, after the others.",
         "",
         "## What did not pass",
         "",
