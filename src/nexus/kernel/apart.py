@@ -38,11 +38,10 @@ class Apart:
             raise SystemExit(1)  # whoever asked is gone
         return body
 
-    def tell(self, kind: bytes, body: object = b"") -> None:
-        """Say something; `body` is anything that has bytes."""
-        view = memoryview(body)  # type: ignore[arg-type]
-        self._told.write(kind + len(view).to_bytes(LENGTH_BYTES, "big"))
-        self._told.write(view)
+    def tell(self, kind: bytes, body: bytes | memoryview = b"") -> None:
+        """Say something."""
+        self._told.write(kind + len(body).to_bytes(LENGTH_BYTES, "big"))
+        self._told.write(body)
         self._told.flush()
 
     def _block(self, number: int) -> bytes:

@@ -25,9 +25,9 @@ def main() -> None:
 
     try:
         table = FlatTable(apart.file(size))
-        apart.tell(b"S", table.schema.serialize())
+        apart.tell(b"S", memoryview(table.schema.serialize()))
         for batch in table.batches(rows):
-            apart.tell(b"R", batch.serialize())
+            apart.tell(b"R", memoryview(batch.serialize()))
         apart.tell(b"D")
     except Invalid as error:
         apart.tell(b"E", msgspec.json.encode([error.code, error.message, error.hint]))

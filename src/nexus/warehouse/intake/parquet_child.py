@@ -34,7 +34,7 @@ def main() -> None:
         for batch in parquet_rows.batches(apart.file(int(sys.argv[1])), table):
             told = pyarrow.RecordBatch.from_arrays([batch.columns[name] for name in names], names)
             for piece in pieces(told):
-                apart.tell(b"R", piece.serialize())
+                apart.tell(b"R", memoryview(piece.serialize()))
         apart.tell(b"D")
     except HeaderError as error:
         apart.tell(b"H", msgspec.json.encode(error.problems))
