@@ -219,6 +219,22 @@ def test_french_lists_become_local_concepts_whose_ids_stay(tmp_path, athena, ext
     assert after.items() > before.items()
 
 
+def test_a_local_concept_brings_its_class_and_domain_along_where_the_archive_lacks_them(tmp_path, athena, extract):
+    """The gate stops a release whose concepts are of a class that no table knows."""
+    devices = tmp_path / "lpp.csv"
+    devices.write_text("code;libelle\n1100028;Lit médical\n", encoding="utf-8")
+    made = convert("synthea", extract[0], tmp_path / "into", given=Given(athena.archive, {"lpp": devices}))
+    for table in ("vocabulary", "domain", "concept_class"):
+        key = f"{table}_id"
+        assert made.ask(f"SELECT {key}, count(*) FROM {table} GROUP BY 1 HAVING count(*) > 1") == []
+        assert (
+            made.ask(
+                f"SELECT DISTINCT {key} FROM concept ANTI JOIN {table} USING ({key}) WHERE concept_id > 2000000000"
+            )
+            == []
+        )
+
+
 def test_bad_files_are_refused_with_their_line(tmp_path):
     folder = tmp_path / "in"
     write_extract(folder)

@@ -16,6 +16,7 @@ CONCEPTS: Final[dict[int, tuple[str, str, str, str, str, str]]] = {
     9201: ("Inpatient visit", "Visit", "Visit", "Visit", "S", "IP"),
     9202: ("Outpatient visit", "Visit", "Visit", "Visit", "S", "OP"),
     9203: ("Emergency room visit", "Visit", "Visit", "Visit", "S", "ER"),
+    32810: ("Claim", "Type Concept", "Type Concept", "Type Concept", "S", "OMOP4976853"),
     32814: ("Cost record", "Type Concept", "Type Concept", "Type Concept", "S", "OMOP4976857"),
     32815: ("Death certificate", "Type Concept", "Type Concept", "Type Concept", "S", "OMOP4976858"),
     32817: ("Care record", "Type Concept", "Type Concept", "Type Concept", "S", "OMOP4976890"),
