@@ -2,58 +2,15 @@
 
 import shutil
 from collections import Counter, defaultdict
-from datetime import date
-from pathlib import Path
 
-import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from nexus.kernel.clock import Instant
 from nexus.kernel.errors import Conflict, Invalid
-from nexus.kernel.secret import Secret
 from nexus.pseudonyms import notation
-from nexus.warehouse.building.building import Building, Plan, Resources
 from nexus.warehouse.building.forms import form_of
 from nexus.warehouse.intake.agreement import Agreement, Column, Table
-from nexus.warehouse.omop.converting import Settings
-from nexus.warehouse.omop.layout import Layout
-from simulators.deliveries import Folders, Patients, Register, extract, rows, world
-
-KEY = Secret(b"k" * 32)
-
-
-class Site:
-    """A warehouse to be, and everybody whom a build asks."""
-
-    def __init__(self, into: Path, extracts) -> None:
-        self.layout, self.extracts = Layout(into), extracts
-        self.contents, self.register, self.patients = Folders(), Register(), Patients()
-        self.told: list = []
-
-    def build(self, *, again: bool = False, progress=lambda step, done, total: None):
-        plan = Plan(
-            layout=self.layout,
-            settings=Settings(as_of=date.max),
-            key=KEY,
-            domain="WAREHOUSE",
-            resources=Resources("1GB", 1),
-            now=lambda: Instant(1),
-            again=again,
-        )
-        ports = {"contents": self.contents, "pseudonyms": self.register, "decisions": self.patients}
-        tell = lambda built, people: self.told.append((built, people))  # noqa: E731
-        return Building(plan, **ports, tell=tell, progress=progress).run(self.extracts)
-
-    def ask(self, sql: str) -> list[tuple]:
-        db = duckdb.connect()
-        for folder in self.layout.cdm.iterdir():
-            db.execute(f"CREATE VIEW {folder.name} AS FROM read_parquet('{folder}/**/*.parquet')")
-        return db.execute(sql).fetchall()
-
-    def pseudonym(self, provider: str, local: str) -> str | None:
-        return self.told[-1][1].naming[provider].pseudonyms.get(local)
+from simulators.deliveries import extract, rows, world
+from simulators.warehouse_site import Site, require_none_of
 
 
 @pytest.fixture(scope="module")
@@ -121,10 +78,10 @@ def test_no_name_no_number_and_no_local_number_is_anywhere_in_the_warehouse(vill
         if step not in seen:
             seen.add(step)
             if len(seen) % 8 == 0:
-                _require_none_of(secret, tmp_path)
+                require_none_of(secret, tmp_path)
 
     site.build(progress=look)
-    _require_none_of(secret, tmp_path)
+    require_none_of(secret, tmp_path)
     assert len(seen) > 20
 
 
@@ -137,20 +94,6 @@ def _secrets(folders) -> set[str]:
     for row in rows(folders["snds"] / "ir_ben_r.csv"):
         found |= {row["BEN_NIR_ANO"], row["BEN_NIR_PSA"], row["BEN_IDT_ANO"]}
     return found - {""}
-
-
-def _require_none_of(secrets: set[str], folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if not path.is_file() or path.name.startswith("."):
-            continue  # what is being written is looked at when it is whole
-        if path.name.endswith(".parquet"):
-            table = pq.read_table(path)
-            for name in table.column_names:
-                if table.schema.field(name).type == pa.string():
-                    assert not secrets.intersection(table.column(name).unique().to_pylist()), (path, name)
-        else:
-            content = path.read_bytes()
-            assert not [one for one in secrets if len(one) > 7 and one.encode() in content], path
 
 
 def test_the_same_deliveries_again_are_nothing_to_do_and_nothing_is_read(site):

@@ -45,7 +45,7 @@ def extract(provider: str, folder: Path, number: int = 1) -> Extract:
         rows = content.count(b"\n") - 1
         said = FileSaid(name=path.name, table=path.stem, sha256=digest, bytes=len(content), rows=rows)
         table = agreement.table(path.stem)
-        files.append(File(count, said, str(path), "1", table, form.table(path.stem)))
+        files.append(File(count, said, str(path), "1", table, form.tables(table)))
     return Extract(provider, provider, f"{provider}-in", number, whole.hexdigest(), UNTIL, form, tuple(files))
 
 

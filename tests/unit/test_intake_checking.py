@@ -297,3 +297,5 @@ def test_a_name_outside_of_its_declared_element_is_found():
 def test_json_that_lies_too_deep_is_refused():
     deep = b'{"resourceType": "Patient", "extension": ' + b"[" * 5_000 + b"]" * 5_000 + b"}"
     assert faults(checked(deep, 1, fhir(FileKind.FHIR_NDJSON), name="fhir.ndjson"))[0][0] is Fault.FHIR
+    half = b'{"resourceType": "Patient", "id": "\\ud800"}'
+    assert faults(checked(half, 1, fhir(FileKind.FHIR_NDJSON), name="fhir.ndjson"))[0][0] is Fault.FHIR

@@ -154,7 +154,7 @@ def _extract(provider: Provider, delivery: Delivery) -> Extract:
                 code="building.agreement",
                 hint="have it delivered again, as is agreed now",
             )
-        files.append(File(number, file, key, delivery.versions[key], agreed, form.table(agreed.name)))
+        files.append(File(number, file, key, delivery.versions[key], agreed, form.tables(agreed)))
     return Extract(
         provider=provider.name,
         site=provider.site,

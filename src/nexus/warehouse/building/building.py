@@ -162,16 +162,16 @@ class Building:
         for other in into.parent.iterdir():
             if other != into:
                 shutil.rmtree(other)
-        total = sum(file.said.rows for extract in extracts for file in extract.files if file.of is not None)
+        total = sum(file.said.rows for extract in extracts for file in extract.files if file.of)
         done = 0
         for extract in extracts:
             rewriting = Rewriting(self._contents, extract, people.naming[extract.provider], self._derived(_NAMES))
             for file in extract.files:
-                if file.of is None:
+                if not file.of:
                     continue
-                path = into / extract.provider / f"{file.number:04}" / f"{file.agreed.name}.parquet"
-                if not path.exists():
-                    rewriting.write(file, path, partial(self._told, extract, done, total))
+                folder = into / extract.provider / f"{file.number:04}"
+                if not folder.exists():
+                    rewriting.write(file, folder, partial(self._told, extract, done, total))
                 done += file.said.rows
         return into
 

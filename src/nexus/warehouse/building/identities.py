@@ -13,7 +13,8 @@ from nexus.kernel.errors import NexusError
 from nexus.pseudonyms.identity import Sex, birth_traits
 from nexus.pseudonyms.messages import Given, NirGiven, TraitsGiven
 from nexus.warehouse.building import reading
-from nexus.warehouse.building.forms import HOSPITAL, Form
+from nexus.warehouse.building.fhir_form import DIVIDER
+from nexus.warehouse.building.form import Form
 from nexus.warehouse.building.model import Extract
 from nexus.warehouse.building.ports import Contents, Decisions, Pseudonyms
 from nexus.warehouse.linkage.linking import Identifying, Linked, Local, link_held
@@ -69,10 +70,14 @@ class Identities:
         state = self._decisions.state()
         tables = {extract.provider: self._table(extract) for extract in extracts}
         self._progress("link", 0, 0)
-        told = [Told(e.provider, e.form is HOSPITAL, _for_linkage(e.form, tables[e.provider])) for e in extracts]
+        denied = {e.provider: _contradicted(e.form, tables[e.provider]) for e in extracts}
+        told = [
+            Told(e.provider, e.form.hospital, _for_linkage(e.form, tables[e.provider], denied[e.provider]))
+            for e in extracts
+        ]
         linked, records = link_held(told)
         chosen = list(_identified(linked, records))
-        subjects = self._subjects(extracts, chosen)
+        subjects = self._subjects(extracts, tables, chosen)
         made = self._named([(identity, subjects.get(place, ())) for place, (_, identity) in enumerate(chosen)])
         refusing = set(self._decisions.refusing({one for some in subjects.values() for one in some}))
         return People(
@@ -80,18 +85,17 @@ class Identities:
             excluded=tuple(sorted(made[place] for place, some in subjects.items() if refusing.intersection(some))),
             subjects=tuple(sorted((made[place], one) for place, some in subjects.items() for one in some)),
             linked=linked,
-            nobody=len(linked.persons) - len(chosen),
+            nobody=len(linked.persons) - len(chosen) + sum(map(len, denied.values())),
             state=state,
         )
 
     def _table(self, extract: Extract) -> pa.Table:
         """The persons of an extract, as its provider tells them."""
-        form = extract.form
-        wanted = (*form.record, *form.identity, *((form.also,) if form.also else ()))
+        wanted = extract.form.of_people
         found = []
         for file in extract.of_people():
             self._progress(f"who is in {extract.provider}", 0, 0)
-            found += list(reading.batches(self._contents, extract, file, wanted))
+            found += list(reading.people(self._contents, extract, file))
         table = (
             pa.Table.from_batches(found) if found else pa.table({name: pa.array([], pa.string()) for name in wanted})
         )
@@ -101,15 +105,20 @@ class Identities:
         return table
 
     def _subjects(
-        self, extracts: Sequence[Extract], chosen: Sequence[tuple[Sequence[Local], Given]]
+        self,
+        extracts: Sequence[Extract],
+        tables: Mapping[str, pa.Table],
+        chosen: Sequence[tuple[Sequence[Local], Given]],
     ) -> dict[int, tuple[str, ...]]:
         """By which names consent knows those whom it knows: a site's own number is what it registers its patients by."""
         place_of = {local: place for place, (group, _) in enumerate(chosen) for local in group}
         found: dict[int, set[str]] = {}
         for extract in extracts:
-            mine = [local for source, local in place_of if source == extract.provider]
-            for local, subject in self._decisions.subjects(extract.site, mine).items():
-                found.setdefault(place_of[extract.provider, local], set()).add(subject)
+            known_as = _site_numbers(extract.form, tables[extract.provider])
+            for number, subject in self._decisions.subjects(extract.site, list(known_as)).items():
+                for local in known_as[number]:
+                    if (place := place_of.get((extract.provider, local))) is not None:
+                        found.setdefault(place, set()).add(subject)
         return {place: tuple(sorted(some)) for place, some in found.items()}
 
     def _named(self, people: Sequence[tuple[Given, Sequence[str]]]) -> Sequence[str]:
@@ -128,13 +137,37 @@ def record_names(table: pa.Table | pa.RecordBatch, columns: Sequence[str]) -> pa
     return pc.if_else(empty, "", joined)
 
 
-def _for_linkage(form: Form, table: pa.Table) -> pa.Table:
-    """Without rows that name no record, and without a NULL in what names one."""
+def _site_numbers(form: Form, table: pa.Table) -> Mapping[str, set[str]]:
+    """By each number that a site may have registered somebody by: which records have it."""
+    names = record_names(table, form.record).to_pylist()
+    numbers = table.column(form.numbers).to_pylist() if form.numbers else names
+    found: dict[str, set[str]] = {}
+    for name, some in zip(names, numbers, strict=True):
+        for number in filter(None, (some or "").split(DIVIDER) if form.numbers else (some,)):
+            found.setdefault(number, set()).add(name)
+    return found
+
+
+def _contradicted(form: Form, table: pa.Table) -> set[str]:
+    """Records of which two rows tell of two people: nobody can say about whom of them a row elsewhere is."""
+    names = record_names(table, form.record).to_pylist()
+    contradicted: set[str] = set()
+    for column in form.telling:
+        told: dict[str, str] = {}
+        for name, value in zip(names, table.column(column).to_pylist(), strict=True):
+            if name and value and told.setdefault(name, value) != value:
+                contradicted.add(name)
+    return contradicted
+
+
+def _for_linkage(form: Form, table: pa.Table, denied: set[str]) -> pa.Table:
+    """Without rows that name no record, or one that is denied, and without a NULL in what names one."""
     names = record_names(table, form.record)
     for name in form.record:
         place = table.column_names.index(name)
         table = table.set_column(place, name, pc.fill_null(table.column(name), ""))
-    return table.filter(pc.not_equal(names, ""))
+    left_out = pa.array(sorted({"", *denied}), pa.string())
+    return table.filter(pc.invert(pc.is_in(names, left_out)))
 
 
 def _identified(linked: Linked, records: Mapping[Local, Identifying]) -> Iterator[tuple[Sequence[Local], Given]]:
@@ -186,6 +219,6 @@ def _naming(
     if extract.form.also:
         others = pc.fill_null(table.column(extract.form.also), "").to_pylist()
         for name, other in zip(names, others, strict=True):
-            if other and name in mine:
+            if other and other not in known and name in mine:
                 mine.setdefault(other, mine[name])
     return Naming(mine, known)

@@ -9,25 +9,25 @@ from typing import Final
 import msgspec
 
 from nexus.kernel.errors import Conflict
-from nexus.warehouse.building.forms import Form
+from nexus.warehouse.building.form import Form
 from nexus.warehouse.intake.agreement import Table
 from nexus.warehouse.intake.manifest import FileSaid
 from nexus.warehouse.omop.source import SourceTable
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Grows whenever a later version would make other files of the same deliveries."""
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of an extract: which version of which object, as what was agreed. `of`: the table of the source, if it has one."""
+    """A file of an extract: which version of which object, as what was agreed. `of`: the tables of the source that it holds."""
 
     number: int
     said: FileSaid
     key: str
     version: str
     agreed: Table
-    of: SourceTable | None
+    of: tuple[SourceTable, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Extract:
 
     def of_people(self) -> Sequence[File]:
         """The files that say who is in it."""
-        return [file for file in self.files if file.of is not None and file.of.name == self.form.people]
+        return [file for file in self.files if self.form.people in (table.name for table in file.of)]
 
 
 def digest(extracts: Sequence[Extract], *more: str) -> str:

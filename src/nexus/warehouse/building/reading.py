@@ -1,4 +1,4 @@
-"""Files of an extract as they come from the store: batches of text, of those columns that somebody needs."""
+"""Tables of an extract as they come from the store: batches of text, of those columns that somebody needs."""
 
 import io
 from collections.abc import Collection, Iterator
@@ -10,6 +10,8 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from nexus.kernel.errors import Damaged
+from nexus.warehouse.building import fhir_reading
+from nexus.warehouse.building.form import TABULAR
 from nexus.warehouse.building.model import Extract, File
 from nexus.warehouse.building.ports import Contents
 from nexus.warehouse.intake.agreement import FileKind
@@ -18,6 +20,13 @@ BLOCK_BYTES: Final = 8 << 20
 """Of a CSV file, parsed at once."""
 ROWS: Final = 65_536
 """Of a Parquet file, read at once."""
+
+
+def people(contents: Contents, extract: Extract, file: File) -> Iterator[pa.RecordBatch]:
+    """Who is in a file of persons: the columns of the form that say who somebody is. Raises Damaged."""
+    if file.agreed.kind not in TABULAR:
+        return fhir_reading.people(contents, extract, file)
+    return batches(contents, extract, file, extract.form.of_people)
 
 
 def batches(contents: Contents, extract: Extract, file: File, wanted: Collection[str]) -> Iterator[pa.RecordBatch]:

@@ -2,12 +2,14 @@
 
 Of each file only the columns that the source's mappings read are written. A column that names a person holds her pseudonym, a
 column that names a thing a keyed name; any other column that was agreed to identify is left empty, but for the date of birth.
-The rows keep their order, so that the line of a record is still that of the delivery.
+The line of a record is still that of the delivery: rows keep their order, and those of resources say it.
 """
 
 import hashlib
 import hmac
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -17,14 +19,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nexus.kernel.secret import Secret
-from nexus.warehouse.building import reading
-from nexus.warehouse.building.forms import OfPerson, OfThing
+from nexus.warehouse.building import fhir_reading, reading
+from nexus.warehouse.building.form import TABULAR, LeftOut, OfPerson, OfThing
 from nexus.warehouse.building.identities import Naming, record_names
 from nexus.warehouse.building.model import Extract, File
 from nexus.warehouse.building.ports import Contents
 from nexus.warehouse.intake.agreement import IdentifierKind
 from nexus.warehouse.omop.delivery import MARK
-from nexus.warehouse.omop.source import SourceTable
+from nexus.warehouse.omop.source import LINE, SourceTable
 
 NAME_BYTES: Final = 16
 _STRANGER: Final = "unknown person"
@@ -41,38 +43,52 @@ class Rewriting:
         self._key = key
 
     def write(self, file: File, into: Path, progress: Callable[[int], None]) -> None:
-        """One file, whole or not at all. `progress` is told how many rows are behind it."""
-        assert file.of is not None
-        into.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        columns = [name for name in file.of.every_column if name != MARK]
+        """One file as a folder of its tables, whole or not at all. `progress` is told how many rows are behind it."""
         new = into.with_name(f".{into.name}.new")
-        schema = pa.schema([(name, pa.string()) for name in columns])
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700, parents=True)
+        tables = {table.name: table for table in file.of}
         rows = 0
-        with pq.ParquetWriter(new, schema, compression="zstd") as writer:
-            for batch in reading.batches(self._contents, self._extract, file, self._wanted(file.of)):
-                writer.write_batch(self._rewritten(file, batch, schema))
-                rows += batch.num_rows
+        with ExitStack() as opened:
+            writers = {
+                table.name: opened.enter_context(
+                    pq.ParquetWriter(new / f"{_stem(file, table)}.parquet", _schema(table), compression="zstd")
+                )
+                for table in file.of
+            }
+            for found, count in self._read(file):
+                for name, batch in found.items():
+                    writers[name].write_batch(self._rewritten(file, tables[name], batch))
+                rows += count
                 progress(rows)
         new.replace(into)
+
+    def _read(self, file: File) -> Iterator[tuple[Mapping[str, pa.RecordBatch], int]]:
+        """Rows by table, and how many of the file's are behind with them."""
+        if file.agreed.kind not in TABULAR:
+            yield from fhir_reading.batches(self._contents, self._extract, file)
+            return
+        (table,) = file.of
+        for batch in reading.batches(self._contents, self._extract, file, self._wanted(table)):
+            yield {table.name: batch}, batch.num_rows
 
     def _wanted(self, table: SourceTable) -> set[str]:
         cells = (self._extract.form.cells.get((table.name, column)) for column in table.every_column)
         by = {name for cell in cells if isinstance(cell, OfPerson) for name in cell.by}
         return {*table.every_column, *by} - {MARK}
 
-    def _rewritten(self, file: File, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-        assert file.of is not None
+    def _rewritten(self, file: File, table: SourceTable, batch: pa.RecordBatch) -> pa.RecordBatch:
         identifying = {
             column.name.lower()
             for column in file.agreed.columns
             if column.identifier not in (None, IdentifierKind.BIRTH_DATE)
         }
         cells = self._extract.form.cells
-        nobody = self._nobodies(file.of, batch)
+        nobody, schema = self._nobodies(table, batch), _schema(table)
         made = []
         for name in schema.names:
-            cell = cells.get((file.of.name, name))
-            if name not in batch.schema.names or (cell is None and name in identifying):
+            cell = cells.get((table.name, name))
+            if name not in batch.schema.names or isinstance(cell, LeftOut) or (cell is None and name in identifying):
                 made.append(pa.nulls(batch.num_rows, pa.string()))
             elif isinstance(cell, OfPerson):
                 made.append(self._persons(batch, cell))
@@ -103,6 +119,17 @@ class Rewriting:
         """What a thing of a provider is called here: 128 bits of a keyed hash."""
         told = "\x1f".join((self._extract.provider, kind, text))
         return hmac.digest(self._key.reveal(), told.encode(), hashlib.sha256)[:NAME_BYTES].hex()
+
+
+def _schema(table: SourceTable) -> pa.Schema:
+    """What is written of a table. Rows of a resource say its line: it is not their place."""
+    lines = [(LINE, pa.int64())] if table.resource else []
+    return pa.schema([*((name, pa.string()) for name in table.every_column if name != MARK), *lines])
+
+
+def _stem(file: File, table: SourceTable) -> str:
+    """What a table's file is called: the agreed name says what stands in the place of MARK."""
+    return table.name if table.resource else file.agreed.name
 
 
 def _mapped(column: Any, rule: Callable[[str], str | None]) -> pa.Array:

@@ -23,28 +23,44 @@ Cells = dict[str, list[str]]
 
 def ndjson(content: Iterator[bytes], table: Table) -> Iterator[tuple[int, Cells]]:
     """(line, cells) of each resource. Raises FaultyError."""
-    for number, line in enumerate(lines(content, Encoding.UTF_8), start=1):
-        if line.strip():
-            yield number, _cells(line, table, number)
+    return ((number, _cells(document, table, number)) for number, document in documents(content))
 
 
 def bundle(content: Iterator[bytes], table: Table) -> Iterator[tuple[int, Cells]]:
     """(number of the entry, cells) of each resource of a Bundle. Raises FaultyError."""
+    for number, entry in bundled(content):
+        yield number, _cells(entry.get("resource") if isinstance(entry, dict) else None, table, number)
+
+
+def documents(content: Iterator[bytes]) -> Iterator[tuple[int, Any]]:
+    """(line, what it holds) of each line that is not empty. Raises FaultyError."""
+    for number, line in enumerate(lines(content, Encoding.UTF_8), start=1):
+        if line.strip():
+            yield number, _parsed(line, number)
+
+
+def bundled(content: Iterator[bytes]) -> Iterator[tuple[int, Any]]:
+    """(number, entry) of each entry of a Bundle. Raises FaultyError."""
     entries = _Entries()
     number = 0
     for text in decoded(content, Encoding.UTF_8):
         for entry in entries.feed(text):
             number += 1
-            yield number, _cells(entry, table, number, wrapped=True)
+            yield number, _parsed(entry, number)
     entries.end(number)
 
 
-def _cells(text: str, table: Table, line: int, *, wrapped: bool = False) -> Cells:
+def _parsed(text: str, line: int) -> Any:
     try:
         document = json.loads(text)
+        if _HALF.search(text) is not None:
+            json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise faulty(Fault.FHIR, "this is no JSON, or it stopped in the middle", line=line) from None
-    resource = document.get("resource") if wrapped and isinstance(document, dict) else document
+    return document
+
+
+def _cells(resource: Any, table: Table, line: int) -> Cells:
     kind = resource.get("resourceType") if isinstance(resource, dict) else None
     if kind not in table.resources:
         raise faulty(Fault.FHIR, "no resource of an agreed type", line=line, column="resourceType")
@@ -144,6 +160,8 @@ class _Entries:
             raise faulty(Fault.TOO_LARGE, f"a resource has more than {MAX_RESOURCE_CHARACTERS} characters")
 
 
+_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
+"""Half of a character beyond the first plane: without its other half it is no text in any encoding."""
 _ENTRY: Final = 3
 """How deep an entry lies: in the Bundle, in its list, itself."""
 _STRUCTURE: Final = re.compile(r'["{}\[\]]')

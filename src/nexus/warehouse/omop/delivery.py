@@ -17,7 +17,8 @@ MARK: Final = "_mark"
 """A column that a table may declare: what stands in a file's name where `files` has ??, such as a year."""
 HEADER_BYTES: Final = 1 << 20
 """A first line that is longer is no header."""
-Form = Literal["csv", "parquet", "fhir"]
+Form = Literal["csv", "parquet", "fhir", "read"]
+"""`read`: Parquet of the columns of a FHIR table, and the line of each resource in LINE: elements that were read already."""
 _FORMS: Final[dict[str, Form]] = {
     ".csv": "csv",
     ".tsv": "csv",
@@ -54,10 +55,10 @@ def find(source: Source, folder: Path, after: int = 0) -> tuple[Delivered, ...]:
         if form is None or not path.is_file():
             continue
         for table in source.tables:
-            if _is_resources(path, stem, table) if form == "fhir" else not table.resource and _is_of(stem, table):
+            if (fits := _form_of(path, stem, form, table)) is not None:
                 name = path.relative_to(folder).as_posix()
                 found.append(
-                    Delivered(after + len(found) + 1, path, name, table, form, path.stat().st_size, _mark(stem, table))
+                    Delivered(after + len(found) + 1, path, name, table, fits, path.stat().st_size, _mark(stem, table))
                 )
     if not found:
         names = ", ".join(table.name for table in source.tables)
@@ -73,6 +74,15 @@ def _form(path: Path) -> tuple[Form | None, str]:
     name = path.name.lower().removesuffix(".gz")
     stem, _, suffix = name.rpartition(".")
     return _FORMS.get(f".{suffix}"), stem
+
+
+def _form_of(path: Path, stem: str, form: Form, table: SourceTable) -> Form | None:
+    """How a file holds rows of a table; None if it holds none."""
+    if form == "fhir":
+        return form if _is_resources(path, stem, table) else None
+    if not table.resource:
+        return form if _is_of(stem, table) else None
+    return "read" if form == "parquet" and _is_of(stem, table) else None
 
 
 def _is_of(stem: str, table: SourceTable) -> bool:

@@ -89,8 +89,8 @@ class Direct:
     build: Build
     by_piece: bool = True
     """False if rows are grouped, so that a piece would not do."""
-    later: bool = False
-    """Whether another source tells the same things better: of what both tell, its record is kept (`uniqueness.settle`)."""
+    later: int = 0
+    """How many sources tell the same things better: of what two tell, the record of the better is kept (`uniqueness.settle`)."""
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ class Direct:
 
     @property
     def name(self) -> str:
-        return f"{_LATER if self.later else ''}{self.target}-{self.driver}"
+        return f"{_LATER * self.later}{self.target}-{self.driver}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from nexus.kernel.errors import Damaged, Invalid
 from nexus.warehouse.omop.delivery import MARK, Delivered, Shape, check_columns, opened, shape
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine, quoted
 from nexus.warehouse.omop.excerpts import NUMBER
-from nexus.warehouse.omop.source import FILE
+from nexus.warehouse.omop.source import FILE, LINE
 from nexus.warehouse.omop.staging_fhir import stage_fhir
 
 BLOCK: Final = 1 << 20
@@ -43,7 +43,7 @@ def stage(engine: DuckdbEngine, file: Delivered, place: Path | str, encoding: st
     try:
         if file.form == "fhir" and isinstance(place, Path):
             return Read(*stage_fhir(file, place))
-        if file.form == "parquet":
+        if file.form in ("parquet", "read"):
             return Read(_parquet(engine, file, place))
         return _separated(engine, file, place, encoding)
     except duckdb.Error as error:
@@ -56,7 +56,8 @@ def stage(engine: DuckdbEngine, file: Delivered, place: Path | str, encoding: st
 
 def _parquet(engine: DuckdbEngine, file: Delivered, place: Path | str) -> int:
     named = parquet_columns(engine, file)
-    return _put(engine, f"SELECT {named}, {_marks(file, first=1)} FROM read_parquet({quoted(file.path)})", place)
+    marks = _marks(file, 1, f"CAST({LINE} AS BIGINT) AS _exact") if file.form == "read" else _marks(file, first=1)
+    return _put(engine, f"SELECT {named}, {marks} FROM read_parquet({quoted(file.path)})", place)
 
 
 def parquet_columns(engine: DuckdbEngine, file: Delivered) -> str:

@@ -15,13 +15,15 @@ import pyarrow.parquet as pq
 
 from nexus.kernel.errors import Damaged, Invalid
 from nexus.warehouse.omop.delivery import Delivered, opened
-from nexus.warehouse.omop.source import FILE
+from nexus.warehouse.omop.source import FILE, SourceTable
 
 LONGEST_RESOURCE: Final = 16 << 20
 """Bytes of one line."""
 LARGEST_BUNDLE: Final = 256 << 20
 """Bytes. A Bundle is read whole; what is larger is exported as NDJSON."""
 ROWS_A_GROUP: Final = 50_000
+ENTRY: Final = "_entry"
+_IN_BUNDLE: Final = "urn:uuid:"
 Row = tuple[int, dict[str, str | None]]
 
 
@@ -32,14 +34,20 @@ def stage_fhir(file: Delivered, path: Path) -> tuple[int, tuple[int, ...]]:
     """
     unreadable: list[int] = []
     found = _bundle(file) if file.path.name.lower().removesuffix(".gz").endswith(".json") else _lines(file, unreadable)
-    rows = (row for number, resource in found for row in _rows(file, number, resource))
-    return _write(file, rows, path), tuple(unreadable)
+    return _write(file, (row for number, resource in found for row in _rows(file, number, resource)), path), tuple(
+        unreadable
+    )
 
 
 def _rows(file: Delivered, number: int, resource: dict[str, Any]) -> Iterator[Row]:
-    if resource.get("resourceType") == file.table.resource:
-        for part in file.table.spread(resource):
-            yield number, {column: read(part) for column, read in file.table.fields.items()}
+    return ((number, row) for row in rows(file.table, resource))
+
+
+def rows(table: SourceTable, resource: dict[str, Any]) -> Iterator[dict[str, str | None]]:
+    """The rows of a table that a resource stands for: its elements, by column. None if it is of another kind."""
+    if resource.get("resourceType") == table.resource:
+        for part in table.spread(resource):
+            yield {column: read(part) for column, read in table.fields.items()}
 
 
 def _lines(file: Delivered, unreadable: list[int]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -84,9 +92,21 @@ def _bundle(file: Delivered) -> Iterator[tuple[int, dict[str, Any]]]:
             hint="export resources as NDJSON, a file for each kind (Patient.ndjson)",
         )
     for number, entry in enumerate(bundle.get("entry") or (), start=1):
-        resource = entry.get("resource") if isinstance(entry, dict) else None
-        if isinstance(resource, dict):
+        resource = resource_of(entry)
+        if resource is not None:
             yield number, resource
+
+
+def resource_of(entry: Any) -> dict[str, Any] | None:
+    """The resource of a Bundle's entry. ENTRY holds by what others in the Bundle refer to it; without an id, it is its id."""
+    resource = entry.get("resource") if isinstance(entry, dict) else None
+    if not isinstance(resource, dict):
+        return None
+    address = entry.get("fullUrl")
+    if not (isinstance(address, str) and address.startswith(_IN_BUNDLE)):
+        return resource
+    name = address.removeprefix(_IN_BUNDLE)
+    return {"id": name, **resource, ENTRY: name}
 
 
 def _write(file: Delivered, rows: Iterator[Row], path: Path) -> int:

@@ -17,7 +17,7 @@ NAME: Final = "warehouse"
 
 
 def together(sources: Sequence[Source]) -> Source:
-    """One source of all tables and mappings. What two sources tell of one thing is kept as the first of them tells it.
+    """One source of all tables and mappings. What several tell of one thing is kept as the first of them tells it.
 
     Raises Conflict if two have a table of one name.
     """
@@ -25,7 +25,8 @@ def together(sources: Sequence[Source]) -> Source:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise Conflict(f"two sources have tables of one name: {', '.join(twice)}", code="omop.sources")
     first, *others = sources
-    mappings = chain(first.mappings, (_behind(mapping) for source in others for mapping in source.mappings))
+    behind = (_behind(mapping, place) for place, source in enumerate(others, 1) for mapping in source.mappings)
+    mappings = chain(first.mappings, behind)
     return Source(
         name=NAME,
         title="; ".join(source.title for source in sources),
@@ -38,8 +39,8 @@ def together(sources: Sequence[Source]) -> Source:
     )
 
 
-def _behind(mapping: AnyMapping) -> AnyMapping:
-    return replace(mapping, later=True) if isinstance(mapping, Direct) else mapping
+def _behind(mapping: AnyMapping, place: int) -> AnyMapping:
+    return replace(mapping, later=place) if isinstance(mapping, Direct) else mapping
 
 
 def _distinct(lists: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

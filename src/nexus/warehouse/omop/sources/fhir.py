@@ -40,7 +40,10 @@ def _fields(**fields: Element) -> dict[str, Element]:
 
 
 def _event(coded: str, **fields: Element) -> dict[str, Element]:
-    whose = {"patient": reference("subject", "patient"), "encounter": reference("encounter", "context")}
+    whose = {
+        "patient": reference("Patient", "subject", "patient"),
+        "encounter": reference("Encounter", "encounter", "context"),
+    }
     found = {"code": code(coded), "system": system(coded), "status": text("status")}
     return {"id": text("id"), **whose, **found, **fields}
 
@@ -76,13 +79,13 @@ FHIR = Source(
             "Encounter",
             _fields(
                 id=text("id"),
-                patient=reference("subject"),
+                patient=reference("Patient", "subject"),
                 status=text("status"),
                 kind=text("class.code"),
                 start=text("period.start"),
                 stop=text("period.end"),
-                organization=reference("serviceProvider"),
-                practitioner=reference("participant.0.individual"),
+                organization=reference("Organization", "serviceProvider"),
+                practitioner=reference("Practitioner", "participant.0.individual"),
             ),
         ),
         _table(
@@ -109,7 +112,7 @@ FHIR = Source(
             "MedicationRequest",
             _event(
                 "medicationCodeableConcept",
-                medication=reference("medicationReference"),
+                medication=reference("Medication", "medicationReference"),
                 start=text("authoredOn"),
                 refills=text("dispenseRequest.numberOfRepeatsAllowed"),
                 quantity=text("dispenseRequest.quantity.value"),
@@ -121,7 +124,7 @@ FHIR = Source(
             "MedicationAdministration",
             _event(
                 "medicationCodeableConcept",
-                medication=reference("medicationReference"),
+                medication=reference("Medication", "medicationReference"),
                 start=text("effectiveDateTime", "effectivePeriod.start"),
                 stop=text("effectivePeriod.end"),
                 dose=text("dosage.dose.value"),

@@ -19,30 +19,44 @@ SYSTEMS: Final[Mapping[str, str]] = {
     "http://unitsofmeasure.org": "UCUM",
 }
 """Of code systems by their addresses, OMOP's names. Of several codings, the first in this order is taken; else the first."""
+IDENTIFIED: Final = frozenset({"Organization", "Practitioner"})
+"""Kinds of resources that have an identifier as their name; others have their id."""
 UNKNOWN: Final = "FHIR"
 """What a code is of whose system OMOP has no name for."""
+_OF_PART: Final = ("code", "value", "referenceRange", "component")
+"""What a part of an observation tells for itself; all else, its number too, is that of the whole."""
 RACE: Final = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-race"
 ETHNICITY: Final = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-ethnicity"
 
 
 def text(*paths: str) -> Element:
     """The first of these elements that is there. A number in a path is a place in a list."""
-    return lambda resource: next((str(found) for path in paths if (found := _at(resource, path)) is not None), None)
+    return lambda resource: next((found for path in paths if (found := _text(_at(resource, path))) is not None), None)
 
 
-def reference(*paths: str) -> Element:
-    """The id of what is referred to: of `Patient/1`, `urn:uuid:1`, `Patient?identifier=system|1`."""
+def reference(kind: str, *paths: str) -> Element:
+    """What is referred to, if it is of this kind: the id in `Patient/1`, `https://…/Patient/1/_history/2`, `urn:uuid:1`; of what is
+    called by its identifier (`identified`), that in `Practitioner?identifier=system|1`. What lies inside a resource is none: nothing.
+    """
 
     def read(resource: Resource) -> str | None:
         found = text(*(f"{path}.reference" for path in paths))(resource)
-        if found is None:
-            return None
-        if "?" in found:
-            return found.rpartition("|")[2] or None
-        found = found.partition("/_history/")[0].removeprefix("urn:uuid:")
-        return found.rpartition("/")[2].removeprefix("#") or None
+        return None if found is None else _referred(found, kind)
 
     return read
+
+
+def _referred(found: str, kind: str) -> str | None:
+    if found.startswith("#"):
+        return None
+    if found.startswith("urn:uuid:"):
+        return found.removeprefix("urn:uuid:") or None
+    named, conditional, question = found.partition("?")
+    if conditional:
+        by_identifier = named.rpartition("/")[2] == kind and kind in IDENTIFIED
+        return (question.rpartition("|")[2] or None) if by_identifier else None
+    named, _, name = named.partition("/_history/")[0].rpartition("/")
+    return (name or None) if named.rpartition("/")[2] in (kind, "") else None
 
 
 def code(path: str) -> Element:
@@ -59,13 +73,15 @@ def extension(url: str) -> Element:
     """The code of an extension of US Core that holds a category."""
 
     def read(resource: Resource) -> str | None:
-        found = [each for each in _list(resource, "extension") if each.get("url") == url]
-        parts = [part for each in found for part in _list(each, "extension")]
-        return next(
-            (part["valueCoding"].get("code") for part in parts if isinstance(part.get("valueCoding"), dict)), None
-        )
+        parts = [part for each in extensions(resource, url) for part in dicts(each, "extension")]
+        return next((code for part in parts if (code := text("valueCoding.code")(part)) is not None), None)
 
     return read
+
+
+def extensions(node: Resource, url: str) -> Iterator[Resource]:
+    """The extensions of this kind that an element has."""
+    return (each for each in dicts(node, "extension") if each.get("url") == url)
 
 
 def identified(resource: Resource) -> str | None:
@@ -75,12 +91,13 @@ def identified(resource: Resource) -> str | None:
 
 def components(observation: Resource) -> Iterator[Resource]:
     """An observation, if it has a value of its own or no parts; and each part of it as one. `_part` tells them apart."""
-    parts = [each for each in _list(observation, "component") if isinstance(each, dict)]
+    parts = dicts(observation, "component")
     if not parts or any(name.startswith("value") for name in observation):
         yield observation
-    shared = {name: value for name, value in observation.items() if not name.startswith(("value", "component"))}
+    shared = {name: value for name, value in observation.items() if not name.startswith(_OF_PART)}
     for number, part in enumerate(parts, start=1):
-        yield {**shared, **part, "_part": str(number)}
+        told = {name: value for name, value in part.items() if name.startswith(_OF_PART)}
+        yield {**shared, **told, "_part": str(number)}
 
 
 def itself(resource: Resource) -> Iterator[Resource]:
@@ -92,14 +109,15 @@ def _chosen(resource: Resource, path: str) -> tuple[str | None, str | None]:
     concept = _at(resource, path)
     if not isinstance(concept, dict):
         return None, None
-    codings = [each for each in _list(concept, "coding") if isinstance(each, dict) and each.get("code")]
+    codings = [each for each in dicts(concept, "coding") if _text(each.get("code"))]
     for address, name in SYSTEMS.items():
         for coding in codings:
             if coding.get("system") == address:
                 return str(coding["code"]), name
     if codings:
         return str(codings[0]["code"]), UNKNOWN
-    return (str(concept["text"]), UNKNOWN) if concept.get("text") else (None, None)
+    said = _text(concept.get("text"))
+    return (said, UNKNOWN) if said else (None, None)
 
 
 def _at(node: Any, path: str) -> Any:
@@ -113,6 +131,12 @@ def _at(node: Any, path: str) -> Any:
     return node
 
 
-def _list(node: Resource, name: str) -> list[Any]:
+def _text(found: Any) -> str | None:
+    """Of an element that holds one value. What holds others may hold anything, and is nobody's text."""
+    return str(found) if isinstance(found, str | int | float) else None
+
+
+def dicts(node: Resource, name: str) -> list[Resource]:
+    """The members of a list of elements."""
     found = node.get(name)
-    return found if isinstance(found, list) else []
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
