@@ -214,6 +214,7 @@ EVERYTHING = (
     "/keys",
     "/key-service",
     "/buckets",
+    "/storage",
     "/health",
     "/operations",
     "/operations/kms.key.create",

@@ -125,6 +125,25 @@ def test_who_holds_which_role_and_what_nobody_holds(signed_in, chloe, home, pict
     assert violations_at(officer, DESKTOP, PHONE) == []
 
 
+def test_storage_says_at_once_that_a_disk_went_and_that_it_is_back(signed_in, platform, home, picture):
+    """Issue 6: replication state, for operators."""
+    operator, blobs, gone = signed_in("bruno"), platform.data / "blobs", platform.data / "unplugged"
+    operator.goto(home)
+    operator.get_by_role("link", name="Storage").press("Enter")
+    place = operator.get_by_role("row").filter(has_text=str(blobs))
+    expect(place).to_contain_text("reachable")
+    blobs.rename(gone)
+    try:
+        operator.get_by_role("link", name="Ask again").press("Enter")
+        expect(place).to_contain_text("away")
+        expect(place).to_contain_text("mount its disk")
+    finally:
+        gone.rename(blobs)
+    operator.get_by_role("link", name="Ask again").press("Enter")
+    expect(place).to_contain_text("reachable")
+    assert violations_at(operator, DESKTOP, PHONE) == []
+
+
 def test_buckets_are_listed_and_what_they_hold_is_counted_where_it_is_asked_for(
     signed_in, platform, chloe, home, picture
 ):

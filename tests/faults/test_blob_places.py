@@ -11,7 +11,8 @@ import pytest
 from nexus.kernel.errors import Conflict, Damaged, Unavailable
 from nexus.kernel.ids import new_id
 from nexus.objects.blobs import copies
-from nexus.objects.blobs.copies import MARK, Copies
+from nexus.objects.blobs.copies import Copies
+from nexus.objects.blobs.place import MARK
 from nexus.objects.blobs.port import Expected, State
 from nexus.objects.model import INLINE_BYTES, MIB
 from nexus.objects.scrubbing import Round

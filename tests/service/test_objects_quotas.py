@@ -13,16 +13,17 @@ from nexus.kernel.clock import DAY
 from nexus.kernel.database import Bookkeeping
 from nexus.kernel.errors import NexusError, NotFound
 from nexus.objects.administration import BucketAdministration, SetTenantQuota
-from nexus.objects.capacity import KEPT_DAYS, Replication
+from nexus.objects.capacity import KEPT_DAYS
 from nexus.objects.errors import QuotaExceeded
 from nexus.objects.model import MIB, ObjectRef, PartReference, Versioning
 from nexus.objects.quotas import ASKED_EARLY_BYTES
+from nexus.objects.replication import Replication
 from nexus.objects.store import inspection
 from nexus.objects.store import usage as rows
 from nexus.objects.store.usage import Held, Limit
 from simulators.object_store import Store, chunked
 
-DISK = Replication(engine="disk", places=("blobs",), needed=1)
+DISK = Replication(engine="disk", needed=1)
 WRONG = "a bucket that does not hold what is counted"
 
 
@@ -229,7 +230,7 @@ async def test_growth_is_what_was_written_down_each_day_and_outlives_buckets(sto
     store.clock.advance(DAY)
     await store.objects.deleting.delete(store.op, study, "a")
     await store.objects.buckets.delete(store.op, study)
-    shown = await capacity.show(store.op, 30, DISK)
+    shown = await capacity.show(store.op, 30, DISK, ())
     site, project = shown.tenants
     of = {"": [], "heart": []}
     for day in shown.days:

@@ -38,6 +38,12 @@ def fsck(platform: Installation, *options: str) -> tuple[int, dict]:
     return done.returncode, json.loads(done.stdout)
 
 
+def said_of(platform: Installation, folder: Path) -> dict:
+    """What the operator is told of a place at this moment."""
+    told = platform.founder("bruno").call("objects.usage.show")
+    return next(place for place in told["places"] if place["place"] == str(folder))
+
+
 def test_it_is_whole_and_says_so(story):
     platform, _, folders = story
     code, found = fsck(platform, "--read")
@@ -70,7 +76,11 @@ def test_a_rotten_copy_is_named_and_mended_and_the_log_knows(story):
 
 def test_a_disk_dies_reads_and_writes_go_on_and_a_new_one_is_filled(story):
     platform, s3, folders = story
+    assert said_of(platform, folders[1])["condition"] == "reachable"
     shutil.rmtree(folders[1])
+    away = said_of(platform, folders[1])
+    assert (away["condition"], away["advice"], away["free_bytes"]) == ("away", "mount-or-add-place", None)
+    assert said_of(platform, folders[0])["condition"] == "reachable"
     s3.put_object(Bucket="ward", Key="while-it-was-dead", Body=SCAN[::-1])
     assert s3.get_object(Bucket="ward", Key="scan")["Body"].read() == SCAN
     report = platform.nexus("doctor", check=False).stdout
@@ -79,6 +89,7 @@ def test_a_disk_dies_reads_and_writes_go_on_and_a_new_one_is_filled(story):
     code, found = fsck(platform)
     assert (code, found["away"], found["lost"]) == (1, 2, 0)
     platform.nexus("objects", "add-place", str(folders[1]))
+    assert said_of(platform, folders[1])["condition"] == "reachable"
     code, found = fsck(platform, "--mend")
     assert (code, found["mended"], found["away"]) == (0, 2, 0)
     shutil.rmtree(folders[0])

@@ -6,7 +6,7 @@ A test compares them with the values that operations take and return.
 from collections.abc import Mapping
 from typing import Final
 
-from nexus.console.lexicon import catalogue, consent, intake, portal, projects, pseudonyms, releases
+from nexus.console.lexicon import catalogue, consent, intake, portal, projects, pseudonyms, releases, room
 from nexus.iam.actions import ROLES
 from nexus.web.browser.language import Bilingual, Language
 
@@ -23,6 +23,7 @@ WORDS: Final[Mapping[str, Bilingual[str]]] = {
     **pseudonyms.VALUES,
     **releases.VALUES,
     **catalogue.VALUES,
+    **room.VALUES,
     # identities and factors
     "person": Bilingual("person", "personne"),
     "machine": Bilingual("machine", "machine"),

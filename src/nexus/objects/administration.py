@@ -1,7 +1,7 @@
 """Buckets as the REST door and the command line administer them. Objects themselves travel through the S3 door."""
 
-from collections.abc import Callable
-from functools import partial
+import asyncio
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -9,12 +9,13 @@ from msgspec import Meta, Struct
 from nexus.kernel.clock import Instant
 from nexus.kernel.errors import Denied, Unavailable
 from nexus.kernel.operation import Operation
-from nexus.objects.capacity import MAX_DAYS, MOST_BYTES, MOST_OBJECTS, CapacityUsage, Quota, Replication, quota_of
+from nexus.objects.capacity import MAX_DAYS, MOST_BYTES, MOST_OBJECTS, CapacityUsage, Quota, quota_of
 from nexus.objects.consenting import refuse_secondary_writes
 from nexus.objects.declaration import Declaration, OnWithdrawal
 from nexus.objects.errors import REFUSED_USE, no_such_tenant
 from nexus.objects.model import Bucket, BucketKind, ObjectRef, Versioning
 from nexus.objects.naming import MAX_MANIFEST_SUBJECTS
+from nexus.objects.replication import PlaceNow, Replicas, Replication
 from nexus.objects.s3.ports import Gate, Placements
 from nexus.objects.service import ObjectService
 from nexus.objects.store.usage import Limit
@@ -186,6 +187,11 @@ class LiftedLock(Struct, frozen=True, kw_only=True):
     held: bool
 
 
+def _unwatched(replicas: Replicas) -> tuple[Replication, Sequence[PlaceNow]]:
+    """One disk, and no worker that walks over it."""
+    return Replication(engine="disk", needed=1), replicas.now(None, elsewhere=False)
+
+
 class BucketAdministration:
     """The use cases. `placements` names the key that a new bucket's own key is wrapped under."""
 
@@ -195,11 +201,13 @@ class BucketAdministration:
         gate: Gate,
         placements: Placements,
         subjects: SubjectAdministration | None = None,
-        replication: Callable[[], Replication] | None = None,
+        replication: Callable[[Replicas], tuple[Replication, Sequence[PlaceNow]]] = _unwatched,
     ) -> None:
-        """`subjects`: the use cases across buckets; without them, none is offered. `replication`: how blobs are kept."""
+        """`subjects`: the use cases across buckets; without them, none is offered. `replication`: how blobs are kept, and how
+        their places are at this moment; it waits for disks.
+        """
         self._objects = objects
-        self._replication = replication or partial(Replication, engine="disk", places=tuple(objects.places), needed=1)
+        self._replication = replication
         self._subjects = subjects
         self.buckets = objects.buckets
         self._locking = objects.locking
@@ -230,8 +238,9 @@ class BucketAdministration:
         return await self.buckets.usage(op, self.buckets.find(request.name))
 
     async def capacity(self, op: Operation, request: ReadUsage) -> CapacityUsage:
-        """What tenants and buckets hold and may hold, how that grew, and how many copies there are."""
-        return await self._objects.capacity.show(op, request.days, self._replication())
+        """What tenants and buckets hold and may hold, how that grew, how copies are, and whether their places answer now."""
+        replication, places = await asyncio.to_thread(self._replication, self._objects.replicas)
+        return await self._objects.capacity.show(op, request.days, replication, places)
 
     async def set_bucket_quota(self, op: Operation, request: SetBucketQuota) -> Quota:
         """Set, change or lift the quota of a bucket. Raises NotFound."""

@@ -1,7 +1,8 @@
 """What each tenant and bucket holds, what it may hold, how that grew, and how many copies there are of it.
 
 A tenant is a site, or a project at a site: what buckets belong to. Everything is read from counters that each write changes
-in its own transaction, and from figures that the worker writes down every day: nothing is counted when it is asked for.
+in its own transaction, and from figures that the worker writes down every day: nothing is counted when it is asked for. Only
+how places of copies are is asked of them at that moment (`replication.py`).
 """
 
 from collections.abc import Sequence
@@ -11,11 +12,12 @@ from typing import Final
 
 from msgspec import Struct
 
-from nexus.kernel.clock import DAY, SECOND, Clock, Instant
+from nexus.kernel.clock import DAY, SECOND, Clock
 from nexus.kernel.database import Bookkeeping, Database, Recorded, Transaction
 from nexus.kernel.operation import PLATFORM, Detail, Operation
 from nexus.objects.committing import bucket_state
 from nexus.objects.model import MAX_OBJECT_BYTES, Bucket
+from nexus.objects.replication import PlaceNow, Replication
 from nexus.objects.store import buckets
 from nexus.objects.store import usage as rows
 from nexus.objects.store.usage import BucketLine, DayLine, Limit
@@ -81,41 +83,15 @@ class BucketHeld(Struct, frozen=True, kw_only=True):
     quota_objects: int | None
 
 
-class Walk(Struct, frozen=True, kw_only=True):
-    """The last walk over all blobs that ended."""
-
-    ended_at: Instant
-    blobs: int
-    mended: int
-    """Copies that were missing or damaged, and were written anew."""
-    lost: int
-    """Blobs without a good copy."""
-    away: int
-    """Copies in places that did not answer."""
-
-
-class Replication(Struct, frozen=True, kw_only=True):
-    """Where blobs lie, and how their copies are. Small objects lie in the database."""
-
-    engine: str
-    """`disk`, `copies` or `remote`."""
-    places: tuple[str, ...]
-    """Each has a copy of each blob."""
-    needed: int
-    """Copies that make a write count."""
-    present: Walk | None = None
-    """Whether each copy is there."""
-    scrubbed: Walk | None = None
-    """Whether each copy is byte for byte what was written."""
-
-
 class CapacityUsage(Struct, frozen=True, kw_only=True):
     """All tenants, all buckets, and their copies."""
 
     tenants: tuple[TenantUsage, ...]
     buckets: tuple[BucketHeld, ...]
-    days: tuple[TenantDay, ...]
     replication: Replication
+    places: tuple[PlaceNow, ...]
+    """Each has a copy of each blob; small objects lie in the database."""
+    days: tuple[TenantDay, ...]
 
 
 class Capacity:
@@ -125,7 +101,9 @@ class Capacity:
         self._database = database
         self._clock = clock
 
-    async def show(self, op: Operation, shown_days: int, replication: Replication) -> CapacityUsage:
+    async def show(
+        self, op: Operation, shown_days: int, replication: Replication, places: Sequence[PlaceNow]
+    ) -> CapacityUsage:
         """What is held now, and what was at the end of each of the last days. Recorded before the answer.
 
         Sums are those of whole buckets: for those who run or audit the platform, not for those who read what is in them.
@@ -143,8 +121,9 @@ class Capacity:
                 _tenant(*tenant, lines, limits.get(tenant, Limit()), grown) for tenant, grown in days.items()
             ),
             buckets=tuple(_bucket(line) for line in lines),
-            days=tuple(day for each in days.values() for day in each),
             replication=replication,
+            places=tuple(places),
+            days=tuple(day for each in days.values() for day in each),
         )
 
     async def set_bucket_quota(self, op: Operation, bucket: Bucket, limit: Limit) -> None:

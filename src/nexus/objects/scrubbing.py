@@ -10,7 +10,7 @@ What cannot be mended because no good copy is left is lost: an entry in the log 
 import asyncio
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import wait
 from typing import Final
 
@@ -36,6 +36,16 @@ NOTICES: Final = 10_000
 _log = logging.getLogger("nexus.objects.scrubbing")
 
 
+class PlaceCount(Struct, frozen=True):
+    """Copies of one place, as a walk found and left them."""
+
+    good: int = 0
+    missing: int = 0
+    """Not there, or damaged, and not written anew."""
+    away: int = 0
+    """Of which nothing could be said: the place did not answer."""
+
+
 class Round(Struct, frozen=True, kw_only=True):
     """One walk over all blobs, as far as it is. Times in microseconds since 1970; `finished_at` 0: not yet."""
 
@@ -54,6 +64,13 @@ class Round(Struct, frozen=True, kw_only=True):
     """Blobs without a good copy."""
     away: int = 0
     """Copies in places that did not answer."""
+    places: dict[str, PlaceCount] = {}
+    """The same for each place, by its name."""
+
+    @property
+    def is_real(self) -> bool:
+        """Whether it looked at anything, or only notes when the first walk is counted from."""
+        return self.finished_at > self.started_at or self.blobs > 0
 
 
 class Verdict(Struct, frozen=True):
@@ -188,4 +205,20 @@ def _further(walk: Round, verdicts: Sequence[Verdict]) -> Round:
         mended=walk.mended + sum(verdict.mended for verdict in verdicts),
         lost=walk.lost + sum(verdict.is_lost for verdict in verdicts),
         away=walk.away + sum(verdict.away for verdict in verdicts),
+        places=_counted(walk.places, verdicts),
     )
+
+
+def _counted(before: Mapping[str, PlaceCount], verdicts: Sequence[Verdict]) -> dict[str, PlaceCount]:
+    counts = dict(before)
+    for verdict in verdicts:
+        for copy in verdict.copies:
+            count = counts.get(copy.place, PlaceCount())
+            if copy.state is State.AWAY:
+                count = replace(count, away=count.away + 1)
+            elif copy.state is State.GOOD or verdict.mended:  # what mends a blob mends all of its bad copies
+                count = replace(count, good=count.good + 1)
+            else:
+                count = replace(count, missing=count.missing + 1)
+            counts[copy.place] = count
+    return counts

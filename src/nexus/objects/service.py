@@ -11,8 +11,6 @@ recorded here, by the body itself.
     async for chunk in read.body: ...
 """
 
-from collections.abc import Sequence
-
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database
 from nexus.objects.access_logs import AccessLogs
@@ -32,6 +30,7 @@ from nexus.objects.named_keys import NamedKeys, NoKeyRights
 from nexus.objects.ports import DataKeys, KeyRights, Subjects
 from nexus.objects.reaching import Reaching
 from nexus.objects.reading import Reading
+from nexus.objects.replication import Replicas
 from nexus.objects.revising import Revising
 from nexus.objects.scrubbing import Scrubbing
 from nexus.objects.subject_changing import SubjectChanging
@@ -83,13 +82,9 @@ class ObjectService:
         self.expiring = Expiring(database, clock, self.reading, self.deleting, self.uploads)
         self.access_logs = AccessLogs(database, self.buckets, self.writing, clock)
         self.capacity = Capacity(database, clock)
+        self.replicas = Replicas(blobs)
         self.scrubbing = Scrubbing(database, blobs, clock)
         self.upkeep = Upkeep(database, blobs, data_keys, clock)
-
-    @property
-    def places(self) -> Sequence[str]:
-        """Names of the places that each blob lies in."""
-        return self._blobs.places
 
     def close(self) -> None:
         """Wipe every key and end the disk threads; streams under way fail."""

@@ -28,7 +28,7 @@ from nexus.audit import store as log
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database
 from nexus.kernel.errors import Conflict, Unavailable
-from nexus.objects.blobs.copies import MARK
+from nexus.objects.blobs.place import MARK
 
 KMS_DATABASE: Final = "kms.db"
 LINKED: Final = "backup-"

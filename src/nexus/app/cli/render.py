@@ -68,19 +68,26 @@ STYLES: Final[Mapping[str, str]] = {
     "active": "green",
     "allowed": "green",
     "approved": "green",
+    "away": "red",
     "denied": "red",
     "destroyed": "red",
+    "disk-full": "red",
     "destroying": "red",
     "disabled": "yellow",
     "enabled": "green",
     "executed": "dim",
     "expired": "dim",
     "failed": "yellow",
+    "failing": "red",
+    "foreign": "red",
     "invited": "cyan",
     "pending-destruction": "red",
     "proposed": "cyan",
+    "reachable": "green",
+    "read-only": "red",
     "rejected": "red",
     "sealed": "yellow",
+    "silent": "red",
     "suspended": "yellow",
     "unsealed": "green",
 }
@@ -92,6 +99,7 @@ MIN_FOLDED: Final = 14
 MAX_BYTES_SHOWN: Final = 48
 """Characters of base64 shown to people; `--json` has them all."""
 
+UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 DAY_LENGTH: Final = len("2026-11-23")
 _TERM = re.compile(r"[a-z][a-z_.-]{0,31}")
 """A word of ours (`pending-destruction`, `objects.object.read`), which a fold would spoil."""
@@ -191,7 +199,7 @@ def _table_cell(row_type: Any, item: Mapping[str, Any], path: str) -> Text:
     value = _at(item, path)
     if value is False:
         return Text("")
-    cell = _cell(_type_at(row_type, path), value)
+    cell = _sized(path, value) or _cell(_type_at(row_type, path), value)
     return cell[:DAY_LENGTH] if path in DAYS else cell
 
 
@@ -201,7 +209,7 @@ def _is_whole(cell: Text) -> bool:
 
 def _card(types: Mapping[str, Any], document: Mapping[str, Any]) -> Table:
     return grid(
-        (name.replace("_", " "), _value(type_, document[name]))
+        (name.replace("_", " "), _sized(name, document[name]) or _value(type_, document[name]))
         for name, type_ in types.items()
         if not _is_empty(document.get(name))
     )
@@ -224,6 +232,16 @@ def _cell(type_: Any, value: Any) -> Text:
     if isinstance(value, dict):
         return Text(", ".join(f"{key}={_cell(Any, item).plain}" for key, item in value.items()))
     return _scalar(kind, value)
+
+
+def _sized(name: str, value: Any) -> Text | None:
+    """A number of bytes in the unit that people read; `--json` has the number. None if it is none."""
+    if not name.endswith("bytes") or not isinstance(value, int):
+        return None
+    size, unit = float(value), 0
+    while abs(size) >= 1_000 and unit < len(UNITS) - 1:
+        size, unit = size / 1_024, unit + 1
+    return Text(f"{size:.1f} {UNITS[unit]}" if unit else f"{value} B")
 
 
 def _is_empty(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from nexus.app.chores.report import ScrubReport
 from nexus.app.chores.scrubbing import QUICK_EVERY
@@ -11,33 +12,40 @@ from nexus.app.settings import Settings
 from nexus.app.wiring.storage import endpoint
 from nexus.kernel.clock import DAY, Instant
 from nexus.kernel.errors import NexusError
-from nexus.objects.blobs.copies import Place
+from nexus.objects.blobs.looking import Condition, Looking
+from nexus.objects.blobs.place import Place
 from nexus.objects.blobs.remote import RemoteBlobs
 from nexus.objects.scrubbing import Round
 
 LATE = 2
 """A walk that ended so many times its interval ago is late."""
+_TROUBLES: Final = {
+    Condition.AWAY: ("is away", "mount its disk; for a new one: `nexus objects add-place`"),
+    Condition.FULL: ("is full", "free space on its disk"),
+    Condition.READ_ONLY: ("is read-only", "look for disk errors, then remount it"),
+    Condition.FAILING: ("refuses to be read or written", "look at its rights and for disk errors in the system's log"),
+    Condition.FOREIGN: ("holds blobs of another platform", "name another directory"),
+    Condition.SILENT: ("does not answer", "look for disk errors in the system's log"),
+}
 
 
 def places(settings: Settings, directory: DataDirectory) -> Sequence[Finding]:
     """Each place that the settings name, or the engine; nothing where there is only the data directory."""
     if settings.blob_engine_url:
         return [_engine(settings)]
-    found = [_place(Path(folder), directory) for folder in settings.blob_folders]
+    looks = {folder: Place(Path(folder), directory.instance).look for folder in settings.blob_folders}
+    found = [_place(folder, seen.condition) for folder, seen in Looking().now(looks).items()]
     devices = {Path(folder).stat().st_dev for folder in settings.blob_folders if Path(folder).exists()}
     if len(found) > 1 and len(devices) < len(found):
         found.append(degraded("copies of blobs", "places share a disk", "put each blob folder on a disk of its own"))
     return found
 
 
-def _place(folder: Path, directory: DataDirectory) -> Finding:
-    try:
-        there = Place(folder, directory.instance).is_marked()
-    except NexusError as error:
-        return broken("blob folder", f"{folder}: {error.message}", error.hint)
-    if there:
-        return real("blob folder", str(folder))
-    return broken("blob folder", f"{folder} is away", "mount its disk; for a new one: `nexus objects add-place`")
+def _place(folder: str, condition: Condition) -> Finding:
+    if condition is Condition.REACHABLE:
+        return real("blob folder", folder)
+    says, hint = _TROUBLES[condition]
+    return broken("blob folder", f"{folder} {says}", hint)
 
 
 def _engine(settings: Settings) -> Finding:

@@ -14,7 +14,8 @@ from nexus.app.telemetry.watch import Watch
 from nexus.iam.gate import Gate
 from nexus.kernel.database import Database
 from nexus.kernel.errors import NexusError, Unavailable
-from nexus.objects.blobs.copies import Place, copies_needed
+from nexus.objects.blobs.copies import copies_needed
+from nexus.objects.blobs.place import Place
 
 
 def ground(watch: Watch, hold: KeyHold, database: Database, directory: DataDirectory) -> None:

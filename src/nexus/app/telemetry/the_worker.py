@@ -25,7 +25,7 @@ from nexus.kernel.clock import SECOND, Clock
 from nexus.kernel.database import Database
 from nexus.kernel.errors import NexusError, Unavailable
 from nexus.mail import outbox as mail
-from nexus.objects.blobs.copies import Place
+from nexus.objects.blobs.place import Place
 from nexus.objects.scrubbing import Round
 
 LOOK_EVERY_S: Final = 5.0

@@ -1,8 +1,9 @@
 """The object store, for whichever process needs it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from nexus.app.chores.scrubbing import read_report
+from nexus.app.chores.scrubbing import QUICK_EVERY, read_report
 from nexus.app.datadir import DataDirectory
 from nexus.app.ground import Ground
 from nexus.app.key_rights import KeyRights
@@ -11,7 +12,7 @@ from nexus.app.settings import Settings
 from nexus.app.wiring.consent import rulings
 from nexus.app.wiring.subjects import Subjects
 from nexus.iam.gate import Gate
-from nexus.kernel.clock import Instant
+from nexus.kernel.clock import DAY, Instant
 from nexus.kernel.database import Database
 from nexus.kernel.errors import NotFound
 from nexus.kernel.secret import Secret
@@ -20,7 +21,7 @@ from nexus.objects.blobs.disk import DiskBlobs
 from nexus.objects.blobs.port import BlobStore
 from nexus.objects.blobs.remote import RemoteBlobs
 from nexus.objects.blobs.remote_client import Endpoint
-from nexus.objects.capacity import Replication, Walk
+from nexus.objects.replication import PlaceNow, Replicas, Replication, Walk
 from nexus.objects.scrubbing import Round
 from nexus.objects.service import ObjectService
 from nexus.objects.store import blobs
@@ -69,25 +70,25 @@ def endpoint(settings: Settings) -> Endpoint:
     )
 
 
-def replication(ground: Ground) -> Replication:
-    """How the blobs are kept, and what the last walks over them found."""
-    settings = ground.settings
-    report = read_report(ground.directory.scrub_report)
-    if settings.blob_engine_url:
-        engine, needed = "remote", 1
-        places: tuple[str, ...] = (f"{settings.blob_engine_url}/{settings.blob_engine_bucket}",)
-    elif settings.blob_folders:
-        engine, places = "copies", settings.blob_folders
-        needed = copies_needed(len(places), settings.blob_copies_least)
-    else:
-        engine, places, needed = "disk", (str(ground.directory.blobs),), 1
-    return Replication(
-        engine=engine,
-        places=places,
-        needed=needed,
-        present=_walk(report.last_quick),
-        scrubbed=_walk(report.last_full),
+def replication(ground: Ground, replicas: Replicas) -> tuple[Replication, Sequence[PlaceNow]]:
+    """How the blobs are kept, what the last walks over them found, and how their places are at this moment."""
+    settings, report, now = ground.settings, read_report(ground.directory.scrub_report), ground.clock.now()
+    quick, full = report.last_quick, report.last_full if report.last_full and report.last_full.is_real else None
+    several = len(settings.blob_folders)
+    kept = Replication(
+        engine="remote" if settings.blob_engine_url else "copies" if several else "disk",
+        needed=copies_needed(several, settings.blob_copies_least) if several else 1,
+        present=_walk(quick),
+        present_next_at=_next(quick, QUICK_EVERY, now) if several > 1 else None,
+        scrubbed=_walk(full),
+        scrubbed_next_at=_next(report.last_full, settings.scrub_days * DAY, now) if settings.scrub_days else None,
     )
+    ended = max((walk for walk in (quick, full) if walk), key=lambda walk: walk.finished_at, default=None)
+    return kept, replicas.now(ended, elsewhere=bool(settings.blob_engine_url))
+
+
+def _next(last: Round | None, every: int, now: Instant) -> Instant:
+    return Instant(last.started_at + every) if last is not None else now
 
 
 def _walk(last: Round | None) -> Walk | None:

@@ -25,6 +25,7 @@ from nexus.console.pages import (
     rights,
     shells,
     sign_in,
+    storage,
 )
 from nexus.console.pages.operations import operation_pages
 from nexus.kernel.operation import OperationSpec
@@ -42,6 +43,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *audit.PAGES,
     *keys.PAGES,
     *buckets.PAGES,
+    *storage.PAGES,
     *health.PAGES,
     *shells.PAGES,
     *sign_in.PAGES,

@@ -11,9 +11,7 @@
 A blob that was removed while a place was away is found there by the sweep later, and removed: ids are never used again.
 """
 
-import json
 import logging
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,16 +22,14 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from nexus.kernel.errors import Conflict, Damaged, NexusError, Unavailable
-from nexus.objects.blobs.disk import DISK_THREADS, DiskBlobs, FileReader, FileWriter, missing, sync_directory
+from nexus.objects.blobs.disk import DISK_THREADS, FileReader, FileWriter, missing
+from nexus.objects.blobs.looking import Seen
+from nexus.objects.blobs.place import Place
 from nexus.objects.blobs.port import Copy, Expected, Found, State
 from nexus.objects.errors import PLACE_FOREIGN, TOO_FEW_COPIES
 
-MARK: Final = "place.json"
-"""Says whose place it is."""
 PATIENCE_S: Final = 20.0
 """How long a disk may take for one write or sync before it is left out."""
-SET_ASIDE_S: Final = 30.0
-"""How long a place that failed is not written to; then it is tried again."""
 
 T = TypeVar("T")
 Noticed = Callable[[str], None]
@@ -45,87 +41,6 @@ logger = logging.getLogger(__name__)
 def copies_needed(places: int, least: int) -> int:
     """Copies that make a write count; `least` 0: all but one, of two both."""
     return least or max(min(2, places), places - 1)
-
-
-class Place:
-    """One directory of copies, and whether it can be used now."""
-
-    def __init__(self, folder: Path, owner: str) -> None:
-        """`owner`: id of the platform."""
-        self.name = str(folder)
-        self.folder = folder
-        self.threads = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix=f"blobs-{folder.name}")
-        self._owner = owner
-        self._until = 0.0
-        self._disk: DiskBlobs | None = None
-
-    @property
-    def disk(self) -> DiskBlobs:
-        """The directory, to be written to. Raises Unavailable while it is away or set aside."""
-        if self.is_set_aside:
-            raise Unavailable(f"the place {self.name} is left out for a while", code=TOO_FEW_COPIES)
-        return self.disk_anyway
-
-    @property
-    def disk_anyway(self) -> DiskBlobs:
-        """The directory, for a reader who has no better one. Raises Unavailable while it is away."""
-        if not self.is_marked():
-            raise Unavailable(
-                f"the place {self.name} is away", code=TOO_FEW_COPIES, hint="mount its disk, or replace it"
-            )
-        if self._disk is None:
-            self._disk = DiskBlobs(self.folder)
-        return self._disk
-
-    @property
-    def is_set_aside(self) -> bool:
-        """Whether it failed a moment ago."""
-        return time.monotonic() < self._until
-
-    def is_marked(self) -> bool:
-        """Whether its mark is there, and ours. Raises Conflict if it is another platform's."""
-        try:
-            owner = json.loads((self.folder / MARK).read_bytes())["owner"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
-        if owner != self._owner:
-            raise Conflict(
-                f"{self.folder} holds blobs of another platform", code=PLACE_FOREIGN, hint="name another directory"
-            )
-        return True
-
-    def mark(self, *, is_home: bool = False) -> None:
-        """Make the directory a place of this platform; only its own may hold something already. Raises Unavailable, Conflict."""
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not is_home and any(self.folder.iterdir()) and not self.is_marked():
-                raise Conflict(f"{self.folder} is not empty", code=PLACE_FOREIGN, hint="name an empty directory")
-            with (self.folder / MARK).open("w") as file:
-                file.write(json.dumps({"owner": self._owner}) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            sync_directory(self.folder)
-        except OSError as error:
-            raise Unavailable(f"{self.folder} cannot be used: {error.strerror}", code=TOO_FEW_COPIES) from error
-
-    def create(self, blob_id: str, room: int) -> FileWriter:
-        """Begin a copy here. Raises Unavailable."""
-        return self.disk.create(blob_id, room=room)
-
-    def set_aside(self, error: BaseException) -> None:
-        """Leave it out for a while."""
-        if not self.is_set_aside:
-            logger.warning("the place %s is left out for %d s: %s", self.name, SET_ASIDE_S, error)
-        self._until = time.monotonic() + SET_ASIDE_S
-
-    def return_now(self) -> None:
-        """Use it again without waiting."""
-        self._until = 0.0
-
-    def close(self) -> None:
-        self.threads.shutdown(wait=False)
-        if self._disk is not None:
-            self._disk.close()
 
 
 class CopyWriter:
@@ -293,7 +208,11 @@ class Copies:
     @property
     def places(self) -> Sequence[str]:
         """Their directories."""
-        return [str(place.folder) for place in self.all]
+        return [place.name for place in self.all]
+
+    def look(self, place: str) -> Seen:
+        """One directory."""
+        return next(each for each in self.all if each.name == place).look()
 
     def on_bad_copy(self, notice: Noticed) -> None:
         """Whoever can mend."""

@@ -19,6 +19,7 @@ from typing import Final
 
 from nexus.kernel.errors import Damaged, Unavailable
 from nexus.kernel.ids import new_id
+from nexus.objects.blobs.looking import Seen, seen_on_disk
 from nexus.objects.blobs.port import Checksum, Copy, Expected, Found, State
 from nexus.objects.errors import CONTENT_MISSING, DISK_FULL, DISK_READ_ONLY, DISK_REFUSED
 from nexus.objects.model import MIB
@@ -233,6 +234,10 @@ class DiskBlobs:
     def places(self) -> Sequence[str]:
         """The directory."""
         return (str(self.root),)
+
+    def look(self, place: str) -> Seen:
+        """The directory that was made with it is there, and can be written to."""
+        return seen_on_disk(self.unfinished)
 
     def path(self, blob_id: str) -> Path:
         """Where a blob lies. The last characters of an id are random, the first ones are its time."""

@@ -8,6 +8,8 @@ from typing import Final, Protocol
 
 from awscrt import checksums
 
+from nexus.objects.blobs.looking import Seen
+
 CHECKSUM_BYTES: Final = 8
 """CRC-64/NVME, big-endian: of sealed bytes, so that a copy can be examined by who has no key. Against accidents; against
 intent stands the seal itself."""
@@ -115,6 +117,9 @@ class BlobStore(Protocol):
     @property
     def places(self) -> Sequence[str]:
         """Names of the places that each blob is to lie in."""
+
+    def look(self, place: str) -> Seen:
+        """How one of the `places` is at this moment. Waits for it, for as long as it takes."""
 
     def create(self, blob_id: str, *, room: int) -> BlobWriter:
         """Begin a blob. `room`: most bytes that are asked for at once. Raises Unavailable."""

@@ -18,9 +18,10 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from nexus.kernel.errors import Damaged, Unavailable
+from nexus.objects.blobs.looking import Condition, Seen
 from nexus.objects.blobs.port import Checksum, Copy, Expected, Found, State
 from nexus.objects.blobs.remote_client import Endpoint, RemoteClient, document
-from nexus.objects.errors import CONTENT_MISSING, ENGINE_REFUSED
+from nexus.objects.errors import CONTENT_MISSING, ENGINE_AWAY, ENGINE_REFUSED
 from nexus.objects.model import MIB
 
 THREADS: Final = 32
@@ -147,6 +148,14 @@ class RemoteBlobs:
     def places(self) -> Sequence[str]:
         """The bucket."""
         return (self._name,)
+
+    def look(self, place: str) -> Seen:
+        """Whether the bucket answers to our key, asked once. Its room is the store's affair."""
+        try:
+            self.client.request("HEAD", tries=1)
+        except Unavailable as error:
+            return Seen(Condition.AWAY if error.code == ENGINE_AWAY else Condition.FAILING)
+        return Seen(Condition.REACHABLE)
 
     def key(self, blob_id: str) -> str:
         """Name of the object."""

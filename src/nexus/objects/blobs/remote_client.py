@@ -78,9 +78,10 @@ class RemoteClient:
         headers: Mapping[str, str] | None = None,
         body: bytes | memoryview = b"",
         expected: frozenset[int] = frozenset({200, 204, 206}),
+        tries: int = TRIES,
     ) -> httpx.Response:
         """One request, tried again where that may help. Raises Unavailable unless the status is `expected`."""
-        tries = 1 if time.monotonic() < self._away_until else TRIES
+        tries = 1 if time.monotonic() < self._away_until else tries
         for attempt in range(1, tries + 1):
             try:
                 response = self._once(method, key, query or {}, headers or {}, body)
