@@ -52,17 +52,18 @@ class Steps:
 
 @dataclass
 class Study:
-    """The port `ports.Projects`. `lacking`: why it is not ready."""
+    """The port `ports.Projects`. `lacking`: why it is not ready; `cohort`: which one its permit names."""
 
     domain: str = "PRJA"
     permit: str = "pdc_1"
     lacking: str = ""
+    cohort: str = ""
     known: set[str] = field(default_factory=lambda: {"stroke"})
 
     def ready(self, tx, project, at):
         if self.lacking:
             raise Conflict(self.lacking, code="projects.not-ready")
-        return Permitted(self.permit, made.scope(self.domain), UNTIL, "research")
+        return Permitted(self.permit, made.scope(self.domain, cohort=self.cohort), UNTIL, "research")
 
     def exists(self, tx, project):
         return project in self.known

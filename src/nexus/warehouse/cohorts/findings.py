@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -95,16 +95,30 @@ class Told(Struct, frozen=True, kw_only=True):
 
 def find(cdm: Cdm, definition: Definition, content: bytes) -> Found:
     """Cases, and their controls where the definition asks for some. Raises Invalid if the CDM lacks a table, Damaged."""
+    found = _chosen(cdm, definition, content)
+    if definition.controls is None or found.pool is None or found.matched is None:
+        return found
+    sides = _sides(found.cases, found.pool, found.matched, definition.controls)
+    return replace(found, compared=balance.compare(cdm, sides, definition.balance))
+
+
+def members(cdm: Cdm, definition: Definition) -> frozenset[int]:
+    """The keys of everybody in a cohort: cases, and the controls that are drawn for them. Raises Invalid, Damaged."""
+    found = _chosen(cdm, definition, b"")
+    people = [found.cases["person"]]
+    if found.pool is not None and found.matched is not None:
+        people.append(found.pool.rows(found.matched.control)["person"])
+    return frozenset(int(person) for some in people for person in some)
+
+
+def _chosen(cdm: Cdm, definition: Definition, content: bytes) -> Found:
     selecting.prepare(cdm)
     steps = selecting.select(cdm, definition, definition.index, pools.CASES)
     cases = pools.cases(cdm)
     if definition.controls is None:
         return Found(definition, content, steps, cases)
     pool_steps, pool = pools.pool(cdm, definition, definition.controls)
-    matched = draw(cases, pool, definition.controls)
-    sides = _sides(cases, pool, matched, definition.controls)
-    compared = balance.compare(cdm, sides, definition.balance)
-    return Found(definition, content, steps, cases, pool_steps, pool, matched, compared)
+    return Found(definition, content, steps, cases, pool_steps, pool, draw(cases, pool, definition.controls))
 
 
 def draw(cases: Members, pool: Members, controls: Controls) -> Matched:

@@ -9,16 +9,15 @@ from typing import Any, Final, Protocol, TypeVar
 
 from nexus import __version__
 from nexus.kernel.clock import Instant
-from nexus.kernel.errors import Conflict, Invalid
+from nexus.kernel.errors import Conflict
 from nexus.kernel.operation import Operation
 from nexus.projects.model import Scope
-from nexus.warehouse.cohorts import definition, selecting
 from nexus.warehouse.omop.kept import quality_of_now
 from nexus.warehouse.omop.layout import Layout
 from nexus.warehouse.quality import gate, results
 from nexus.warehouse.quality.cdm import Cdm, open_cdm
 from nexus.warehouse.quality.results import Run
-from nexus.warehouse.releases import risk
+from nexus.warehouse.releases import cohort, risk
 from nexus.warehouse.releases.building import Progress
 from nexus.warehouse.releases.making import Asked, Ports, Signer, make
 from nexus.warehouse.releases.manifest import Manifest, Release, Source, encode
@@ -27,7 +26,6 @@ from nexus.warehouse.releases.people import Consent, Pseudonyms, bucket_of
 
 MEMORY: Final = "2GB"
 """What the engine may hold in memory, beside everything else that the worker does."""
-COHORT: Final = "release_cohort"
 RISKY: Final = (
     "gender_concept_id", "year_of_birth", "month_of_birth", "race_concept_id", "ethnicity_concept_id", "location_id",
     "care_site_id",
@@ -149,7 +147,7 @@ async def _made(work: Work, across: Across, progress: Progress) -> tuple[Manifes
             made=work.made,
             source=_source(work, cdm, quality, before),
             quality=quality,
-            cohort=_cohort(work, cdm) if work.cohort else None,
+            cohort=_cohort(work, cdm),
             cohort_sha256=hashlib.sha256(work.cohort.encode()).hexdigest() if work.cohort else "",
         )
         ports = Ports(across, across, across)
@@ -184,13 +182,14 @@ def _source(work: Work, cdm: Cdm, quality: Run, before: str) -> Source:
     return Source(cdm=known, vocabulary=version, quality_sha256=digest, code=__version__)
 
 
-def _cohort(work: Work, cdm: Cdm) -> frozenset[int]:
-    found = definition.read(work.cohort.encode())
-    if found.name != work.scope.cohort:
-        raise Invalid("the permit names another cohort", code="release.cohort", hint=f"it names {work.scope.cohort}")
-    selecting.prepare(cdm)
-    selecting.select(cdm, found, found.index, COHORT)
-    return frozenset(person for (person,) in cdm.rows(f"SELECT person_id FROM {COHORT}"))  # noqa: S608 - a name of ours
+def _cohort(work: Work, cdm: Cdm) -> frozenset[int] | None:
+    """Cases and their controls; None where the permit names no cohort."""
+    found = cohort.asked(work.scope.cohort, work.cohort)
+    if found is None:
+        return None
+    from nexus.warehouse.cohorts.findings import members  # numpy: loaded only where a cohort is asked for
+
+    return members(cdm, found)
 
 
 def _risk(work: Work, release: Release) -> bytes | None:

@@ -7,10 +7,10 @@ import msgspec
 
 from nexus.kernel.clock import Clock, rfc3339
 from nexus.kernel.database import Database, Recorded, Transaction
-from nexus.kernel.errors import Conflict, Denied, Invalid
+from nexus.kernel.errors import Conflict, Denied
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Entry, Operation, Resource
-from nexus.warehouse.releases import comparing, manifest, store, views
+from nexus.warehouse.releases import cohort, comparing, manifest, store, views
 from nexus.warehouse.releases.manifest import Release
 from nexus.warehouse.releases.model import SITE, ReleaseRecord, ReleaseState, bucket_name, no_release, require_follows
 from nexus.warehouse.releases.ports import Keys, Placing, Projects, Shown, Standing
@@ -68,14 +68,7 @@ class ReleaseService:
 
         def work(tx: Transaction) -> Recorded[ReleaseRecord]:
             permitted = self._projects.ready(tx, request.project, now)
-            if bool(permitted.scope.cohort) != bool(request.criteria):
-                raise Invalid(
-                    "the permit and the cohort do not belong together",
-                    code="release.cohort",
-                    hint=f"the permit names the cohort {permitted.scope.cohort}"
-                    if permitted.scope.cohort
-                    else "the permit names none",
-                )
+            cohort.asked(permitted.scope.cohort, request.criteria)
             new = ReleaseRecord(
                 *(
                     fresh,
