@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nexus.kernel.errors import Damaged
 from nexus.kernel.secret import Secret
 from nexus.warehouse.omop.delivery import find
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine
@@ -107,6 +108,43 @@ def test_a_delivery_compared_line_by_line_leaves_what_reading_all_of_it_leaves(
         every = [(line, who or None, code.strip(plain)) for line, (who, code) in enumerate(rows, start=first)]
         must = [row for row in every if row[1] in ("ann", None, *now_excluded)]
         assert read == must and count == len(must)
+
+
+SHAPES = [
+    "2020-01-01,,ann,e1,1",
+    '2020-01-01,,bob,e1,"2"',
+    '2020-01-01,,ann,e1,"1',
+    '2",x',
+    '2020-01-01,,cy,e1,a"b',
+    '"',
+    "",
+    " ",
+    '2020-01-01,,ann,e1,"1\r2"',
+    "2020-01-01,,ann,e1,1\r",
+    "2020-01-01,,ann,e1,1\r2020-01-01,,bob,e1,2",
+    "2020-01-01,,ann",
+    "\ufeff",
+]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(*[st.lists(st.sampled_from(SHAPES), max_size=4).map(lambda lines: [(line, None) for line in lines])] * 2)
+def test_lines_of_any_shape_are_compared_as_the_rows_that_they_are_or_not_at_all(engine, tmp_path_factory, more, new):
+    """Fields that are open, ends of lines of every kind, lines that are none: whichever are read as one of the two ways."""
+    at = tmp_path_factory.mktemp("shapes")
+    before = delivery(engine, at / "before", [("ann", "1"), ("bob", "2")])
+    was = before.lines.keep(TABLE, at / "before" / "state.parquet")
+    lines = [("ann", "1"), *more, ("cy", "2"), *new]
+    now, whole = (delivery(engine, at / name, lines) for name in ("now", "whole"))
+    try:
+        rows = whole.lines.keep(TABLE, at / "whole" / "state.parquet")
+    except Damaged:
+        rows = None
+    kept = now.lines.compare(TABLE, at / "before" / "state.parquet", was, at / "now" / "state.parquet")
+    assert kept in (None, rows)
+    if kept is not None:
+        assert now.kept() == whole.kept()
+        assert [number for *_, number in sorted(now.kept(), key=lambda row: row[-1])] == list(range(2, len(lines) + 2))
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])

@@ -3,6 +3,7 @@
 import csv
 import random
 import shutil
+import stat
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -147,6 +148,25 @@ def test_everything_is_converted_anew_where_more_than_persons_changed(base, tmp_
     told = refresh("synthea", tmp_path / "next", tmp_path / "into", given=base.athena)
     assert told.everything == "shared-tables"
     assert_same(tmp_path / "into", convert("synthea", tmp_path / "next", tmp_path / "whole", given=base.athena))
+
+
+def test_vocabularies_are_read_again_only_where_they_are_others(base, tmp_path):
+    """What codes mean is linked, and so are the CDM's own tables of vocabularies; only their owner reads what is kept."""
+    shutil.copytree(base.into, tmp_path / "into")
+    before = _vocabularies(tmp_path / "into")
+    for _ in range(2):
+        refresh("synthea", base.folder, tmp_path / "into", given=base.athena)
+        assert _vocabularies(tmp_path / "into") == before
+    assert stat.S_IMODE((tmp_path / "into" / "state").stat().st_mode) == 0o700
+
+    other = Given(write_athena(tmp_path / "athena"))
+    told = refresh("synthea", base.folder, tmp_path / "into", given=other)
+    assert told.everything == "vocabularies" and not _vocabularies(tmp_path / "into") & before
+
+
+def _vocabularies(into: Path) -> set[int]:
+    folders = [into / "cdm" / name for name in spec.VOCABULARY] + [Layout(into).codes, Layout(into).ingredients]
+    return {part.stat().st_ino for folder in folders for part in folder.glob("*.parquet")}
 
 
 def test_parquet_is_compared_row_by_row_and_not_staged(base, tmp_path):

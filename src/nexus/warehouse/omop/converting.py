@@ -139,6 +139,7 @@ class Converter:
         }
         if self._steps.counted("begun") is None:
             self._layout.clear()
+        self._layout.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._steps.begin(settings, [file.path for file in files])
         self._exclusion.write()
 
@@ -156,10 +157,13 @@ class Converter:
     def _load_vocabularies(self) -> None:
         if self._steps.counted("vocabulary") is None:
             self._progress("vocabularies", 0, 0)
-            layout = self._layout
-            ids = (self._onto or layout).ids
-            vocabulary.load(self._local, self._settings.given, layout.work, layout.cdm, ids)
-            self._steps.done("vocabulary", vocabulary.version(self._local))
+            if self._onto is not None and self._memory.has_vocabularies():
+                vocabulary.take_over(self._onto, self._layout)
+                version = accounts.decode(self._onto.report.read_bytes()).vocabulary_version
+            else:
+                vocabulary.load(self._local, self._settings.given, self._layout, (self._onto or self._layout).ids)
+                version = vocabulary.version(self._local)
+            self._steps.done("vocabulary", version)
 
     def _map(self, mapping: AnyMapping, staged: StagedFiles, lines: Lines) -> Outcome:
         tallies: list[Tally] = []
@@ -212,11 +216,11 @@ class Converter:
         return [Tally(target, Reason.OBJECTED, int(every) - int(others))] if every > others else []
 
     def _codes(self) -> ir.Table:
-        codes = self._engine.read("codes", [self._layout.work / "codes"], vocabulary.CODES)
+        codes = self._engine.read("codes", [self._layout.codes], vocabulary.CODES)
         return codes.filter(codes.vocabulary_id.isin(self._source.vocabularies))
 
     def _units(self) -> ir.Table:
-        codes = self._engine.read("codes", [self._layout.work / "codes"], vocabulary.CODES)
+        codes = self._engine.read("codes", [self._layout.codes], vocabulary.CODES)
         units = codes.filter((codes.vocabulary_id == "UCUM") & (codes.position == 0))
         return units.select(unit_code=units.map_code, unit_concept_id=units.concept_id)
 

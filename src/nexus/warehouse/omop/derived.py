@@ -32,7 +32,7 @@ def derive(engine: Engine, layout: Layout, source: Source) -> None:
         seen = {name: table(name) for name in source.observed_by}
         write("observation_period", observation_periods(seen, source.period_type))
     write("condition_era", eras.condition_eras(table("condition_occurrence")))
-    ingredients = engine.read("ingredients", [layout.work / "ingredients"], vocabulary.INGREDIENTS)
+    ingredients = engine.read("ingredients", [layout.ingredients], vocabulary.INGREDIENTS)
     write("drug_era", eras.drug_eras(table("drug_exposure"), ingredients))
     write("dose_era", eras.dose_eras(table("drug_exposure"), table("drug_strength")))
 

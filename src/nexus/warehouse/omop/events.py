@@ -13,7 +13,7 @@ import ibis.expr.types as ir
 
 from nexus.warehouse.omop.keys import natural, nexus_check, nexus_key, reference, together
 from nexus.warehouse.omop.problems import Reason, first
-from nexus.warehouse.omop.references import Known, referring
+from nexus.warehouse.omop.references import Known
 from nexus.warehouse.omop.source import CHECK, CLINICAL, FILE, KEY, LINE, REASON, TARGET, Coded
 
 TEXTS: Final = (
@@ -95,21 +95,7 @@ def resolved(
     events: ir.Table, mapping: Coded, codes: ir.Table, units: ir.Table, *, known: Known, last: date
 ) -> ir.Table:
     """Events with concepts, keys, the table that they go to, and why they do not. `codes`: the code map; `last`: a day."""
-    persons = known.persons.select(known_person="person_id", born="year_of_birth")
-    found = events.mutate(person_id=reference("person", events.person))
-    found = found.left_join(persons, found.person_id == persons.known_person)
-    found = found.left_join(codes, [found.vocabulary == codes.vocabulary_id, found.code == codes.map_code])
-    if "unit" in events.columns:
-        found = found.left_join(units, found.unit == units.unit_code)
-        unit = found.unit_concept_id
-        found = found.mutate(unit_concept=ibis.coalesce(optional(found, "unit_concept"), unit).cast("int32"))
-        found = found.drop("unit_code", "unit_concept_id")
-    for name, table in (("visit", "visit_occurrence"), ("provider", "provider")):
-        if name in events.columns:
-            found = found.mutate(**{f"{name}_id": reference(name, found[name])}).drop(name)
-            found = referring(found, f"{name}_id", known.tables[table])
-    if "end" in events.columns:
-        found = found.mutate(end=ibis.ifelse(found.end < found.start, ibis.null("timestamp"), found.end))
+    found = _looked_up(events, codes, units, known)
     target = ibis.cases(
         (found.domain_id.isnull(), CLINICAL[mapping.domain]),
         *((found.domain_id == domain, table) for domain, table in CLINICAL.items()),
@@ -124,14 +110,44 @@ def resolved(
         ),
     )
     name = together(mapping.name, found.natural, ibis.coalesce(found.position, 0).cast("string"))
-    return found.mutate(
+    columns: dict[str, ir.Value] = {column: found[column] for column in events.columns if column not in _LOOKED_UP}
+    columns |= {f"{column}_id": found[f"known_{column}"] for column in _REFERRED if column in events.columns}
+    if "unit" in events.columns:
+        unit = ibis.coalesce(optional(found, "unit_concept"), found.unit_concept_id)
+        columns["unit_concept"] = unit.cast("int32")
+    if "end" in events.columns:
+        columns["end"] = ibis.ifelse(found.end < found.start, ibis.null("timestamp"), found.end)
+    return found.select(
+        **columns,
         **{TARGET: target, REASON: reason, KEY: nexus_key(name), CHECK: nexus_check(name)},
+        person_id=found.person_id,
         concept=ibis.coalesce(found.concept_id, 0).cast("int32"),
         source_concept=ibis.coalesce(found.source_concept_id, 0).cast("int32"),
-    ).drop(
-        "known_person", "born", "vocabulary_id", "map_code", "concept_id", "source_concept_id", "domain_id", "position",
-        "own_reason", "natural", "person", "code",
-    )  # fmt: skip
+    )
+
+
+_REFERRED: Final[Mapping[str, str]] = {"visit": "visit_occurrence", "provider": "provider"}
+"""What an event may name of others, and their tables."""
+_LOOKED_UP: Final = ("natural", "person", "code", "own_reason", *_REFERRED)
+"""Columns of an event that are not held once it is known what they mean."""
+
+
+def _looked_up(events: ir.Table, codes: ir.Table, units: ir.Table, known: Known) -> ir.Table:
+    """Events beside persons, concepts, units, and what they refer to: one chain of joins, which is made into SQL in half the time
+    that one after the other takes."""
+    named = {name: table for name, table in _REFERRED.items() if name in events.columns}
+    keys = {f"{name}_key": reference(name, events[name]) for name in named}
+    keyed = events.mutate(person_id=reference("person", events.person), **keys)
+    persons = known.persons.select(known_person="person_id", born="year_of_birth")
+    found = keyed.left_join(persons, keyed.person_id == persons.known_person)
+    found = found.left_join(codes, [keyed.vocabulary == codes.vocabulary_id, keyed.code == codes.map_code])
+    if "unit" in events.columns:
+        found = found.left_join(units, keyed.unit == units.unit_code)
+    for name, table in named.items():
+        there = known.tables[table]
+        there = there.select(**{f"known_{name}": there.columns[0]})
+        found = found.left_join(there, keyed[f"{name}_key"] == there[f"known_{name}"])
+    return found
 
 
 def project(events: ir.Table, target: str) -> ir.Table:

@@ -5,12 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
+import numpy
+import numpy.typing
+
 from nexus.warehouse.omop.delivery import opened
 
 NUMBER: Final = "_number"
 """The first column of an excerpt: the line of the file."""
-BLOCK: Final = 4 << 20
+BLOCK: Final = 1 << 20
 """Bytes that are read at once."""
+_LINE_END: Final = ord("\n")
 
 
 def excerpt(path: Path, numbers: Sequence[int], separator: str, into: Path, *, block: int = BLOCK) -> int:
@@ -24,24 +28,33 @@ def excerpt(path: Path, numbers: Sequence[int], separator: str, into: Path, *, b
     with opened(path) as stream, into.open("wb") as out:
         while read := stream.read(block):
             read = rest + read
-            whole = read.rfind(b"\n") + 1
-            rest = read[whole:]
-            if not whole:
+            ends = numpy.flatnonzero(numpy.frombuffer(read, numpy.uint8) == _LINE_END)
+            if not len(ends):
+                rest = read
                 continue
-            lines = read.count(b"\n", 0, whole)
-            until = bisect_left(numbers, before + lines + 1, lo=place)
-            if before == 0 or until > place:
-                _copy(read[:whole].split(b"\n"), before, numbers[place:until], end, out, header=before == 0)
-            before, place = before + lines, until
+            until = bisect_left(numbers, before + len(ends) + 1, lo=place)
+            _copy(read, ends, numbers[place:until], out, before=before, separator=end)
+            before, place, rest = before + len(ends), until, read[int(ends[-1]) + 1 :]
         if rest:
-            _copy([rest], before, numbers[place:], end, out, header=before == 0)
+            _copy(rest, numpy.array([len(rest)]), numbers[place:], out, before=before, separator=end)
     return before + bool(rest)
 
 
 def _copy(
-    lines: Sequence[bytes], before: int, numbers: Sequence[int], end: bytes, out: BinaryIO, *, header: bool
+    read: bytes,
+    ends: numpy.typing.NDArray[numpy.int64],
+    numbers: Sequence[int],
+    out: BinaryIO,
+    *,
+    before: int,
+    separator: bytes,
 ) -> None:
-    if header:
-        out.write(NUMBER.encode() + end + lines[0].rstrip(b"\r") + b"\n")
+    """Lines of what was read, by their ends; the very first is the header. `before`: how many came before."""
+
+    def line(place: int) -> bytes:
+        return read[int(ends[place - 1]) + 1 if place else 0 : int(ends[place])].rstrip(b"\r")
+
+    if before == 0:
+        out.write(NUMBER.encode() + separator + line(0) + b"\n")
     for number in numbers:
-        out.write(b"%d%s%s\n" % (number, end, lines[number - before - 1].rstrip(b"\r")))
+        out.write(b"%d%s%s\n" % (number, separator, line(number - before - 1)))

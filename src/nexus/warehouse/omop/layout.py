@@ -39,8 +39,18 @@ class Layout:
 
     @property
     def state(self) -> Path:
-        """What a refresh compares the next delivery with: a keyed digest of each person's rows, and the settings."""
+        """What a refresh needs of the conversion before: the hash of each row, the settings, what codes mean."""
         return self.into / "state"
+
+    @property
+    def codes(self) -> Path:
+        """The code map that mappings read (`vocabulary.CODES`)."""
+        return self.state / "vocabulary" / "codes"
+
+    @property
+    def ingredients(self) -> Path:
+        """What drugs are made of (`vocabulary.INGREDIENTS`)."""
+        return self.state / "vocabulary" / "ingredients"
 
     @property
     def refresh(self) -> Path:

@@ -37,7 +37,6 @@ ENCODINGS: Final = ("utf-8", "latin-1")
 _NEW: Final = "_new_lines"
 _NO_SEPARATOR: Final = "\x01\x02\x03\x04"
 """What divides fields of lines that are read as one: no text holds it."""
-_PROBE: Final = "a probe of the key"
 
 
 class Kept(NamedTuple):
@@ -298,9 +297,8 @@ class Lines:
     def _salt(self, file: Delivered) -> str:
         """Another text wherever the same line would be another row, or the same row have another hash or key."""
         written = shape(file, self._encoding) if file.form == "csv" else None
-        ((probe,),) = self._local.sql.execute("SELECT nexus_key(?)", [_PROBE]).fetchall()
         means = [
-            probe,
+            self._local.probe(),
             duckdb.__version__,
             file.mark,
             file.table.every_column,

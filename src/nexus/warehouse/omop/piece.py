@@ -32,13 +32,14 @@ class Tally:
 
 def of_direct(records: ir.Table, mapping: Direct, known: Known) -> ir.Table:
     """What a `Direct` mapping gives, with key, table, and references that hold."""
-    named = records.mutate(
-        **{TARGET: ibis.literal(mapping.target), KEY: nexus_key(records[NATURAL]), CHECK: nexus_check(records[NATURAL])}
-    ).drop(NATURAL)
+    natural = records[NATURAL]
+    key = nexus_key(natural)
+    columns: dict[str, ir.Value] = {name: records[name] for name in records.columns if name != NATURAL}
+    columns |= {TARGET: ibis.literal(mapping.target), KEY: key, CHECK: nexus_check(natural)}
     field = primary_key(mapping.target)
-    if field is not None and field not in named.columns:
-        named = named.mutate(**{field: named[KEY]})
-    return known.linked(named, mapping.target)
+    if field is not None:
+        columns.setdefault(field, key)
+    return known.linked(records.select(**columns), mapping.target)
 
 
 def convert(engine: Engine, layout: Layout, records: ir.Table, name: str, *, coded: bool) -> list[Tally]:

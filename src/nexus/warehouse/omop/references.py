@@ -31,22 +31,17 @@ class Known:
     def linked(self, records: ir.Table, target: str) -> ir.Table:
         """Records of a CDM table, with references that hold."""
         own = primary_key(target)
+        referring = [name for name in REFERRED if name in records.columns and name in names(target) and name != own]
+        joined, reason = records, records[REASON]
         if "person_id" in records.columns and target != "person":
-            records = self._with_person(records)
-        for field, table in REFERRED.items():
-            if field in records.columns and field in names(target) and field != own:
-                records = referring(records, field, self.tables[table])
-        return records
-
-    def _with_person(self, records: ir.Table) -> ir.Table:
-        persons = self.persons.select(_known="person_id")
-        joined = records.left_join(persons, records.person_id == persons._known)
-        missing = ibis.ifelse(joined._known.isnull(), Reason.UNKNOWN_PERSON.value, ibis.null("string"))
-        return joined.mutate(**{REASON: ibis.coalesce(joined[REASON], missing)}).drop("_known")
-
-
-def referring(records: ir.Table, field: str, keys: ir.Table) -> ir.Table:
-    """Records whose reference is NULL where nothing has that key."""
-    keys = keys.select(_known=keys[keys.columns[0]])
-    joined = records.left_join(keys, records[field] == keys._known)
-    return joined.mutate(**{field: joined._known}).drop("_known")
+            persons = self.persons.select(_known="person_id")
+            joined = joined.left_join(persons, records.person_id == persons._known)
+            missing = ibis.ifelse(joined._known.isnull(), Reason.UNKNOWN_PERSON.value, ibis.null("string"))
+            reason = ibis.coalesce(records[REASON], missing)
+        for name in referring:
+            keys = self.tables[REFERRED[name]]
+            keys = keys.select(**{f"_known_{name}": keys.columns[0]})
+            joined = joined.left_join(keys, records[name] == keys[f"_known_{name}"])
+        held = {name: joined[f"_known_{name}"] for name in referring}
+        columns = {name: held.get(name, joined[name]) for name in records.columns}
+        return joined.select(**{**columns, REASON: reason})

@@ -6,7 +6,7 @@ nobody changed, vocabularies or mappings are others, the day of the delivery lie
 
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -20,8 +20,6 @@ from nexus.warehouse.omop.lines import AS_LINES, Kept, Lines
 from nexus.warehouse.omop.problems import Reason
 from nexus.warehouse.omop.source import Source, SourceTable, is_personal
 from nexus.warehouse.omop.steps import FORMAT, Steps
-
-_PROBE: Final = "a probe of the key"
 
 
 class Remembering:
@@ -42,14 +40,18 @@ class Remembering:
         self.only: Only | None = None
 
     def remember(self, table: str, lines: Lines) -> None:
-        """Keep the hashes of a table's rows, with the keys of persons: the folder is its owner's only."""
+        """Keep the hashes of a table's rows, with the keys of persons."""
         if self._how(table) is None:
-            self._layout.state.mkdir(mode=0o700, parents=True, exist_ok=True)
             declared, path = self._source.table(table), self._layout.state / f"{table}.parquet"
             was, kept = self._kept_before(table), None
             if self._before is not None and was is not None and was.how == AS_LINES:
                 kept = lines.compare(declared, self._before.state / path.name, was, path)
             self._steps.done(_step(table), kept or lines.keep(declared, path, AS_LINES if was is None else was.how))
+
+    def has_vocabularies(self) -> bool:
+        """Whether the conversion that is refreshed was made by the vocabularies that are given now."""
+        before = self._before
+        return before is not None and self._can_compare(before) and self._was(before)["given"] == self._fixed["given"]
 
     def _how(self, table: str) -> Kept | None:
         counted = self._steps.counted(_step(table))
@@ -163,8 +165,7 @@ class Remembering:
         return dict(json.loads((before.state / "settings.json").read_bytes()))
 
     def _settings(self) -> dict[str, Any]:
-        ((key,),) = self._local.sql.execute("SELECT nexus_key(?)", [_PROBE]).fetchall()
-        return {"source": self._source.name, "format": FORMAT, "key": key, **self._fixed}
+        return {"source": self._source.name, "format": FORMAT, "key": self._local.probe(), **self._fixed}
 
 
 def _step(table: str) -> str:

@@ -7,6 +7,8 @@ companions. Where OHDSI's `source_to_standard_vocab_map.csv` lies instead of `CO
 # ruff: noqa: S608 - statements are put together from names of this module and of the CDM; paths are quoted
 
 import csv
+import os
+import shutil
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ import duckdb
 from nexus.kernel.errors import Invalid
 from nexus.warehouse.omop.delivery import opened
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine, quoted
+from nexus.warehouse.omop.layout import Layout
 from nexus.warehouse.omop.lists import LocalConcept, read_lists
 from nexus.warehouse.omop.spec import VOCABULARY, Field, tables
 
@@ -58,21 +61,31 @@ class Given:
         return sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
 
 
-def load(engine: DuckdbEngine, given: Given, work: Path, cdm: Path, ids: Path) -> None:
+def load(engine: DuckdbEngine, given: Given, layout: Layout, ids: Path) -> None:
     """Write the CDM's tables of vocabularies, `codes/` and `ingredients/`. Raises Invalid on files that are none."""
-    files = _files(given.archive, work / "athena")
+    files = _files(given.archive, layout.work / "athena")
     for name in VOCABULARY:
         _view(engine, name, files.get(name))
     if "concept" not in files and _LINKED in files:
         _concepts_of_link(engine, files[_LINKED])
     engine.sql.execute(_NO_CONCEPT)
-    _add_local(engine, read_lists(given.lists or {}, ids), work)
+    _add_local(engine, read_lists(given.lists or {}, ids), layout.work)
     if given.mappings is not None:
         _add_mappings(engine, given.mappings)
     for name in VOCABULARY:
-        engine.copy(f"SELECT * FROM v_{name}", cdm / name / "part-0.parquet")
-    engine.copy(_CODE_MAP, work / "codes" / "part-0.parquet")
-    engine.copy(_INGREDIENTS, work / "ingredients" / "part-0.parquet")
+        engine.copy(f"SELECT * FROM v_{name}", layout.cdm / name / "part-0.parquet")
+    engine.copy(_CODE_MAP, layout.codes / "part-0.parquet")
+    engine.copy(_INGREDIENTS, layout.ingredients / "part-0.parquet")
+
+
+def take_over(before: Layout, layout: Layout) -> None:
+    """The same, from a conversion by the same vocabularies: they are linked. An archive of Athena is not read again."""
+    tables = ((before.cdm / name, layout.cdm / name) for name in VOCABULARY)
+    for there, here in (*tables, (before.codes, layout.codes), (before.ingredients, layout.ingredients)):
+        shutil.rmtree(here, ignore_errors=True)
+        here.mkdir(parents=True)
+        for number, part in enumerate(sorted(there.glob("*.parquet"))):
+            os.link(part, here / f"part-{number}.parquet")
 
 
 def version(engine: DuckdbEngine) -> str:
