@@ -86,7 +86,7 @@ def _changed_everywhere(grown: Path, after: Path) -> None:
         source = f"read_csv('{path}', all_varchar = true, header = true)"
         columns = {row[0] for row in duckdb.sql(f"DESCRIBE FROM {source}").fetchall()}
         if path.stem == "patients":
-            moved = f"* REPLACE (CASE WHEN hash(\"Id\") % {ONE_IN} = 0 THEN 'Elsewhere' ELSE \"CITY\" END AS \"CITY\")"
+            moved = f'* REPLACE (CASE WHEN hash("Id") % {ONE_IN} = 0 THEN \'Elsewhere\' ELSE "CITY" END AS "CITY")'
             select = f"SELECT {moved} FROM {source}"
         elif "PATIENT" in columns:
             row = f"SELECT *, row_number() OVER () AS n FROM {source}"
