@@ -1,4 +1,4 @@
-"""Pseudonyms: how many a second are computed, and how many with the ledger, beside a bare HMAC and bare insertions.
+"""Pseudonyms: how many a second are computed, and how many with the ledger, beside a bare HMAC and bare rows.
 
 .venv/bin/python bench/pseudonyms.py [--rounds N] [--json]
 """
@@ -6,17 +6,16 @@
 import asyncio
 import hmac
 import os
-import sqlite3
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from harness import Figure, figure, main, rate
 
-from nexus.kernel.database import Database, Recorded
+from nexus.kernel.database import Database, Migration, Recorded
 from nexus.kernel.engines.sqlite import SqliteEngine
 from nexus.kernel.operation import PLATFORM
 from nexus.kernel.secret import Secret
@@ -37,6 +36,15 @@ from simulators.pseudonym_levels import process
 from simulators.recorder import MemoryRecorder
 
 BATCH = 10_000
+HUNDREDS = 3
+"""Hundreds of thousands of people in the comparison of layouts."""
+BARE = "INSERT INTO bare (domain, epoch, body, link) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+ONE_KEY, TWO_KEYS = "UNIQUE (domain, epoch, body)", "UNIQUE (domain, epoch, body), UNIQUE (domain, epoch, link)"
+LAYOUTS = {
+    "plain file, one index": (ONE_KEY, None),
+    "encrypted, one index (as it is)": (ONE_KEY, Secret(b"k" * 32)),
+    "encrypted, two indexes (as it was)": (TWO_KEYS, Secret(b"k" * 32)),
+}
 ENTRY = operation().allowed("pseudonyms.enter", PLATFORM)
 
 
@@ -46,7 +54,7 @@ def measure(rounds: int) -> Iterable[Figure]:
     key, message = os.urandom(32), os.urandom(48)
 
     def computed() -> int:
-        made.pseudonyms([linking.link(person) for person in people])
+        made.pseudonyms(linking.links(people))
         return BATCH
 
     def bare() -> int:
@@ -67,33 +75,39 @@ def measure(rounds: int) -> Iterable[Figure]:
             return BATCH
 
         fresh = rate(entered, rounds=rounds)
-        held = database.peek("SELECT count(*) FROM pseudonyms_entered")
+        held = database.peek("SELECT count(*) FROM pseudonyms_given")
         database.close()
     assert held is not None
-    yield figure(
-        "rows of that size, bare SQLite", _bare_rows(rounds), "/s", note="plain file, one index, no check: the limit"
-    )
     note = f"each checked against {held[0]:,} others; encrypted, {BATCH:,} a durable commit"
     yield figure("pseudonyms, second level and ledger", fresh, "/s", target="50 k/s", note=note)
+    yield from _layouts()
     yield asyncio.run(_services(rounds))
 
 
-def _bare_rows(rounds: int) -> list[float]:
-    """What SQLite itself gives: two random keys a row, as many a commit, synced."""
-    with tempfile.TemporaryDirectory() as folder, closing(sqlite3.connect(Path(folder) / "bare.db")) as bare:
-        bare.executescript(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-            "CREATE TABLE row (body BLOB PRIMARY KEY, link BLOB NOT NULL UNIQUE) WITHOUT ROWID;"
-        )
+def _layouts() -> Iterator[Figure]:
+    """Bare rows of the ledger's size in turns, in processor time: what one index, two indexes and encryption cost."""
+    with tempfile.TemporaryDirectory() as folder:
+        databases = {what: _laid_out(Path(folder) / f"{what}.db", *how) for what, how in LAYOUTS.items()}
+        for hundred in range(1, HUNDREDS + 1):
+            spent = dict.fromkeys(LAYOUTS, 0.0)
+            for _ in range(10):
+                rows = sorted(("EMC2", 1, os.urandom(20), os.urandom(32)) for _ in range(BATCH))
+                for what, database in databases.items():
+                    begun = time.process_time()
+                    database.submit(lambda tx, rows=rows: Recorded(tx.execute_many(BARE, rows), ENTRY)).result()
+                    spent[what] += time.process_time() - begun
+            for what, took in spent.items():
+                note = f"the {hundred}th hundred thousand; no check, {BATCH:,} a commit, in turns"
+                yield Figure(f"bare rows, {what}", 10 * BATCH / took, "/CPU-s", note=note)
+        for database in databases.values():
+            database.close()
 
-        def entered() -> int:
-            with bare:
-                bare.executemany(
-                    "INSERT INTO row VALUES (?, ?)", [(os.urandom(20), os.urandom(32)) for _ in range(BATCH)]
-                )
-            return BATCH
 
-        return rate(entered, rounds=rounds)
+def _laid_out(path: Path, keys: str, secret: Secret | None) -> Database:
+    database = Database(SqliteEngine(path, secret, RANDOM_KEYS), recorder=MemoryRecorder())
+    columns = "domain TEXT NOT NULL, epoch INTEGER NOT NULL, body BLOB NOT NULL, link BLOB NOT NULL"
+    database.migrate([Migration("bare", 1, (f"CREATE TABLE bare ({columns}, {keys}) STRICT",))])
+    return database
 
 
 async def _services(rounds: int) -> Figure:

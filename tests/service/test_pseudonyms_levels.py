@@ -1,5 +1,6 @@
 """Two services with secrets apart, over real sockets and certificates. R-093, R-051, R-086, R-087, EMC-05, EMC-06."""
 
+import os
 from dataclasses import replace
 from datetime import date
 
@@ -218,6 +219,37 @@ async def test_a_renewal_that_was_interrupted_is_gone_on_with_and_misses_nobody(
         assert {notation.read(one)[0].epoch for one in await pseudonymised(levels, "EMC2")} == {2}
 
 
+async def test_who_comes_behind_a_renewal_is_in_the_next_epoch_too():
+    """Somebody gets an old pseudonym between the last page and the end; somebody between the look at the epoch and its end."""
+    async with running() as levels:
+        await opened(levels, "EMC2")
+        await pseudonymised(levels, "EMC2")
+        second = SecondLevel(levels.second_database, levels.second_keys)
+        first_epoch = await second._newest("EMC2")
+        behind, later = os.urandom(32), os.urandom(32)
+
+        class Behind(Renewing):
+            def _turn(self, tx, old_epoch, made, after):
+                last = super()._turn(tx, old_epoch, made, after)
+                if last is None:
+                    ledger.enter(tx, first_epoch, [behind])
+                return last
+
+        renewing = SecondLevel(
+            levels.second_database, levels.second_keys, renewing=Behind(levels.second_database, page=7)
+        )
+        done = await renewing.renew(operation(), OpenDomain("EMC2"))
+        assert (done.people, done.ready) == (len(EVERYBODY) + 1, True)
+        late = operation().allowed("pseudonyms.enter", PLATFORM)
+        await levels.second_database.write(lambda tx: Recorded(ledger.enter(tx, first_epoch, [later]), late))
+        pairs = dict((await levels.client("worker", SECOND).call("renewed", operation(), Renewed("EMC2"))).pairs)
+        assert first_epoch.pseudonym(later) in pairs
+        with levels.second_database.read() as tx:
+            new = [notation.read(one)[1] for one in pairs.values()]
+            links = ledger.links_of(tx, notation.Domain("EMC2", 2), new)
+        assert {behind, later} < set(links), "what is said of an epoch stands in the ledger"
+
+
 class Dying(Renewing):
     """A renewal that ends in the middle."""
 
@@ -243,7 +275,7 @@ async def test_no_level_alone_can_compute_or_undo_the_whole():
             linkage = dict(tx.all("SELECT link, identity FROM pseudonyms_linkage"))
             whole = b"".join(bytes(proof) for (proof,) in tx.all("SELECT proof FROM pseudonyms_first_epoch"))
         with levels.second_database.read() as tx:
-            entered = dict(tx.all("SELECT body, link FROM pseudonyms_entered"))
+            entered = dict(tx.all("SELECT body, link FROM pseudonyms_given"))
         assert set(linkage) == set(entered.values()), "only both together lead from a pseudonym to a person"
         assert not {notation.read(one)[1] for one in made} & set(linkage)
         assert not set(linkage.values()) & (set(entered) | set(entered.values()))

@@ -2,9 +2,9 @@
 
 1. The next epoch is entered, not ready. Whoever is new meanwhile still gets a pseudonym of the old one.
 2. Page by page, each a commit: whoever of the old epoch has none in the new one gets it.
-3. In one transaction: if nobody is left, the new epoch is ready, and counts from then on.
+3. In one transaction: if as many are in the new epoch as in the old one, it is ready, and counts from then on.
 
-A process that is killed in between goes on where it was: what is there is never computed twice.
+A process that is killed in between begins with the first page again: who is there gets the same pseudonym, entered once.
 """
 
 from functools import partial
@@ -14,15 +14,10 @@ from nexus.kernel.database import Bookkeeping, Database, Recorded, Transaction
 from nexus.kernel.operation import Operation, Resource
 from nexus.pseudonyms import ledger
 from nexus.pseudonyms.function import Pseudonymising
+from nexus.pseudonyms.notation import Domain
 
 PAGE: Final = 4_096
 """People of one commit."""
-_LEFT: Final = (
-    "SELECT old.link FROM pseudonyms_entered old WHERE old.domain = ? AND old.epoch = ? AND NOT EXISTS"
-    " (SELECT 1 FROM pseudonyms_entered made WHERE made.domain = old.domain AND made.epoch = ?"
-    " AND made.link = old.link) AND old.body > ? ORDER BY old.body LIMIT ?"
-)
-_LAST: Final = "SELECT body FROM pseudonyms_entered WHERE domain = ? AND epoch = ? AND link = ?"
 
 
 class Renewing:
@@ -52,20 +47,15 @@ class Renewing:
 
     def _turn(self, tx: Transaction, old_epoch: int, made: Pseudonymising, after: bytes) -> bytes | None:
         """A page; returns the old pseudonym that it ended with, or None if there was nobody left behind `after`."""
-        name, epoch = made.domain.name, made.domain.epoch
-        rows = tx.all(_LEFT, (name, old_epoch, epoch, after, self._page))
-        if not rows:
-            return None
-        ledger.enter(tx, made, [link for (link,) in rows])
-        last = tx.one(_LAST, (name, old_epoch, rows[-1][0]))
-        assert last is not None
-        return bytes(last[0])
+        rows = ledger.page(tx, Domain(made.domain.name, old_epoch), after, self._page)
+        ledger.enter(tx, made, [link for _, link in rows])
+        return rows[-1][0] if rows else None
 
     async def _finished(self, op: Operation, old_epoch: int, made: Pseudonymising) -> bool:
         name, epoch = made.domain.name, made.domain.epoch
 
         def work(tx: Transaction) -> Recorded[bool]:
-            done = tx.one(_LEFT, (name, old_epoch, epoch, b"", 1)) is None
+            done = ledger.count(tx, made.domain) == ledger.count(tx, Domain(name, old_epoch))
             if done:
                 tx.execute("UPDATE pseudonyms_domain SET ready = 1 WHERE name = ? AND epoch = ?", (name, epoch))
             entry = op.allowed("pseudonyms.domain.renewed", Resource("PseudonymDomain", name), epoch=epoch, ready=done)

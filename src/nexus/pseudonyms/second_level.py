@@ -45,11 +45,6 @@ RENEW_WAIT_S: Final = 2.0
 """How long who orders a renewal waits for its end; a large domain goes on without being waited for."""
 _LATEST: Final = "SELECT epoch, wrapped FROM pseudonyms_domain WHERE name = ? AND ready = 1 ORDER BY epoch DESC LIMIT 1"
 _COMING: Final = "SELECT epoch, wrapped FROM pseudonyms_domain WHERE name = ? AND ready = 0"
-_PAIRS: Final = (
-    "SELECT old.body, new.body FROM pseudonyms_entered old JOIN pseudonyms_entered new ON new.domain = old.domain"
-    " AND new.epoch = old.epoch + 1 AND new.link = old.link WHERE old.domain = ? AND old.epoch = ? AND old.body > ?"
-    " ORDER BY old.body LIMIT ?"
-)
 _log: Final = logging.getLogger("nexus.pseudonyms")
 
 
@@ -147,35 +142,43 @@ class SecondLevel(Level):
             return Opened(request.domain, row[0], ledger.count(tx, Domain(request.domain, row[0])), bool(row[1]))
 
     async def renewed(self, op: Operation, request: Renewed) -> Pairs:
-        """Old and new pseudonyms, to rewrite what was made with the old ones. Raises NotFound, Invalid."""
-        new = (await self._newest(request.domain)).domain
+        """Old and new pseudonyms, to rewrite what was made with the old ones. Raises NotFound, Invalid, Conflict."""
+        made = await self._newest(request.domain)
+        new = made.domain
         if new.epoch == 1:
             raise NotFound(f"the domain {new.name} was never renewed", code="pseudonyms.never-renewed")
         old = Domain(new.name, new.epoch - 1)
         after = notation.read(request.after)[1] if request.after else b""
-        await self._database.record(op.allowed("pseudonyms.domain.pairs", _resource(new), epoch=new.epoch))
-        with self._database.read() as tx:
-            rows = tx.all(_PAIRS, (old.name, old.epoch, after, messages.MAX_BATCH))
-        before, now = Writing(old), Writing(new)
-        olds, news = before.write_all([first for first, _ in rows]), now.write_all([second for _, second in rows])
-        return Pairs(tuple(zip(olds, news, strict=True)))
+
+        def work(tx: Transaction) -> Recorded[tuple[list[bytes], list[bytes]]]:
+            rows = ledger.page(tx, old, after, messages.MAX_BATCH)
+            news = ledger.enter(tx, made, [link for _, link in rows])
+            entry = op.allowed("pseudonyms.domain.pairs", _resource(new), epoch=new.epoch)
+            return Recorded(([body for body, _ in rows], news), entry)
+
+        olds, news = await self._database.write(work)
+        return Pairs(tuple(zip(Writing(old).write_all(olds), Writing(new).write_all(news), strict=True)))
 
     async def link_of(self, op: Operation, request: One) -> Link:
         """The link of a pseudonym, recorded before it is said. Raises NotFound, Invalid."""
         domain, body = notation.read(request.pseudonym)
         with self._database.read() as tx:
-            link = ledger.link_of(tx, domain, body)
+            (link,) = ledger.links_of(tx, domain, [body])
         await self._database.record(op.allowed("pseudonyms.trace", _resource(domain), epoch=domain.epoch))
         return Link(link)
 
     async def links_of(self, op: Operation, request: Several) -> Links:
         """The links of pseudonyms, recorded before they are said. Raises NotFound, Invalid."""
         messages.bounded(len(request.pseudonyms))
+        read = [notation.read(one) for one in request.pseudonyms]
+        links: dict[tuple[Domain, bytes], bytes] = {}
         with self._database.read() as tx:
-            links = tuple(ledger.link_of(tx, *notation.read(one)) for one in request.pseudonyms)
+            for domain in {domain for domain, _ in read}:
+                these = [one for one in read if one[0] == domain]
+                links |= zip(these, ledger.links_of(tx, domain, [body for _, body in these]), strict=True)
         where = Resource("Platform", "pseudonyms")
-        await self._database.record(op.allowed("pseudonyms.trace", where, people=len(links)))
-        return Links(links)
+        await self._database.record(op.allowed("pseudonyms.trace", where, people=len(read)))
+        return Links(tuple(links[one] for one in read))
 
     async def _prepare(self, op: Operation, old: Domain) -> None:
         new = Domain(old.name, old.epoch + 1)
