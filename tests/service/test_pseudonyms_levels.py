@@ -1,6 +1,5 @@
 """Two services with secrets apart, over real sockets and certificates. R-093, R-051, R-086, R-087, EMC-05, EMC-06."""
 
-import os
 from dataclasses import replace
 from datetime import date
 
@@ -217,37 +216,6 @@ async def test_a_renewal_that_was_interrupted_is_gone_on_with_and_misses_nobody(
         assert (done.epoch, done.people, done.ready) == (2, len(old) + 1, True)
         assert [each.people for each in await statistics(levels)] == [len(old) + 1] * 2
         assert {notation.read(one)[0].epoch for one in await pseudonymised(levels, "EMC2")} == {2}
-
-
-async def test_who_comes_behind_a_renewal_is_in_the_next_epoch_too():
-    """Somebody gets an old pseudonym between the last page and the end; somebody between the look at the epoch and its end."""
-    async with running() as levels:
-        await opened(levels, "EMC2")
-        await pseudonymised(levels, "EMC2")
-        second = SecondLevel(levels.second_database, levels.second_keys)
-        first_epoch = await second._newest("EMC2")
-        behind, later = os.urandom(32), os.urandom(32)
-
-        class Behind(Renewing):
-            def _turn(self, tx, old_epoch, made, after):
-                last = super()._turn(tx, old_epoch, made, after)
-                if last is None:
-                    ledger.enter(tx, first_epoch, [behind])
-                return last
-
-        renewing = SecondLevel(
-            levels.second_database, levels.second_keys, renewing=Behind(levels.second_database, page=7)
-        )
-        done = await renewing.renew(operation(), OpenDomain("EMC2"))
-        assert (done.people, done.ready) == (len(EVERYBODY) + 1, True)
-        late = operation().allowed("pseudonyms.enter", PLATFORM)
-        await levels.second_database.write(lambda tx: Recorded(ledger.enter(tx, first_epoch, [later]), late))
-        pairs = dict((await levels.client("worker", SECOND).call("renewed", operation(), Renewed("EMC2"))).pairs)
-        assert first_epoch.pseudonym(later) in pairs
-        with levels.second_database.read() as tx:
-            new = [notation.read(one)[1] for one in pairs.values()]
-            links = ledger.links_of(tx, notation.Domain("EMC2", 2), new)
-        assert {behind, later} < set(links), "what is said of an epoch stands in the ledger"
 
 
 class Dying(Renewing):

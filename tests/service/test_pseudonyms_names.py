@@ -3,8 +3,11 @@
 import pytest
 
 from nexus.kernel.errors import Denied, Invalid, NotFound
+from nexus.pseudonyms import ledger, notation
 from nexus.pseudonyms.callers import FIRST, SECOND
-from nexus.pseudonyms.messages import KnownAs, NirGiven, OpenDomain, Pseudonymise, Several, Transfer
+from nexus.pseudonyms.messages import Enter, KnownAs, NirGiven, OpenDomain, Pseudonymise, Several, Transfer
+from nexus.pseudonyms.notation import Domain
+from nexus.pseudonyms.second_level import SecondLevel
 from simulators.operations import operation
 from simulators.pseudonym_levels import Levels, running
 
@@ -46,6 +49,32 @@ async def test_a_name_leads_to_the_pseudonym_that_the_second_level_gives_in_that
         assert (await worker.call("known_as", operation(), KnownAs("PRJA", ("sub_nobody",)))).pseudonyms == ()
 
 
+async def test_a_name_leads_to_what_was_given_under_every_secret_of_a_domain_and_gives_nothing_new():
+    """What was made before a renewal is found by it, also by a service that has just begun; a domain where she is not stays as it is."""
+    async with running() as levels:
+        made = await hub(levels)
+        moving = levels.client("worker", SECOND)
+        old = await moving.call("transfer", operation(), Transfer("PRJA", made[:1]))
+        await levels.client("api", SECOND).call("renew", operation(), OpenDomain("PRJA"))
+        new = await moving.call("transfer", operation(), Transfer("PRJA", made))
+        asked = operation(), Enter("PRJA", tuple(await links(levels, made)))
+        restarted = SecondLevel(levels.second_database, levels.second_keys)
+        assert (await restarted.given(*asked)).pseudonyms == (*old.pseudonyms, *new.pseudonyms)
+        worker = levels.client("worker", FIRST)
+        found = await worker.call("known_as", operation(), KnownAs("PRJA", ("sub_one",)))
+        assert found.pseudonyms == (*old.pseudonyms, new.pseudonyms[0])
+        assert levels.second_log.entries[-1].action == "pseudonyms.known"
+        await levels.client("api", SECOND).call("open_domain", operation(), OpenDomain("PRJB"))
+        assert (await worker.call("known_as", operation(), KnownAs("PRJB", ("sub_one",)))).pseudonyms == ()
+        with levels.second_database.read() as tx:
+            assert ledger.count(tx, Domain("PRJB", 1)) == 0
+
+
+async def links(levels: Levels, pseudonyms):
+    with levels.second_database.read() as tx:
+        return ledger.links_of(tx, Domain("EMC2", 1), [notation.read(one)[1] for one in pseudonyms])
+
+
 async def test_nobody_but_the_worker_asks_and_nobody_but_the_first_level_hears_links():
     async with running() as levels:
         made = await hub(levels)
@@ -56,6 +85,8 @@ async def test_nobody_but_the_worker_asks_and_nobody_but_the_first_level_hears_l
         for caller in ("worker", "api"):
             with pytest.raises(Denied):
                 await levels.client(caller, SECOND).call("links_of", operation(), Several(made))
+            with pytest.raises(Denied):
+                await levels.client(caller, SECOND).call("given", operation(), Enter("PRJA", ()))
 
 
 async def test_what_is_no_pseudonym_is_refused_whole():

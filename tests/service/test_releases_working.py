@@ -3,17 +3,19 @@
 import asyncio
 import shutil
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nexus.kernel.errors import NotFound
+from nexus.kernel.errors import Conflict, NotFound
 from nexus.objects.model import Metadata
 from nexus.warehouse.quality.cdm import open_cdm
-from nexus.warehouse.releases import making
+from nexus.warehouse.releases import making, manifest, people, withdrawing
 from nexus.warehouse.releases.making import Ports
 from nexus.warehouse.releases.model import ReleaseState
 from nexus.warehouse.releases.parts import Parts
+from nexus.warehouse.releases.people import bucket_of
 from nexus.warehouse.releases.verifying import verify
 from simulators import releases as made
 from simulators.operations import operation
@@ -235,6 +237,68 @@ def replace_scope(bench: Bench, scope):
     from dataclasses import replace
 
     return replace(type(bench.study).ready(bench.study, None, "stroke", 0), scope=scope)
+
+
+async def test_a_withdrawal_after_the_domain_was_renewed_leaves_one_patient_out_of_the_earlier_release(bench, tmp_path):
+    """He is found by the pseudonym of the epoch that the release was made under, and nobody else leaves it."""
+    before = await opened(bench)
+    first = bench.said(before)
+    assert first.epoch == 1
+    there = people_in(await bench.served(before), tmp_path)
+    bench.persons.renew()
+    bench.persons.renew()
+    bench.withdraw(11)
+    assert await bench.following().follow(bench.names[11]) == 1
+    record = bench.record(before.id)
+    now = bench.said(record)
+    assert (now.parent, now.epoch, record.state) == (first.digest(), 1, ReleaseState.OPEN)
+    gone = bench.persons.theirs(bench.hub[11], epoch=1)
+    assert gone in there
+    assert people_in(await bench.served(record), tmp_path) == there - {gone}
+    later = await bench.build()
+    assert bench.said(later).epoch == 3
+
+
+@pytest.mark.parametrize("known", [[2], []])
+async def test_whom_the_ledger_knows_by_no_pseudonym_of_the_release_is_served_to_nobody(bench, tmp_path, known):
+    """A ledger that was restored, say. By his other pseudonym he would be looked for elsewhere, in one share of eight among his own."""
+    record = await opened(bench)
+    there = people_in(await bench.served(record), tmp_path)
+    bench.persons.renew()
+    bench.persons.kept = known
+    pairs = [[bucket_of(bench.persons.theirs(hub, epoch=epoch), 8) for epoch in (1, 2)] for hub in bench.hub]
+    assert any(before == now for before, now in pairs)
+    for number in range(len(bench.hub)):
+        bench.withdraw(number)
+        with pytest.raises(Conflict, match="not found in it"):
+            await bench.following().follow(bench.names[number])
+        assert not bench.holds(await bench.served(record), tmp_path, number, epoch=1)
+    assert there, "there was somebody to be served"
+    assert not people_in(await bench.served(record), tmp_path)
+
+
+async def test_a_release_of_before_that_says_no_epoch_is_followed_while_there_was_only_one(bench, tmp_path):
+    record = await opened(bench)
+    older = msgspec.structs.replace(bench.said(record), epoch=msgspec.UNSET)
+    assert b"epoch" not in manifest.message_of(older), "its digest is what it was"
+    mine, next_one = (bench.persons.theirs(bench.hub[3], epoch=epoch) for epoch in (1, 2))
+    assert withdrawing.found_by(older, [mine]) == (mine,)
+    assert withdrawing.found_by(older, [mine, next_one]) == ()
+
+
+async def test_a_domain_that_is_renewed_while_a_release_is_prepared_has_it_built_again(bench, tmp_path, monkeypatch):
+    monkeypatch.setattr(people, "BATCH", 10)
+    given = bench.persons.to_domain
+
+    async def renewed_on_the_way(op, pseudonyms, domain):
+        found = await given(op, pseudonyms, domain)
+        if bench.persons.epoch == 1:
+            bench.persons.renew()
+        return found
+
+    bench.persons.to_domain = renewed_on_the_way
+    record = await bench.build()
+    assert bench.said(record).epoch == 2
 
 
 async def test_negative_control_a_file_that_names_nobody_is_served_after_the_withdrawal(bench, tmp_path):

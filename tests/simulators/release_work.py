@@ -70,15 +70,24 @@ class Study:
 
 
 class Persons:
-    """Pseudonyms of two domains, and the names of consent; each patient has one name."""
+    """Pseudonyms of two domains, and the names of consent; each patient has one name.
+
+    `epoch`: of the project's domain. `kept`: epochs that the ledger still knows.
+    """
 
     def __init__(self, steps: Steps, names: dict[str, str]) -> None:
         """`names`: by the warehouse's pseudonym."""
         self.steps = steps
         self.of = names
+        self.epoch = 1
+        self.kept = [1]
 
-    def theirs(self, warehouse: str, domain: str = "PRJA") -> str:
-        return pseudonym(domain, warehouse)
+    def renew(self) -> None:
+        self.epoch += 1
+        self.kept.append(self.epoch)
+
+    def theirs(self, warehouse: str, domain: str = "PRJA", epoch: int = 0) -> str:
+        return pseudonym(domain, warehouse, epoch or self.epoch)
 
     async def to_domain(self, op, pseudonyms, domain):
         self.steps.step("pseudonyms")
@@ -86,11 +95,13 @@ class Persons:
 
     async def known_as(self, op, domain, names):
         self.steps.step("known as")
-        return [self.theirs(hub, domain) for hub, name in self.of.items() if name in names]
+        return [
+            self.theirs(hub, domain, epoch) for hub, name in self.of.items() if name in names for epoch in self.kept
+        ]
 
     async def names(self, op, pseudonyms):
         self.steps.step("names")
-        known = {pseudonym("PRJA", hub): name for hub, name in self.of.items()}
+        known = {self.theirs(hub, epoch=epoch): name for hub, name in self.of.items() for epoch in self.kept}
         return [(known[one],) for one in pseudonyms]
 
 
@@ -273,9 +284,9 @@ class Bench:
         assert page.next is None
         return {each.key: await self.store.get(bucket, each.key, op=reading) for each in page.versions}
 
-    def holds(self, files: dict[str, bytes], folder: Path, number: int) -> bool:
-        """Whether a row about a patient is in some files."""
-        return self.persons.theirs(self.hub[number]) in people_in(files, folder)
+    def holds(self, files: dict[str, bytes], folder: Path, number: int, epoch: int = 0) -> bool:
+        """Whether a row about a patient is in some files, under a pseudonym of an epoch."""
+        return self.persons.theirs(self.hub[number], epoch=epoch) in people_in(files, folder)
 
 
 def people_in(files: dict[str, bytes], folder: Path) -> set[str]:
@@ -292,9 +303,10 @@ def people_in(files: dict[str, bytes], folder: Path) -> set[str]:
     return found
 
 
-def pseudonym(domain: str, of: str) -> str:
-    """That of something in a domain: always the same, in no other the same."""
-    return Writing(Domain(domain, 1)).write(hashlib.sha256(f"{domain}/{of}".encode()).digest()[:20])
+def pseudonym(domain: str, of: str, epoch: int = 1) -> str:
+    """That of something in a domain and epoch: always the same, in no other the same."""
+    what = f"{domain}/{of}" if epoch == 1 else f"{domain}/{epoch}/{of}"
+    return Writing(Domain(domain, epoch)).write(hashlib.sha256(what.encode()).digest()[:20])
 
 
 def files_named(release: Release) -> Sequence[str]:

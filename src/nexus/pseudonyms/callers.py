@@ -24,7 +24,7 @@ CALLERS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
         "supervisor": _SAVING,
     },
     SECOND: {
-        FIRST: frozenset({"enter", "link_of", "links_of"}),
+        FIRST: frozenset({"enter", "given", "link_of", "links_of"}),
         "worker": frozenset({"transfer", "renewed"}) | _COLLECTING,
         "api": _ASKING,
         "console": _ASKING,

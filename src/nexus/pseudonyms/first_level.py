@@ -118,13 +118,15 @@ class FirstLevel(Level):
         return Names(found)
 
     async def known_as(self, op: Operation, request: KnownAs) -> Pseudonyms:
-        """The pseudonyms in a domain of whom consent knows by these names, without order. Recorded. Raises NotFound."""
+        """The pseudonyms in every epoch of a domain of whom consent knows by these names, without order. Gives nobody a new one.
+        Recorded. Raises NotFound.
+        """
         messages.bounded(len(request.names))
         with self._database.read() as tx:
             links = sorted({link for name in request.names for (link,) in tx.all(_OF_NAME, (name,))})
         entry = op.allowed("pseudonyms.known", _domain(request.domain), people=len(links))
         await self._database.record(entry)
-        return await self._second.enter(op, Enter(request.domain, tuple(links))) if links else Pseudonyms(())
+        return await self._second.given(op, Enter(request.domain, tuple(links)))
 
     async def _links(self, op: Operation, people: Sequence[Identity]) -> Sequence[bytes]:
         """Link upon link, through every version of the secret; each proves itself beside, so that no other one counts."""

@@ -74,17 +74,27 @@ def enter(tx: Transaction, made: Pseudonymising, links: Sequence[bytes]) -> list
     if len(pairs) < len(set(links)):
         raise _contradicted(made.domain)
     fresh = tx.execute_many(_INSERT, [(name, epoch, body, link) for body, link in pairs.items()])
-    if fresh < len(pairs) and _known(tx, made.domain, list(pairs)) != pairs:
+    if fresh < len(pairs) and known(tx, made.domain, list(pairs)) != pairs:
         raise _contradicted(made.domain)
     return bodies
 
 
 def links_of(tx: Transaction, domain: Domain, bodies: Sequence[bytes]) -> list[bytes]:
     """The links that pseudonyms stand for, in order. Raises NotFound if one stands for none."""
-    known = _known(tx, domain, bodies)
-    if not known.keys() >= set(bodies):
+    there = known(tx, domain, bodies)
+    if not there.keys() >= set(bodies):
         raise NotFound("the ledger knows no such pseudonym", code="pseudonyms.unknown")
-    return [known[body] for body in bodies]
+    return [there[body] for body in bodies]
+
+
+def known(tx: Transaction, domain: Domain, bodies: Sequence[bytes]) -> dict[bytes, bytes]:
+    """The links of those pseudonyms that are there. What is missing of the last piece is the last pseudonym again."""
+    there: dict[bytes, bytes] = {}
+    for at in range(0, len(bodies), PIECE):
+        piece = bodies[at : at + PIECE]
+        padding = [piece[-1]] * (PIECE - len(piece))
+        there.update(tx.all(_LINKS, (domain.name, domain.epoch, *piece, *padding)))
+    return there
 
 
 def page(tx: Transaction, domain: Domain, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
@@ -102,16 +112,6 @@ def count(tx: Transaction, domain: Domain) -> int:
     row = tx.one("SELECT count(*) FROM pseudonyms_given WHERE domain = ? AND epoch = ?", (domain.name, domain.epoch))
     assert row is not None
     return int(row[0])
-
-
-def _known(tx: Transaction, domain: Domain, bodies: Sequence[bytes]) -> dict[bytes, bytes]:
-    """The links of those pseudonyms that are there. What is missing of the last piece is the last pseudonym again."""
-    known: dict[bytes, bytes] = {}
-    for at in range(0, len(bodies), PIECE):
-        piece = bodies[at : at + PIECE]
-        padding = [piece[-1]] * (PIECE - len(piece))
-        known.update(tx.all(_LINKS, (domain.name, domain.epoch, *piece, *padding)))
-    return known
 
 
 def _contradicted(domain: Domain) -> Conflict:

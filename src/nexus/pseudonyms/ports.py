@@ -34,6 +34,9 @@ class SecondLevel(Protocol):
     async def enter(self, op: Operation, request: Enter) -> Pseudonyms:
         """Pseudonyms of links."""
 
+    async def given(self, op: Operation, request: Enter) -> Pseudonyms:
+        """Those that these links have in every epoch of a domain; enters nothing. Raises NotFound, Unavailable."""
+
     async def link_of(self, op: Operation, request: One) -> Link:
         """The link of a pseudonym. Raises NotFound."""
 

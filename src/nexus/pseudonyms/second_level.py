@@ -104,6 +104,28 @@ class SecondLevel(Level):
 
         return _written(made.domain, await self._database.write(work))
 
+    async def given(self, op: Operation, request: Enter) -> Pseudonyms:
+        """Those that these links have in every epoch of a domain, the oldest first: what was made before a renewal is found
+        by them. Enters nothing; a link without one has none in the answer. Raises NotFound.
+        """
+        messages.bounded(len(request.links))
+        with self._database.read() as tx:
+            rows = tx.all(
+                "SELECT epoch, wrapped FROM pseudonyms_domain WHERE name = ? ORDER BY epoch", (request.domain,)
+            )
+        if not rows:
+            raise _no_domain(request.domain)
+        found: list[str] = []
+        for epoch, wrapped in rows:
+            made = await self._opened(Domain(request.domain, epoch), wrapped)
+            bodies = made.bodies(request.links)
+            with self._database.read() as tx:
+                known = ledger.known(tx, made.domain, bodies)
+            found += Writing(made.domain).write_all([body for body in bodies if body in known])
+        entry = op.allowed("pseudonyms.known", Resource("PseudonymDomain", request.domain), people=len(request.links))
+        await self._database.record(entry)
+        return Pseudonyms(tuple(found))
+
     async def transfer(self, op: Operation, request: Transfer) -> Pseudonyms:
         """Other pseudonyms for the same people, in another domain or in the newest epoch. Raises NotFound, Conflict, Invalid."""
         messages.bounded(len(request.pseudonyms))
@@ -212,13 +234,17 @@ class SecondLevel(Level):
         with self._database.read() as tx:
             row = tx.one(_LATEST, (name,))
         if row is None:
-            raise NotFound(f"there is no domain {name}", code="pseudonyms.no-domain", hint="open it first")
+            raise _no_domain(name)
         return await self._opened(Domain(name, row[0]), row[1])
 
     async def _opened(self, domain: Domain, wrapped: bytes) -> Pseudonymising:
         if domain not in self._made:
             self._made[domain] = Pseudonymising(domain, await self._keys.unwrap(wrapped, _context(domain)))
         return self._made[domain]
+
+
+def _no_domain(name: str) -> NotFound:
+    return NotFound(f"there is no domain {name}", code="pseudonyms.no-domain", hint="open it first")
 
 
 def _told(task: asyncio.Task[int]) -> None:

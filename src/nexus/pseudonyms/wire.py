@@ -61,6 +61,7 @@ METHODS: Final[Mapping[str, Method]] = {
     "pseudonymise": Method(messages.Pseudonymise, messages.Pseudonyms),
     "identify": Method(messages.Identify, messages.Identified),
     "enter": Method(messages.Enter, messages.Pseudonyms),
+    "given": Method(messages.Enter, messages.Pseudonyms),
     "link_of": Method(messages.One, messages.Link),
     "links_of": Method(messages.Several, messages.Links),
     "names": Method(messages.Several, messages.Names),
@@ -223,6 +224,11 @@ class Remote:
     async def enter(self, op: Operation, request: messages.Enter) -> messages.Pseudonyms:
         """As the second level does it."""
         result: messages.Pseudonyms = await self.call("enter", op, request)
+        return result
+
+    async def given(self, op: Operation, request: messages.Enter) -> messages.Pseudonyms:
+        """As the second level does it."""
+        result: messages.Pseudonyms = await self.call("given", op, request)
         return result
 
     async def link_of(self, op: Operation, request: messages.One) -> messages.Link:

@@ -151,7 +151,7 @@ class Following:
         folder = self._warehouse.releasing / f"{record.id}-without"
         case = _Case(op, record, bucket, manifest.decode(kept).release, Parts(folder))
         keep(case.parts.manifest(record.digest), kept)
-        theirs = await self._people.known_as(op, case.release.domain, subjects)
+        theirs = withdrawing.found_by(case.release, await self._people.known_as(op, case.release.domain, subjects))
         shares = withdrawing.affected(case.release, theirs)
         wanted = [part for table in case.release.tables for part in table.parts if part.bucket in shares]
         await self._keeping.fetch(op, bucket, wanted, case.parts)

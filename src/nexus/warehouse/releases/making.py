@@ -89,6 +89,7 @@ async def make(
         made=asked.made,
         until=asked.until,
         domain=asked.scope.pseudonym_domain,
+        epoch=people.epoch_of(chosen),
         period_from=asked.scope.period_from,
         period_until=asked.scope.period_until,
         cohort=asked.cohort_sha256,

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from nexus.crypto.signatures import ALGORITHM, Signature
 from nexus.kernel.errors import Damaged, Invalid
@@ -74,6 +74,8 @@ class Release(Saying, frozen=True, kw_only=True):
     """When the permit ends, RFC 3339."""
     domain: str
     """Of the pseudonyms."""
+    epoch: int | UnsetType = UNSET
+    """Of their secret: only by a pseudonym of this epoch is somebody found in it. Not said where nobody is in it, and in older ones."""
     period_from: str
     period_until: str
     cohort: str

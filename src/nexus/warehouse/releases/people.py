@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 import pyarrow as pa
+from msgspec import UNSET, UnsetType
 
 from nexus.kernel.errors import Conflict, Invalid
 from nexus.kernel.operation import Operation
@@ -70,9 +71,20 @@ async def chosen(
     people = tuple(
         Person(person, pseudonym, key_of(pseudonym), bucket_of(pseudonym, number)) for person, pseudonym in rows
     )
+    epoch_of(people)
     if len({person.key for person in people}) != len(people):
         raise Conflict("two persons would have one key, or one pseudonym", code="release.keys")
     return before, people
+
+
+def epoch_of(people: Sequence[Person]) -> int | UnsetType:
+    """Under which secret of their domain these have their pseudonyms. Raises Conflict where it was renewed between two of them."""
+    epochs = {notation.read(person.pseudonym)[0].epoch for person in people}
+    if len(epochs) > 1:
+        raise Conflict(
+            "the domain was renewed while the release was prepared", code="release.decided", hint="build it again"
+        )
+    return epochs.pop() if epochs else UNSET
 
 
 def fitting(persons: int) -> int:

@@ -17,7 +17,7 @@ class People(Protocol):
     """Who is who, between the names of consent and the pseudonyms of a project."""
 
     async def known_as(self, op: Operation, domain: str, names: Sequence[str]) -> Sequence[str]:
-        """The pseudonyms in a domain of whom consent knows by these names."""
+        """The pseudonyms in a domain, under each of its secrets so far, of whom consent knows by these names."""
 
     async def names(self, op: Operation, pseudonyms: Sequence[str]) -> Sequence[Sequence[str]]:
         """Under which names consent knows each of these."""

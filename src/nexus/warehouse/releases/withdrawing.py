@@ -4,11 +4,24 @@ from collections.abc import Collection, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import UNSET
 
+from nexus.pseudonyms import notation
 from nexus.warehouse.releases.columns import PERSON
 from nexus.warehouse.releases.manifest import COMMON, Part, Release, Table
 from nexus.warehouse.releases.parts import Parts
 from nexus.warehouse.releases.people import bucket_of, key_of
+
+
+def found_by(release: Release, pseudonyms: Collection[str]) -> tuple[str, ...]:
+    """Those of these by which somebody is found in a release: of the epoch that it was made under.
+
+    Whom it is not known by has no row removed, and must stay on the lists of those whose data it holds. An older release does not say
+    its epoch: there it is known only where all of these are of one.
+    """
+    of = {pseudonym: notation.read(pseudonym)[0].epoch for pseudonym in pseudonyms}
+    epochs = set(of.values()) if release.epoch is UNSET else {release.epoch}
+    return tuple(pseudonym for pseudonym, epoch in of.items() if {epoch} == epochs)
 
 
 def affected(release: Release, pseudonyms: Collection[str]) -> frozenset[int]:

@@ -196,7 +196,8 @@ class Working:
             if decided is None:
                 raise Conflict("more than patients' decisions has changed meanwhile", code="release.decided")
             refuse = self._others.consents.refused(tx, work.op, bucket, work.project, sorted(decided))
-        theirs = await self._others.people.known_as(work.op, release.domain, sorted(refuse)) if refuse else ()
+        known = await self._others.people.known_as(work.op, release.domain, sorted(refuse)) if refuse else ()
+        theirs = withdrawing.found_by(release, known)
         parts, when = work.parts, {"made": rfc3339(self._clock.now()), "consent": state}
         tables = await asyncio.to_thread(withdrawing.without, release, theirs, parts)
         anew = msgspec.structs.replace(release, tables=tables, **when)
