@@ -182,11 +182,3 @@ def test_nothing_accepted_and_forms_that_nobody_knows_are_refused(tmp_path):
     with pytest.raises(Invalid) as unknown:
         form_of("lille", stays)
     assert unknown.value.code == "building.form"
-    mimic = replace_columns(stays, "patients", "subject_id", "gender", "dob")
-    with pytest.raises(Invalid):
-        form_of("boston", mimic)
-
-
-def replace_columns(agreement: Agreement, table: str, *names: str) -> Agreement:
-    columns = tuple(Column(name=name) for name in names)
-    return Agreement(schema_version="1", tables=(Table(name=table, columns=columns),))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from nexus.kernel.errors import Damaged
+from nexus.pseudonyms.messages import RecordGiven
 from nexus.warehouse.building.fhir_form import OWN_NUMBER
 from nexus.warehouse.building.forms import form_of
 from nexus.warehouse.intake.agreement import Agreement, FileKind, IdentifierKind, Table
@@ -79,7 +80,7 @@ def direct(lines, tmp_path_factory):
 
 
 def test_a_build_tells_what_a_conversion_of_the_same_files_tells(alone, direct):
-    """Of everybody whom an identity stands for, under her pseudonym."""
+    """Of everybody, under her pseudonym."""
     names = alone.told[-1][1].naming["hospital-2"].pseudonyms
     for table in CONTENT:
         known = Counter()
@@ -261,23 +262,25 @@ def test_references_lead_to_the_patient_whom_they_name_and_to_nobody_else(odd):
     )
     ada, clo = odd.pseudonym("odd", "ada"), odd.pseudonym("odd", "c-l-o")
     assert ada and clo and ada != clo
-    assert conditions == {"plain": ada, "absolute": ada, "bundled": clo}
+    own = {f"of-{name}": odd.pseudonym("odd", name) for name in ("both", "test")}
+    assert conditions == {"plain": ada, "absolute": ada, "bundled": clo, **own}
 
 
-def test_a_patient_of_whom_two_things_are_said_is_nobody(odd):
-    assert [odd.pseudonym("odd", name) for name in ("two", "both", "test")] == [None, None, None]
-    assert odd.built.persons == 2 and odd.built.nobody == 4, "shape has no sex that its number agrees with"
+def test_a_number_of_two_people_is_nobody_and_who_has_two_nirs_is_her_site_s_patient_alone(odd):
+    assert odd.pseudonym("odd", "two") is None and odd.built.nobody == 1
+    assert {one.number for one in odd.register.asked if isinstance(one, RecordGiven)} == {"both", "test", "shape"}
+    assert odd.built.persons == 5
     reasons = dict(odd.ask(f"SELECT line, reason FROM read_parquet('{odd.layout.quarantine}/records/**/*.parquet')"))
     lines = {each["id"]: line for line, each in enumerate(odd.found, 1) if each["resourceType"] == "Condition"}
     assert {
-        name: reasons.get(line) for name, line in lines.items() if name not in ("plain", "absolute", "bundled")
+        name: reasons.get(line)
+        for name, line in lines.items()
+        if name not in ("plain", "absolute", "bundled", "of-both", "of-test")
     } == {
         "contained": "no-person",
         "group": "no-person",
         "nobody": "no-person",
         "of-two": "no-person",
-        "of-both": "no-person",
-        "of-test": "no-person",
         "by-number": "no-person",
         "ghost": "unknown-person",
         "text": "no-code",

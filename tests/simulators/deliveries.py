@@ -5,7 +5,7 @@ import hashlib
 from datetime import date
 from pathlib import Path
 
-from nexus.pseudonyms.messages import NirGiven
+from nexus.pseudonyms.messages import NirGiven, read
 from nexus.pseudonyms.notation import Domain, Writing
 from nexus.warehouse.building.forms import form_of
 from nexus.warehouse.building.model import Extract, File
@@ -82,8 +82,6 @@ class Register:
 
 
 def _canonical(one) -> bytes:
-    from nexus.pseudonyms.messages import read
-
     return read(one).canonical() if not isinstance(one, NirGiven) else one.text[:13].encode()
 
 

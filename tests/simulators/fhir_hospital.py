@@ -212,5 +212,6 @@ def clear(found: dict[str, list[dict[str, Any]]]) -> set[str]:
         texts.update(one["address"][0]["line"])
     for one in found["Encounter"]:
         texts.update([one["id"], one["identifier"][0]["value"]])
+    texts.update(one["name"][0]["text"] for one in found["Practitioner"])
     texts.update(["Nom-Affiché", "Note-Libre des suites", "Docteur-Nommé"])
     return set(texts) - {""}

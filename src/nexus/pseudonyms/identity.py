@@ -2,7 +2,7 @@
 
 A NIR (numéro d'inscription au répertoire, the French social security number) is canonical as its 13 characters; its key
 is checked and never required: real files carry many that are wrong. Without a NIR, traits at birth stand for it, with
-the rank among twins, because twins of one sex share all others.
+the rank among twins, because twins of one sex share all others. Where neither is known, the record of one provider does.
 """
 
 import re
@@ -18,6 +18,7 @@ NIR_CHARACTERS: Final = 13
 KEY_CHARACTERS: Final = 2
 MAX_TWIN_RANK: Final = 9
 MAX_NAME_CHARACTERS: Final = 100
+MAX_RECORD_CHARACTERS: Final = 1_000
 
 _SEPARATORS: Final = re.compile(r"[\s.\-/ ]+")
 _NIR: Final = re.compile(
@@ -90,7 +91,31 @@ class BirthTraits:
         return "BirthTraits(<hidden>)"
 
 
-Identity = Nir | BirthTraits
+@dataclass(frozen=True, slots=True, repr=False)
+class LoneRecord:
+    """Whom nothing stands for but what one provider calls her: never the same as anybody whom another one tells of."""
+
+    provider: str
+    number: str
+
+    def canonical(self) -> bytes:
+        """The bytes that the first level is computed of."""
+        return f"record/1\0{self.provider}\0{self.number}".encode()
+
+    def __repr__(self) -> str:
+        return "LoneRecord(<hidden>)"
+
+
+Identity = Nir | BirthTraits | LoneRecord
+
+
+def lone_record(provider: str, number: str) -> LoneRecord:
+    """Read a provider's name and its number of a record. Raises Invalid; quotes nothing."""
+    if not 0 < len(provider) <= MAX_NAME_CHARACTERS or not 0 < len(number) <= MAX_RECORD_CHARACTERS:
+        raise Invalid("a record has a provider and a number", code="pseudonyms.record")
+    if "\0" in provider + number:
+        raise Invalid("a record's number is text", code="pseudonyms.record")
+    return LoneRecord(provider, number)
 
 
 def nir(text: str) -> Nir:

@@ -42,13 +42,26 @@ class TraitsGiven(Struct, frozen=True, array_like=True, tag="traits"):
         return "TraitsGiven(<hidden>)"
 
 
-Given = NirGiven | TraitsGiven
+class RecordGiven(Struct, frozen=True, array_like=True, tag="record"):
+    """What one provider calls somebody of whom no more is known."""
+
+    provider: str
+    number: str
+    subject: str = ""
+
+    def __repr__(self) -> str:
+        return "RecordGiven(<hidden>)"
+
+
+Given = NirGiven | TraitsGiven | RecordGiven
 
 
 def read(given: Given) -> Identity:
     """The identity, in its canonical form. Raises Invalid; quotes nothing."""
     if isinstance(given, NirGiven):
         return identity.nir(given.text)
+    if isinstance(given, RecordGiven):
+        return identity.lone_record(given.provider, given.number)
     return identity.birth_traits(
         given.family_name, given.given_name, given.born, given.sex, given.commune, twin_rank=given.twin_rank
     )

@@ -142,7 +142,7 @@ class Domains(Struct, frozen=True, kw_only=True):
 
 
 class PersonView(Struct, frozen=True, kw_only=True):
-    """Who has a pseudonym: a NIR, or traits at birth where there was none."""
+    """Who has a pseudonym: a NIR, traits at birth where there was none, or what one provider calls her where there were none either."""
 
     pseudonym: str
     nir: str = ""
@@ -157,6 +157,9 @@ class PersonView(Struct, frozen=True, kw_only=True):
     commune: str = ""
     """Place of birth, five characters."""
     twin_rank: int = 0
+    provider: str = ""
+    record: str = ""
+    """The provider's own number of her."""
     shown: bool
     """Whether the patient is known to consent by a name, under which she sees that this was asked."""
 

@@ -73,10 +73,12 @@ def _view(opened: Opened) -> DomainView:
 
 
 def _person(person: Person) -> PersonView:
-    kind, *fields = person.identity.decode("ascii").split("\0")
+    kind, *fields = person.identity.decode().split("\0")
     shown = bool(person.subjects)
     if kind == "nir/1":
         return PersonView(pseudonym=person.pseudonym, nir=fields[0], shown=shown)
+    if kind == "record/1":
+        return PersonView(pseudonym=person.pseudonym, provider=fields[0], record=fields[1], shown=shown)
     family, given, born, sex, commune, rank = fields
     return PersonView(
         pseudonym=person.pseudonym,

@@ -9,7 +9,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "building.failed": ("checks failed", "contrôles en échec"),
     "building.for_review": ("pairs for review, not merged", "paires à examiner, non réunies"),
     "building.new": ("The warehouse was built in", "L'entrepôt a été constitué dans"),
-    "building.nobody": ("persons left out: no identity stands for them", "personnes écartées : sans identité fiable"),
+    "building.nobody": (
+        "numbers of records left out: each tells of two people",
+        "numéros de dossier écartés : chacun parle de deux personnes",
+    ),
     "building.nothing": ("Nothing has changed in", "Rien n'a changé dans"),
     "building.persons": ("persons", "personnes"),
     "building.provider": ("provider", "fournisseur"),

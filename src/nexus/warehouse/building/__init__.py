@@ -4,8 +4,8 @@ Promises
   1. What is read is what was accepted: the exact versions of files that a delivery names, as streams, each read recorded.
   2. No identifier reaches the disk in clear. Who somebody is is held in memory until all are linked, and replaced on the way
      by the warehouse's pseudonym; what a site calls a stay or a doctor by a keyed name; every other declared identifier is left out.
-  3. One person of several providers is one person of the CDM. On doubt nobody is merged, and whom no identity stands for is
-     left out, and counted.
+  3. One person of several providers is one person of the CDM. On doubt nobody is merged; whom no identity stands for is what one
+     provider calls her, and nobody else.
   4. Who objects to secondary use, or withdrew, is in no table. It is asked at each build.
   5. Killed at any moment, the next run goes on. The same deliveries and the same decisions again: nothing is done.
 

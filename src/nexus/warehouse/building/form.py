@@ -50,6 +50,8 @@ class Form:
     """A column of that table with every number by which consent may know a person, divided by U+001F; empty: the record's own alone."""
     telling: tuple[str, ...] = ("ssn", "birthdate")
     """Columns of that table in which two rows of one record cannot differ without being two people."""
+    prefix: str = ""
+    """What stands before the names of tables here, and not in agreements: another form has tables of those names."""
     hospital: bool = True
     """Whether it tells names and dates of birth; the claims base tells neither."""
     elements: Mapping[str, Element] = field(default_factory=dict)
@@ -58,12 +60,15 @@ class Form:
     @property
     def of_people(self) -> tuple[str, ...]:
         """The columns of the table of persons that say who they are."""
-        return tuple(filter(None, (*self.record, *self.identity, self.also, self.numbers)))
+        return tuple(
+            dict.fromkeys(filter(None, (*self.record, *self.identity, *self.telling, self.also, self.numbers)))
+        )
 
     def tables(self, agreed: Table) -> tuple[SourceTable, ...]:
         """The tables of the source that files of an agreed table hold."""
         if agreed.kind in TABULAR:
-            fitting = (table for table in self.source.tables if not table.resource and _is_of(agreed.name, table))
+            name = self.prefix + agreed.name
+            fitting = (table for table in self.source.tables if not table.resource and _is_of(name, table))
             return tuple(fitting)[:1]
         return tuple(table for table in self.source.tables if table.resource in agreed.resources)
 

@@ -6,6 +6,7 @@ from typing import Final
 from nexus.kernel.errors import Invalid
 from nexus.warehouse.building.fhir_form import RESOURCES
 from nexus.warehouse.building.form import TABULAR, Cell, Form, LeftOut, OfPerson, OfThing
+from nexus.warehouse.building.mimic_form import INTENSIVE_CARE
 from nexus.warehouse.intake.agreement import Agreement
 from nexus.warehouse.omop.sources.snds import SNDS
 from nexus.warehouse.omop.sources.synthea import SYNTHEA
@@ -45,7 +46,7 @@ CLAIMS: Final = Form(
     telling=("ben_nir_ano",),
     hospital=False,
 )
-FORMS: Final = (HOSPITAL, RESOURCES, CLAIMS)
+FORMS: Final = (HOSPITAL, RESOURCES, INTENSIVE_CARE, CLAIMS)
 """In this order: what a hospital tells of a person is more than what the claims base tells."""
 
 
@@ -68,7 +69,7 @@ def _fits(form: Form, agreement: Agreement) -> bool:
         return any(table.kind not in TABULAR and people.resource in table.resources for table in agreement.tables)
     wanted = set(people.columns)
     return any(
-        table.name == form.people
+        form.prefix + table.name == form.people
         and table.kind in TABULAR
         and wanted <= set(lowered(column.name for column in table.columns))
         for table in agreement.tables

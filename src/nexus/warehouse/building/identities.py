@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from nexus.kernel.errors import NexusError
 from nexus.pseudonyms.identity import Sex, birth_traits
-from nexus.pseudonyms.messages import Given, NirGiven, TraitsGiven
+from nexus.pseudonyms.messages import Given, NirGiven, RecordGiven, TraitsGiven
 from nexus.warehouse.building import reading
 from nexus.warehouse.building.fhir_form import DIVIDER
 from nexus.warehouse.building.form import Form
@@ -22,6 +22,8 @@ from nexus.warehouse.linkage.records import Told
 
 _WAITING: Final = "78"
 """First characters of numbers of waiting: somebody has one before the own."""
+_RECORD: Final = "id"
+"""What linkage calls the number of a hospital's record."""
 Progress = Callable[[str, int, int], None]
 
 
@@ -56,6 +58,15 @@ class People:
         return len(everybody.difference(self.excluded))
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class _Standing:
+    """Somebody with the identity that stands for her. `group`: whom linkage holds her records for, by place."""
+
+    records: Sequence[Local]
+    identity: Given
+    group: int
+
+
 class Identities:
     """Finds out who is who."""
 
@@ -78,14 +89,15 @@ class Identities:
         linked, records = link_held(told)
         chosen = list(_identified(linked, records))
         subjects = self._subjects(extracts, tables, chosen)
-        made = self._named([(identity, subjects.get(place, ())) for place, (_, identity) in enumerate(chosen)])
+        made = self._named([(one.identity, subjects.get(place, ())) for place, one in enumerate(chosen)])
         refusing = set(self._decisions.refusing({one for some in subjects.values() for one in some}))
+        refused = {chosen[place].group for place, some in subjects.items() if refusing.intersection(some)}
         return People(
             naming={e.provider: _naming(e, tables[e.provider], chosen, made) for e in extracts},
-            excluded=tuple(sorted(made[place] for place, some in subjects.items() if refusing.intersection(some))),
+            excluded=tuple(sorted(made[place] for place in _left_out(chosen, refused, linked))),
             subjects=tuple(sorted((made[place], one) for place, some in subjects.items() for one in some)),
             linked=linked,
-            nobody=len(linked.persons) - len(chosen) + sum(map(len, denied.values())),
+            nobody=sum(map(len, denied.values())),
             state=state,
         )
 
@@ -108,10 +120,10 @@ class Identities:
         self,
         extracts: Sequence[Extract],
         tables: Mapping[str, pa.Table],
-        chosen: Sequence[tuple[Sequence[Local], Given]],
+        chosen: Sequence[_Standing],
     ) -> dict[int, tuple[str, ...]]:
         """By which names consent knows those whom it knows: a site's own number is what it registers its patients by."""
-        place_of = {local: place for place, (group, _) in enumerate(chosen) for local in group}
+        place_of = {local: place for place, one in enumerate(chosen) for local in one.records}
         found: dict[int, set[str]] = {}
         for extract in extracts:
             known_as = _site_numbers(extract.form, tables[extract.provider])
@@ -124,8 +136,8 @@ class Identities:
     def _named(self, people: Sequence[tuple[Given, Sequence[str]]]) -> Sequence[str]:
         """A pseudonym for each; the first level learns every name by which consent knows her, so that she sees who asks."""
         self._progress("pseudonyms", 0, 0)
-        asked = [_with(identity, names[0] if names else "") for identity, names in people]
-        more = [_with(identity, name) for identity, names in people for name in names[1:]]
+        asked = [msgspec.structs.replace(identity, subject=names[0] if names else "") for identity, names in people]
+        more = [msgspec.structs.replace(identity, subject=name) for identity, names in people for name in names[1:]]
         return self._pseudonyms.of([*asked, *more])[: len(asked)]
 
 
@@ -166,18 +178,38 @@ def _for_linkage(form: Form, table: pa.Table, denied: set[str]) -> pa.Table:
     for name in form.record:
         place = table.column_names.index(name)
         table = table.set_column(place, name, pc.fill_null(table.column(name), ""))
+    if form.hospital and _RECORD not in form.record:
+        table = table.append_column(_RECORD, names)
     left_out = pa.array(sorted({"", *denied}), pa.string())
     return table.filter(pc.invert(pc.is_in(names, left_out)))
 
 
-def _identified(linked: Linked, records: Mapping[Local, Identifying]) -> Iterator[tuple[Sequence[Local], Given]]:
-    """Each person with the identity that stands for her: one that no other person has. Who has none is left out."""
+def _identified(linked: Linked, records: Mapping[Local, Identifying]) -> Iterator[_Standing]:
+    """Each person with the identity that stands for her: one that no other person has.
+
+    Who has none is as many as she has records: each is what its provider calls it, and nobody else, whatever linkage holds likely.
+    """
     candidates = [_candidates([records[local] for local in group]) for group in linked.persons]
     shared = Counter(identity for some in candidates for identity in set(some))
-    for group, some in zip(linked.persons, candidates, strict=True):
+    for place, (group, some) in enumerate(zip(linked.persons, candidates, strict=True)):
         own = next((identity for identity in some if shared[identity] == 1), None)
         if own is not None:
-            yield group, own
+            yield _Standing(group, own, place)
+        else:
+            yield from (_Standing([(source, local)], RecordGiven(source, local), place) for source, local in group)
+
+
+def _left_out(chosen: Sequence[_Standing], refused: set[int], linked: Linked) -> set[int]:
+    """Who refused, with every record that linkage holds for hers; and whom nothing but a record stands for, where a pair
+    that somebody should judge says that she may be one who refused."""
+    group_of = {local: one.group for one in chosen for local in one.records}
+    pairs = [(group_of[left], group_of[right]) for left, right, _, _ in linked.reviews]
+    perhaps = {one for pair in pairs for one, other in (pair, pair[::-1]) if other in refused}
+    return {
+        place
+        for place, one in enumerate(chosen)
+        if one.group in refused or (one.group in perhaps and isinstance(one.identity, RecordGiven))
+    }
 
 
 def _candidates(records: Iterable[Identifying]) -> list[Given]:
@@ -198,20 +230,11 @@ def _traits(one: Identifying) -> TraitsGiven | None:
     return TraitsGiven(one.family, one.given, one.born, sex, one.place.strip().upper(), rank)
 
 
-def _with(identity: Given, subject: str) -> Given:
-    if isinstance(identity, NirGiven):
-        return NirGiven(identity.text, subject)
-    told = identity
-    return TraitsGiven(told.family_name, told.given_name, told.born, told.sex, told.commune, told.twin_rank, subject)
-
-
-def _naming(
-    extract: Extract, table: pa.Table, chosen: Sequence[tuple[Sequence[Local], Given]], made: Sequence[str]
-) -> Naming:
+def _naming(extract: Extract, table: pa.Table, chosen: Sequence[_Standing], made: Sequence[str]) -> Naming:
     mine = {
         local: pseudonym
-        for (group, _), pseudonym in zip(chosen, made, strict=True)
-        for source, local in group
+        for one, pseudonym in zip(chosen, made, strict=True)
+        for source, local in one.records
         if source == extract.provider
     }
     names = record_names(table, extract.form.record).to_pylist()

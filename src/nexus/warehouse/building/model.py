@@ -14,7 +14,7 @@ from nexus.warehouse.intake.agreement import Table
 from nexus.warehouse.intake.manifest import FileSaid
 from nexus.warehouse.omop.source import SourceTable
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Grows whenever a later version would make other files of the same deliveries."""
 
 
@@ -82,7 +82,7 @@ class Built(msgspec.Struct, frozen=True, kw_only=True):
     for_review: int
     """Pairs that somebody should judge; they were not merged."""
     nobody: int
-    """Persons left out because no identity stands for them, or one identity for two."""
+    """Numbers of records left out because two rows under one tell of two people."""
     excluded: int
     """Persons left out because they object, or withdrew."""
     tables: dict[str, int]

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from nexus.kernel.secret import Secret
 from nexus.warehouse.building import fhir_reading, reading
-from nexus.warehouse.building.form import TABULAR, LeftOut, OfPerson, OfThing
+from nexus.warehouse.building.form import TABULAR, Form, LeftOut, OfPerson, OfThing
 from nexus.warehouse.building.identities import Naming, record_names
 from nexus.warehouse.building.model import Extract, File
 from nexus.warehouse.building.ports import Contents
@@ -52,7 +52,9 @@ class Rewriting:
         with ExitStack() as opened:
             writers = {
                 table.name: opened.enter_context(
-                    pq.ParquetWriter(new / f"{_stem(file, table)}.parquet", _schema(table), compression="zstd")
+                    pq.ParquetWriter(
+                        new / f"{_stem(file, table, self._extract.form)}.parquet", _schema(table), compression="zstd"
+                    )
                 )
                 for table in file.of
             }
@@ -110,7 +112,7 @@ class Rewriting:
         return _mapped(record_names(batch, cell.by), self._person)
 
     def _person(self, text: str) -> str | None:
-        """A pseudonym; nothing for whom no identity stands for; a keyed name for a number that nobody has."""
+        """A pseudonym; nothing for a number that two people have; a keyed name for one that nobody has."""
         if text in self._naming.pseudonyms:
             return self._naming.pseudonyms[text]
         return None if not text or text in self._naming.known else self._name(_STRANGER, text)
@@ -127,9 +129,9 @@ def _schema(table: SourceTable) -> pa.Schema:
     return pa.schema([*((name, pa.string()) for name in table.every_column if name != MARK), *lines])
 
 
-def _stem(file: File, table: SourceTable) -> str:
+def _stem(file: File, table: SourceTable, form: Form) -> str:
     """What a table's file is called: the agreed name says what stands in the place of MARK."""
-    return table.name if table.resource else file.agreed.name
+    return table.name if table.resource else form.prefix + file.agreed.name
 
 
 def _mapped(column: Any, rule: Callable[[str], str | None]) -> pa.Array:

@@ -196,7 +196,7 @@ class Converter:
         reading = self._reading(stages, mapping.driver, piece, only)
         records = mapping.build(reading)
         if isinstance(mapping, Coded):
-            limit = self._settings.as_of if self._source.future_is_wrong else date.max
+            limit = date.max if mapping.driver in self._source.shifted else self._settings.as_of
             records = resolved(records, mapping, codes, self._units(), known=known, last=limit)
         else:
             if mapping.target == "person":

@@ -155,8 +155,8 @@ class Source:
     observed_by: tuple[str, ...] = ("visit_occurrence", *CLINICAL.values())
     """CDM tables whose records begin and end a person's observation period, where no mapping gives periods."""
     period_type: int = 32817
-    future_is_wrong: bool = True
-    """False for a source whose dates are shifted beyond today."""
+    shifted: frozenset[str] = frozenset()
+    """Tables whose dates are shifted: of their events none is called future."""
 
     def table(self, name: str) -> SourceTable:
         """One of its tables."""

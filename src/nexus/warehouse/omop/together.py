@@ -5,12 +5,15 @@ other things by two; `warehouse.building` sees to it before anything is converte
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Final
 
+import ibis.expr.types as ir
+
 from nexus.kernel.errors import Conflict
-from nexus.warehouse.omop.source import AnyMapping, Direct, Source
+from nexus.warehouse.omop.source import AnyMapping, Build, Direct, Inputs, Source
 
 NAME: Final = "warehouse"
 """What such a conversion is called, whichever sources are in it: one more may come with a refresh."""
@@ -35,8 +38,42 @@ def together(sources: Sequence[Source]) -> Source:
         vocabularies=_distinct(source.vocabularies for source in sources),
         observed_by=_distinct(source.observed_by for source in sources),
         period_type=first.period_type,
-        future_is_wrong=all(source.future_is_wrong for source in sources),
+        shifted=frozenset(chain.from_iterable(source.shifted for source in sources)),
     )
+
+
+def apart(source: Source, prefix: str) -> Source:
+    """A source whose tables have other names, so that it can be together with one that has tables of the same names."""
+    return replace(
+        source,
+        tables=tuple(replace(table, name=prefix + table.name) for table in source.tables),
+        mappings=tuple(
+            replace(mapping, driver=prefix + mapping.driver, build=partial(_apart, mapping.build, prefix))
+            for mapping in source.mappings
+        ),
+        shifted=frozenset(prefix + name for name in source.shifted),
+    )
+
+
+def _apart(build: Build, prefix: str, inputs: Inputs) -> ir.Table:
+    return build(_Renamed(inputs, prefix))
+
+
+@dataclass(frozen=True, slots=True)
+class _Renamed:
+    """What a mapping reads, by the names that it knows."""
+
+    inputs: Inputs
+    prefix: str
+
+    def driver(self) -> ir.Table:
+        return self.inputs.driver()
+
+    def whole(self, table: str) -> ir.Table:
+        return self.inputs.whole(self.prefix + table)
+
+    def concepts(self, vocabulary: str) -> ir.Table:
+        return self.inputs.concepts(vocabulary)
 
 
 def _behind(mapping: AnyMapping, place: int) -> AnyMapping:

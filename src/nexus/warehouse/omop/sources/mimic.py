@@ -6,6 +6,10 @@ from nexus.warehouse.omop.sources import mimic_records as records
 
 _ID = ("row_id", "subject_id")
 _STAY = ("hadm_id",)
+_EVENTS = (
+    "diagnoses_icd", "procedures_icd", "cptevents", "prescriptions", "labevents", "chartevents", "outputevents",
+    "inputevents_mv", "inputevents_cv", "procedureevents_mv", "microbiologyevents", "datetimeevents",
+)  # fmt: skip
 MIMIC = Source(
     name="mimic",
     title="MIMIC-III 1.4",
@@ -100,5 +104,5 @@ MIMIC = Source(
     vocabularies=("ICD9CM", "ICD9Proc", "CPT4", "NDC", "LOINC", events.ITEM, events.DRUG),
     observed_by=("visit_occurrence",),
     period_type=32827,
-    future_is_wrong=False,
+    shifted=frozenset(_EVENTS),
 )
