@@ -1,13 +1,14 @@
 """What a refresh compares: lines as they stand where each is a row, staged rows elsewhere, and never the wrong one."""
 
-from dataclasses import dataclass
+import codecs
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nexus.kernel.errors import Damaged
+from nexus.kernel.errors import Damaged, Invalid
 from nexus.kernel.secret import Secret
 from nexus.warehouse.omop.delivery import find
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine
@@ -121,6 +122,7 @@ SHAPES = [
     " ",
     '2020-01-01,,ann,e1,"1\r2"',
     "2020-01-01,,ann,e1,1\r",
+    "\r2020-01-01,,ann,e1,1",
     "2020-01-01,,ann,e1,1\r2020-01-01,,bob,e1,2",
     "2020-01-01,,ann",
     "\ufeff",
@@ -134,7 +136,7 @@ def test_lines_of_any_shape_are_compared_as_the_rows_that_they_are_or_not_at_all
     at = tmp_path_factory.mktemp("shapes")
     before = delivery(engine, at / "before", [("ann", "1"), ("bob", "2")])
     was = before.lines.keep(TABLE, at / "before" / "state.parquet")
-    lines = [("ann", "1"), *more, ("cy", "2"), *new]
+    lines = [*more, ("ann", "1"), *new, ("cy", "2")]
     now, whole = (delivery(engine, at / name, lines) for name in ("now", "whole"))
     try:
         rows = whole.lines.keep(TABLE, at / "whole" / "state.parquet")
@@ -230,6 +232,71 @@ def test_the_same_lines_below_another_header_are_other_lines(engine, tmp_path):
     for each in (one, other):
         each.lines.keep(TABLE, each.folder / "state.parquet")
     assert not {line for line, *_ in one.kept()} & {line for line, *_ in other.kept()}
+
+
+def test_a_break_that_is_none_behind_the_header_is_never_counted_as_a_line(engine, tmp_path):
+    """The engine sees two lines there, and whoever counts ends of lines sees one: no line has the number that it seems to have."""
+    before = delivery(engine, tmp_path / "before", [("ann", "1"), ("bob", "2")])
+    was = before.lines.keep(TABLE, tmp_path / "before" / "state.parquet")
+    now = delivery(engine, tmp_path / "now", [("\r2020-01-01,,ann,e1,1", None), ("bob", "2")])
+    path = tmp_path / "now" / "state.parquet"
+    assert now.lines.compare(TABLE, tmp_path / "before" / "state.parquet", was, path) is None
+
+
+@pytest.mark.parametrize("lines", [1, 3])
+def test_a_file_that_changes_under_a_conversion_is_kept_as_the_rows_that_were_read(engine, tmp_path, lines):
+    """Lines and rows are told in pairs: a row without a line, or a line without a row, shows that they are none."""
+    made = delivery(engine, tmp_path, [("ann", "1"), ("bob", "2")])
+    (staged,) = made.staged.of("conditions")
+    staged.file.path.write_text(HEADER + "\n" + "2020-01-01,,cy,e1,3\n" * lines)
+    assert made.lines.keep(TABLE, tmp_path / "state.parquet") == Kept(AS_ROWS)
+    assert len(made.kept()) == 2
+
+
+def test_text_in_which_a_line_break_is_two_bytes_is_kept_as_rows(engine, tmp_path):
+    made = delivery(engine, tmp_path, [("ann", "é"), ("bob", "2")])
+    (file,) = made.staged.files("conditions")
+    file.path.write_bytes(file.path.read_text().encode("utf-16"))
+    made.lines._encoding = made.staged._encoding = "utf-16"
+    assert made.lines.keep(TABLE, tmp_path / "state.parquet") == Kept(AS_ROWS)
+    assert [number for *_, number in sorted(made.kept(), key=lambda row: row[-1])] == [2, 3]
+    assert made.lines.compare(TABLE, tmp_path / "state.parquet", Kept(AS_LINES), tmp_path / "now.parquet") is None
+
+
+def test_text_with_the_higher_byte_first_is_refused(engine, tmp_path):
+    """DuckDB finds no row in it."""
+    made = delivery(engine, tmp_path, [("ann", "1")])
+    (file,) = made.staged.files("conditions")
+    file.path.write_bytes(codecs.BOM_UTF16_BE + file.path.read_text().encode("utf-16-be"))
+    made.staged._encoding = "utf-16"
+    with pytest.raises(Invalid, match="big-endian"):
+        made.staged.check()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        lambda file: replace(file, mark="2024"),
+        lambda file: replace(file, table=replace(TABLE, person="encounter")),
+        lambda file: replace(file, table=replace(TABLE, optional=("system", "more"))),
+    ],
+    ids=["year in the name", "column of the person", "columns"],
+)
+def test_the_same_lines_that_mean_another_thing_are_other_lines(engine, tmp_path, told):
+    one, other = (delivery(engine, tmp_path / name, [("ann", "1"), ("bob", "2")]) for name in ("one", "other"))
+    other.staged._files = tuple(told(file) for file in other.staged._files)
+    for each in (one, other):
+        each.lines.keep(each.staged._files[0].table, each.folder / "state.parquet")
+    assert not {line for line, *_ in one.kept()} & {line for line, *_ in other.kept()}
+
+
+def test_the_same_lines_under_another_secret_are_other_lines(engine, tmp_path):
+    own = DuckdbEngine(tmp_path / "work", Secret(b"another key"), memory="1GB", threads=1)
+    one, other = (delivery(each, tmp_path / name, [("ann", "1")]) for name, each in (("one", engine), ("other", own)))
+    for each in (one, other):
+        each.lines.keep(TABLE, each.folder / "state.parquet")
+    assert not {line for line, *_ in one.kept()} & {line for line, *_ in other.kept()}
+    own.close()
 
 
 def test_what_is_kept_names_nobody_and_holds_no_line_of_who_is_excluded(engine, tmp_path):

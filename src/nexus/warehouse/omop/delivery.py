@@ -1,5 +1,6 @@
 """The files of a delivery: which table each is of, how it is written, and what is wrong with it before a row is read."""
 
+import codecs
 import csv
 import gzip
 from collections import Counter
@@ -30,6 +31,7 @@ _FORMS: Final[dict[str, Form]] = {
 BUNDLE: Final = ".json"
 """A Bundle holds resources of any kind: it is a file of each table."""
 UTF8: Final = "utf-8"
+UTF16: Final = "utf-16"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,12 @@ def opened(path: Path) -> BinaryIO:
 def _first_line(file: Delivered, encoding: str) -> str:
     with opened(file.path) as stream:
         line = stream.readline(HEADER_BYTES)
+        if encoding == UTF16:
+            line += stream.read(len(line) % 2)  # the other byte of the line's end
+    if encoding == UTF16 and line.startswith(codecs.BOM_UTF16_BE):
+        raise _wrong(
+            file, "it is big-endian", "the engine reads UTF-16 with the lower byte first: write it so, or as UTF-8"
+        )
     if not line.strip():
         raise _wrong(file, "it is empty", "a table without rows still has its header")
     try:
