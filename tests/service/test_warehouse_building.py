@@ -49,6 +49,15 @@ def test_one_person_of_three_providers_is_one_person_of_the_cdm(site, folders):
     assert site.built.persons == len(persons)
 
 
+def test_what_happened_to_somebody_of_whom_two_sources_tell_happened_once(site):
+    """Only she herself stands in quarantine as told twice, and her death."""
+    found = site.ask(
+        "SELECT DISTINCT target FROM"
+        f" read_parquet('{site.layout.quarantine}/records/**/*.parquet', union_by_name = true) WHERE reason = 'duplicate'"
+    )
+    assert ("person",) in found and {target for (target,) in found} <= {"person", "death", "location"}
+
+
 def test_what_each_provider_tells_of_a_person_hangs_on_her(site, folders):
     """Visits of hospitals and of the claims base; the day of birth is the hospital's, for the claims base knows none."""
     visits = Counter(

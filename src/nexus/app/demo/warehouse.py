@@ -109,7 +109,7 @@ def build(story: Story) -> None:
         if built["nobody"]:
             stage.fact(
                 "left out",
-                f"{built['nobody']} persons without an identity that is theirs alone: on doubt, nobody is merged",
+                f"{built['nobody']} numbers of records, each of which tells of two people",
             )
         stage.fact(
             "quality",

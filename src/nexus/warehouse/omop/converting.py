@@ -27,7 +27,7 @@ from nexus.warehouse.omop.problems import Reason
 from nexus.warehouse.omop.references import REFERRED, Known
 from nexus.warehouse.omop.remembering import Remembering, last_file
 from nexus.warehouse.omop.slices import Reading, Slice, Staged, Stages, slices
-from nexus.warehouse.omop.source import CLINICAL, AnyMapping, Coded, Source, is_personal
+from nexus.warehouse.omop.source import CLINICAL, AnyMapping, Coded, Direct, Source, is_personal
 from nexus.warehouse.omop.spec import CONVERTED, primary_key, tables
 from nexus.warehouse.omop.staged_files import StagedFiles
 from nexus.warehouse.omop.staging import check_encoding
@@ -230,7 +230,14 @@ class Converter:
             types = {each.name: each.type for each in tables()[table] if each.name in (field, *more)}
             return self._engine.read(f"known_{table}", [self._layout.cdm / table], types)
 
-        return Known(keys("person", "year_of_birth"), {table: keys(table) for table in REFERRED.values()})
+        persons = keys("person", "year_of_birth")
+        if any(
+            isinstance(mapping, Direct) and mapping.later and mapping.target == "person"
+            for mapping in self._source.mappings
+        ):
+            # Until keys are settled, somebody of whom two sources tell stands there twice; what happened to her did not happen twice.
+            persons = persons.group_by("person_id").aggregate(year_of_birth=persons.year_of_birth.min())
+        return Known(persons, {table: keys(table) for table in REFERRED.values()})
 
     def _write_empty(self) -> None:
         """Tables that hold nothing are there all the same: a CDM has all of them."""
