@@ -4,16 +4,20 @@ EMC-05, EMC-07.
 """
 
 import json
+import shutil
+import sys
 from base64 import b64decode
 from pathlib import Path
 
 import botocore.exceptions
 import duckdb
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs
 
 from nexus.app.cli.rest_client import Refused
+from nexus.warehouse.omop.spark_engine import session
 from nexus.warehouse.releases import manifest
 from nexus.warehouse.releases.making import views
 from nexus.warehouse.releases.parts import Parts
@@ -78,27 +82,66 @@ def test_what_the_platform_says_of_it_is_what_its_manifest_says(stage, release):
     assert (release["small_classes"]["k"], release["small_classes"]["persons"]) == (1, len(stage.patients))
 
 
-def test_pyarrow_answers_a_question_over_s3(stage, release):
-    key = stage.key("heart")
-    endpoints = json.loads((stage.platform.data / "run" / "endpoints.json").read_text())
-    s3 = fs.S3FileSystem(
-        access_key=key["id"],
-        secret_key=key["secret"],
-        region="eu-west-3",
-        scheme="https",
-        endpoint_override=endpoints["s3"].removeprefix("https://"),
-        tls_ca_file_path=str(stage.platform.data / "tls" / "ca.pem"),
-    )
+def reach(stage: Stage) -> dict[str, str]:
+    """What pyarrow's file system of S3 asks for."""
+    key, endpoints = stage.key("heart"), json.loads((stage.platform.data / "run" / "endpoints.json").read_text())
+    return {
+        "access_key": key["id"],
+        "secret_key": key["secret"],
+        "region": "eu-west-3",
+        "scheme": "https",
+        "endpoint_override": endpoints["s3"].removeprefix("https://"),
+        "tls_ca_file_path": str(stage.platform.data / "tls" / "ca.pem"),
+    }
+
+
+def files_of(s3: fs.S3FileSystem, release: dict, name: str) -> list[str]:
+    """Names of the files of one table, from the manifest that lies beside them."""
     with s3.open_input_stream(f"{release['bucket']}/manifests/{release['release_digest']}.json") as file:
         said = manifest.decode(file.read()).release
-    (table,) = [each for each in said.tables if each.name == "person"]
-    names = [f"{release['bucket']}/objects/{part.sha256}.parquet" for part in table.parts]
-    found = ds.dataset(names, filesystem=s3, format="parquet").to_table()
+    (table,) = [each for each in said.tables if each.name == name]
+    return [f"{release['bucket']}/objects/{part.sha256}.parquet" for part in table.parts]
+
+
+def test_pyarrow_answers_a_question_over_s3(stage, release):
+    s3 = fs.S3FileSystem(**reach(stage))
+    found = ds.dataset(files_of(s3, release, "person"), filesystem=s3, format="parquet").to_table()
     assert found.num_rows == len(stage.patients)
     assert (
         sum(found.group_by("gender_concept_id").aggregate([([], "count_all")])["count_all"].to_pylist())
         == found.num_rows
     )
+
+
+@pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java 17, which is not here")
+def test_spark_answers_a_question_over_s3_with_no_jar_of_a_cloud(stage, release, tmp_path, monkeypatch):
+    pytest.importorskip("pyspark", reason="pyspark is not installed")
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
+    how = reach(stage)
+    s3 = fs.S3FileSystem(**how)
+    names = files_of(s3, release, "condition_occurrence")
+
+    def rows(batches):
+        """On an executor: it opens its files itself."""
+        there = fs.S3FileSystem(**how)
+        for batch in batches:
+            for name in batch.column("name").to_pylist():
+                with there.open_input_file(name) as file:
+                    yield from pq.ParquetFile(file).iter_batches()
+
+    spark = session("1GB", 2, tmp_path)
+    try:
+        of = spark.createDataFrame([(name,) for name in names], "name string")
+        table = of.mapInArrow(rows, from_arrow_schema(ds.dataset(names[0], filesystem=s3).schema))
+        found = {
+            row.condition_concept_id: row["count"] for row in table.groupBy("condition_concept_id").count().collect()
+        }
+    finally:
+        spark.stop()
+    counted = ds.dataset(names, filesystem=s3).to_table(columns=["condition_concept_id"])["condition_concept_id"]
+    assert found == {each["values"]: each["counts"] for each in counted.value_counts().to_pylist()} and found
 
 
 def test_duckdb_answers_a_question_over_s3_by_the_views_that_lie_there(stage, release, tmp_path):
