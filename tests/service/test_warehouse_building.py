@@ -159,6 +159,25 @@ class Killed(BaseException):
 
 
 @pytest.mark.slow
+def test_a_provider_who_delivers_a_part_takes_nobody_away(village, tmp_path):
+    """A delivery is a whole extract: one of a month, accepted as such, would empty the warehouse of everybody else."""
+    site = Site(tmp_path / "cdm", [extract(*each) for each in sorted(village.items())])
+    site.build()
+    before = site.ask("SELECT person_id FROM person ORDER BY ALL")
+    part = tmp_path / "part"
+    shutil.copytree(village["hospital-1"], part)
+    lines = (part / "patients.csv").read_text().splitlines(keepends=True)
+    (part / "patients.csv").write_text("".join(lines[: len(lines) // 3]))
+    site.extracts = [
+        extract(name, part if name == "hospital-1" else folder, number=2) for name, folder in sorted(village.items())
+    ]
+    with pytest.raises(Conflict, match=r"hospital-1 delivered \d+ persons, after \d+ before") as refused:
+        site.build()
+    assert refused.value.code == "building.smaller"
+    assert site.ask("SELECT person_id FROM person ORDER BY ALL") == before
+    assert site.build(smaller=True).began == "refresh"
+
+
 def test_killed_at_any_step_the_next_run_goes_on_to_the_same_result(village, tmp_path):
     steps: list[str] = []
     extracts = [extract(*each) for each in sorted(village.items())]

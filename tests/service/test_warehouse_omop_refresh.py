@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nexus.kernel.errors import Conflict
+from nexus.kernel.errors import Conflict, Invalid
 from nexus.warehouse.omop import spec
 from nexus.warehouse.omop.fingerprint import fingerprint
 from nexus.warehouse.omop.layout import Layout
@@ -63,8 +63,7 @@ def edit(before: Path, after: Path, edits: list[tuple[str, int]]) -> None:
         else:
             _edit_rows(tables[chance.choice(["conditions", "medications"])], what, chance)
         for name, rows in tables.items():
-            with (after / f"{name}.csv").open("w", newline="") as file:
-                csv.writer(file, lineterminator="\n").writerows(rows)
+            _write(after / f"{name}.csv", rows)
 
 
 def _edit_rows(rows: list[list[str]], what: str, chance: random.Random) -> None:
@@ -225,6 +224,32 @@ def test_what_is_remembered_of_a_delivery_names_nobody(base):
     for path in kept:
         told = {str(row[0]) for row in duckdb.sql(f"SELECT person FROM '{path}'").fetchall()}
         assert not told & names and not [one for one in names if one.encode() in path.read_bytes()], path
+
+
+def test_a_delivery_of_what_changed_alone_is_not_taken_for_everybody(base, tmp_path):
+    """Read as a whole extract it would take away who is not in it."""
+    into, part = tmp_path / "into", tmp_path / "part"
+    shutil.copytree(base.into, into)
+    shutil.copytree(base.folder, part)
+    patients = _read(part / "patients.csv")
+    few = patients[: len(patients) // 3]
+    _write(part / "patients.csv", few)
+    before = fingerprint(into / "cdm")
+    with pytest.raises(Conflict, match=r"would take \d+ of \d+ persons away") as refused:
+        refresh("synthea", part, into, given=base.athena)
+    assert refused.value.code == "omop.smaller" and fingerprint(into / "cdm") == before
+    refresh("synthea", part, into, given=base.athena, smaller=True)
+    whole = convert("synthea", part, tmp_path / "whole", given=base.athena)
+    assert_same(into, whole)
+    (part / "patients.csv").unlink()
+    with pytest.raises(Invalid, match="no table of persons"):
+        refresh("synthea", part, into, given=base.athena, smaller=True)
+    assert_same(into, whole)
+
+
+def _write(path: Path, rows: list[list[str]]) -> None:
+    with path.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def test_a_conversion_by_another_key_is_not_refreshed(base, tmp_path):

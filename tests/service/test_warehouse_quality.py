@@ -119,6 +119,21 @@ def test_a_diagnosis_of_men_that_women_have_is_found(kind, tmp_path):
     assert (found.state, found.violated, found.looked_at) == (State.FAILED, 2, 3)
 
 
+def test_a_cdm_of_nobody_stops_the_release(tmp_path):
+    cdm = SmallCdm()
+    for table in (
+        "person",
+        "observation_period",
+        "visit_occurrence",
+        "condition_occurrence",
+        "drug_exposure",
+        "measurement",
+    ):
+        cdm.spoil(f"DELETE FROM {table}")
+    found = gate(cdm.write(tmp_path))
+    assert "cdmTable.person" in [result.id for result in found.failed(Severity.FATAL)]
+
+
 def test_nothing_to_look_at_is_never_passed(tmp_path):
     cdm = SmallCdm()
     cdm.spoil("DELETE FROM measurement")

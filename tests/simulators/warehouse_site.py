@@ -25,7 +25,7 @@ class Site:
         self.contents, self.register, self.patients = Folders(), Register(), Patients()
         self.told: list = []
 
-    def build(self, *, again: bool = False, progress=lambda step, done, total: None):
+    def build(self, *, again: bool = False, smaller: bool = False, progress=lambda step, done, total: None):
         plan = Plan(
             layout=self.layout,
             settings=Settings(as_of=date.max),
@@ -34,6 +34,7 @@ class Site:
             resources=Resources("1GB", 1),
             now=lambda: Instant(1),
             again=again,
+            smaller=smaller,
         )
         ports = {"contents": self.contents, "pseudonyms": self.register, "decisions": self.patients}
         tell = lambda built, people: self.told.append((built, people))  # noqa: E731

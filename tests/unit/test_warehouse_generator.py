@@ -211,6 +211,26 @@ def test_the_second_delivery_adds_changes_and_removes_what_the_truth_says(made):
     assert set(kinds) == {"added", "changed", "removed"}
 
 
+def test_a_whole_second_delivery_is_the_first_with_its_changes_applied(tmp_path):
+    asked = Asked(people=300, hospitals=1, seed=5, years=2, block=150, late=0.5, bad_rows=0)
+    generate(asked, tmp_path / "changes")
+    generate(replace(asked, whole=True), tmp_path / "whole")
+    for source, table, key in (
+        ("hospital-1", "encounters", ("Id",)),
+        ("snds", "ER_PRS_F", ("DCT_ORD_NUM", "FLX_EMT_NUM", "FLX_EMT_ORD")),
+        ("snds", "T_MCOaaB", ("ETA_NUM", "RSA_NUM")),
+    ):
+        first, second, whole = (
+            {"/".join(row[column] for column in key): None for row in rows(tmp_path / place / f"{table}.csv")}
+            for place in (f"changes/{source}/delivery-1", f"changes/{source}/delivery-2", f"whole/{source}/delivery-2")
+        )
+        removed = {row["KEY"] for row in rows(tmp_path / "changes" / source / "delivery-2" / "removed.csv")}
+        assert set(whole) == (set(first) - removed) | set(second) and second, table
+    before, after = (tmp_path / "whole" / "snds" / f"delivery-{number}" for number in (1, 2))
+    assert {path.name for path in before.iterdir()} == {path.name for path in after.iterdir()}
+    assert (before / "IR_BEN_R.csv").read_bytes() == (after / "IR_BEN_R.csv").read_bytes()
+
+
 def test_tables_of_the_claims_base_have_the_columns_and_keys_of_the_snds(made):
     folder = made / "snds" / "delivery-1"
     insured = {(row["BEN_NIR_PSA"], row["BEN_RNG_GEM"]) for row in rows(folder / "IR_BEN_R.csv")}

@@ -26,6 +26,7 @@ class BuildTask(Struct, frozen=True, kw_only=True):
     threads: int = 0
     """0: all of the machine."""
     again: bool = False
+    smaller: bool = False
 
 
 class BuildProgress(Struct, frozen=True, kw_only=True):

@@ -32,6 +32,7 @@ def _build(**typed: Any) -> int:
         memory=typed["memory"],
         threads=typed["threads"] or 0,
         again=typed["again"],
+        smaller=typed["smaller"],
     )
     with screen.progress() as bar:
         built = asyncio.run(_followed(directory, task, bar))
@@ -102,6 +103,9 @@ build_command = click.Command(
         click.Option(["--memory"], default=MEMORY, show_default=True, help="What the engine may hold in memory."),
         click.Option(
             ["--threads"], type=click.IntRange(1), help="Threads of the engine; all of the machine if not said."
+        ),
+        click.Option(
+            ["--smaller"], is_flag=True, help="Accept that a provider delivered less than half of its persons."
         ),
         click.Option(["--again"], is_flag=True, help="Build although nothing has changed."),
         data_option(),

@@ -22,6 +22,7 @@ def _generate(into: Path, **typed: Any) -> int:
         first_year=typed["first_year"],
         years=typed["years"],
         effect=typed["effect"],
+        whole=typed["whole"],
     )
     begun = time.monotonic()
     with screen.progress() as bar:
@@ -76,6 +77,11 @@ generate_command = click.Command(
             default=_DEFAULTS.effect,
             show_default=True,
             help="By how much diclofenac multiplies the rate of gastric bleeds: the answer to be found again.",
+        ),
+        click.Option(
+            ["--whole"],
+            is_flag=True,
+            help="Make the second delivery a whole extract again, as a refresh takes it, not what changed alone.",
         ),
         click.Option(
             ["--workers"],

@@ -64,6 +64,7 @@ def settings_of(typed: dict[str, Any]) -> Settings:
         encoding=typed["encoding"],
         piece=typed["piece"],
         excluded=Listed(typed["without"]),
+        smaller=typed.get("smaller", False),
     )
 
 

@@ -77,6 +77,7 @@ refresh = click.Command(
         click.Argument(["folder"], type=_FOLDER),
         click.Option(["--onto"], type=_FOLDER, required=True, help="The conversion that stands."),
         *SHARED,
+        click.Option(["--smaller"], is_flag=True, help="Let the delivery take more than half of the persons away."),
         click.Option(["--again"], is_flag=True, help="Drop a refresh that was not finished, and start over."),
         json_option(),
     ],

@@ -190,6 +190,7 @@ def run(
         resources=Resources(task.memory, task.threads or None),
         now=ground.clock.now,
         again=task.again,
+        smaller=task.smaller,
     )
     building = Building(
         plan,

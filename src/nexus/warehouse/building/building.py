@@ -20,6 +20,7 @@ from typing import Final
 import msgspec
 
 from nexus.kernel.clock import Instant
+from nexus.kernel.errors import Conflict
 from nexus.kernel.secret import Secret
 from nexus.warehouse.building.forms import FORMS
 from nexus.warehouse.building.identities import Identities, People, Progress
@@ -67,6 +68,8 @@ class Plan:
     now: Callable[[], Instant]
     again: bool = False
     """Whether to build although nothing has changed."""
+    smaller: bool = False
+    """Whether a provider may have delivered less than half of the persons that it delivered before."""
 
 
 class _UnderWay(msgspec.Struct, frozen=True):
@@ -113,6 +116,8 @@ class Building:
             return msgspec.structs.replace(before, began="nothing")
         identities = Identities(self._contents, self._pseudonyms, self._decisions, self._progress)
         people = identities.find(extracts)
+        if before is not None and not self._plan.smaller:
+            _require_whole(before, extracts, people)
         wanted = self._wanted(extracts, people.state)
         made = self._digest_of(extracts, people)
         staged = self._stage(extracts, people, made)
@@ -147,7 +152,10 @@ class Building:
 
     def _settings(self, extracts: Sequence[Extract], excluded: tuple[str, ...]) -> Settings:
         return replace(
-            self._plan.settings, as_of=max(extract.until for extract in extracts), excluded=_Excluded(excluded)
+            self._plan.settings,
+            as_of=max(extract.until for extract in extracts),
+            excluded=_Excluded(excluded),
+            smaller=True,  # each provider was looked at (`_require_whole`), and whoever objects may leave
         )
 
     def _derived(self, label: bytes) -> Secret:
@@ -263,6 +271,18 @@ def _delivered(extract: Extract, people: People) -> Delivered:
         files=len(extract.files),
         records=len(people.naming[extract.provider].known - {""}),
     )
+
+
+def _require_whole(before: Built, extracts: Sequence[Extract], people: People) -> None:
+    """A delivery of one month, or cut short, reads as if everybody else had left: that is never applied unasked."""
+    stood = {delivered.provider: delivered.records for delivered in before.deliveries}
+    for now in (_delivered(extract, people) for extract in extracts):
+        if 2 * now.records < stood.get(now.provider, 0):
+            raise Conflict(
+                f"{now.provider} delivered {now.records:,} persons, after {stood[now.provider]:,} before",
+                code="building.smaller",
+                hint="a delivery is a whole extract: have it delivered whole, or allow it to be smaller (--smaller)",
+            )
 
 
 def _write(path: Path, content: bytes) -> None:

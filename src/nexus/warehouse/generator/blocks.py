@@ -113,14 +113,15 @@ def _hospital(made: Block, story: _Story, number: int) -> None:
     for delivery in (FIRST, SECOND):
         folder, batch = f"{source}/delivery-{delivery}", given.of(delivery)
         of_batch = record[numpy.searchsorted(at, batch.at)]
-        fresh = numpy.array(sorted(set(of_batch.tolist()) - told), dtype=numpy.int64)
+        known = set[int]() if asked.whole else told
+        fresh = numpy.array(sorted(set(of_batch.tolist()) - known), dtype=numpy.int64)
         told.update(fresh.tolist())
         patients = hospital_tables.patients(living, held, fresh)
         made.add(folder, patients.name, patients.table)
         for table in hospital_tables.tables(ward, batch, of_batch):
             _spoilt(made, story, folder, table, random)
     keys = [hospital_tables.encounter_id(number, story.block, serial) for serial in given.changed.tolist()]
-    _changes(made, source, hospital_tables.ENCOUNTERS, keys, given)
+    _changes(made, source, hospital_tables.ENCOUNTERS, keys, given, whole=asked.whole)
     made.add(truth.FOLDER, "records", truth.records(source, living, held, numpy.array(sorted(told), dtype=numpy.int64)))
 
 
@@ -138,7 +139,8 @@ def _claims(made: Block, story: _Story) -> None:
     held = claims_tables.beneficiaries(random, asked, living)
     rows = claims_tables.beneficiary_rows(living, story.numbers, held)
     for table in (rows, *claims_tables.lasting_rows(asked, living, story.lives, held)):
-        made.add(f"{folder}{FIRST}", table.name, table.table)
+        for delivery in (FIRST, SECOND) if asked.whole else (FIRST,):
+            made.add(f"{folder}{delivery}", table.name, table.table)
     town, ward = numpy.flatnonzero(story.hospital == 0), numpy.flatnonzero(seen.stay > 0)
     paid = deliveries.handed(random, asked, town, seen.day[town], living.born[seen.person[town]])
     stays = deliveries.handed(random, asked, ward, seen.day[ward], living.born[seen.person[ward]])
@@ -150,14 +152,14 @@ def _claims(made: Block, story: _Story) -> None:
         ):
             _spoilt(made, story, f"{folder}{delivery}", table, random)
     payments = [claims_tables.payment_key(story.block, serial) for serial in paid.changed.tolist()]
-    _changes(made, claims_tables.SOURCE, "ER_PRS_F", payments, paid)
+    _changes(made, claims_tables.SOURCE, "ER_PRS_F", payments, paid, whole=asked.whole)
     where = {
         serial: int(story.hospital[at])
         for batch in (stays.first, stays.second)
         for serial, at in zip(batch.serial.tolist(), batch.at.tolist(), strict=True)
     }
     keys = [claims_tables.stay_key(where[serial], story.block, serial) for serial in stays.changed.tolist()]
-    _changes(made, claims_tables.SOURCE, "T_MCOaaB", keys, stays)
+    _changes(made, claims_tables.SOURCE, "T_MCOaaB", keys, stays, whole=asked.whole)
     made.add(truth.FOLDER, "records", truth.beneficiaries(living, held))
 
 
@@ -171,14 +173,15 @@ def _spoilt(made: Block, story: _Story, folder: str, seen: Seen, random: numpy.r
     made.add(folder, seen.name, table, bad)
 
 
-def _changes(made: Block, source: str, table: str, keys: list[str], given: Handed) -> None:
-    """What the second delivery does: told to the receiver where something is removed, and all of it in the truth."""
+def _changes(made: Block, source: str, table: str, keys: list[str], given: Handed, *, whole: bool) -> None:
+    """What the second delivery does: told to the receiver where something is removed, and all of it in the truth.
+
+    Of a whole extract nothing needs to be told: what is removed is not in it.
+    """
     change = [deliveries.CHANGE[one] for one in given.change.tolist()]
     gone = [key for key, one in zip(keys, change, strict=True) if one == "removed"]
     text = pyarrow.string()
-    made.add(
-        f"{source}/delivery-{SECOND}",
-        REMOVED,
-        pyarrow.table({"TABLE": pyarrow.array([table] * len(gone), text), "KEY": pyarrow.array(gone, text)}),
-    )
+    if not whole:
+        told = {"TABLE": pyarrow.array([table] * len(gone), text), "KEY": pyarrow.array(gone, text)}
+        made.add(f"{source}/delivery-{SECOND}", REMOVED, pyarrow.table(told))
     made.add(truth.FOLDER, "changes", truth.changes(source, table, keys, change))

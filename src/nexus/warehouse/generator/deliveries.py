@@ -1,6 +1,6 @@
 """Which encounters a source hands over when: nearly all at first; then what came late, what changed, what never was.
 
-`PHANTOM` encounters stand in the first delivery only, copies of real ones on another day, and are removed by the second.
+Where whole extracts are asked for, the second delivery tells all of it again, corrected. `PHANTOM` encounters stand in the first delivery only, copies of real ones on another day, and are removed by the second.
 """
 
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ def handed(random: numpy.random.Generator, asked: Asked, at: Whole, day: Whole, 
         numpy.concatenate((serial[at_first], phantoms)),
     )
     later = (state == ADDED) | (state == CHANGED)
-    second = Batch(at[later], day[later], serial[later])
+    second = Batch(at, day, serial) if asked.whole else Batch(at[later], day[later], serial[later])
     return Handed(
         first,
         second,

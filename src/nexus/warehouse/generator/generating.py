@@ -97,7 +97,8 @@ def _unchanging(files: "_Files", asked: Asked) -> None:
                 (f"hospital-{hospital}/delivery-{delivery}", "organizations"), hospital_tables.organisation(hospital)
             )
             files.whole((f"hospital-{hospital}/delivery-{delivery}", "providers"), hospital_tables.providers(hospital))
-    files.whole(("snds/delivery-1", "IR_PHA_R"), claims_tables.drug_list())
+    for delivery in (1, 2) if asked.whole else (1,):
+        files.whole((f"snds/delivery-{delivery}", "IR_PHA_R"), claims_tables.drug_list())
 
 
 def _described(summary: Summary) -> bytes:

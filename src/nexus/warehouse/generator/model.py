@@ -70,6 +70,8 @@ class Asked:
     bad_rows: float = 0.001
     late: float = 0.01
     """Share of encounters that the second delivery adds, changes or removes."""
+    whole: bool = False
+    """Whether the second delivery is a whole extract again, as a refresh takes it. Else it holds what it adds and changes."""
     effect: float = 5.0
     """By how much diclofenac multiplies the rate of gastric bleeds for 30 days."""
     block: int = BLOCK_PEOPLE

@@ -1,7 +1,7 @@
 """A whole conversion: stage, load vocabularies, map piece by piece, settle keys, make eras and periods, count."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import ibis.expr.types as ir
 
+from nexus.kernel.errors import Invalid
 from nexus.warehouse.omop import accounts, coverage, vocabulary
 from nexus.warehouse.omop.accounts import Conversion, Outcome
 from nexus.warehouse.omop.changes import Only
@@ -49,11 +50,26 @@ class Settings:
     encoding: str = "utf-8"
     piece: int = PIECE
     excluded: Excluded = field(default_factory=NoOne)
+    smaller: bool = False
+    """Whether a refresh may take more than half of the persons away."""
 
     @property
     def fixed(self) -> dict[str, str]:
         """What may not change between a conversion and its refresh, unless everything is converted anew."""
         return {"as_of": self.as_of.isoformat(), "given": repr(self.given.seen())}
+
+
+def _require_persons(source: Source, files: Sequence[Delivered]) -> None:
+    """Raises Invalid where everything would end in quarantine, for want of anybody whom it could be about."""
+    drivers = {
+        mapping.driver for mapping in source.mappings if isinstance(mapping, Direct) and mapping.target == "person"
+    }
+    if not drivers & {file.table.name for file in files}:
+        raise Invalid(
+            "this delivery has no table of persons",
+            code="omop.no-persons",
+            hint=f"a delivery is a whole extract, not what changed since the last one; persons are in: {', '.join(sorted(drivers))}",
+        )
 
 
 class Converter:
@@ -84,6 +100,7 @@ class Converter:
     def run(self, folder: Path) -> Conversion:
         """Convert a delivery. Raises Invalid, Damaged, Conflict, Unavailable; run again, it goes on where it was."""
         files = find(self._source, folder, after=0 if self._onto is None else last_file(self._onto))
+        _require_persons(self._source, files)
         self._begin(files)
         staged = self._staged(files)
         staged.check()

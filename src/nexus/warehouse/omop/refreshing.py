@@ -90,6 +90,16 @@ class Refresher:
             onto=self._onto,
         ).run(folder)
 
+    def _require_most(self, went: int, came: int) -> None:
+        """What holds a month, or was cut short, reads as if everybody else had left: that is never applied unasked."""
+        stood = msgspec.json.decode(self._onto.report.read_bytes())["tables"].get("person", 0)
+        if 2 * (stood - went + came) < stood and not self._settings.smaller:
+            raise Conflict(
+                f"this delivery would take {went - came:,} of {stood:,} persons away",
+                code="omop.smaller",
+                hint="a delivery is a whole extract: give that (--again), or allow it to be smaller (--smaller)",
+            )
+
     def _merge(self, steps: Steps, folder: Path) -> None:
         self._progress("merge", 0, 0)
         counted = steps.counted("affected")
@@ -97,6 +107,7 @@ class Refresher:
         affected = None if counted["everything"] else self._new.work / "affected.parquet"
         merge = Merge(self._local, self._onto, self._new, affected=affected, number=number)
         went, came = merge.run()
+        self._require_most(went.get("person", 0), came.get("person", 0))
         merge.account()
         report = Refreshed(
             number=number,

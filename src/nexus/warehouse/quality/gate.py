@@ -67,13 +67,17 @@ def _counts(cdm: Cdm, table: str, asked: Sequence[Check]) -> Counts:
     return found
 
 
+_PERSONS: Final = "person"
 _PRESENCE: Final = frozenset({Kind.TABLE, Kind.FIELD})
 
 
 def _there(cdm: Cdm, check: Check) -> Count | Missing:
-    """A table that is not there fails as a table, and its fields are not looked at."""
+    """A table that is not there fails as a table, and its fields are not looked at.
+
+    So does a table of persons that holds nobody: every other check would have nothing to look at, and the run would pass.
+    """
     if check.kind is Kind.TABLE:
-        return Count(int(not cdm.has(check.table)), 1)
+        return Count(int(not cdm.has(check.table) or (check.table == _PERSONS and _is_empty(cdm, check.table))), 1)
     return Count(int(not cdm.has(check.table, check.field)), 1) if cdm.has(check.table) else Missing(check.table)
 
 
@@ -85,6 +89,11 @@ def _result(check: Check, count: Count | Missing) -> Result:
     percent = _PERCENT * count.violated / count.looked_at
     state = State.FAILED if percent > check.threshold else State.PASSED
     return Result.of(check, state, violated=count.violated, looked_at=count.looked_at, percent=percent)
+
+
+def _is_empty(cdm: Cdm, table: str) -> bool:
+    (rows,) = cdm.row(f'SELECT count(*) FROM (SELECT 1 FROM "{table}" LIMIT 1)')  # noqa: S608 - a name of the CDM
+    return bool(rows == 0)
 
 
 def _tables(cdm: Cdm) -> Iterator[Table]:
