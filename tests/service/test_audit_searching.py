@@ -3,10 +3,22 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nexus.audit import model, store
 from nexus.audit.filters import BLOCK_ENTRIES, Terms, may_hold
-from nexus.audit.model import ErasePerson, ExportLog, ListEntries, ProveEntry, ReadLog, VerifyLog
+from nexus.audit.model import (
+    ActorView,
+    EntryContent,
+    ErasePerson,
+    ExportLog,
+    ListEntries,
+    ProveEntry,
+    ReadLog,
+    ResourceView,
+    VerifyLog,
+)
 from nexus.audit.reader import AuditReader
 from nexus.audit.service import AuditService
 from nexus.crypto.hpke import OpeningKey, generate_seed
@@ -166,6 +178,35 @@ def count_openings(log: AuditPlatform) -> dict[str, int]:
 
     log.reader.opener = Counting()
     return count
+
+
+WORDS = st.sampled_from(["a", "b", "ward/a", "ward/b", "objects.object.read", "objects.object"])
+PERSONS = st.none() | WORDS
+CONTENTS = st.builds(
+    EntryContent,
+    operation=WORDS,
+    actor=st.builds(ActorView, id=WORDS, kind=st.just("person"), name=st.just(""), person=PERSONS, session=st.none()),
+    action=WORDS,
+    resource=st.builds(ResourceView, type=st.sampled_from(["Bucket", "Key"]), id=WORDS, attributes=st.just({})),
+    purpose=st.just("care"),
+    origin=st.just("local"),
+    client=st.just(""),
+    door=st.just("s3"),
+    approval=st.none(),
+    at=st.just(""),
+    recorded=st.just(""),
+    outcome=st.sampled_from(Outcome),
+    subject=PERSONS,
+    details=st.just({}),
+)
+
+
+@given(contents=st.lists(CONTENTS, max_size=6))
+def test_a_block_has_the_terms_of_each_of_its_entries_and_no_others(contents):
+    terms = Terms(PRIVATE_KEY)
+    for content in contents:
+        assert terms.digest("operation", content.operation) in terms.of_block([content])
+    assert terms.of_block(contents) == set().union(*(terms.of_block([content]) for content in contents))
 
 
 async def test_filters_say_nothing_without_the_private_key(log):

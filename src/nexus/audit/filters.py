@@ -31,23 +31,44 @@ class Terms:
         text = f"{kind}:{value}".encode("utf-8", "backslashreplace")
         return blake2b(text, key=self._key, digest_size=_DIGEST_BYTES).digest()
 
-    def of_entry(self, content: EntryContent) -> Iterator[bytes]:
-        """Every term by which an entry can be found."""
-        actor, resource = content.actor, content.resource
-        yield self.digest("actor", actor.id)
-        if actor.person is not None:
-            yield self.digest("actor", actor.person)
-        yield self.digest("person", concerned(content))
-        yield self.digest("action", content.action)
-        for at, character in enumerate(content.action):
-            if character == ".":
-                yield self.digest("prefix", content.action[: at + 1])
-        yield self.digest("resource", f"{resource.type}:{resource.id}")
-        container, slash, _ = resource.id.partition("/")
-        if slash:
-            yield self.digest("prefix", f"{resource.type}:{container}/")
-        yield self.digest("outcome", content.outcome)
-        yield self.digest("operation", content.operation)
+    def of_block(self, contents: Iterable[EntryContent]) -> set[bytes]:
+        """Every term by which one of the entries can be found. Entries near each other say much the same: each term is hashed once."""
+        alike: set[tuple[str | None, ...]] = set()
+        terms: set[tuple[str, str]] = set()
+        for content in contents:
+            actor, resource = content.actor, content.resource
+            terms.add(("operation", content.operation))
+            said = (
+                actor.id,
+                actor.person,
+                content.subject,
+                content.action,
+                resource.type,
+                resource.id,
+                content.outcome,
+            )
+            if said not in alike:
+                alike.add(said)
+                terms.update(_terms(content))
+        return {self.digest(kind, value) for kind, value in terms}
+
+
+def _terms(content: EntryContent) -> Iterator[tuple[str, str]]:
+    """The terms of an entry but its operation, which no other has."""
+    actor, resource = content.actor, content.resource
+    yield "actor", actor.id
+    if actor.person is not None:
+        yield "actor", actor.person
+    yield "person", concerned(content)
+    yield "action", content.action
+    for at, character in enumerate(content.action):
+        if character == ".":
+            yield "prefix", content.action[: at + 1]
+    yield "resource", f"{resource.type}:{resource.id}"
+    container, slash, _ = resource.id.partition("/")
+    if slash:
+        yield "prefix", f"{resource.type}:{container}/"
+    yield "outcome", content.outcome
 
 
 def concerned(content: EntryContent) -> str:

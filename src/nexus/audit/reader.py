@@ -7,7 +7,7 @@ from pathlib import Path
 from nexus.audit import store
 from nexus.audit.concerning import Concerning
 from nexus.audit.filters import BLOCK_ENTRIES, Terms, build_filter, may_hold
-from nexus.audit.model import EntryPage, EntryView, ListEntries
+from nexus.audit.model import EntryContent, EntryPage, EntryView, ListEntries
 from nexus.audit.opening import EntryOpener, Row
 from nexus.audit.payload import Opened
 from nexus.audit.query import Query
@@ -104,14 +104,10 @@ class AuditReader:
 
     def filter_of(self, block: int) -> tuple[str, str, bytes]:
         """The filter of a full block, from its entries: (earliest time, latest time, bits)."""
-        times: list[str] = []
-        digests: set[bytes] = set()
-        for row in self.opener.rows(self._db, block * BLOCK_ENTRIES, (block + 1) * BLOCK_ENTRIES):
-            content = _view(row).content
-            if content is not None:
-                times.append(content.at)
-                digests.update(self._terms.of_entry(content))
-        return min(times, default=""), max(times, default=""), build_filter(digests)
+        rows = self.opener.rows(self._db, block * BLOCK_ENTRIES, (block + 1) * BLOCK_ENTRIES)
+        contents = [content for row in rows if (content := _content(row)) is not None]
+        times = [content.at for content in contents]
+        return min(times, default=""), max(times, default=""), build_filter(self._terms.of_block(contents))
 
     def blocks_with(self, person: str) -> tuple[list[int], int]:
         """(indexed blocks that may hold entries of a person, number of the first block not looked at)."""
@@ -152,7 +148,15 @@ class AuditReader:
 
 
 def _view(row: Row) -> EntryView:
+    content = _content(row)
+    return EntryView(
+        index=row.index, erased=row.entry is None, damaged=content is None and row.entry is not None, content=content
+    )
+
+
+def _content(row: Row) -> EntryContent | None:
+    """What an entry says; None of one that was erased, or does not open."""
     with suppress(Damaged):
         if isinstance(row.entry, Opened):
-            return EntryView(index=row.index, erased=False, content=row.entry.content())
-    return EntryView(index=row.index, erased=row.entry is None, damaged=row.entry is not None, content=None)
+            return row.entry.content()
+    return None

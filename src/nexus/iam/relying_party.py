@@ -8,33 +8,26 @@ verified, algorithm, signature. What the signature counter says is judged by `pa
 from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
-from webauthn import verify_authentication_response, verify_registration_response
-from webauthn.helpers import bytes_to_base64url, encode_cbor, parse_attestation_object
-from webauthn.helpers.cose import COSEAlgorithmIdentifier
-from webauthn.helpers.structs import (
-    AttestationFormat,
-    AuthenticationCredential,
-    AuthenticatorAssertionResponse,
-    AuthenticatorAttestationResponse,
-    RegistrationCredential,
-)
 
 from nexus.kernel.errors import Invalid, Unauthenticated
 
-ALGORITHMS = (
-    COSEAlgorithmIdentifier.ECDSA_SHA_256,
-    COSEAlgorithmIdentifier.EDDSA,
-    COSEAlgorithmIdentifier.ECDSA_SHA_512,
-    COSEAlgorithmIdentifier.RSASSA_PKCS1_v1_5_SHA_256,
-)
-"""What a passkey may sign with, the preferred one first. The last is there for Windows Hello."""
-ATTESTATIONS = frozenset({AttestationFormat.NONE, AttestationFormat.PACKED})
-"""None is asked for; some authenticators vouch for themselves all the same."""
+
+class Algorithm(IntEnum):
+    """What a passkey may sign with (COSE, RFC 9053), the preferred one first. The last is there for Windows Hello."""
+
+    ES256 = -7
+    EDDSA = -8
+    ES512 = -36
+    RS256 = -257
+
+
+ALGORITHMS = tuple(Algorithm)
 MAX_ANSWER_BYTES = 16_384
 """The longest part of an answer of an authenticator."""
 MAX_CREDENTIAL_ID_BYTES = 1_023
@@ -92,23 +85,10 @@ class RelyingParty:
         return _verified(lambda: self._asserted(answer, challenge, public_key))
 
     def _registered(self, client_data: bytes, attestation: bytes, challenge: bytes) -> Registered:
+        from nexus.iam.ceremonies import verified_registration
+
         _require_top_level(client_data)
-        parsed = parse_attestation_object(attestation)
-        made = parsed.auth_data.attested_credential_data
-        if parsed.fmt not in ATTESTATIONS or made is None or len(made.credential_id) > MAX_CREDENTIAL_ID_BYTES:
-            raise ValueError("an attestation that is not accepted")
-        verified = verify_registration_response(
-            credential=RegistrationCredential(
-                id=bytes_to_base64url(made.credential_id),
-                raw_id=made.credential_id,
-                response=AuthenticatorAttestationResponse(client_data, attestation),
-            ),
-            expected_challenge=challenge,
-            expected_rp_id=self.id,
-            expected_origin=self.origin,
-            require_user_verification=True,
-            supported_pub_key_algs=list(ALGORITHMS),
-        )
+        verified = verified_registration(self, client_data, attestation, challenge)
         return Registered(
             verified.credential_id,
             verified.credential_public_key,
@@ -118,23 +98,10 @@ class RelyingParty:
         )
 
     def _asserted(self, answer: Assertion, challenge: bytes, public_key: bytes) -> int:
+        from nexus.iam.ceremonies import verified_count
+
         _require_top_level(answer.client_data)
-        verified = verify_authentication_response(
-            credential=AuthenticationCredential(
-                id=bytes_to_base64url(answer.credential_id),
-                raw_id=answer.credential_id,
-                response=AuthenticatorAssertionResponse(
-                    answer.client_data, answer.authenticator_data, answer.signature, answer.user_handle
-                ),
-            ),
-            expected_challenge=challenge,
-            expected_rp_id=self.id,
-            expected_origin=self.origin,
-            credential_public_key=public_key,
-            credential_current_sign_count=0,  # judged by the caller, who has to act on it
-            require_user_verification=True,
-        )
-        return verified.new_sign_count
+        return verified_count(self, answer, challenge, public_key)
 
 
 def challenge_in(client_data: bytes) -> bytes:
@@ -149,7 +116,8 @@ def nobodys_key() -> bytes:
     """A public key that nobody can sign for, in COSE form: verifying against it costs what verifying costs."""
     numbers = ec.generate_private_key(ec.SECP256R1()).public_key().public_numbers()
     x, y = (number.to_bytes(32, "big") for number in (numbers.x, numbers.y))
-    return encode_cbor({1: 2, 3: COSEAlgorithmIdentifier.ECDSA_SHA_256.value, -1: 1, -2: x, -3: y})
+    # {1: 2 (EC2), 3: -7 (ES256), -1: 1 (P-256), -2: x, -3: y}
+    return b"\xa5\x01\x02\x03\x26\x20\x01\x21\x58\x20" + x + b"\x22\x58\x20" + y
 
 
 class _ClientData(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from types import ModuleType
 
 NAMES = (
     "kms",
@@ -25,7 +26,14 @@ def main() -> int:
     if len(sys.argv) != 2 or sys.argv[1] not in NAMES:
         sys.stderr.write(f"usage: python -m nexus.app.processes {{{'|'.join(NAMES)}}}\n")
         return 2
-    return life.run(import_module(f"nexus.app.processes.{sys.argv[1].replace('-', '_')}").main)
+    return life.run(load(sys.argv[1]).main)
+
+
+def load(name: str) -> ModuleType:
+    """The module of a process, with what it imports."""
+    # httpx imports a command line of its own wherever the libraries of one are installed: 5 MiB that no process needs.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+    return import_module(f"nexus.app.processes.{name.replace('-', '_')}")
 
 
 if __name__ == "__main__":
