@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from msgspec import structs
 
 from nexus.audit import model, store
 from nexus.audit.filters import BLOCK_ENTRIES, Terms, may_hold
@@ -180,33 +179,42 @@ def count_openings(log: AuditPlatform) -> dict[str, int]:
     return count
 
 
-WORDS = st.sampled_from(["a", "b", "ward/a", "ward/b", "objects.object.read", "objects.object"])
-PERSONS = st.none() | WORDS
-CONTENTS = st.builds(
-    EntryContent,
-    operation=WORDS,
-    actor=st.builds(ActorView, id=WORDS, kind=st.just("person"), name=st.just(""), person=PERSONS, session=st.none()),
-    action=WORDS,
-    resource=st.builds(ResourceView, type=st.sampled_from(["Bucket", "Key"]), id=WORDS, attributes=st.just({})),
-    purpose=st.just("care"),
-    origin=st.just("local"),
-    client=st.just(""),
-    door=st.just("s3"),
-    approval=st.none(),
-    at=st.just(""),
-    recorded=st.just(""),
-    outcome=st.sampled_from(Outcome),
-    subject=PERSONS,
-    details=st.just({}),
+SAID = EntryContent(
+    operation="op_1",
+    actor=ActorView(id="mac_1", kind="machine", person="per_1"),
+    action="objects.object.read",
+    resource=ResourceView(type="Bucket", id="ward", attributes={}),
+    purpose="care",
+    origin="local",
+    client="",
+    door="s3",
+    approval=None,
+    at="",
+    recorded="",
+    outcome=Outcome.ALLOWED,
+    subject="pat_1",
+    details={},
 )
 
 
-@given(contents=st.lists(CONTENTS, max_size=6))
-def test_a_block_has_the_terms_of_each_of_its_entries_and_no_others(contents):
-    terms = Terms(PRIVATE_KEY)
-    for content in contents:
-        assert terms.digest("operation", content.operation) in terms.of_block([content])
-    assert terms.of_block(contents) == set().union(*(terms.of_block([content]) for content in contents))
+@pytest.mark.parametrize(
+    "otherwise",
+    [
+        {"operation": "op_2"},
+        {"actor": ActorView(id="mac_2", kind="machine", person="per_1")},
+        {"actor": ActorView(id="mac_1", kind="machine", person="per_2")},
+        {"subject": "pat_2"},
+        {"action": "objects.object.write"},
+        {"resource": ResourceView(type="Key", id="ward", attributes={})},
+        {"resource": ResourceView(type="Bucket", id="lab/1", attributes={})},
+        {"outcome": Outcome.DENIED},
+    ],
+)
+def test_a_block_has_the_terms_of_each_of_its_entries_and_no_others(otherwise):
+    terms, other = Terms(PRIVATE_KEY), structs.replace(SAID, **otherwise)
+    one, two = terms.of_block([SAID]), terms.of_block([other])
+    assert one != two
+    assert terms.of_block([SAID, other, SAID]) == one | two
 
 
 async def test_filters_say_nothing_without_the_private_key(log):

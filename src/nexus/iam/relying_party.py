@@ -30,7 +30,6 @@ class Algorithm(IntEnum):
 ALGORITHMS = tuple(Algorithm)
 MAX_ANSWER_BYTES = 16_384
 """The longest part of an answer of an authenticator."""
-MAX_CREDENTIAL_ID_BYTES = 1_023
 NAME = "Nexus"
 
 T = TypeVar("T")
@@ -85,10 +84,11 @@ class RelyingParty:
         return _verified(lambda: self._asserted(answer, challenge, public_key))
 
     def _registered(self, client_data: bytes, attestation: bytes, challenge: bytes) -> Registered:
-        from nexus.iam.ceremonies import verified_registration
+        from nexus.iam.ceremonies import Expected, verified_registration
 
         _require_top_level(client_data)
-        verified = verified_registration(self, client_data, attestation, challenge)
+        expected = Expected(self.id, self.origin, challenge)
+        verified = verified_registration(expected, client_data, attestation, ALGORITHMS)
         return Registered(
             verified.credential_id,
             verified.credential_public_key,
@@ -98,10 +98,12 @@ class RelyingParty:
         )
 
     def _asserted(self, answer: Assertion, challenge: bytes, public_key: bytes) -> int:
-        from nexus.iam.ceremonies import verified_count
+        from nexus.iam.ceremonies import Expected, verified_count
 
         _require_top_level(answer.client_data)
-        return verified_count(self, answer, challenge, public_key)
+        expected = Expected(self.id, self.origin, challenge)
+        said = (answer.client_data, answer.authenticator_data, answer.signature, answer.user_handle)
+        return verified_count(expected, answer.credential_id, said, public_key)
 
 
 def challenge_in(client_data: bytes) -> bytes:
