@@ -7,19 +7,18 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
-import pyarrow.parquet
 
 from nexus.kernel.errors import Damaged
 from nexus.warehouse.building import fhir_reading
 from nexus.warehouse.building.form import TABULAR
 from nexus.warehouse.building.model import Extract, File
 from nexus.warehouse.building.ports import Contents
+from nexus.warehouse.intake import parquet_apart
 from nexus.warehouse.intake.agreement import FileKind
+from nexus.warehouse.intake.report import FaultyError
 
 BLOCK_BYTES: Final = 8 << 20
 """Of a CSV file, parsed at once."""
-ROWS: Final = 65_536
-"""Of a Parquet file, read at once."""
 
 
 def people(contents: Contents, extract: Extract, file: File) -> Iterator[pa.RecordBatch]:
@@ -40,7 +39,7 @@ def batches(contents: Contents, extract: Extract, file: File, wanted: Collection
     try:
         for batch in read(contents, extract, file, list(named.values())):
             yield pa.RecordBatch.from_arrays([_clean(batch.column(name)) for name in named.values()], names=list(named))
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, FaultyError) as error:
         raise Damaged(
             f"{file.said.name} of {extract.provider} is not what was accepted",
             code="building.file",
@@ -68,8 +67,8 @@ def _separated(contents: Contents, extract: Extract, file: File, names: list[str
 
 
 def _parquet(contents: Contents, extract: Extract, file: File, names: list[str]) -> Iterator[pa.RecordBatch]:
-    with pyarrow.parquet.ParquetFile(contents.anywhere(extract, file)) as opened:
-        yield from opened.iter_batches(ROWS, columns=names)
+    for batch in parquet_apart.batches(contents.anywhere(extract, file), file.agreed, names):
+        yield pa.RecordBatch.from_arrays([batch.columns[name] for name in names], names=names)
 
 
 def _clean(column: Any) -> pa.Array:

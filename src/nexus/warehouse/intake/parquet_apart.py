@@ -1,9 +1,11 @@
-"""Delivered Parquet files, read by a process of their own (`parquet_child`): one that ends it is refused, and stops nobody else."""
+"""Delivered Parquet files, read by a process of their own (`parquet_child`), by intake and by a build alike: one that ends it is
+refused, and stops nobody else.
+"""
 
 import io
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, Final
 
 import msgspec
@@ -14,7 +16,7 @@ from nexus.kernel.apart import LENGTH_BYTES
 from nexus.warehouse.intake.agreement import Table
 from nexus.warehouse.intake.batches import Batch
 from nexus.warehouse.intake.csv_rows import HeaderError
-from nexus.warehouse.intake.parquet_child import BATCH_BYTES
+from nexus.warehouse.intake.parquet_child import BATCH_BYTES, Asked
 from nexus.warehouse.intake.parquet_rows import Readable, unreadable
 from nexus.warehouse.intake.report import Fault, FaultyError, Problem, faulty
 
@@ -22,14 +24,18 @@ MAX_MESSAGE_BYTES: Final = 8 * BATCH_BYTES
 """A single row may have more than `BATCH_BYTES`."""
 
 
-def batches(file: Readable, table: Table) -> Iterator[Batch]:
-    """Rows of a Parquet file; a line is the number of a row. Raises FaultyError, and what the file raises. Blocks."""
+def batches(file: Readable, table: Table, names: Sequence[str] | None = None) -> Iterator[Batch]:
+    """Rows of a Parquet file, of some columns or of all; a line is the number of a row. Blocks.
+
+    Raises FaultyError, and what the file raises.
+    """
     size = file.seek(0, io.SEEK_END)
-    schema = pyarrow.schema([(column.name, pyarrow.string()) for column in table.columns])
+    wanted = tuple(column.name for column in table.columns if names is None or column.name in names)
+    schema = pyarrow.schema([(name, pyarrow.string()) for name in wanted])
     with _started(size) as process:
         try:
             reading = _Reading(process, file, size)
-            reading.give(msgspec.json.encode(table))
+            reading.give(msgspec.json.encode(Asked(table, wanted)))
             first = 1
             for body in reading.rows():
                 batch = _looked_at(body, schema)

@@ -1,7 +1,7 @@
 """The process that reads one delivered Parquet file and dies: `python -m nexus.warehouse.intake.parquet_child SIZE`, apart
-(`kernel.apart`), because there are files that make Arrow end the process it runs in. It is given the agreed table (JSON) and says:
+(`kernel.apart`), because there are files that make Arrow end the process it runs in. It is given what is wanted (`Asked`, JSON) and says:
 
-    R  some rows as text, as an Arrow record batch     in order; columns in the order of the agreement
+    R  some rows as text, as an Arrow record batch     in order; columns in the order that was asked
     H  what is wrong with the columns: problems        a JSON list
     E  why it goes no further: a problem               JSON
     D  that was all
@@ -21,17 +21,24 @@ BATCH_BYTES: Final = 64 << 20
 """Of the rows that are told together, unless one row alone has more."""
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """The agreed table, and those of its columns that are read."""
+
+    table: Table
+    names: tuple[str, ...]
+
+
 def main() -> None:
     """Read what stands on the other end; the argument says how many bytes it has."""
     apart = Apart()
-    table = msgspec.json.decode(apart.given(), type=Table)
-    names = [column.name for column in table.columns]
+    asked = msgspec.json.decode(apart.given(), type=Asked)
+    names = list(asked.names)
     from nexus.warehouse.intake import parquet_rows
     from nexus.warehouse.intake.csv_rows import HeaderError
     from nexus.warehouse.intake.report import FaultyError
 
     try:
-        for batch in parquet_rows.batches(apart.file(int(sys.argv[1])), table):
+        for batch in parquet_rows.batches(apart.file(int(sys.argv[1])), asked.table, names):
             told = pyarrow.RecordBatch.from_arrays([batch.columns[name] for name in names], names)
             for piece in pieces(told):
                 apart.tell(b"R", memoryview(piece.serialize()))

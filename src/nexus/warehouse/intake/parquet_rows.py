@@ -3,7 +3,7 @@
 There are files that make Arrow end the process it runs in: nothing but `parquet_child` reads what somebody delivered.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Protocol
 
 import pyarrow
@@ -40,8 +40,8 @@ class Readable(Protocol):
     def tell(self) -> int: ...
 
 
-def batches(file: Readable, table: Table) -> Iterator[Batch]:
-    """Rows of a Parquet file; a line is the number of a row. Raises FaultyError."""
+def batches(file: Readable, table: Table, names: Sequence[str] | None = None) -> Iterator[Batch]:
+    """Rows of a Parquet file, of some columns or of all; a line is the number of a row. Raises FaultyError."""
     try:
         texts = [column.name for column in table.columns if column.type in (ColumnType.TEXT, ColumnType.CODE)]
         with pyarrow.parquet.ParquetFile(
@@ -49,7 +49,7 @@ def batches(file: Readable, table: Table) -> Iterator[Batch]:
         ) as opened:
             _require(opened, table)
             first = 1
-            for batch in opened.iter_batches(batch_size=ROWS, use_threads=False):
+            for batch in opened.iter_batches(batch_size=ROWS, columns=names, use_threads=False):
                 if len(batch):
                     columns = {
                         name: _texts(values) for name, values in zip(batch.schema.names, batch.columns, strict=True)
