@@ -1,6 +1,7 @@
 """Refresh: additions, changes and removals, applied to what stands, give what a conversion of the new delivery alone would give."""
 
 import csv
+import json
 import random
 import shutil
 import stat
@@ -201,6 +202,22 @@ def test_rows_that_lay_in_the_future_are_looked_at_again_on_a_later_day(base, tm
     told = refresh("synthea", base.folder, tmp_path / "into", **later)
     assert (told.changed, told.everything) == (1, "")
     assert_same(tmp_path / "into", convert("synthea", base.folder, tmp_path / "whole", **later))
+
+
+def test_an_earlier_day_or_what_another_version_kept_converts_everything_anew(base, tmp_path):
+    """Whose rows lay before the new day nobody kept; what another version kept may mean something else."""
+    shutil.copytree(base.into, tmp_path / "earlier")
+    earlier = {"given": base.athena, "as_of": date(2019, 6, 1)}
+    assert refresh("synthea", base.folder, tmp_path / "earlier", **earlier).everything == "as-of"
+    assert_same(tmp_path / "earlier", convert("synthea", base.folder, tmp_path / "whole", **earlier))
+
+    shutil.copytree(base.into, tmp_path / "other")
+    kept = tmp_path / "other" / "state" / "settings.json"
+    said = json.loads(kept.read_text())
+    kept.write_text(json.dumps({**said, "format": said["format"] - 1}))
+    edit(base.folder, tmp_path / "next", [("row", 5), ("remove", 3)])
+    assert refresh("synthea", tmp_path / "next", tmp_path / "other", given=base.athena).everything == "version"
+    assert_same(tmp_path / "other", convert("synthea", tmp_path / "next", tmp_path / "next-whole", given=base.athena))
 
 
 def test_who_objects_leaves_with_the_next_refresh(base, tmp_path):
