@@ -1,52 +1,79 @@
-"""Two hospitals and the claims base deliver; one command makes the warehouse of it, on a real platform. EMC-06, EMC-07, R-093."""
+"""Two hospitals and the claims base deliver; one command makes the warehouse of it, on a real platform. EMC-06, EMC-07, R-093.
+
+One hospital delivers CSV, the other one FHIR, the claims base Parquet.
+"""
 
 import json
 import subprocess
 import time
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from nexus.pseudonyms.scanning import scan
+from nexus.warehouse.intake.agreement import Agreement, FileKind
+from simulators import fhir_hospital
 from simulators.deliveries import agreed, rows, world
 from simulators.installation import PASSPHRASE, Installation, until
 
 PERIOD = ("--period-from", "2024-01-01", "--period-until", (date.today() - timedelta(days=2)).isoformat())
 
 
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    return world(tmp_path_factory.mktemp("world"), people=40)
+@dataclass(frozen=True)
+class Provider:
+    folder: Path
+    agreement: Agreement
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory, folders):
+def providers(tmp_path_factory) -> dict[str, Provider]:
+    made, others = world(tmp_path_factory.mktemp("world"), people=40), tmp_path_factory.mktemp("others")
+    fhir = fhir_hospital.write(fhir_hospital.resources(made["hospital-2"]), others / "hospital-2")
+    return {
+        "hospital-1": Provider(made["hospital-1"], agreed(made["hospital-1"])),
+        "hospital-2": Provider(fhir, fhir_hospital.agreed(fhir)),
+        "snds": as_parquet(made["snds"], others / "snds"),
+    }
+
+
+def as_parquet(folder: Path, into: Path) -> Provider:
+    """The same tables, every column text."""
+    into.mkdir()
+    for path in folder.glob("*.csv"):
+        duckdb.sql(f"COPY (FROM read_csv('{path}', all_varchar = true)) TO '{into / path.stem}.parquet'")
+    said = agreed(folder)
+    return Provider(into, replace(said, tables=tuple(replace(each, kind=FileKind.PARQUET) for each in said.tables)))
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory, providers):
     """A platform with pseudonyms, a provider for each folder, and its first delivery accepted."""
     made = Installation(tmp_path_factory.mktemp("whb"), pseudonyms="true").found().up()
     steward = made.person("david", "data_steward", "platform")
     steward.call("pseudonyms.domain.open", domain="WAREHOUSE")
     desk = made.person("fiona", "consent_desk", "site:hospital-1")
-    made.patient = Counter(row["PATIENT"] for row in rows(folders["hospital-1"] / "encounters.csv")).most_common(1)[0][
-        0
-    ]
+    encounters = rows(providers["hospital-1"].folder / "encounters.csv")
+    made.patient = Counter(row["PATIENT"] for row in encounters).most_common(1)[0][0]
     made.subject = desk.call("consent.subject.register", site="hospital-1", reference=made.patient)["subject"]
     made.desk, made.steward = desk, steward
-    for provider, folder in folders.items():
-        register(made, steward, provider, folder)
-        deliver(made, steward, provider, folder, 1)
+    for name, provider in providers.items():
+        register(made, steward, name, provider.agreement)
+        deliver(made, steward, name, provider.folder, 1)
     yield made
     made.destroy()
 
 
-def register(platform, steward, provider: str, folder: Path) -> None:
+def register(platform, steward, provider: str, agreed_upon: Agreement) -> None:
     bucket = f"{provider}-in"
     steward.call("objects.bucket.create", name=bucket, site=provider, kind="ingress")
     steward.call("objects.bucket.set-versioning", name=bucket, versioning="enabled")
-    agreement = msgspec.to_builtins(agreed(folder)) | {"unusable_percent": 20}
+    agreement = msgspec.to_builtins(agreed_upon) | {"unusable_percent": 20}
     steward.call("intake.provider.register", name=provider, title=provider, bucket=bucket, agreement=agreement)
     (platform.root / f"{provider}.json").write_text(json.dumps(agreement))
 
@@ -92,9 +119,9 @@ def build(platform, *options: str):
     return json.loads(done.stdout)
 
 
-def test_one_command_makes_the_warehouse_and_the_log_says_what_of(platform, folders):
+def test_one_command_makes_the_warehouse_and_the_log_says_what_of(platform, providers):
     built = build(platform)
-    assert built["began"] == "new" and {each["provider"] for each in built["deliveries"]} == set(folders)
+    assert built["began"] == "new" and {each["provider"] for each in built["deliveries"]} == set(providers)
     assert built["persons"] == len(persons(platform)) > 25
     assert all(one.startswith("NXP1-WAREHOUSE-01-") for one in persons(platform))
     alice = platform.founder("alice")
@@ -109,8 +136,11 @@ def test_one_command_makes_the_warehouse_and_the_log_says_what_of(platform, fold
     assert build(platform)["began"] == "nothing"
 
 
-def test_no_identifier_is_on_the_disk_and_the_scanner_finds_pseudonyms_only(platform, folders):
-    secret = {row[column] for row in rows(folders["hospital-1"] / "patients.csv") for column in ("SSN", "Id")} - {""}
+def test_no_identifier_is_on_the_disk_and_the_scanner_finds_pseudonyms_only(platform, providers):
+    patients = rows(providers["hospital-1"].folder / "patients.csv")
+    secret = {row[column] for row in patients for column in ("SSN", "Id")} - {""}
+    resources = (providers["hospital-2"].folder / "Patient.ndjson").read_text(encoding="utf-8").splitlines()
+    secret |= {json.loads(resource)["id"] for resource in resources}
     content = {path: data for path, data in platform.everything_on_disk().items() if "warehouse" in str(path)}
     assert content
     for path, data in content.items():

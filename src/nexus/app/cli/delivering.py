@@ -74,9 +74,10 @@ def _day(text: str) -> date:
 
 
 def _said(path: Path, agreement: Agreement) -> FileSaid:
-    """A file belongs to the table that its name begins with: `stays.csv`, `stays-2026.csv.gz`."""
-    stem = path.name.partition(".")[0]
-    fitting = [table for table in agreement.tables if stem == table.name or stem.startswith(f"{table.name}-")]
+    """A file belongs to the table that its name begins with, in small letters or large: `stays.csv`, `Patient.000.ndjson`, `stays-2026.csv.gz`."""
+    stem = path.name.partition(".")[0].lower()
+    named = [(table, table.name.lower()) for table in agreement.tables]
+    fitting = [table for table, name in named if stem == name or stem.startswith(f"{name}-")]
     if not fitting:
         raise Invalid(
             f"{path.name} belongs to no table",

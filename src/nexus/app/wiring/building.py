@@ -1,11 +1,10 @@
 """A build of the warehouse: what stands behind its ports. It runs on a thread; what it asks is done on the process's loop."""
 
 import asyncio
-import io
 from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import IO, Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from nexus.app import parts
 from nexus.app.building_task import ACTION, BuildTask
@@ -29,6 +28,7 @@ from nexus.warehouse.building.model import Built, Extract, File
 from nexus.warehouse.intake import store as intake
 from nexus.warehouse.intake.ingress import Delivered, Ingress, StoredFile
 from nexus.warehouse.intake.model import Delivery, Provider
+from nexus.warehouse.intake.parquet_rows import Readable
 from nexus.warehouse.intake.report import FaultyError
 from nexus.warehouse.intake.unpacking import unpacked
 from nexus.warehouse.omop.converting import Settings
@@ -56,9 +56,8 @@ class StoredContents:
         except FaultyError as error:
             raise _gone(extract, file) from error
 
-    def anywhere(self, extract: Extract, file: File) -> IO[bytes]:
-        with self._stored(extract, file).file() as opened:
-            return cast(IO[bytes], io.BufferedReader(opened))
+    def anywhere(self, extract: Extract, file: File) -> Readable:
+        return self._stored(extract, file).anywhere()
 
     def _stored(self, extract: Extract, file: File) -> StoredFile:
         bucket = self._ingress.bucket(extract.bucket)

@@ -1,10 +1,11 @@
 """What a build needs from others. It runs on a thread of its own: these wait."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import IO, Protocol
+from typing import Protocol
 
 from nexus.pseudonyms.messages import Given
 from nexus.warehouse.building.model import Extract, File
+from nexus.warehouse.intake.parquet_rows import Readable
 
 
 class Contents(Protocol):
@@ -13,7 +14,7 @@ class Contents(Protocol):
     def stream(self, extract: Extract, file: File) -> Iterator[bytes]:
         """What was delivered, unpacked, from its beginning. Recorded before the first byte. Raises NotFound, Damaged, Sealed."""
 
-    def anywhere(self, extract: Extract, file: File) -> IO[bytes]:
+    def anywhere(self, extract: Extract, file: File) -> Readable:
         """The same, to be read from anywhere."""
 
 

@@ -5,7 +5,6 @@ checked is what is read later, whatever is delivered under the same name meanwhi
 """
 
 import asyncio
-import io
 from collections.abc import AsyncIterator, Coroutine, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -123,9 +122,13 @@ class StoredFile:
             self._wait(_closed(body))
 
     @contextmanager
-    def file(self) -> Iterator[io.RawIOBase]:
+    def file(self) -> Iterator[Anywhere]:
         """It, to be read from anywhere."""
-        yield Anywhere(self._file.bytes, self.block)
+        yield self.anywhere()
+
+    def anywhere(self) -> Anywhere:
+        """It, for as long as the loop runs: nothing of it is open."""
+        return Anywhere(self._file.bytes, self.block)
 
     def block(self, number: int) -> bytes:
         """One of its blocks, by number from 0."""
