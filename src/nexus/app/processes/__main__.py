@@ -32,7 +32,8 @@ def main() -> int:
 def load(name: str) -> ModuleType:
     """The module of a process, with what it imports."""
     # httpx imports a command line of its own wherever the libraries of one are installed: 5 MiB that no process needs.
-    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+    # An empty module in its place is, for httpx, one that was not installed.
+    sys.modules.setdefault("httpx._main", ModuleType("httpx._main"))
     return import_module(f"nexus.app.processes.{name.replace('-', '_')}")
 
 
