@@ -74,12 +74,12 @@ def _copy(folder: Path, into: Path) -> None:
             engine.execute(f"COPY (FROM {read}) TO '{into}' (COMPRESSION zstd, COMPRESSION_LEVEL 1)")
 
 
-def _convert(folder: Path, into: Path, given: Given) -> None:
+def _convert(folder: Path, into: Path, given: Given, source: str = "synthea") -> None:
     layout = Layout(into)
     layout.work.mkdir(parents=True)
     engine = DuckdbEngine(layout.work, Secret(b"a key of benches"), memory=MEMORY, threads=os.cpu_count())
     settings = Settings(as_of=date(2026, 11, 1), given=given)
-    Converter(source_named("synthea"), layout, settings, engine=engine, local=engine).run(folder)
+    Converter(source_named(source), layout, settings, engine=engine, local=engine).run(folder)
     engine.close()
 
 

@@ -1,4 +1,4 @@
-"""A process that refreshes a conversion, and kills itself at a step or is killed: `omop_refresh.py FOLDER INTO ATHENA STEP`."""
+"""A process that refreshes a conversion, and kills itself at a step or is killed: `omop_refresh.py FOLDER INTO ATHENA STEP [SOURCE]`."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from nexus.warehouse.omop.vocabulary import Given
 from simulators.conversions import refresh
 
 
-def main(folder: str, into: str, athena: str, step: str) -> None:
+def main(folder: str, into: str, athena: str, step: str, source: str = "synthea") -> None:
     """`step`: a number of steps or the name of one, before which it dies; empty for none."""
     seen = 0
 
@@ -19,7 +19,8 @@ def main(folder: str, into: str, athena: str, step: str) -> None:
         if step in (name, str(seen)):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    refresh("synthea", Path(folder), Path(into), given=Given(Path(athena)), progress=die)
+    given = Given(Path(athena)) if athena else Given()
+    refresh(source, Path(folder), Path(into), given=given, progress=die)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import pytest
 
 from nexus.warehouse.omop.fingerprint import whole
 from nexus.warehouse.omop.vocabulary import Given
+from simulators.claims_edits import Claims, write_claims
 from simulators.conversions import convert, refresh
 from simulators.synthea_extract import write_athena, write_extract
 
@@ -38,9 +39,10 @@ def stood(tmp_path_factory):
     return at, whole(before.layout.cdm), whole(after.layout.cdm)
 
 
-def start(at: Path, into: Path, step: str) -> subprocess.Popen:
+def start(at: Path, into: Path, step: str, source: str = "synthea") -> subprocess.Popen:
     path = os.pathsep.join([str(HERE.parent), *sys.path])
-    arguments = [str(at / "second"), str(into), str(at / "athena"), step]
+    athena = at / "athena"
+    arguments = [str(at / "second"), str(into), str(athena) if athena.exists() else "", step, source]
     return subprocess.Popen(
         [sys.executable, str(HERE / "omop_refresh.py"), *arguments],
         env={**os.environ, "PYTHONPATH": path},
@@ -85,3 +87,22 @@ def test_killed_at_random_moments_it_ends_in_the_same(stood, tmp_path):
             assert whole(tmp_path / "into" / "cdm") in (before, after)
     refresh("synthea", at / "second", tmp_path / "into", given=Given(at / "athena"))
     assert whole(tmp_path / "into" / "cdm") == after
+
+
+def test_of_claims_too_it_goes_on_wherever_it_was_killed(tmp_path):
+    """Whose a claim is was followed from table to table: what was found is kept from one run to the next."""
+    write_claims(tmp_path)
+    claims = Claims(tmp_path / "in")
+    for number, what in enumerate(("parent-moves", "parent-gone", "person-renamed", "child-changes", "person-gone")):
+        claims.edit(what, number)
+    claims.write(tmp_path / "second")
+    before = convert("snds", tmp_path / "in", tmp_path / "into")
+    after = convert("snds", tmp_path / "second", tmp_path / "whole")
+    assert (stood := whole(before.layout.cdm)) != whole(after.layout.cdm)
+    for step in ("compare er_pha_f", "person-ir_ben_r", "events-er_pha_f", "merge", "move cdm in"):
+        assert start(tmp_path, tmp_path / "into", step, "snds").wait() == -signal.SIGKILL, step
+        if not step.startswith("move"):
+            assert whole(tmp_path / "into" / "cdm") == stood, f"{step}: what stands is as it was"
+    told = refresh("snds", tmp_path / "second", tmp_path / "into")
+    assert not told.everything and told.changed
+    assert whole(tmp_path / "into" / "cdm") == whole(after.layout.cdm)

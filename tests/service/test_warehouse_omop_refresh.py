@@ -239,7 +239,7 @@ def test_what_is_remembered_of_a_delivery_names_nobody(base):
     kept = sorted(Layout(base.into).state.glob("*.parquet"))
     assert names and kept
     for path in kept:
-        told = {str(row[0]) for row in duckdb.sql(f"SELECT person FROM '{path}'").fetchall()}
+        told = {str(row[0]) for row in duckdb.sql(f"SELECT tie_0 FROM '{path}'").fetchall()}
         assert not told & names and not [one for one in names if one.encode() in path.read_bytes()], path
 
 

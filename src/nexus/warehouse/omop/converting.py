@@ -93,7 +93,9 @@ class Converter:
         self._steps = Steps(layout.work / "done")
         names = tuple(sorted(set(settings.excluded.persons())))
         self._exclusion = Exclusion(layout.work / "excluded.parquet", names)
-        self._memory = Remembering(source, layout, settings.fixed, local=local, steps=self._steps, before=onto)
+        self._memory = Remembering(
+            source, layout, settings.fixed, local=local, steps=self._steps, before=onto, exclusion=self._exclusion
+        )
         self._onto = onto
         self._narrowed: Narrowed | None = None
 

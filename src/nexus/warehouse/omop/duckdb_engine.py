@@ -3,6 +3,7 @@
 # ruff: noqa: S608 - statements are put together from names of tables and fields, and from paths that are quoted here
 
 import contextlib
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
@@ -44,6 +45,9 @@ class DuckdbEngine:
             f"CREATE TEMP MACRO nexus_key(text) AS CAST({hashed} & {(1 << 63) - 1} AS BIGINT);"
             f"CREATE TEMP MACRO nexus_check(text) AS CAST({hashed} >> 96 AS BIGINT)"
         )
+        salt = hashlib.sha256(f"links {duckdb.__version__} ".encode() + secret.reveal()).hexdigest()[:16]
+        linked = f"CAST(hash('{salt}' || text) & {(1 << 63) - 1} AS BIGINT)"
+        self.sql.execute(f"CREATE TEMP MACRO nexus_link(text) AS CASE WHEN text IS NOT NULL THEN {linked} END")
         self._compiled: dict[Any, str] = {}
         self._views: dict[tuple[str, tuple[str, ...]], ir.Table] = {}
         self._selects: dict[str, str] = {}
@@ -88,11 +92,11 @@ class DuckdbEngine:
         return self._view(f"read_{name}", f"SELECT {named} FROM read_parquet([{listed}])", columns)
 
     def hold(self, expr: ir.Table) -> ir.Table:
-        self._run(f"CREATE OR REPLACE TEMP TABLE {_HELD} AS {self._sql(expr)}")
+        self._run(f"CREATE OR REPLACE TEMP TABLE {_HELD} AS {self.statement(expr)}")
         return cast(ir.Table, self._ibis.table(_HELD))
 
     def write(self, expr: ir.Table, path: Path) -> int:
-        return self.copy(self._sql(expr), path)
+        return self.copy(self.statement(expr), path)
 
     def copy(self, select: str, path: Path, *, in_order: bool = False) -> int:
         """Write the rows of a statement; `in_order`: as the files have them."""
@@ -121,9 +125,9 @@ class DuckdbEngine:
             self.sql.execute("SET preserve_insertion_order = false")
 
     def rows(self, expr: ir.Table) -> list[tuple[Any, ...]]:
-        return self._run(self._sql(expr))
+        return self._run(self.statement(expr))
 
-    def _sql(self, expr: ir.Table) -> str:
+    def statement(self, expr: ir.Table) -> str:
         """The statement of an expression. Pieces of one mapping differ in the views that they read, not in this."""
         made = self._compiled.get(expr.op())
         if made is None:

@@ -14,7 +14,7 @@ import ibis
 import ibis.expr.types as ir
 
 from nexus.warehouse.omop.engine import Engine
-from nexus.warehouse.omop.keys import natural
+from nexus.warehouse.omop.keys import key, natural
 from nexus.warehouse.omop.layout import write_rows
 from nexus.warehouse.omop.problems import Reason
 from nexus.warehouse.omop.source import NATURAL, REASON
@@ -63,5 +63,10 @@ class Exclusion:
         reason = ibis.ifelse(joined._excluded.notnull(), Reason.OBJECTED.value, ibis.null("string"))
         return joined.mutate(**{REASON: ibis.coalesce(joined[REASON], reason)}).drop("_excluded")
 
+    def keys(self, engine: Engine) -> ir.Table:
+        """By key, as `person`."""
+        excluded = self._table(engine)
+        return excluded.select(person=key("person", excluded.excluded)).distinct()
+
     def _table(self, engine: Engine) -> ir.Table:
-        return engine.read("excluded", [self.path], _NAMES)
+        return engine.read("excluded", [self.path] if self.names else [], _NAMES)

@@ -27,6 +27,12 @@ def nexus_check(text: str) -> int:
     raise NotImplementedError  # engines define it
 
 
+@ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]  # Ibis has no types
+def nexus_link(text: str) -> int:
+    """63 bits of DuckDB's own hash of secret and text, NULL for NULL: cheap, and good for one release of DuckDB (`lines`)."""
+    raise NotImplementedError  # DuckDB's engine defines it
+
+
 def natural(kind: str, *parts: ir.Value | str) -> ir.StringValue:
     """What a source calls a thing, as one text. A part that is NULL counts as empty."""
     texts = (part if isinstance(part, str) else ibis.coalesce(part.cast("string"), "") for part in parts)

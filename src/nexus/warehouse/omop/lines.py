@@ -1,4 +1,4 @@
-"""Rows of a delivery as they stand: a hash of each, and whom it is about. So a refresh sees what changed without reading fields.
+"""Rows of a delivery as they stand: a hash of each, and its ties. So a refresh sees what changed without reading fields.
 
 Where each row of a table's files is one line, the line is hashed; of a Parquet file, the row. Of the next delivery only rows that were
 not there before are read field by field, and files that are the same byte for byte are not read at all.
@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -26,9 +27,10 @@ from nexus.warehouse.omop.excerpts import excerpt
 from nexus.warehouse.omop.excluding import Exclusion
 from nexus.warehouse.omop.keys import SEPARATOR
 from nexus.warehouse.omop.slices import Staged
-from nexus.warehouse.omop.source import FILE, SourceTable
+from nexus.warehouse.omop.source import FILE, LINE, SourceTable
 from nexus.warehouse.omop.staged_files import StagedFiles
 from nexus.warehouse.omop.staging import LONGEST_LINE, lines_of, parquet_columns, stage_excerpt
+from nexus.warehouse.omop.ties import PERSON, TIES
 
 AS_LINES: Final = "lines"
 AS_ROWS: Final = "rows"
@@ -57,7 +59,7 @@ class Lines:
     def keep(self, table: SourceTable, path: Path, how: str = AS_LINES) -> Kept:
         """Write the hashes of a table that is staged (`changes.LINES`): as lines, if so asked and each row is one."""
         files = self._staged.of(table.name)
-        if how == AS_LINES and table.person and all(self._is_lines(each) for each in files):
+        if how == AS_LINES and table.tied and all(self._is_lines(each) for each in files):
             with contextlib.suppress(Damaged):
                 path.unlink(missing_ok=True)
                 self._write(" UNION ALL ".join(map(self._line_beside_row, files)), table, path)
@@ -72,13 +74,13 @@ class Lines:
         None if they cannot be read so: a line that is new is not one row, a file is no text in lines. Then nothing was written.
         """
         files = self._staged.files(table.name)
-        if not (table.person and all(self._could_be(file) for file in files)):
+        if not (table.tied and all(self._could_be(file) for file in files)):
             return None
         marks = {file.id: self._mark(file) for file in files}
         same = self._same(marks, before, was)
         rows = {number: was.files[place][1] for number, place in same.items()}
         kept = Kept(AS_LINES, [(marks[file.id], rows.get(file.id, 0)) for file in files])
-        if list(kept.files) == [tuple(each) for each in was.files] and not self._exclusion.names:
+        if list(kept.files) == [tuple(each) for each in was.files] and not self._misses(table):
             path.unlink(missing_ok=True)
             os.link(before, path)
         else:
@@ -98,15 +100,17 @@ class Lines:
         return kept
 
     def excerpt(self, file: Delivered, affected: Path) -> tuple[Path, int]:
-        """The lines of a file that a refresh reads: those about persons who changed, those that name nobody.
+        """The lines of a file that a refresh reads: those with one of these ties (`changes.AFFECTED`), those with none.
 
         And those of who is excluded, of whom nothing is kept: to count them.
         """
         here = f"read_parquet({quoted(self._compared(file.table))})"
-        here = f"SELECT number, person FROM {here} WHERE file = {self._place_of(file)}"
-        about = f"SELECT person FROM read_parquet({quoted(affected)})"
-        numbers = f"SELECT number FROM ({here}) WHERE person IS NULL OR person IN ({about})"
-        if self._exclusion.names:
+        here = f"SELECT number, {', '.join(TIES)} FROM {here} WHERE file = {self._place_of(file)}"
+        about = f"(SELECT person FROM read_parquet({quoted(affected)}))"
+        ties = TIES[: len(file.table.tied)]
+        wanted = [" AND ".join(f"{tie} IS NULL" for tie in ties), *(f"{tie} IN {about}" for tie in ties)]
+        numbers = f"SELECT number FROM ({here}) WHERE {' OR '.join(wanted)}"
+        if self._misses(file.table):
             first = _first(file)
             every = f"SELECT range AS number FROM range({first}, {first + self._rows_of(file)})"
             numbers += f" UNION ALL (FROM ({every}) ANTI JOIN ({here}) USING (number))"
@@ -120,6 +124,10 @@ class Lines:
         """Whether the files of a table were compared as lines."""
         return self._compared(table).exists()
 
+    def _misses(self, table: SourceTable) -> bool:
+        """Whether rows may be missing in what is kept: of who is excluded, where the table names the person."""
+        return bool(self._exclusion.names and table.person)
+
     def _could_be(self, file: Delivered) -> bool:
         return file.form == "parquet" or (file.form == "csv" and self._encoding in ENCODINGS)
 
@@ -130,7 +138,7 @@ class Lines:
         """Whether lines and rows came in pairs: where they did not, one of them is missing beside the other."""
         ((kept, missing),) = self._tell(f"SELECT count(*), count(*) - count(line) FROM read_parquet({quoted(path)})")
         excluded = 0
-        if self._exclusion.names:
+        if self._misses(files[0].file.table):
             names = self._names(files[0].file.table, files)
             ((excluded,),) = self._tell(f"SELECT count(*) FROM ({names}) WHERE name IN ({self._excluded()})")
         return not missing and kept + excluded == sum(each.rows for each in files)
@@ -163,22 +171,25 @@ class Lines:
     def _hash(self, files: Sequence[Delivered], before: Path) -> dict[int, int]:
         """Hash every line and find it among those of before; lines of each file."""
         each = " UNION ALL ".join(self._numbered(file) for file in files) or _NO_LINES
-        known = f"SELECT line, any_value(person) AS person FROM read_parquet({quoted(before)}) GROUP BY line"
+        ties = ", ".join(f"any_value({tie}) AS {tie}" for tie in TIES)
+        known = f"SELECT line, {ties} FROM read_parquet({quoted(before)}) GROUP BY line"
         with self._local.in_order():
             self._do(
-                "CREATE OR REPLACE TEMP TABLE _lines AS SELECT n.file, n.number, n.line, b.person, b.line IS NULL AS new"
+                f"CREATE OR REPLACE TEMP TABLE _lines AS SELECT n.file, n.number, n.line, {', '.join(TIES)}, b.line IS NULL AS new"
                 f" FROM ({each}) n LEFT JOIN ({known}) b USING (line)"
             )
         found = self._local.sql.execute("SELECT file, count(*) FROM _lines GROUP BY file").fetchall()
         return {file.id: 0 for file in files} | dict(found)
 
     def _read_new(self, files: Sequence[Delivered], counted: dict[int, int]) -> bool:
-        """Read the lines that were not there before, to see whom they are about; False if one of them is not a row.
+        """Read the lines that were not there before, to see what they are tied by; False if one of them is not a row.
 
         A field that goes on in the next line, and an empty line, which is never one of before, become no row of an excerpt, or one of two
         lines: rows are counted.
         """
-        self._do(f"CREATE OR REPLACE TEMP TABLE {_NEW} (file INTEGER, number BIGINT, name VARCHAR)")
+        self._do(
+            f"CREATE OR REPLACE TEMP TABLE {_NEW} (line BIGINT, {', '.join(f'{tie} BIGINT' for tie in TIES)}, file INTEGER, number BIGINT)"
+        )
         for file in files:
             path, lines, in_file = self._excerpt(
                 file, f"SELECT number FROM _lines WHERE file = {file.id} AND new", "new"
@@ -188,7 +199,12 @@ class Lines:
             if lines:
                 if stage_excerpt(self._local, file, path, "_excerpt", self._encoding) != lines:
                     return False
-                self._do(f'INSERT INTO {_NEW} SELECT {FILE}, _exact, "{file.table.person}" FROM _excerpt')
+                named = self._named(file.table, "_excerpt", "excerpt")
+                self._look_up([named], file.table)
+                ties = self._tied(
+                    file.table, f"SELECT *, NULL AS line, {FILE} AS file, {LINE} AS number FROM ({named})"
+                )
+                self._do(f"INSERT INTO {_NEW} {ties}")
                 self._local.drop("_excerpt")
             path.unlink()
         return True
@@ -208,42 +224,61 @@ class Lines:
         return path, len(wanted), excerpt(file.path, wanted, shape(file, self._encoding).separator, path)
 
     def _settle(self, files: Sequence[Delivered], same: Mapping[int, int], before: Path, path: Path) -> None:
-        """Keep the lines with the persons whom they are about: what the next refresh compares with."""
-        names = f"SELECT DISTINCT name FROM {_NEW} WHERE name IS NOT NULL"
-        self._do(
-            f"CREATE OR REPLACE TEMP TABLE _who AS SELECT n.file, n.number, w.person FROM {_NEW} n"
-            f" JOIN ({_keys(names)}) w USING (name)"
-        )
+        """Keep the lines with their ties: what the next refresh compares with."""
+        new = ", ".join(f"CASE WHEN l.new THEN w.{tie} ELSE l.{tie} END AS {tie}" for tie in TIES)
         of_file = " UNION ALL ".join(
-            f"SELECT line, person, CAST({place} AS INTEGER) AS file, number FROM read_parquet({quoted(before)})"
-            f" WHERE file = {same[file.id]}"
+            f"SELECT line, {', '.join(TIES)}, CAST({place} AS INTEGER) AS file, number"
+            f" FROM read_parquet({quoted(before)}) WHERE file = {same[file.id]}"
             if file.id in same
-            else "SELECT l.line, CASE WHEN l.new THEN w.person ELSE l.person END AS person,"
-            f" CAST({place} AS INTEGER) AS file, l.number FROM _lines l"
-            f" LEFT JOIN _who w ON l.file = w.file AND l.number = w.number WHERE l.file = {file.id}"
+            else f"SELECT l.line, {new}, CAST({place} AS INTEGER) AS file, l.number FROM _lines l"
+            f" LEFT JOIN {_NEW} w ON l.file = w.file AND l.number = w.number WHERE l.file = {file.id}"
             for place, file in enumerate(files)
         )
-        if self._exclusion.names:
+        if self._misses(files[0].table):
             excluded = f"SELECT person FROM ({_keys(self._excluded())})"
-            of_file = f"SELECT * FROM ({of_file}) WHERE person IS NULL OR person NOT IN ({excluded})"
+            of_file = f"SELECT * FROM ({of_file}) WHERE {TIES[0]} IS NULL OR {TIES[0]} NOT IN ({excluded})"
         self._local.copy(of_file, path, in_order=True)
         self._local.drop("_lines")
 
     def _write(self, rows: str, table: SourceTable, path: Path) -> None:
-        """Of rows with a hash and the name of a person: whose they are by key, without those of who is excluded."""
-        if table.person:
-            names = self._names(table, self._staged.of(table.name))
-            names = f"SELECT DISTINCT name FROM ({names}) WHERE name IS NOT NULL"
-            self._do(f"CREATE OR REPLACE TEMP TABLE _who AS {_keys(names)}")
-            rows = f"SELECT r.line, w.person, r.file, r.number FROM ({rows}) r LEFT JOIN _who w USING (name)"
-            if self._exclusion.names:
-                rows += f" WHERE r.name IS NULL OR r.name NOT IN ({self._excluded()})"
-        else:
-            rows = f"SELECT line, CAST(NULL AS BIGINT) AS person, file, number FROM ({rows})"
-        self._local.copy(rows, path, in_order=True)
+        """Of rows with a hash and the names that tie them: their ties by key, without rows of who is excluded."""
+        self._look_up([self._named_of(each) for each in self._staged.of(table.name)], table)
+        if self._misses(table):
+            rows = f"SELECT * FROM ({rows}) WHERE name_0 IS NULL OR name_0 NOT IN ({self._excluded()})"
+        self._local.copy(self._tied(table, rows), path, in_order=True)
+
+    def _look_up(self, named: Sequence[str], table: SourceTable) -> None:
+        """Find the keys of persons once for each, not for each row."""
+        persons = [n for n, tie in enumerate(table.tied) if tie.kind == PERSON]
+        names = [f"SELECT name_{n} AS name FROM ({rows})" for rows in named for n in persons]
+        every = " UNION ALL ".join(names) or "SELECT CAST(NULL AS VARCHAR) AS name"
+        self._do(
+            f"CREATE OR REPLACE TEMP TABLE _who AS {_keys(f'SELECT DISTINCT name FROM ({every}) WHERE name IS NOT NULL')}"
+        )
+
+    def _tied(self, table: SourceTable, rows: str) -> str:
+        """Rows as `changes.LINES`, of those with a hash and the names that tie them: keys of persons as they were looked up."""
+        joins, keys = "", []
+        for number, (name, tie) in enumerate(zip_longest(TIES, table.tied)):
+            if tie is None:
+                keys.append(f"CAST(NULL AS BIGINT) AS {name}")
+                continue
+            keys.append(f"{tie.in_sql(f'r.name_{number}', f'w{number}.person')} AS {name}")
+            if tie.kind == PERSON:
+                joins += f" LEFT JOIN _who w{number} ON r.name_{number} = w{number}.name"
+        return f"SELECT line, {', '.join(keys)}, file, number FROM ({rows}) r{joins}"
+
+    def _named(self, table: SourceTable, place: Path | str, view: str) -> str:
+        """Staged rows, with what ties them: `name_0` and so on."""
+        rows = self._local.staged(f"named_{view}", [place], table.every_column)
+        names = {f"name_{number}": tie.name(rows) for number, tie in enumerate(table.tied)}
+        return self._local.statement(rows.mutate(**names))
+
+    def _named_of(self, staged: Staged) -> str:
+        return self._named(staged.file.table, self._staged.place(staged), str(staged.file.id))
 
     def _names(self, table: SourceTable, files: Sequence[Staged]) -> str:
-        return " UNION ALL ".join(f'SELECT "{table.person}" AS name FROM {self._place(each)}' for each in files)
+        return " UNION ALL ".join(f'SELECT "{table.person}" AS name FROM ({self._named_of(each)})' for each in files)
 
     def _excluded(self) -> str:
         if not self._exclusion.names:
@@ -253,12 +288,10 @@ class Lines:
     def _line_beside_row(self, staged: Staged) -> str:
         if staged.file.form == "parquet":
             return self._rows(staged)
-        row = (
-            f'SELECT "{staged.file.table.person}" AS name, {self._numbers(staged)} AS number FROM {self._place(staged)}'
-        )
         line = self._hashed(staged.file, "l.line")
         file = f"CAST({self._place_of(staged.file)} AS INTEGER) AS file"
-        return f"SELECT {line} AS line, s.name, {file}, s.number FROM {self._reader(staged.file)} l POSITIONAL JOIN ({row}) s"
+        rows = f"{self._reader(staged.file)} l POSITIONAL JOIN ({self._named_of(staged)}) s"
+        return f"SELECT {line} AS line, {file}, s.{LINE} AS number{_names_of(staged.file.table, 's.')} FROM {rows}"
 
     def _numbered(self, file: Delivered) -> str:
         """Lines with their numbers."""
@@ -272,10 +305,9 @@ class Lines:
 
     def _rows(self, staged: Staged) -> str:
         table = staged.file.table
-        name = f'"{table.person}"' if table.person else "CAST(NULL AS VARCHAR)"
         file = f"CAST({self._place_of(staged.file)} AS INTEGER) AS file"
         line = self._hashed(staged.file, _text(table))
-        return f"SELECT {line} AS line, {name} AS name, {file}, {self._numbers(staged)} AS number FROM {self._place(staged)}"
+        return f"SELECT {line} AS line, {file}, {LINE} AS number{_names_of(table)} FROM ({self._named_of(staged)})"
 
     def _reader(self, file: Delivered) -> str:
         """Each line of a file as one field. A line that is more (`_NO_SEPARATOR`) cannot be read: half of it would be hashed."""
@@ -303,19 +335,10 @@ class Lines:
             duckdb.__version__,
             file.mark,
             file.table.every_column,
-            file.table.person,
+            [file.table.person, *(tie.kind for tie in file.table.tied)],
             written and (written.separator, written.columns),
         ]
         return hashlib.sha256(json.dumps(means).encode()).hexdigest()[:16]
-
-    def _place(self, staged: Staged) -> str:
-        place = self._staged.place(staged)
-        return place if isinstance(place, str) else f"read_parquet({quoted(place)}, file_row_number = true)"
-
-    def _numbers(self, staged: Staged) -> str:
-        """The line of each row, as `Engine.staged` gives it."""
-        at = "rowid" if isinstance(self._staged.place(staged), str) else "file_row_number"
-        return f"coalesce(_exact, _first + {at})"
 
     def _do(self, statement: str) -> None:
         self._local.sql.execute(statement)
@@ -338,6 +361,10 @@ def _text(table: SourceTable) -> str:
     """A row as one text."""
     columns = ", ".join(f'coalesce("{column}", chr(30))' for column in table.every_column)
     return f"concat_ws(chr(31), {columns})"
+
+
+def _names_of(table: SourceTable, row: str = "") -> str:
+    return "".join(f", {row}name_{number}" for number in range(len(table.tied)))
 
 
 def _keys(names: str) -> str:

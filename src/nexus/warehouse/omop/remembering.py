@@ -1,7 +1,7 @@
 """What a conversion remembers for its refresh, and the comparison of a delivery with what was remembered.
 
 Everything is converted anew, instead of what has changed, where a record could follow from more than its person's rows: tables about
-nobody changed, vocabularies or mappings are others, the day of the delivery lies before, a table has no column for the person.
+nobody changed, vocabularies or mappings are others, the day of the delivery lies before.
 """
 
 import json
@@ -15,15 +15,18 @@ import pyarrow.parquet as pq
 from nexus.kernel.errors import Conflict
 from nexus.warehouse.omop.changes import AFFECTED, LINES, Only, differing, digests
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine
+from nexus.warehouse.omop.excluding import Exclusion
+from nexus.warehouse.omop.following import Following
 from nexus.warehouse.omop.layout import QUARANTINE, Layout
 from nexus.warehouse.omop.lines import AS_LINES, Kept, Lines
 from nexus.warehouse.omop.problems import Reason
-from nexus.warehouse.omop.source import Source, SourceTable, is_personal
+from nexus.warehouse.omop.source import Source, SourceTable
 from nexus.warehouse.omop.steps import FORMAT, Steps
+from nexus.warehouse.omop.ties import TIES
 
 
 class Remembering:
-    """`before`: the conversion that is refreshed, if one is. `only`: whose rows are read, once `compare` has told it."""
+    """`before`: the conversion that is refreshed, if one is. Once `compare` has told it: `only`, whose rows are read."""
 
     def __init__(
         self,
@@ -34,8 +37,9 @@ class Remembering:
         local: DuckdbEngine,
         steps: Steps,
         before: Layout | None,
+        exclusion: Exclusion,
     ) -> None:
-        self._source, self._layout, self._fixed = source, layout, fixed
+        self._source, self._layout, self._fixed, self._exclusion = source, layout, fixed, exclusion
         self._local, self._steps, self._before = local, steps, before
         self.only: Only | None = None
 
@@ -75,24 +79,26 @@ class Remembering:
         """Find whose rows have changed; count them. Raises Conflict if the conversion is of another source or key."""
         if self._before is None:
             return
-        path = self._layout.work / "affected.parquet"
+        path = self._layout.work / "read.parquet"
         counted = self._steps.counted("affected")
         if counted is None:
             counted = self._compared(self._before, path)
             self._steps.done("affected", counted)
         self.only = None if counted["everything"] else Only(path)
 
-    def _compared(self, before: Layout, path: Path) -> dict[str, Any]:
+    def _compared(self, before: Layout, read: Path) -> dict[str, Any]:
         affected = self._differing(before) if self._can_compare(before) else self._persons(self._layout)
+        affected = affected.union(self._objecting(before), distinct=True)
         if self._was(before)["as_of"] < self._settings()["as_of"]:
             affected = affected.union(self._no_longer_future(before), distinct=True)
-        self._local.write(affected.select("person"), path)
+        path = self._layout.work / "affected.parquet"
+        Following(self._source, self._local, before, self._layout).write(affected, path, read)
         old, new = self._persons(before), self._persons(self._layout)
         changed = self._local.read("affected", [path], AFFECTED)
         return {
             "everything": self._why_everything(before),
-            "added": self._count(changed.anti_join(old, "person")),
-            "removed": self._count(changed.anti_join(new, "person")),
+            "added": self._count(changed.semi_join(new, "person").anti_join(old, "person")),
+            "removed": self._count(changed.semi_join(old, "person").anti_join(new, "person")),
             "changed": self._count(changed.semi_join(old, "person").semi_join(new, "person")),
             "persons": self._count(new),
         }
@@ -112,15 +118,12 @@ class Remembering:
             return "vocabularies"
         if was["as_of"] > now["as_of"]:
             return "as-of"
-        drivers = {mapping.driver for mapping in self._source.mappings if is_personal(mapping)}
-        if not all(self._source.table(driver).person for driver in drivers):
-            return "source"
-        about_nobody = [table for table in self._source.tables if not table.person]
+        about_nobody = [table for table in self._source.tables if not table.tied]
         same = (self._count(differing(*self._both(before, table))) == 0 for table in about_nobody)
         return "" if all(same) else "shared-tables"
 
     def _differing(self, before: Layout) -> ir.Table:
-        personal = [table for table in self._source.tables if table.person]
+        personal = [table for table in self._source.tables if table.tied]
         found = [differing(*self._both(before, table)) for table in personal if not self._is_linked(before, table)]
         if not found:
             return self._persons(self._layout).limit(0)
@@ -133,15 +136,24 @@ class Remembering:
 
     def _no_longer_future(self, before: Layout) -> ir.Table:
         """Who has a row that lay after the day of the delivery before."""
+        return self._persons(self._layout).semi_join(self._left_out(before, Reason.FUTURE), "person")
+
+    def _objecting(self, before: Layout) -> ir.Table:
+        """Of tables that do not name the person, whose rows are kept all the same: who objects now, or did before, and not both."""
+        then = self._left_out(before, Reason.OBJECTED)
+        now = self._persons(self._layout).semi_join(self._exclusion.keys(self._local), "person")
+        return now.anti_join(then, "person").union(then.anti_join(now, "person"), distinct=True)
+
+    def _left_out(self, before: Layout, reason: Reason) -> ir.Table:
         left_out = self._local.read("left_out", [before.quarantine], QUARANTINE)
-        keys = left_out.filter(left_out.reason == Reason.FUTURE.value).select(_key="person").distinct()
-        now = self._persons(self._layout)
-        return now.semi_join(keys, now.person == keys._key).select("person")
+        return (
+            left_out.filter((left_out.reason == reason.value) & left_out.person.notnull()).select("person").distinct()
+        )
 
     def _both(self, before: Layout, table: SourceTable) -> tuple[ir.Table, ir.Table]:
         def read(when: str, layout: Layout) -> ir.Table:
             lines = self._local.read(f"{when}_{table.name}", [layout.state / f"{table.name}.parquet"], LINES)
-            return digests(lines, personal=bool(table.person))
+            return digests(lines, personal=bool(table.tied))
 
         return read("before", before), read("now", self._layout)
 
@@ -150,10 +162,15 @@ class Remembering:
         if layout is self._before and not self._can_compare(layout):
             people = self._local.read("people_before", [layout.cdm / "person"], {"person_id": "int64"})
             return people.select(person=people.person_id)
-        paths = [layout.state / f"{table.name}.parquet" for table in self._source.tables if table.person]
+        paths = [layout.state / f"{table.name}.parquet" for table in self._source.tables if self._names_persons(table)]
         name = "persons_before" if layout is self._before else "persons_now"
         told = self._local.read(name, [path for path in paths if path.exists()], LINES)
-        return told.filter(told.person.notnull()).select("person").distinct()
+        return told.filter(told[TIES[0]].notnull()).select(person=TIES[0]).distinct()
+
+    def _names_persons(self, table: SourceTable) -> bool:
+        """Whether the first tie of its rows is what their person is called, and not by which he may be found."""
+        mine = (mapping for mapping in self._source.mappings if mapping.driver == table.name)
+        return bool(table.person) or any("person" in mapping.targets for mapping in mine)
 
     def _can_compare(self, before: Layout) -> bool:
         return bool(self._was(before)["format"] == FORMAT)

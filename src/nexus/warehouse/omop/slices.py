@@ -109,9 +109,9 @@ class Reading:
         return self._read(table, rows)
 
     def _read(self, table: str, rows: ir.Table) -> ir.Table:
-        person = self.source.table(table).person
-        rows = self.exclusion.others(self.engine, rows, person)
-        return rows if self.only is None else self.only.rows(self.engine, rows, person)
+        declared = self.source.table(table)
+        rows = self.exclusion.others(self.engine, rows, declared.person)
+        return rows if self.only is None else self.only.rows(self.engine, rows, declared)
 
     def concepts(self, vocabulary: str) -> ir.Table:
         """The code map of one vocabulary; of a code with several standard concepts, the first."""

@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 import ibis.expr.types as ir
 
 from nexus.warehouse.omop.spec import names
+from nexus.warehouse.omop.ties import TIES, Tie, column
 
 FILE: Final = "_file"
 """Column of every staged row: the number of its file (`files.parquet`)."""
@@ -49,6 +50,8 @@ class SourceTable:
     """Other stems, in lower case, that this table's files have; a trailing `*` stands for anything."""
     person: str = ""
     """The column that names the person whom a row is about; empty if no row is about one, or another table says about whom."""
+    ties: tuple[Tie, ...] = ()
+    """By which names a row belongs to somebody, where no column names the person."""
     resource: str = ""
     """Of FHIR: the kind of resource whose elements are the rows; empty for a table of columns."""
     fields: Mapping[str, Element] = field(default_factory=dict)
@@ -60,6 +63,11 @@ class SourceTable:
     def every_column(self) -> tuple[str, ...]:
         """What a mapping may ask for."""
         return (*self.columns, *self.optional)
+
+    @property
+    def tied(self) -> tuple[Tie, ...]:
+        """By which names a row belongs to somebody; none if the table is about nobody."""
+        return (column(self.person),) if self.person else self.ties
 
 
 class Inputs(Protocol):
@@ -163,10 +171,15 @@ class Source:
         return next(table for table in self.tables if table.name == name)
 
     def __post_init__(self) -> None:
-        """Raises ValueError if a mapping has no driver or a name stands twice."""
+        """Raises ValueError if a mapping has no driver, a name stands twice, or nothing says whom a row is about."""
         known = {table.name for table in self.tables}
         named = [mapping.name for mapping in self.mappings]
         if missing := {mapping.driver for mapping in self.mappings} - known:
             raise ValueError(f"{self.name}: mappings of tables that it does not have: {sorted(missing)}")
         if len(set(named)) != len(named):
             raise ValueError(f"{self.name}: two mappings have one name")
+        told = {table.name for table in self.tables if table.tied}
+        if untold := {mapping.driver for mapping in self.mappings if is_personal(mapping)} - told:
+            raise ValueError(f"{self.name}: nothing says whom rows are about: {sorted(untold)}")
+        if many := sorted(table.name for table in self.tables if len(table.tied) > len(TIES)):
+            raise ValueError(f"{self.name}: rows have more than {len(TIES)} ties: {many}")

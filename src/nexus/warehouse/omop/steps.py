@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from nexus.kernel.errors import Conflict
 
-FORMAT: Final = 6
+FORMAT: Final = 7
 """Grows whenever a later version would convert the same files to other records, or keeps something else for a refresh."""
 
 

@@ -2,7 +2,6 @@
 
 import msgspec
 
-from nexus.warehouse.cohorts.told import Told
 from nexus.warehouse.releases import manifest
 from nexus.warehouse.releases.manifest import Manifest, Table
 from nexus.warehouse.releases.model import Progress, ReleaseRecord, ReleaseState
@@ -46,7 +45,6 @@ def release(
         signing_key=_signer(made),
         tables=tuple(map(_table, said.tables)) if said and whole else (),
         small_classes=None if record.risk is None else msgspec.json.decode(record.risk, type=SmallClasses),
-        cohort=None if record.found is None or not whole else msgspec.json.decode(record.found, type=Told),
         certificate=(record.destroyed or b"").decode(),
     )
 

@@ -223,8 +223,7 @@ class Working:
                 changed_by=op.actor.id,
                 changed_at=now,
                 digest=digest,
-                risk=made.told.risk,
-                found=made.told.cohort,
+                risk=made.risk,
             )
             store.update(tx, done)
             rows = sum(table.rows for table in release.tables)

@@ -7,7 +7,7 @@ from nexus.warehouse.omop.keys import natural, reference
 from nexus.warehouse.omop.parsing import choice, snds_day, whole
 from nexus.warehouse.omop.problems import Reason, first
 from nexus.warehouse.omop.source import FILE, LINE, NATURAL, REASON, Inputs, first_line
-from nexus.warehouse.omop.sources.snds_keys import care_name, insured, own_name, stay_name, stays_of
+from nexus.warehouse.omop.sources.snds_keys import care_name, hospitalised, insured, own_name, stays_of
 
 GENDERS = {"1": 8507, "2": 8532}
 OUTPATIENT, INPATIENT = 9202, 9201
@@ -116,9 +116,8 @@ def care(inputs: Inputs) -> ir.Table:
     """One visit for each contact: a person, a day, a professional; a claim has a line for each part of its price."""
     rows = insured(inputs.driver(), inputs)
     rows = rows.mutate(_name=care_name(rows), _start=snds_day(rows.exe_soi_dtd))
-    contacts = rows.group_by("_name").aggregate(
+    contacts = rows.group_by(["person", "_name"]).aggregate(
         **first_line(rows),
-        person=rows.person.min(),
         start=rows._start.min(),
         told=rows.exe_soi_dtd.min(),
         by=rows.pfs_exe_num.min(),
@@ -148,8 +147,7 @@ def care(inputs: Inputs) -> ir.Table:
 
 def stays(inputs: Inputs) -> ir.Table:
     """One visit for each stay; a stay whose number of insurance failed its checks (NIR_RET) names nobody."""
-    rows = inputs.driver()
-    rows = rows.mutate(_stay=stay_name(rows))
+    rows = hospitalised(inputs.driver(), inputs).rename(_stay="stay", _own="person")
     told = stays_of(inputs).select("stay", "person")
     ends = rows.left_join(told, rows._stay == told.stay)
     start, end = snds_day(ends.exe_soi_dtd), snds_day(ends.exe_soi_dtf)
@@ -166,7 +164,7 @@ def stays(inputs: Inputs) -> ir.Table:
                 (start.isnull(), Reason.BAD_DATE),
             ),
         },
-        person_id=reference("person", ends.person),
+        person_id=reference("person", ibis.coalesce(ends.person, ends._own)),
         visit_concept_id=ibis.literal(INPATIENT),
         visit_start_date=start,
         visit_start_datetime=start.cast("timestamp"),
