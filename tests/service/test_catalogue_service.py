@@ -6,7 +6,7 @@ EMC-56: a dataset without metadata is not shown, and the list names every open r
 import pytest
 
 from nexus.kernel.errors import Conflict, Denied, Invalid, NotFound
-from nexus.warehouse.catalogue import store
+from nexus.warehouse.catalogue import store, turtle
 from nexus.warehouse.catalogue.model import DatasetState, Holder
 from nexus.warehouse.catalogue.public import REMEMBERED, PublicCatalogue
 from nexus.warehouse.catalogue.requests import ListDatasets, NamedDataset, PublishDataset, WithdrawDataset
@@ -191,6 +191,18 @@ async def test_strangers_cost_the_database_nothing_for_a_few_seconds_and_see_not
     sealed.append(Conflict("sealed", code="test.sealed"))
     with pytest.raises(Conflict):
         seen.records()
+
+
+@pytest.mark.parametrize("name", ["", "diabetes"])
+async def test_what_machines_read_is_written_once_for_all_strangers_of_these_seconds(catalogue, name, monkeypatch):
+    await catalogue.published()
+    seen, written = public(catalogue), []
+    monkeypatch.setattr(turtle, "write", lambda nodes, write=turtle.write: written.append(1) or write(nodes))
+    first = seen.document("ttl", name)
+    assert seen.document("ttl", name) is first and len(written) == 1
+    assert b"dcat:Dataset" in first.body and first.body != seen.document("jsonld", name).body
+    catalogue.clock.advance(REMEMBERED)
+    assert seen.document("ttl", name) == first and len(written) == 2, "with what was read anew"
 
 
 async def test_a_release_that_is_retired_leaves_the_catalogue_in_the_same_commit(tmp_path):

@@ -11,9 +11,10 @@ from nexus.kernel.errors import Invalid
 from nexus.warehouse.cohorts import definition, findings
 from nexus.warehouse.quality.cdm import open_cdm
 from nexus.warehouse.releases.model import ReleaseState
-from nexus.warehouse.releases.requests import RequestRelease
+from nexus.warehouse.releases.requests import ListReleases, NamedRelease, RequestRelease
 from simulators.operations import operation
 from simulators.release_work import Bench, people_in
+from simulators.releases import TABLES
 
 STROKE = 372924
 CASES = f"""
@@ -109,6 +110,39 @@ async def test_controls_that_the_definition_draws_are_in_it_too(bench, tmp_path)
     assert len(controls) > 3 and not controls & cases(bench)
     files = await bench.served(await built(bench, MATCHED))
     assert people_in(files, tmp_path) == theirs(bench, cases(bench) | controls)
+
+
+async def test_members_learn_who_is_case_and_who_control_where_the_permit_says_so(bench, monkeypatch):
+    monkeypatch.setitem(TABLES, "cohort_member", ("person_id", "cohort_role", "matched_set", "index_date"))
+    with open_cdm(bench.layout.cdm, threads=1) as cdm:
+        found = findings.find(cdm, definition.read(MATCHED.encode()), MATCHED.encode())
+    files = await bench.served(await built(bench, MATCHED))
+    rows, persons = [], {}
+    for key, content in files.items():
+        table = pq.read_table(pa.BufferReader(content)) if key.endswith(".parquet") else pa.table({})
+        if "cohort_role" in table.column_names:
+            rows += table.to_pylist()
+        elif "person_source_value" in table.column_names:
+            persons |= {row["person_id"]: row["person_source_value"] for row in table.to_pylist()}
+    told = {persons[row["person_id"]] for row in rows if row["cohort_role"] == "case"}
+    assert told <= theirs(bench, cases(bench)) and len(told) > 3
+    pairs = len(found.matched.control)
+    drawn = [row for row in rows if row["cohort_role"] == "control"]
+    day = {row["matched_set"]: row["index_date"] for row in rows if row["cohort_role"] == "case"}
+    assert 3 < len(drawn) <= pairs and len(told) + len(drawn) == len(rows)
+    assert all(day[row["matched_set"]] == row["index_date"] for row in drawn), "controls have the day of their case"
+
+
+async def test_a_steward_sees_whom_each_criterion_left_and_how_alike_both_sides_are(bench):
+    named = NamedRelease(project="stroke", release=(await built(bench, MATCHED)).id)
+    seen = await bench.service.read(operation("per_a"), named)
+    with open_cdm(bench.layout.cdm, threads=1) as cdm:
+        found = findings.find(cdm, definition.read(MATCHED.encode()), MATCHED.encode())
+    assert seen.cohort is not None and seen.cohort == findings.told(found, "stroke", seen.cohort.at)
+    assert [step.name for step in seen.cohort.steps] == ["index event", "observed at the index date"]
+    assert seen.cohort.definition_sha256 == bench.said(bench.record(seen.id)).cohort
+    (listed,) = (await bench.service.list(operation("per_a"), ListReleases(project="stroke"))).releases
+    assert listed.cohort is None, "as its tables, it is shown of one release alone"
 
 
 async def test_whoever_withdraws_leaves_and_nobody_comes_in_her_place(bench, tmp_path):

@@ -86,6 +86,17 @@ def write(folder: Path, pseudonyms: tuple[str, ...], *, seed: int = 0) -> Path:
     return folder
 
 
+def members(numbers, *, role: str = "case", day: date = date(2019, 5, 1)) -> pa.Table:
+    """The roster of a cohort (`cohorts.roster`), by the numbers of people; each of them a set of one."""
+    people = [number * 1_000_003 for number in numbers]
+    return pa.table(
+        {
+            "person_id": pa.array(people, pa.int64()), "cohort_role": [role] * len(people),
+            "matched_set": pa.array(people, pa.int64()), "index_date": pa.array([day] * len(people), pa.date32()),
+        }
+    )  # fmt: skip
+
+
 class Decisions:
     """The port `people.Consent`: everybody allows it but whoever withdrew."""
 

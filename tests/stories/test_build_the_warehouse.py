@@ -1,6 +1,6 @@
-"""Two hospitals and the claims base deliver; one command makes the warehouse of it, on a real platform. EMC-06, EMC-07, R-093.
+"""Hospitals and the claims base deliver; one command makes the warehouse of it, on a real platform. EMC-06, EMC-07, R-093.
 
-One hospital delivers CSV, the other one FHIR, the claims base Parquet.
+One hospital delivers CSV, one FHIR by the line, a clinic FHIR as a Bundle, a unit of intensive care MIMIC-III, the claims base Parquet.
 """
 
 import json
@@ -21,6 +21,7 @@ from nexus.warehouse.intake.agreement import Agreement, FileKind
 from simulators import fhir_hospital
 from simulators.deliveries import agreed, rows, world
 from simulators.installation import PASSPHRASE, Installation, until
+from simulators.mimic_extract import PATIENTS, write_mimic
 
 PERIOD = ("--period-from", "2024-01-01", "--period-until", (date.today() - timedelta(days=2)).isoformat())
 
@@ -35,7 +36,12 @@ class Provider:
 def providers(tmp_path_factory) -> dict[str, Provider]:
     made, others = world(tmp_path_factory.mktemp("world"), people=40), tmp_path_factory.mktemp("others")
     fhir = fhir_hospital.write(fhir_hospital.resources(made["hospital-2"]), others / "hospital-2")
+    village = world(tmp_path_factory.mktemp("village"), people=12, seed=11)
+    bundle = fhir_hospital.write(fhir_hospital.resources(village["hospital-1"]), others / "clinic", bundle=True)
+    mimic = write_mimic(others / "icu")
     return {
+        "clinic": Provider(bundle, fhir_hospital.agreed(bundle)),
+        "icu": Provider(mimic, agreed(mimic)),
         "hospital-1": Provider(made["hospital-1"], agreed(made["hospital-1"])),
         "hospital-2": Provider(fhir, fhir_hospital.agreed(fhir)),
         "snds": as_parquet(made["snds"], others / "snds"),
@@ -95,9 +101,15 @@ def deliver(platform, steward, provider: str, folder: Path, number: int) -> None
     assert view["state"] == "accepted", view["report"]
 
 
+def ask(platform, sql: str) -> list[tuple]:
+    with duckdb.connect() as cdm:
+        for folder in (platform.data / "warehouse" / "cdm" / "cdm").iterdir():
+            cdm.execute(f"CREATE VIEW {folder.name} AS FROM read_parquet('{folder}/*.parquet')")
+        return cdm.execute(sql).fetchall()
+
+
 def persons(platform) -> set[str]:
-    files = platform.data / "warehouse" / "cdm" / "cdm" / "person"
-    return {row[0] for row in duckdb.sql(f"SELECT person_source_value FROM '{files}/*.parquet'").fetchall()}
+    return {row[0] for row in ask(platform, "SELECT person_source_value FROM person")}
 
 
 def build(platform, *options: str):
@@ -127,20 +139,32 @@ def test_one_command_makes_the_warehouse_and_the_log_says_what_of(platform, prov
     alice = platform.founder("alice")
     entries = alice.call("audit.entry.list", for_purpose="audit", action="warehouse.build")["entries"]
     content = entries[0]["content"]
-    assert content["details"]["deliveries"] == "hospital-1 1, hospital-2 1, snds 1"
+    assert content["details"]["deliveries"] == "clinic 1, hospital-1 1, hospital-2 1, icu 1, snds 1"
     assert content["actor"]["id"].startswith("local:")
     read = alice.call(
         "audit.entry.list", for_purpose="audit", action="objects.version.read", actor=content["actor"]["id"]
     )
-    assert len(read["entries"]) >= 3, "each file that was read is in the log, by whom"
+    assert len(read["entries"]) >= 5, "each file that was read is in the log, by whom"
     assert build(platform)["began"] == "nothing"
+
+
+def test_each_form_of_delivery_is_in_it(platform, providers):
+    """Intensive care by what MIMIC-III alone writes; everybody whom the Bundle tells of."""
+    of_care = (
+        "SELECT count(DISTINCT person_id) FROM condition_occurrence WHERE condition_source_value IN ('99591', '0389')"
+    )
+    assert ask(platform, of_care) == [(len(PATIENTS),)]
+    told = json.loads((providers["clinic"].folder / "all.json").read_text())
+    births = {one["resource"]["birthDate"] for one in told["entry"] if one["resource"]["resourceType"] == "Patient"}
+    born = ask(platform, "SELECT DISTINCT make_date(year_of_birth, month_of_birth, day_of_birth) FROM person")
+    assert len(births) > 3 and births <= {str(day) for (day,) in born}
 
 
 def test_no_identifier_is_on_the_disk_and_the_scanner_finds_pseudonyms_only(platform, providers):
     patients = rows(providers["hospital-1"].folder / "patients.csv")
     secret = {row[column] for row in patients for column in ("SSN", "Id")} - {""}
     resources = (providers["hospital-2"].folder / "Patient.ndjson").read_text(encoding="utf-8").splitlines()
-    secret |= {json.loads(resource)["id"] for resource in resources}
+    secret |= {json.loads(resource)["id"] for resource in resources} | set(PATIENTS)
     content = {path: data for path, data in platform.everything_on_disk().items() if "warehouse" in str(path)}
     assert content
     for path, data in content.items():

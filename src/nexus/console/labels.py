@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from nexus.console.lexicon import catalogue, consent, intake, portal, projects, pseudonyms, releases, room
+from nexus.console.lexicon import catalogue, cohorts, consent, intake, portal, projects, pseudonyms, releases, room
 from nexus.web.browser.language import Language
 
 ENGLISH: Final[Mapping[str, str]] = {
@@ -41,6 +41,7 @@ FRENCH: Final[Mapping[str, str]] = {
     **room.FIELDS,
     **pseudonyms.FIELDS,
     **releases.FIELDS,
+    **cohorts.FIELDS,
     **catalogue.FIELDS,
     "access_keys": "clés d'accès",
     "accounts": "comptes",

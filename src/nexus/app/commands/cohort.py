@@ -12,8 +12,8 @@ from nexus.app.cli.options import json_option, terminal
 from nexus.app.cli.terminal import Terminal
 from nexus.kernel.clock import SystemClock
 from nexus.kernel.errors import Invalid
-from nexus.warehouse.cohorts import definition, findings, report, writing
-from nexus.warehouse.cohorts.findings import Told
+from nexus.warehouse.cohorts import definition, findings, report, told, writing
+from nexus.warehouse.cohorts.told import Told
 from nexus.warehouse.quality.cdm import MEMORY, open_cdm
 
 
@@ -29,7 +29,7 @@ def _cohort(file: Path, folder: Path, **typed: Any) -> int:
     if typed["report"] is not None:
         _write(typed["report"], report.render(answer, french=screen.french).encode())
     if typed["result"] is not None:
-        _write(typed["result"], findings.encode(answer))
+        _write(typed["result"], told.encode(answer))
     if typed["plot"] is not None:
         drawing = report.plot(answer, french=screen.french)
         if not drawing:

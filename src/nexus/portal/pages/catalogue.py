@@ -4,8 +4,6 @@ A page of people is chosen unless what asks wants RDF by its `Accept`, or by the
 nothing is published, there is no such page.
 """
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,11 +13,9 @@ from nexus.kernel.errors import NotFound
 from nexus.portal.page import Page
 from nexus.portal.visit import Visit
 from nexus.portal.wording import spoken, typeset
-from nexus.warehouse.catalogue import graph
 from nexus.warehouse.catalogue.describing import HealthCategory
 from nexus.warehouse.catalogue.model import CATALOGUE
-from nexus.warehouse.catalogue.public import FORMATS, PublicCatalogue, document
-from nexus.warehouse.catalogue.rdf import Node
+from nexus.warehouse.catalogue.public import FORMATS, Document, PublicCatalogue
 from nexus.warehouse.catalogue.record import Record, Said
 from nexus.warehouse.catalogue.wording import PROVENANCE, PURPOSES, QUALITY
 from nexus.web.browser.language import Language
@@ -210,7 +206,7 @@ class Cataloguing:
         """Every dataset, for people or for machines."""
         records = self._records()
         if form := wanted(visit.request.headers.get("accept", "")):
-            return _rdf(visit, self._catalogue.whole(), form)
+            return _rdf(visit, self._catalogue.document(form), form)
         shown = [show(each, visit.language) for each in records.values()]
         return _page(visit.render("catalogue.html", t=TEXTS, datasets=shown))
 
@@ -221,13 +217,13 @@ class Cataloguing:
         if record is None or (ending and ending not in FORMATS):
             raise _nothing()
         if form := ending or wanted(visit.request.headers.get("accept", "")):
-            return _rdf(visit, [graph.dataset(record)], form)
+            return _rdf(visit, self._catalogue.document(form, name), form)
         return _page(visit.render("catalogue_dataset.html", t=TEXTS, one=show(record, visit.language)))
 
     def _machine(self, form: str) -> Any:
         async def machine(visit: Visit) -> Response:
             self._records()
-            return _rdf(visit, self._catalogue.whole(), form)
+            return _rdf(visit, self._catalogue.document(form), form)
 
         return machine
 
@@ -291,12 +287,11 @@ def _number(count: int | None, texts: Texts, french: bool) -> str:
     return f"{texts.about} {count:,}".replace(",", "\u202f" if french else ",")
 
 
-def _rdf(visit: Visit, nodes: Sequence[Node], form: str) -> Response:
-    body = document(list(nodes), form).encode()
-    headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"', "Cache-Control": KEEP, "Vary": "Accept"}
-    if visit.request.headers.get("if-none-match") == headers["ETag"]:
+def _rdf(visit: Visit, found: Document, form: str) -> Response:
+    headers = {"ETag": found.etag, "Cache-Control": KEEP, "Vary": "Accept"}
+    if visit.request.headers.get("if-none-match") == found.etag:
         return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type=f"{FORMATS[form]}; charset=utf-8")
+    return Response(found.body, headers=headers, media_type=f"{FORMATS[form]}; charset=utf-8")
 
 
 def _page(response: Response) -> Response:

@@ -1,7 +1,8 @@
-"""What everybody sees: the published records, remembered for a few seconds so that strangers cost the database nothing."""
+"""What everybody sees: the published records, and their RDF, remembered for a few seconds so that strangers cost next to nothing."""
 
+import hashlib
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from nexus.kernel.clock import SECOND, Clock
 from nexus.kernel.database import Database, Transaction
@@ -17,6 +18,13 @@ FORMATS: Final = {"ttl": turtle.MEDIA_TYPE, "jsonld": jsonld.MEDIA_TYPE}
 """Endings of addresses -> what is found there."""
 
 
+class Document(NamedTuple):
+    """RDF as it is sent."""
+
+    body: bytes
+    etag: str
+
+
 class PublicCatalogue:
     """The records, by name."""
 
@@ -27,6 +35,7 @@ class PublicCatalogue:
         self._holder = holder
         self._require = require
         self._records: dict[str, Record] = {}
+        self._documents: dict[tuple[str, str], Document] = {}
         self._read_at: int | None = None
 
     def records(self) -> dict[str, Record]:
@@ -36,18 +45,22 @@ class PublicCatalogue:
         if self._read_at is None or not 0 <= now - self._read_at < REMEMBERED:
             with self._database.read() as tx:
                 found = [decode(kept) for kept in store.published(tx)]
-            self._records, self._read_at = {each.name: each for each in found}, now
+            self._records, self._documents, self._read_at = {each.name: each for each in found}, {}, now
         return self._records
 
-    def whole(self) -> list[Node]:
-        """The catalogue as RDF."""
+    def document(self, form: str, name: str = "") -> Document:
+        """RDF in one of `FORMATS`: of a dataset, by the name of a record that there is, or of the whole catalogue."""
+        records = self.records()
+        made = self._documents.get((form, name))
+        if made is None:
+            nodes = [graph.dataset(records[name])] if name else self._whole(records)
+            body = (turtle.write(nodes) if form == "ttl" else jsonld.write(nodes)).encode()
+            made = self._documents[form, name] = Document(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+        return made
+
+    def _whole(self, records: dict[str, Record]) -> list[Node]:
         publisher = Party(name=self._holder.name, contact=self._holder.contact)
-        return graph.catalogue(list(self.records().values()), self._holder.address + CATALOGUE, publisher)
-
-
-def document(nodes: list[Node], form: str) -> str:
-    """RDF in one of `FORMATS`."""
-    return turtle.write(nodes) if form == "ttl" else jsonld.write(nodes)
+        return graph.catalogue(list(records.values()), self._holder.address + CATALOGUE, publisher)
 
 
 class Leaving:

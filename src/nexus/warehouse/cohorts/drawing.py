@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 from xml.sax.saxutils import escape
 
-from nexus.warehouse.cohorts.findings import GOOD_BALANCE, BalanceTold
+from nexus.warehouse.cohorts.told import GOOD_BALANCE, BalanceTold
 
 WIDTH: Final = 720
 LEFT: Final = 250

@@ -3,11 +3,8 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
-import msgspec
 import numpy
-from msgspec import Struct
 
 from nexus.kernel.clock import Instant
 from nexus.warehouse.cohorts import balance, pools, selecting
@@ -17,11 +14,8 @@ from nexus.warehouse.cohorts.masking import chain, partition
 from nexus.warehouse.cohorts.matching import Matched, match
 from nexus.warehouse.cohorts.pools import Members
 from nexus.warehouse.cohorts.selecting import Step
+from nexus.warehouse.cohorts.told import BalanceTold, MatchingTold, ServedTold, StepTold, Told
 from nexus.warehouse.quality.cdm import Cdm
-
-VERSION: Final = 1
-GOOD_BALANCE: Final = 0.1
-"""Under this standardised difference, groups are usually called alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,58 +33,14 @@ class Found:
     """Rows of `cases` and of `pool`."""
     compared: Sequence[Compared] = ()
 
-
-class StepTold(Struct, frozen=True, kw_only=True):
-    """A step and whom it left. None: hidden, since it is a count under eleven or would give one away."""
-
-    name: str
-    persons: int | None
-
-
-class ServedTold(Struct, frozen=True, kw_only=True):
-    """How many cases have so many controls."""
-
-    controls: int
-    cases: int | None
-
-
-class BalanceTold(Struct, frozen=True, kw_only=True):
-    """One variable. Means, or shares between 0 and 1; None: hidden, or nothing to compare."""
-
-    name: str
-    is_share: bool
-    cases: float | None
-    controls: float | None
-    pool: float | None
-    before: float | None
-    """Standardised difference of cases and pool."""
-    after: float | None
-    """Of cases and controls."""
-
-
-class MatchingTold(Struct, frozen=True, kw_only=True):
-    """How controls were drawn, and how well that went."""
-
-    ratio: int
-    seed: int
-    pool: int | None
-    controls: int | None
-    served: tuple[ServedTold, ...]
-    balance: tuple[BalanceTold, ...]
-
-
-class Told(Struct, frozen=True, kw_only=True):
-    """The answer that may be shown. JSON, version 1."""
-
-    version: int = VERSION
-    name: str
-    title: str
-    definition_sha256: str
-    cdm: str
-    at: Instant
-    steps: tuple[StepTold, ...]
-    pool_steps: tuple[StepTold, ...] = ()
-    matching: MatchingTold | None = None
+    @property
+    def drawn(self) -> Members | None:
+        """The controls, in the order of `matched`, each with its index date: its own, or that of its case. None: none were to be drawn."""
+        controls = self.definition.controls
+        if controls is None or self.matched is None or self.pool is None:
+            return None
+        rows = self.pool.rows(self.matched.control)
+        return rows if controls.index is not None else rows.at(self.cases["day"][self.matched.case])
 
 
 def find(cdm: Cdm, definition: Definition, content: bytes) -> Found:
@@ -100,15 +50,6 @@ def find(cdm: Cdm, definition: Definition, content: bytes) -> Found:
         return found
     sides = _sides(found.cases, found.pool, found.matched, definition.controls)
     return replace(found, compared=balance.compare(cdm, sides, definition.balance))
-
-
-def members(cdm: Cdm, definition: Definition) -> frozenset[int]:
-    """The keys of everybody in a cohort: cases, and the controls that are drawn for them. Raises Invalid, Damaged."""
-    found = _chosen(cdm, definition, b"")
-    people = [found.cases["person"]]
-    if found.pool is not None and found.matched is not None:
-        people.append(found.pool.rows(found.matched.control)["person"])
-    return frozenset(int(person) for some in people for person in some)
 
 
 def _chosen(cdm: Cdm, definition: Definition, content: bytes) -> Found:
@@ -193,8 +134,3 @@ def _matching(found: Found) -> MatchingTold | None:
 def _rounded(value: float | None) -> float | None:
     """As exact as is of use: a mean of many digits says what its sum is made of."""
     return None if value is None else round(value, 3)
-
-
-def encode(answer: Told) -> bytes:
-    """The form that is kept."""
-    return msgspec.json.format(msgspec.json.encode(answer), indent=1)

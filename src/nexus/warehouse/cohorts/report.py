@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from nexus.kernel.clock import SECOND
 from nexus.warehouse.cohorts.drawing import love_plot
-from nexus.warehouse.cohorts.findings import StepTold, Told
 from nexus.warehouse.cohorts.texts import TEXTS, Texts
+from nexus.warehouse.cohorts.told import StepTold, Told
 
 _environment: Final = Environment(
     loader=PackageLoader("nexus.warehouse.cohorts"),

@@ -21,15 +21,12 @@ def write(found: Found, into: Path) -> None:
     into.mkdir(parents=True, exist_ok=True)
     cases = found.cases
     rows = [(CASES_ID, cases["person"], cases["day"], cases["observed_until"])]
-    if found.matched is not None and found.pool is not None:
-        case, control = found.matched.case, found.pool.rows(found.matched.control)
-        own = found.definition.controls is not None and found.definition.controls.index is not None
-        day = control["day"] if own else cases["day"][case]
-        rows.append((CONTROLS_ID, control["person"], day, control["observed_until"]))
+    if (drawn := found.drawn) is not None and found.matched is not None:
+        rows.append((CONTROLS_ID, drawn["person"], drawn["day"], drawn["observed_until"]))
         pairs = {
-            "case_person_id": cases["person"][case],
-            "control_person_id": control["person"],
-            "index_date": _days(day),
+            "case_person_id": cases["person"][found.matched.case],
+            "control_person_id": drawn["person"],
+            "index_date": _days(drawn["day"]),
         }
         _keep(pa.table(pairs), into / MATCHES)
     _keep(pa.concat_tables([_cohort(*row) for row in rows]), into / COHORT)

@@ -75,6 +75,12 @@ class Cdm:
             raise ValueError(f"{name} is a table of the CDM")
         self._connection.register(name, table)
 
+    def add(self, name: str, table: pa.Table) -> None:
+        """The same, as if the CDM had it."""
+        self.put(name, table)
+        described = self.rows(f'DESCRIBE "{name}"')
+        self.tables = {**self.tables, name: {str(field): str(type_) for field, type_, *_ in described}}
+
 
 @contextmanager
 def open_cdm(folder: Path, *, memory: str = MEMORY, threads: int | None = None) -> Iterator[Cdm]:

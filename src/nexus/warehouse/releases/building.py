@@ -122,7 +122,7 @@ def _column(cdm: Cdm, scope: Scope, given: Given, field: spec.Field) -> str:
         )
     if field.type == "int64" and given.table not in plan.WITHOUT_KEYS:
         kind = plan.KEYS[name]
-        of_person = given.about_persons and kind not in plan.OF_NOBODY
+        of_person = given.about_persons and kind not in plan.OF_THE_DOMAIN
         return _made_anew(f't."{name}"', kind, "p.pseudonym" if of_person else f"'{scope.pseudonym_domain}'")
     return f't."{name}"'
 

@@ -7,6 +7,7 @@ from typing import Final
 from nexus.kernel.errors import Invalid
 from nexus.projects.model import Scope
 from nexus.warehouse.omop import spec
+from nexus.warehouse.releases.tables import ROSTER, names, tables
 
 PERSON: Final = "person_id"
 KEYS: Final[Mapping[str, str]] = {
@@ -14,10 +15,13 @@ KEYS: Final[Mapping[str, str]] = {
     "preceding_visit_occurrence_id": "visit_occurrence",
     "preceding_visit_detail_id": "visit_detail",
     "parent_visit_detail_id": "visit_detail",
+    "matched_set": "matched_set",
 }
 """Columns that name a record, and of which table. They are made anew from the pseudonym, so that no two projects share one."""
 OF_NOBODY: Final = frozenset({"care_site", "provider", "location"})
 """Tables that are about no patient; their keys are made anew from the domain."""
+OF_THE_DOMAIN: Final = OF_NOBODY | {"matched_set"}
+"""What has a key that several persons share. A set's is not made from the pseudonym of its case: whoever refuses has none there."""
 WITHOUT_KEYS: Final = frozenset({*spec.VOCABULARY, "cdm_source"})
 """Tables that are the same for everybody."""
 DIRECT: Final = frozenset(
@@ -44,16 +48,18 @@ class Given:
 
     @property
     def about_persons(self) -> bool:
-        return PERSON in spec.names(self.table)
+        return PERSON in names(self.table)
 
 
 def given(scope: Scope) -> tuple[Given, ...]:
     """The tables of a permit, by name. Raises Invalid with the table and the column that cannot be given."""
+    if ROSTER in scope.tables and not scope.cohort:
+        raise _refused(ROSTER, "", "tells who is in a cohort, and the permit names none")
     return tuple(_given(table, columns) for table, columns in sorted(scope.tables.items()))
 
 
 def _given(table: str, columns: tuple[str, ...]) -> Given:
-    known = spec.tables().get(table)
+    known = tables().get(table)
     if known is None or table in spec.RESULTS:
         raise _refused(table, "", "is no table of the CDM")
     for name in columns:
@@ -67,7 +73,7 @@ def _given(table: str, columns: tuple[str, ...]) -> Given:
     chosen = tuple(field for field in known if field.name in columns)
     if table in WITHOUT_KEYS or table in OF_NOBODY:
         return Given(table, chosen)
-    if PERSON not in spec.names(table):
+    if PERSON not in names(table):
         raise _refused(table, "", "has no person: nobody could be left out of it")
     if PERSON not in columns:
         raise _refused(table, PERSON, "is needed: what belongs to nobody cannot be withdrawn")

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
+import pyarrow as pa
+
 from nexus import __version__
 from nexus.kernel.clock import Instant
 from nexus.kernel.errors import Conflict
 from nexus.kernel.operation import Operation
 from nexus.projects.model import Scope
+from nexus.warehouse.cohorts import told
 from nexus.warehouse.omop.kept import quality_of_now
 from nexus.warehouse.omop.layout import Layout
 from nexus.warehouse.quality import gate, results
@@ -61,12 +64,22 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What may be told of who is in it. JSON; None where there is nothing to tell."""
+
+    risk: bytes | None
+    """Of small classes (`risk.encode`)."""
+    cohort: bytes | None
+    """How its cohort was found (`cohorts.told.encode`)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Crafted:
-    """What was built: files and manifest in a folder, whose data are in each share of persons, what was found of small classes."""
+    """What was built: files and manifest in a folder, whose data are in each share of persons, what may be told of it."""
 
     manifest: Manifest
     lists: Mapping[int, Sequence[str]] = field(repr=False)
-    risk: bytes | None
+    told: Told
 
 
 class Across:
@@ -113,23 +126,23 @@ async def craft(work: Work, *, pseudonyms: Pseudonyms, consent: Named, signer: S
     `progress` is called on the thread; what it raises ends the work.
     """
     across = Across(asyncio.get_running_loop(), pseudonyms, consent, signer)
-    manifest, found = await asyncio.to_thread(lambda: asyncio.run(_made(work, across, progress)))
+    manifest, said = await asyncio.to_thread(lambda: asyncio.run(_made(work, across, progress)))
     lists: dict[int, set[str]] = {}
     for warehouse, theirs in across.theirs.items():
         lists.setdefault(bucket_of(theirs, manifest.release.buckets), set()).update(consent.names[warehouse])
-    return Crafted(manifest, {share: tuple(sorted(names)) for share, names in lists.items()}, found)
+    return Crafted(manifest, {share: tuple(sorted(names)) for share, names in lists.items()}, said)
 
 
 def fingerprint(folder: Path) -> str:
     """Another text whenever a file of the warehouse is another one: names, sizes and times, no content."""
-    told = hashlib.sha256()
+    digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.parquet")):
         known = path.stat()
-        told.update(f"{path.relative_to(folder)}\0{known.st_size}\0{known.st_mtime_ns}\n".encode())
-    return told.hexdigest()
+        digest.update(f"{path.relative_to(folder)}\0{known.st_size}\0{known.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
-async def _made(work: Work, across: Across, progress: Progress) -> tuple[Manifest, bytes | None]:
+async def _made(work: Work, across: Across, progress: Progress) -> tuple[Manifest, Told]:
     if not work.warehouse.cdm.is_dir():
         raise Conflict(
             "the warehouse holds no data yet",
@@ -139,6 +152,7 @@ async def _made(work: Work, across: Across, progress: Progress) -> tuple[Manifes
     before = fingerprint(work.warehouse.cdm)
     with open_cdm(work.warehouse.cdm, memory=MEMORY) as cdm:
         quality = _quality(work, cdm, progress)
+        chosen, how = _cohort(work, cdm)
         asked = Asked(
             project=work.project,
             permit=work.permit,
@@ -147,7 +161,7 @@ async def _made(work: Work, across: Across, progress: Progress) -> tuple[Manifes
             made=work.made,
             source=_source(work, cdm, quality, before),
             quality=quality,
-            cohort=_cohort(work, cdm),
+            cohort=chosen,
             cohort_sha256=hashlib.sha256(work.cohort.encode()).hexdigest() if work.cohort else "",
         )
         ports = Ports(across, across, across)
@@ -156,7 +170,7 @@ async def _made(work: Work, across: Across, progress: Progress) -> tuple[Manifes
         raise Conflict(
             "the warehouse changed while the release was built", code="release.source", hint="it is built again"
         )
-    return manifest, _risk(work, manifest.release)
+    return manifest, Told(_risk(work, manifest.release), how)
 
 
 def _quality(work: Work, cdm: Cdm, progress: Progress) -> Run:
@@ -182,14 +196,16 @@ def _source(work: Work, cdm: Cdm, quality: Run, before: str) -> Source:
     return Source(cdm=known, vocabulary=version, quality_sha256=digest, code=__version__)
 
 
-def _cohort(work: Work, cdm: Cdm) -> frozenset[int] | None:
-    """Cases and their controls; None where the permit names no cohort."""
-    found = cohort.asked(work.scope.cohort, work.cohort)
-    if found is None:
-        return None
-    from nexus.warehouse.cohorts.findings import members  # numpy: loaded only where a cohort is asked for
+def _cohort(work: Work, cdm: Cdm) -> tuple[pa.Table | None, bytes | None]:
+    """Cases and their controls, and what may be told of how they were found; None where the permit names no cohort."""
+    asked = cohort.asked(work.scope.cohort, work.cohort)
+    if asked is None:
+        return None, None
+    from nexus.warehouse.cohorts import findings  # numpy: loaded only where a cohort is asked for
+    from nexus.warehouse.cohorts.roster import roster
 
-    return members(cdm, found)
+    found = findings.find(cdm, asked, work.cohort.encode())
+    return roster(found), told.encode(findings.told(found, work.project, work.at))
 
 
 def _risk(work: Work, release: Release) -> bytes | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
+import pyarrow as pa
 
 from nexus.crypto.signatures import Signature
 from nexus.kernel.errors import Conflict, Invalid
@@ -17,6 +18,7 @@ from nexus.warehouse.releases.building import Progress
 from nexus.warehouse.releases.manifest import Manifest, Release, Source, encode, message_of
 from nexus.warehouse.releases.parts import Parts, keep
 from nexus.warehouse.releases.people import Consent, Pseudonyms
+from nexus.warehouse.releases.tables import ROSTER
 
 
 class Signer(Protocol):
@@ -38,8 +40,8 @@ class Asked:
     made: str
     source: Source
     quality: Run
-    cohort: frozenset[int] | None = None
-    """`person_id` of those whom the permit is limited to; None: everybody."""
+    cohort: pa.Table | None = None
+    """Whom the permit is limited to, as what (`cohorts.roster`); None: everybody."""
     cohort_sha256: str = ""
 
 
@@ -74,7 +76,8 @@ async def make(
     # Step 3. Who allows it, under which pseudonyms.
     known = building.known_persons(cdm)
     if asked.cohort is not None:
-        known = {person: known[person] for person in asked.cohort if person in known}
+        cdm.add(ROSTER, asked.cohort)
+        known = {person: known[person] for person in asked.cohort["person_id"].to_pylist() if person in known}
     buckets = parent.buckets if parent else 0
     state, chosen = await people.chosen(
         op, known, asked.scope.pseudonym_domain, pseudonyms=ports.pseudonyms, consent=ports.consent, buckets=buckets

@@ -58,6 +58,8 @@ class ReleaseRecord:
     digest: str = ""
     risk: bytes | None = None
     """What was found of small classes, as `risk.encode` writes it."""
+    found: bytes | None = None
+    """How its cohort was found, as `cohorts.told.encode` writes it; None without a cohort, and in releases before this was kept."""
     code: str = ""
     message: str = ""
     destroyed: bytes | None = None

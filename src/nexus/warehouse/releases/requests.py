@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from nexus.kernel.clock import Instant
+from nexus.warehouse.cohorts.told import Told
 from nexus.warehouse.releases.model import ReleaseState
 
 Project = Annotated[str, Meta(min_length=2, max_length=41)]
@@ -109,6 +110,8 @@ class ReleaseView(Struct, frozen=True, kw_only=True):
     """The public key (Ed25519, base64) that its manifest is signed by."""
     tables: tuple[ReleasedTable, ...]
     small_classes: SmallClasses | None
+    cohort: Told | None
+    """How many each criterion left when it was built, how alike cases and controls are. Counts under eleven are hidden."""
     certificate: str
     """Of its destruction (JSON), where it was retired."""
 

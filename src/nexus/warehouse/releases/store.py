@@ -10,19 +10,19 @@ from nexus.kernel.database import Row, Transaction
 from nexus.warehouse.releases.model import Progress, ReleaseRecord, ReleaseState
 
 _RELEASE: Final = (
-    "id, project, bucket, state, key_id, cohort, requested_by, requested_at, changed_by, changed_at, digest, risk, code, message,"
-    " destroyed"
+    "id, project, bucket, state, key_id, cohort, requested_by, requested_at, changed_by, changed_at, digest, risk, found, code,"
+    " message, destroyed"
 )
 
 
 def add(tx: Transaction, new: ReleaseRecord) -> None:
     """Store a release that was asked for."""
     tx.execute(
-        f"INSERT INTO releases_release ({_RELEASE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO releases_release ({_RELEASE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *(new.id, new.project, new.bucket, new.state.value, new.key_id, new.cohort),
             *(new.requested_by, new.requested_at),
-            *(new.changed_by, new.changed_at, new.digest, new.risk, new.code, new.message, new.destroyed),
+            *(new.changed_by, new.changed_at, new.digest, new.risk, new.found, new.code, new.message, new.destroyed),
         ),
     )
 
@@ -30,11 +30,11 @@ def add(tx: Transaction, new: ReleaseRecord) -> None:
 def update(tx: Transaction, now: ReleaseRecord) -> None:
     """What has become of a release."""
     tx.execute(
-        "UPDATE releases_release SET state = ?, changed_by = ?, changed_at = ?, digest = ?, risk = ?, code = ?, message = ?,"
-        " destroyed = ? WHERE id = ?",
+        "UPDATE releases_release SET state = ?, changed_by = ?, changed_at = ?, digest = ?, risk = ?, found = ?, code = ?,"
+        " message = ?, destroyed = ? WHERE id = ?",
         (
-            *(now.state.value, now.changed_by, now.changed_at, now.digest, now.risk, now.code, now.message),
-            *(now.destroyed, now.id),
+            *(now.state.value, now.changed_by, now.changed_at, now.digest, now.risk, now.found, now.code),
+            *(now.message, now.destroyed, now.id),
         ),
     )
 

@@ -7,11 +7,11 @@ import pyarrow.parquet as pq
 from msgspec import Struct
 
 from nexus.kernel.errors import Damaged
-from nexus.warehouse.omop import spec
 from nexus.warehouse.releases.columns import PERSON
 from nexus.warehouse.releases.manifest import COMMON, Manifest, Release, check_signature, decode
 from nexus.warehouse.releases.parts import Parts, columns_of
 from nexus.warehouse.releases.people import MOST_BUCKETS
+from nexus.warehouse.releases.tables import names, tables
 
 _HEX: Final = frozenset("0123456789abcdef")
 _SHA256_CHARS: Final = 64
@@ -71,15 +71,13 @@ def opened(file: bytes, trusted: bytes) -> Release:
 
 
 def _check_form(release: Release) -> None:
-    names = [table.name for table in release.tables]
-    if len(set(names)) != len(names):
+    named = [table.name for table in release.tables]
+    if len(set(named)) != len(named):
         raise Damaged("a table is named twice", code="release.manifest")
     if not 1 <= release.buckets <= MOST_BUCKETS:
         raise Damaged("the number of buckets is wrong", code="release.manifest")
     for table in release.tables:
-        if table.name not in spec.tables() or not {column.name for column in table.columns} <= set(
-            spec.names(table.name)
-        ):
+        if table.name not in tables() or not {column.name for column in table.columns} <= set(names(table.name)):
             raise Damaged("a table or a column is none of the CDM", code="release.manifest")
         buckets = [part.bucket for part in table.parts]
         about_persons = PERSON in {column.name for column in table.columns}

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from nexus.warehouse.cohorts.told import Told
 from nexus.warehouse.releases import manifest
 from nexus.warehouse.releases.manifest import Manifest, Table
 from nexus.warehouse.releases.model import Progress, ReleaseRecord, ReleaseState
@@ -45,6 +46,7 @@ def release(
         signing_key=_signer(made),
         tables=tuple(map(_table, said.tables)) if said and whole else (),
         small_classes=None if record.risk is None else msgspec.json.decode(record.risk, type=SmallClasses),
+        cohort=None if record.found is None or not whole else msgspec.json.decode(record.found, type=Told),
         certificate=(record.destroyed or b"").decode(),
     )
 

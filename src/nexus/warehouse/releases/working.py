@@ -223,7 +223,8 @@ class Working:
                 changed_by=op.actor.id,
                 changed_at=now,
                 digest=digest,
-                risk=made.risk,
+                risk=made.told.risk,
+                found=made.told.cohort,
             )
             store.update(tx, done)
             rows = sum(table.rows for table in release.tables)

@@ -23,4 +23,5 @@ MIGRATIONS: tuple[Migration, ...] = (
             " manifest BLOB NOT NULL, UNIQUE (release, number)) STRICT",
         ),
     ),
+    Migration("releases", 2, ("ALTER TABLE releases_release ADD COLUMN found BLOB",)),
 )
