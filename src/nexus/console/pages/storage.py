@@ -47,6 +47,7 @@ class Texts:
     following: str
     none_follows: str
     tenants: str
+    no_tenant: str
     tenant: str
     buckets: str
     objects: str
@@ -56,6 +57,7 @@ class Texts:
     no_quota: str
     grown: str
     growth: str
+    no_day: str
     day: str
     change: str
     share: str
@@ -90,6 +92,7 @@ TEXTS: Final = Bilingual(
         following="next",
         none_follows="no walk asks this",
         tenants="Tenants",
+        no_tenant="Nobody holds anything yet.",
         tenant="Site, project",
         buckets="Buckets",
         objects="Objects",
@@ -99,6 +102,7 @@ TEXTS: Final = Bilingual(
         no_quota="none",
         grown="Growth in 30 days",
         growth="Growth of everything",
+        no_day="The worker counts once a day; it has not yet.",
         day="Day",
         change="Change",
         share="Beside the largest",
@@ -135,6 +139,7 @@ TEXTS: Final = Bilingual(
         following="prochain",
         none_follows="aucun contrôle ne le vérifie",
         tenants="Espaces",
+        no_tenant="Personne ne conserve encore rien.",
         tenant="Établissement, projet",
         buckets="Compartiments",
         objects="Objets",
@@ -144,6 +149,7 @@ TEXTS: Final = Bilingual(
         no_quota="aucun",
         grown="Croissance en 30 jours",
         growth="Croissance de l'ensemble",
+        no_day="Le décompte est fait une fois par jour ; il n'y en a pas encore.",
         day="Jour",
         change="Évolution",
         share="Par rapport au maximum",
