@@ -4,8 +4,11 @@ EMC-05, EMC-07.
 """
 
 import json
+import os
 import shutil
+import subprocess
 import sys
+import sysconfig
 from base64 import b64decode
 from pathlib import Path
 
@@ -142,6 +145,41 @@ def test_spark_answers_a_question_over_s3_with_no_jar_of_a_cloud(stage, release,
         spark.stop()
     counted = ds.dataset(names, filesystem=s3).to_table(columns=["condition_concept_id"])["condition_concept_id"]
     assert found == {each["values"]: each["counts"] for each in counted.value_counts().to_pylist()} and found
+
+
+@pytest.mark.skipif(
+    shutil.which("Rscript") is None, reason="R is not installed (Debian packages r-base-core, r-cran-reticulate)"
+)
+@pytest.mark.skipif(
+    not sysconfig.get_config_var("Py_ENABLE_SHARED"), reason="R cannot load a Python without its library"
+)
+def test_r_answers_a_question_over_s3(stage, release, tmp_path):
+    how = reach(stage)
+    asked = (
+        sys.executable,
+        how["endpoint_override"],
+        how["tls_ca_file_path"],
+        release["bucket"],
+        release["release_digest"],
+    )
+    key = {"AWS_ACCESS_KEY_ID": how["access_key"], "AWS_SECRET_ACCESS_KEY": how["secret_key"]}
+    script = Path(__file__).parents[1] / "peers" / "read_release.R"
+    done = subprocess.run(
+        ["Rscript", "--vanilla", script, *asked],
+        cwd=tmp_path,
+        env=os.environ | key,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    found = ds.dataset(
+        files_of(fs.S3FileSystem(**how), release, "person"), filesystem=fs.S3FileSystem(**how)
+    ).to_table()
+    counts = {str(each["values"]): each["counts"] for each in found["gender_concept_id"].value_counts().to_pylist()}
+    assert told == {"persons": len(stage.patients), "genders": counts}
 
 
 def test_duckdb_answers_a_question_over_s3_by_the_views_that_lie_there(stage, release, tmp_path):
