@@ -1,6 +1,6 @@
 """Every statement in the source that goes to a database, worked out without running it.
 
-A statement is the first argument of `all`, `one`, `execute`, `execute_many` or `peek` of something that is called tx, db or
+A statement is the first argument of `all`, `one`, `execute`, `execute_many`, `peek` or `watched` of something that is called tx, db or
 database. It is worked out from what its module defines: literals, f-strings, sums of those, and what its function names
 so. Where it also depends on another local name, `CHOICES` says what that may be.
 """
@@ -20,7 +20,7 @@ from project_tree import SOURCE, shown, source_files, syntax
 
 from nexus.kernel.database import Migration
 
-_METHODS = {"all", "one", "execute", "execute_many", "peek"}
+_METHODS = {"all", "one", "execute", "execute_many", "peek", "watched"}
 _RECEIVER = re.compile(r"(^|[._])(tx|db|database|transaction)$")
 _SELECTIONS = (
     "[_selection(__import__('types').SimpleNamespace(number=1), 'k', which)[0] for which in (None, 'null', 'id')]"

@@ -1,6 +1,10 @@
 """Whatever is written in SQL is taken by both engines, and means the same on both."""
 
+import ast
+import re
+
 import pytest
+from project_tree import SOURCE, shown, syntax
 from psycopg import postgres
 from sql_statements import migrations, statements
 
@@ -25,6 +29,21 @@ def test_every_statement_is_written_for_both_engines():
             faults.append(f"{statement.place}: {error}")
     assert faults == []
     assert count > 380
+
+
+def test_whoever_changes_a_version_announces_it():
+    """Processes remember rows of versions until their key is announced; `watched` could not know otherwise."""
+    changes = re.compile(r"\b(INSERT INTO|UPDATE|DELETE FROM) objects_(version|body)\b")
+    store = SOURCE / "nexus" / "objects" / "store" / "versions.py"
+    elsewhere = [each.place for each in statements() if changes.match(each.sql) and shown(store) not in each.place]
+    assert elsewhere == []
+    silent, found = [], 0
+    for function in syntax(store).body:
+        if isinstance(function, ast.FunctionDef) and changes.search(ast.unparse(function)):
+            found += 1
+            if "tx.announce(_name(bucket, row.key))" not in ast.unparse(function):
+                silent.append(function.name)
+    assert (silent, found) == ([], 5)
 
 
 def test_every_step_of_a_migration_is_written_for_both_engines():

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -14,16 +15,16 @@ import apsw
 import pytest
 
 from nexus.kernel.database import Bookkeeping, Database, Transaction
-from nexus.kernel.engines.generation import Generation
+from nexus.kernel.engines.generation import Generation, place_of
 from nexus.kernel.errors import NexusError
-from simulators.remembering import MOVE, READ, NoLog, Told, move, opened
+from simulators.remembering import MOVE, NAMES, READ, NoLog, Told, found, move, move_named, opened
 
 CHANGES, KILLS, WAIT_S = 60, 3, 120
 
 
 @contextlib.contextmanager
-def program(folder: Path, what: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "simulators.remembering", str(folder), what]
+def program(folder: Path, what: str, name: str = "") -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "simulators.remembering", str(folder), what, *filter(None, [name])]
     here = Path(__file__).resolve().parent.parent
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here), *filter(None, sys.path)])}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
@@ -63,14 +64,19 @@ def begun(reader: subprocess.Popen[str]) -> None:
     assert reader.stdout is not None and reader.stdout.readline() == "begun\n"
 
 
-def test_nothing_stale_is_served_after_an_acknowledgement_though_writers_are_killed(db, tmp_path):
+@pytest.mark.parametrize("name", ["", "a"])
+def test_nothing_stale_is_served_after_an_acknowledgement_though_writers_are_killed(db, tmp_path, name):
     told, random = Told(tmp_path), Random(5)
-    with program(tmp_path, "read") as one, program(tmp_path, "read") as two, program(tmp_path, "change"):
+    with (
+        program(tmp_path, "read", name) as one,
+        program(tmp_path, "read", name) as two,
+        program(tmp_path, "change", name),
+    ):
         begun(one)
         begun(two)
         for _ in range(KILLS):
             before = told.version()
-            with program(tmp_path, "change") as victim:
+            with program(tmp_path, "change", name) as victim:
                 until(told, before + CHANGES // KILLS)
                 time.sleep(random.random() / 100)
                 victim.send_signal(signal.SIGKILL)
@@ -78,12 +84,13 @@ def test_nothing_stale_is_served_after_an_acknowledgement_though_writers_are_kil
         assert stale(one) == stale(two) == 0
 
 
-def test_a_writer_that_tells_nobody_is_found_out(db, tmp_path):
+@pytest.mark.parametrize("name", ["", "a"])
+def test_a_writer_that_tells_nobody_is_found_out(db, tmp_path, name):
     """The negative control: the same reader sees it."""
     told = Told(tmp_path)
-    with program(tmp_path, "read") as reader:
+    with program(tmp_path, "read", name) as reader:
         begun(reader)
-        with program(tmp_path, "change-silently"):
+        with program(tmp_path, "change-silently", name):
             until(told, 10)
         assert stale(reader) > 0
 
@@ -98,6 +105,31 @@ async def test_who_dies_between_the_commit_and_the_telling_makes_it_slower_and_n
     assert await db.bookkeep(Bookkeeping.PROGRESS, move) == 2
     assert memoryview((tmp_path / "t.db-generation").read_bytes()).cast("Q")[0] == number + 1
     assert db.watched(READ) == (2,)
+
+
+async def test_who_dies_while_it_changes_one_name_leaves_the_others_remembered(db, tmp_path):
+    place = {name: place_of(name.encode()) for name in NAMES}
+    numbers = db.engine._shared()
+    assert [found(db, name) for name in NAMES] == [(0,), (0,)]
+    with program(tmp_path, "die-in-between", "a") as victim:
+        assert victim.wait(timeout=WAIT_S) == -signal.SIGKILL
+    assert (numbers.now(place["a"]) % 2, numbers.now(place["b"])) == (1, 0)
+    assert [found(db, name) for name in NAMES] == [(1,), (0,)]
+    for name, version in (("b", 1), ("a", 2)):  # the other first: it takes the number that the dead one had begun
+        assert await db.bookkeep(Bookkeeping.PROGRESS, partial(move_named, name=name)) == version
+        assert found(db, name) == (version,)
+    assert numbers.now(place["a"]) > numbers.now(place["b"]) > 0
+    assert [numbers.now(each) % 2 for each in place.values()] == [0, 0]
+
+
+def test_a_file_of_an_earlier_version_is_extended_and_its_number_goes_on(tmp_path):
+    (tmp_path / "g").write_bytes((1_234).to_bytes(8, sys.byteorder))
+    made = Generation(tmp_path / "g")
+    assert made.now() == 1_234
+    made.opens()
+    made.closes()
+    assert made.now() == 1_236
+    made.close()
 
 
 async def test_what_was_read_in_an_older_snapshot_is_not_remembered(db):

@@ -124,9 +124,9 @@ class Database:
         """The first row of one statement, as of now: for checks too frequent for a snapshot of their own."""
         return self.engine.peek(sql, parameters)
 
-    def watched(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
-        """`peek` for a row that seldom changes and is asked for at every request: see `Engine.watched`."""
-        return self.engine.watched(sql, parameters)
+    def watched(self, sql: str, parameters: Sequence[Any] = (), *, name: bytes = b"") -> Row | None:
+        """`peek` for a row that is asked for more often than it changes; `name`: what announces its changes. See `Engine.watched`."""
+        return self.engine.watched(sql, parameters, name=name)
 
     def copy_to(self, path: Path, progress: Progress = lambda done, total: None) -> None:
         """Write this moment's state as an encrypted file, while reading and writing go on. Blocks. Durable on return."""

@@ -52,6 +52,10 @@ class Transaction(Protocol):
         with those that triggers changed)."""
         ...
 
+    def announce(self, name: bytes) -> None:
+        """Say that rows of this name change, which others remember (`Engine.watched`); they hear of it at the commit."""
+        ...
+
 
 def is_reading(sql: str) -> bool:
     """Whether a statement surely changes nothing. What begins otherwise than SELECT may."""
@@ -120,9 +124,9 @@ class Engine(Protocol):
         """The first row of one statement, as of now."""
         ...
 
-    def watched(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
-        """What `peek` would say, of a row whose every change calls `kernel_moved()` in a trigger (on SQLite). Sees each change
-        from the moment at which the writer hears that it is durable, in every process.
+    def watched(self, sql: str, parameters: Sequence[Any] = (), *, name: bytes = b"") -> Row | None:
+        """What `peek` would say, of a row whose every change calls `kernel_moved()` in a trigger (on SQLite) or, with `name`, is
+        announced under it. Sees each change from the moment at which the writer hears that it is durable, in every process.
         """
         ...
 

@@ -50,7 +50,7 @@ class PostgresEngine:
     def peek(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         return self._readers.peek(sql, parameters)
 
-    def watched(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
+    def watched(self, sql: str, parameters: Sequence[Any] = (), *, name: bytes = b"") -> Row | None:
         """Asked each time: its processes may be on several machines, which share nothing but the server."""
         return self._readers.peek(sql, parameters)
 

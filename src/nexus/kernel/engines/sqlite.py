@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 import apsw
 
 from nexus.kernel.engines.folding import FOLD_PAGES, Folding
-from nexus.kernel.engines.generation import Generation
+from nexus.kernel.engines.generation import WATCHED, Generation, place_of
 from nexus.kernel.engines.port import InEach, Progress, Row, Statement, Transaction, TransactionLostError, is_reading
+from nexus.kernel.engines.remembered import Remembered
 from nexus.kernel.engines.sqlite_errors import explain
 from nexus.kernel.engines.turns import Turns
 from nexus.kernel.errors import NexusError, Unavailable
@@ -25,8 +26,6 @@ BUSY_TIMEOUT_MS = 10_000
 """How long everything else than the beginning of a write waits for another process (that: turns.py)."""
 PAGE_CACHE_KIB = 16_384
 """Decrypted pages kept in memory for each connection."""
-MAX_WATCHED = 10_000
-"""Rows that are remembered between changes; what is not there is asked for each time, so that nobody fills it with names."""
 PAGES_PER_STEP = 1_024  # of a copy: 4 MiB between two reports of progress
 
 T = TypeVar("T")
@@ -45,7 +44,7 @@ class Sizes:
 class SqliteTransaction:
     """What work sees (the port's `Transaction`)."""
 
-    __slots__ = ("_connection", "moment", "saved", "untouched")
+    __slots__ = ("_connection", "announced", "moment", "saved", "untouched")
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
@@ -53,6 +52,8 @@ class SqliteTransaction:
         self.untouched = True
         self.saved = True
         """Whether what the job at work does can be undone: a job has no savepoint before it first changes something."""
+        self.announced: set[int] = set()
+        """The places (`generation.py`) of what others remember and this transaction changes."""
 
     def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         if not is_reading(sql):
@@ -75,6 +76,9 @@ class SqliteTransaction:
         self._connection.executemany(sql, rows)
         return self._connection.total_changes() - before
 
+    def announce(self, name: bytes) -> None:
+        self.announced.add(place_of(name))
+
     def _change(self) -> None:
         if not self.saved:
             self._connection.execute("SAVEPOINT job")
@@ -88,7 +92,7 @@ class SqliteWriter:
 
     Within a savepoint SQLite keeps what each page was, in a list that it walks after every statement: a job of many
     statements would pay for the square of them.
-    A transaction that changes what others remember (`kernel_moved`) says so around its commit: see generation.py.
+    A transaction that changes what others remember (`kernel_moved`, `announce`) says so around its commit: see generation.py.
     """
 
     def __init__(
@@ -99,7 +103,7 @@ class SqliteWriter:
         self._path = path
         self._tx = SqliteTransaction(connection)
         self._generation = generation
-        self._moved = self._opened = False
+        self._opened = False
         self._alone = False
         """One job only: its failure ends the transaction."""
         self._ended = False
@@ -112,7 +116,7 @@ class SqliteWriter:
                 raise apsw.BusyError("the others do not end")
         except apsw.Error as error:
             raise self._lost(error) from error
-        self._moved = False
+        self._tx.announced.clear()
         self._alone, self._ended = jobs == 1, False
         self._tx.moment = object()
         self._tx.untouched = True
@@ -162,8 +166,8 @@ class SqliteWriter:
         if self._ended:
             return
         try:
-            if self._moved:
-                self._generation().opens()
+            if self._tx.announced:
+                self._generation().opens(self._tx.announced)
                 self._opened = True
             self.connection.execute("COMMIT")
         except apsw.Error as error:
@@ -178,7 +182,7 @@ class SqliteWriter:
         self._close()
 
     def _move(self, *nothing: Any) -> None:
-        self._moved = True
+        self._tx.announced.add(WATCHED)
 
     def _close(self) -> None:
         if self._opened:
@@ -203,7 +207,7 @@ class SqliteEngine:
         self._readers_lock = threading.Lock()
         self._generation: Generation | None = None
         self._generation_lock = threading.Lock()
-        self._remembered: dict[tuple[Any, ...], tuple[int, Row]] = {}
+        self._remembered = Remembered()
         self.writing = self.connect()
         self.writing.pragma("cache_size", -sizes.cache_kib)
         self._turns = Turns(path)
@@ -232,21 +236,21 @@ class SqliteEngine:
         except apsw.Error as error:
             raise explain(error, self.path) from error
 
-    def watched(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
+    def watched(self, sql: str, parameters: Sequence[Any] = (), *, name: bytes = b"") -> Row | None:
+        place = place_of(name) if name else WATCHED
         try:
-            number = self._shared().now()
+            number = self._shared().now(place)
         except OSError:
             return self.peek(sql, parameters)
         asked = (sql, *parameters)
-        known = self._remembered.get(asked)
-        if known is not None and known[0] == number:
-            return known[1]
+        known = self._remembered.find(asked, number)
+        if known is not None:
+            return known
         row = self.peek(sql, parameters)
         # In a snapshot, what was read may be older than the number; while that is odd, somebody commits.
-        if row and number % 2 == 0 and not self._reader().in_transaction and self._shared().now() == number:
-            if len(self._remembered) >= MAX_WATCHED:
-                self._remembered.clear()
-            self._remembered[asked] = (number, row)
+        # What is not there is asked for each time, so that nobody fills the memory with names.
+        if row and number % 2 == 0 and not self._reader().in_transaction and self._shared().now(place) == number:
+            self._remembered.keep(asked, number, row)
         return row
 
     def writer(self) -> SqliteWriter:

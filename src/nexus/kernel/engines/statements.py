@@ -43,6 +43,9 @@ class PostgresTransaction:
         self._cursor.executemany(translated(sql), rows)
         return max(0, self._cursor.rowcount)
 
+    def announce(self, name: bytes) -> None:
+        """Nobody remembers anything: readers ask each time."""
+
     def _prepare(self, reading: bool) -> None:
         if self.before is not None:
             before, self.before = self.before, None

@@ -112,8 +112,13 @@ def find_version(
 ) -> tuple[VersionRow, bytes | None] | None:
     """`version` as of now, with its inline body or manifest."""
     which, parameters = _selection(bucket, key, version_id)
-    row = database.peek(_WITH_BODY + which, parameters)
+    row = database.watched(_WITH_BODY + which, parameters, name=_name(bucket, key))
     return (VersionRow(*row[:-1]), row[-1]) if row else None
+
+
+def _name(bucket: Bucket, key: str) -> bytes:
+    """Under what the versions of a key are announced: whoever changes one of them says so, all of them in this file."""
+    return f"{bucket.number}/{key}".encode()
 
 
 def _selection(bucket: Bucket, key: str, version_id: str | None) -> tuple[str, tuple[str | int, ...]]:
@@ -129,6 +134,7 @@ def insert_version(tx: Transaction, bucket: Bucket, row: VersionRow, sealed_body
 
     `row.body` is ignored, the number of the body that is stored with it takes its place.
     """
+    tx.announce(_name(bucket, row.key))
     number = None
     if sealed_body is not None:
         stored = tx.one("INSERT INTO objects_body (sealed) VALUES (?) RETURNING number", (sealed_body,))
@@ -161,6 +167,7 @@ def insert_version(tx: Transaction, bucket: Bucket, row: VersionRow, sealed_body
 
 def set_latest(tx: Transaction, bucket: Bucket, row: VersionRow, *, latest: bool) -> None:
     """Say whether a version is the one that readers get."""
+    tx.announce(_name(bucket, row.key))
     tx.execute(
         "UPDATE objects_version SET latest = ? WHERE bucket = ? AND key = ? AND ordinal = ?",
         (int(latest), bucket.number, row.key, row.ordinal),
@@ -169,6 +176,7 @@ def set_latest(tx: Transaction, bucket: Bucket, row: VersionRow, *, latest: bool
 
 def set_facts(tx: Transaction, bucket: Bucket, row: VersionRow, sealed_facts: bytes) -> bool:
     """Replace the sealed facts of a version; False if it is gone, or its facts are not those of `row` any more."""
+    tx.announce(_name(bucket, row.key))
     return bool(
         tx.execute(
             "UPDATE objects_version SET sealed_facts = ?"
@@ -180,6 +188,7 @@ def set_facts(tx: Transaction, bucket: Bucket, row: VersionRow, sealed_facts: by
 
 def set_subject(tx: Transaction, bucket: Bucket, row: VersionRow, sealed: tuple[bytes, bytes]) -> bool:
     """Say whose data a version is: `row` with the new subject, and its key and facts sealed anew. False if it changed."""
+    tx.announce(_name(bucket, row.key))
     return bool(
         tx.execute(
             "UPDATE objects_version SET subject = ?, sealed_key = ?, sealed_facts = ?"
@@ -203,6 +212,7 @@ def delete_version(
     if lock is not None:
         check_removal(lock, now, bypass=bypass)
         locks.delete(tx, row.id)
+    tx.announce(_name(bucket, row.key))
     tx.execute(
         "DELETE FROM objects_version WHERE bucket = ? AND key = ? AND ordinal = ?",
         (bucket.number, row.key, row.ordinal),
