@@ -3,7 +3,7 @@
 from nexus.warehouse.omop.lists import LISTS
 from nexus.warehouse.omop.problems import ADVICE
 from nexus.warehouse.omop.registry import SOURCES
-from nexus.warehouse.omop.source import Source
+from nexus.warehouse.omop.source import Source, SourceTable
 
 
 def page() -> str:
@@ -28,8 +28,8 @@ def page() -> str:
 def _source(source: Source) -> str:
     lines = [
         f"## {source.name}: {source.title}\n",
-        "| table | columns | may be missing | becomes |",
-        "|---|---|---|---|",
+        "| table | columns | may be missing | becomes | key of a row, in changes |",
+        "|---|---|---|---|---|",
     ]
     for table in source.tables:
         becomes = {
@@ -39,6 +39,17 @@ def _source(source: Source) -> str:
         }
         names = ", ".join(f"`{name}`" for name in (table.name, *table.files))
         needed, optional = (", ".join(f"`{c}`" for c in columns) for columns in (table.columns, table.optional))
-        lines.append(f"| {names} | {needed} | {optional} | {', '.join(sorted(becomes)) or 'looked up'} |")
+        lines.append(
+            f"| {names} | {needed} | {optional} | {', '.join(sorted(becomes)) or 'looked up'} | {_key(table)} |"
+        )
     lines.append(f"\nVocabularies: {', '.join(source.vocabularies)}.\n")
     return "\n".join(lines)
+
+
+def _key(table: SourceTable) -> str:
+    """How a delivery of changes replaces or removes rows of a table."""
+    own = "/".join(f"`{column}`" for column in table.row)
+    of = (
+        f"within `{table.within[0]}` by {'/'.join(f'`{column}`' for column in table.within[1])}" if table.within else ""
+    )
+    return "; ".join(filter(None, (own, of))) or "none: its content"

@@ -7,6 +7,7 @@ import duckdb
 
 from nexus.kernel.secret import Secret
 from nexus.warehouse.omop.accounts import Conversion
+from nexus.warehouse.omop.accumulating import Changes, accumulate, clean
 from nexus.warehouse.omop.converting import Converter, Settings
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine
 from nexus.warehouse.omop.layout import Layout
@@ -31,7 +32,7 @@ class Converted:
             self._db.execute(f"CREATE VIEW from_{folder.name} AS FROM read_parquet('{folder}/**/*.parquet')")
         self._db.execute(f"CREATE VIEW files AS FROM '{self.layout.files}'")
         found = any(self.layout.quarantine.rglob("*.parquet"))
-        empty = "SELECT NULL AS target, NULL AS reason, NULL AS file, NULL AS line WHERE false"
+        empty = "SELECT NULL AS target, NULL AS reason, NULL AS file, NULL AS line, NULL AS person WHERE false"
         all_ = f"FROM read_parquet('{self.layout.quarantine}/records/**/*.parquet')"
         self._db.execute(f"CREATE VIEW quarantine AS {all_ if found else empty}")
 
@@ -81,18 +82,26 @@ def refresh(
     given: Given | None = None,
     secret: bytes = SECRET,
     progress=None,
+    changes=False,
     **settings,
-) -> Refreshed:
-    """The next whole delivery, onto a conversion that stands in `into`."""
+) -> Refreshed | tuple[Refreshed, Changes]:
+    """The next whole delivery, onto a conversion that stands in `into`; or `changes` to the one before, and what they did."""
     settings = {"as_of": AS_OF, **settings}
     local = DuckdbEngine(into / "refresh-spill", Secret(secret), memory="1GB", threads=1)
     try:
-        return Refresher(
+        refresher = Refresher(
             source_named(source),
             Layout(into),
             Settings(given=given or Given(), **settings),
             local=local,
             progress=progress or (lambda step, done, total: None),
-        ).run(folder)
+        )
+        if not changes:
+            return refresher.run(folder)
+        refresher.finish()
+        whole = accumulate(source_named(source), Layout(into), folder, local, settings.get("encoding", "utf-8"))
+        told = refresher.run(Path(whole.folder))
+        clean(Layout(into))
+        return told, whole.changes
     finally:
         local.close()

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Final
 
 from nexus.warehouse.intake.agreement import FileKind, Table
@@ -68,10 +67,6 @@ class Form:
         """The tables of the source that files of an agreed table hold."""
         if agreed.kind in TABULAR:
             name = self.prefix + agreed.name
-            fitting = (table for table in self.source.tables if not table.resource and _is_of(name, table))
+            fitting = (table for table in self.source.tables if not table.resource and table.is_called(name))
             return tuple(fitting)[:1]
         return tuple(table for table in self.source.tables if table.resource in agreed.resources)
-
-
-def _is_of(name: str, table: SourceTable) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in (table.name, *table.files))

@@ -27,6 +27,7 @@ from nexus.warehouse.omop.ports import Excluded
 from nexus.warehouse.omop.problems import Reason
 from nexus.warehouse.omop.references import REFERRED, Known
 from nexus.warehouse.omop.remembering import Remembering, last_file
+from nexus.warehouse.omop.removals import REMOVED, is_there
 from nexus.warehouse.omop.slices import Reading, Slice, Staged, Stages, slices
 from nexus.warehouse.omop.source import CLINICAL, AnyMapping, Coded, Direct, Source, is_personal
 from nexus.warehouse.omop.spec import CONVERTED, primary_key, tables
@@ -59,8 +60,14 @@ class Settings:
         return {"as_of": self.as_of.isoformat(), "given": repr(self.given.seen())}
 
 
-def _require_persons(source: Source, files: Sequence[Delivered]) -> None:
-    """Raises Invalid where everything would end in quarantine, for want of anybody whom it could be about."""
+def _require_whole(source: Source, folder: Path, files: Sequence[Delivered]) -> None:
+    """Raises Invalid where everything would end in quarantine, for want of anybody whom it could be about, and for changes."""
+    if is_there(folder):
+        raise Invalid(
+            f"this delivery holds {REMOVED}: it tells what changed, and not everything",
+            code="omop.changes",
+            hint="apply it as changes to the conversion that stands (nexus warehouse refresh --changes)",
+        )
     drivers = {
         mapping.driver for mapping in source.mappings if isinstance(mapping, Direct) and mapping.target == "person"
     }
@@ -68,7 +75,8 @@ def _require_persons(source: Source, files: Sequence[Delivered]) -> None:
         raise Invalid(
             "this delivery has no table of persons",
             code="omop.no-persons",
-            hint=f"a delivery is a whole extract, not what changed since the last one; persons are in: {', '.join(sorted(drivers))}",
+            hint="what changed since the last delivery is applied by nexus warehouse refresh --changes;"
+            f" a whole one has persons in: {', '.join(sorted(drivers))}",
         )
 
 
@@ -102,7 +110,7 @@ class Converter:
     def run(self, folder: Path) -> Conversion:
         """Convert a delivery. Raises Invalid, Damaged, Conflict, Unavailable; run again, it goes on where it was."""
         files = find(self._source, folder, after=0 if self._onto is None else last_file(self._onto))
-        _require_persons(self._source, files)
+        _require_whole(self._source, folder, files)
         self._begin(files)
         staged = self._staged(files)
         staged.check()
@@ -120,7 +128,7 @@ class Converter:
         delivered = staged.all()
         for declared in self._source.tables:
             self._remember(staged, lines, declared.name)
-        self._memory.settings()
+        self._memory.settings(folder, files)
         self._write_files(delivered)
         conversion = self._account(delivered, outcomes)
         self._layout.report.write_bytes(accounts.encode(conversion))

@@ -51,6 +51,19 @@ class Delivered:
 
 def find(source: Source, folder: Path, after: int = 0) -> tuple[Delivered, ...]:
     """Every file that is of a table of the source, numbered `after` those of earlier deliveries. Raises Invalid if none is."""
+    found = look(source, folder, after)
+    if not found:
+        names = ", ".join(table.name for table in source.tables)
+        raise Invalid(
+            f"this folder holds no file of the source {source.name}",
+            code="omop.no-files",
+            hint=f"a file is named after its table: {names}; .csv, .csv.gz, .parquet; FHIR: .ndjson, or a Bundle in .json",
+        )
+    return found
+
+
+def look(source: Source, folder: Path, after: int = 0) -> tuple[Delivered, ...]:
+    """The same, of a folder that may hold none."""
     found: list[Delivered] = []
     for path in sorted(folder.rglob("*")):
         form, stem = _form(path)
@@ -60,15 +73,10 @@ def find(source: Source, folder: Path, after: int = 0) -> tuple[Delivered, ...]:
             if (fits := _form_of(path, stem, form, table)) is not None:
                 name = path.relative_to(folder).as_posix()
                 found.append(
-                    Delivered(after + len(found) + 1, path, name, table, fits, path.stat().st_size, _mark(stem, table))
+                    Delivered(
+                        after + len(found) + 1, path, name, table, fits, path.stat().st_size, mark_of(stem, table)
+                    )
                 )
-    if not found:
-        names = ", ".join(table.name for table in source.tables)
-        raise Invalid(
-            f"this folder holds no file of the source {source.name}",
-            code="omop.no-files",
-            hint=f"a file is named after its table: {names}; .csv, .csv.gz, .parquet; FHIR: .ndjson, or a Bundle in .json",
-        )
     return tuple(found)
 
 
@@ -83,12 +91,8 @@ def _form_of(path: Path, stem: str, form: Form, table: SourceTable) -> Form | No
     if form == "fhir":
         return form if _is_resources(path, stem, table) else None
     if not table.resource:
-        return form if _is_of(stem, table) else None
-    return "read" if form == "parquet" and _is_of(stem, table) else None
-
-
-def _is_of(stem: str, table: SourceTable) -> bool:
-    return any(fnmatchcase(stem, pattern) for pattern in (table.name, *table.files))
+        return form if table.is_called(stem) else None
+    return "read" if form == "parquet" and table.is_called(stem) else None
 
 
 def _is_resources(path: Path, stem: str, table: SourceTable) -> bool:
@@ -101,7 +105,8 @@ def _is_resources(path: Path, stem: str, table: SourceTable) -> bool:
     return rest != stem and not rest[:1].isalnum()
 
 
-def _mark(stem: str, table: SourceTable) -> str:
+def mark_of(stem: str, table: SourceTable) -> str:
+    """What MARK holds for the rows of a file of this stem."""
     for pattern in table.files:
         before, wild, _ = pattern.partition("??")
         if wild and fnmatchcase(stem, pattern):

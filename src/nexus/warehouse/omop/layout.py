@@ -63,6 +63,11 @@ class Layout:
         return self.into / "refreshed"
 
     @property
+    def accumulated(self) -> Path:
+        """The whole deliveries that deliveries of changes have made (`accumulating`)."""
+        return self.into / "accumulated"
+
+    @property
     def work(self) -> Path:
         """What is removed once all is done."""
         return self.into / "work"

@@ -67,6 +67,11 @@ class Refresher:
         self._move()
         return msgspec.json.decode((self._onto.into / _REPORT).read_bytes(), type=Refreshed)
 
+    def finish(self) -> None:
+        """Move in what an interrupted refresh has merged, if it has: then what stands is what was merged last."""
+        if Steps(self._new.work / "done").counted("merged") is not None:
+            self._move()
+
     def _move(self) -> None:
         move(self._onto, self._new, lambda step: self._progress(step, 0, 0))
 

@@ -5,6 +5,7 @@ nobody changed, vocabularies or mappings are others, the day of the delivery lie
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 
 from nexus.kernel.errors import Conflict
 from nexus.warehouse.omop.changes import AFFECTED, LINES, Only, differing, digests
+from nexus.warehouse.omop.delivery import Delivered
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine
 from nexus.warehouse.omop.excluding import Exclusion
 from nexus.warehouse.omop.following import Following
@@ -68,11 +70,12 @@ class Remembering:
         counted = self._was(self._before)["how"].get(table)
         return None if counted is None else Kept(*counted)
 
-    def settings(self) -> None:
-        """Keep by what settings this was converted."""
+    def settings(self, folder: Path, files: Sequence[Delivered]) -> None:
+        """Keep by what settings this was converted, and where the delivery was read."""
         new = self._layout.state / ".settings.new"
         how = {table.name: kept for table in self._source.tables if (kept := self._how(table.name))}
-        new.write_text(json.dumps({**self._settings(), "how": how}, sort_keys=True))
+        delivery = {"folder": str(folder.resolve()), "files": [[file.name, file.bytes] for file in files]}
+        new.write_text(json.dumps({**self._settings(), "how": how, "delivery": delivery}, sort_keys=True))
         new.replace(self._layout.state / "settings.json")
 
     def compare(self) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any, Final, Protocol
 
 import ibis.expr.types as ir
@@ -50,6 +51,10 @@ class SourceTable:
     """Other stems, in lower case, that this table's files have; a trailing `*` stands for anything."""
     person: str = ""
     """The column that names the person whom a row is about; empty if no row is about one, or another table says about whom."""
+    row: tuple[str, ...] = ()
+    """Columns by which the source tells a row apart: a delivery of changes that tells it again replaces it, and all that is `within` it."""
+    within: tuple[str, tuple[str, ...]] | None = None
+    """Another table with a `row`, and the columns here that say which of its rows this one belongs to."""
     ties: tuple[Tie, ...] = ()
     """By which names a row belongs to somebody, where no column names the person."""
     resource: str = ""
@@ -63,6 +68,10 @@ class SourceTable:
     def every_column(self) -> tuple[str, ...]:
         """What a mapping may ask for."""
         return (*self.columns, *self.optional)
+
+    def is_called(self, stem: str) -> bool:
+        """Whether a file of this stem, in lower case, is of this table."""
+        return any(fnmatchcase(stem, pattern) for pattern in (self.name, *self.files))
 
     @property
     def tied(self) -> tuple[Tie, ...]:
@@ -181,5 +190,9 @@ class Source:
         told = {table.name for table in self.tables if table.tied}
         if untold := {mapping.driver for mapping in self.mappings if is_personal(mapping)} - told:
             raise ValueError(f"{self.name}: nothing says whom rows are about: {sorted(untold)}")
+        keyed = {table.name: len(table.row) for table in self.tables if table.row}
+        belong = [(table.within, table.name) for table in self.tables if table.within]
+        if lost := sorted(name for (of, columns), name in belong if keyed.get(of) != len(columns)):
+            raise ValueError(f"{self.name}: rows belong to what has no such key: {lost}")
         if many := sorted(table.name for table in self.tables if len(table.tied) > len(TIES)):
             raise ValueError(f"{self.name}: rows have more than {len(TIES)} ties: {many}")

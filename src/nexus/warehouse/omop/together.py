@@ -13,7 +13,7 @@ from typing import Final
 import ibis.expr.types as ir
 
 from nexus.kernel.errors import Conflict
-from nexus.warehouse.omop.source import AnyMapping, Build, Direct, Inputs, Source
+from nexus.warehouse.omop.source import AnyMapping, Build, Direct, Inputs, Source, SourceTable
 
 NAME: Final = "warehouse"
 """What such a conversion is called, whichever sources are in it: one more may come with a refresh."""
@@ -46,13 +46,19 @@ def apart(source: Source, prefix: str) -> Source:
     """A source whose tables have other names, so that it can be together with one that has tables of the same names."""
     return replace(
         source,
-        tables=tuple(replace(table, name=prefix + table.name) for table in source.tables),
+        tables=tuple(
+            replace(table, name=prefix + table.name, within=_within(table, prefix)) for table in source.tables
+        ),
         mappings=tuple(
             replace(mapping, driver=prefix + mapping.driver, build=partial(_apart, mapping.build, prefix))
             for mapping in source.mappings
         ),
         shifted=frozenset(prefix + name for name in source.shifted),
     )
+
+
+def _within(table: SourceTable, prefix: str) -> tuple[str, tuple[str, ...]] | None:
+    return (prefix + table.within[0], table.within[1]) if table.within else None
 
 
 def _apart(build: Build, prefix: str, inputs: Inputs) -> ir.Table:

@@ -6,6 +6,8 @@ from nexus.warehouse.omop.sources import synthea_records as records
 
 BY_ALGORITHM = 32882
 _EVENT = ("patient", "encounter", "code")
+_ID = ("id",)
+_IN_VISIT = ("encounters", ("encounter",))
 SYNTHEA = Source(
     name="synthea",
     title="Synthea, CSV",
@@ -15,32 +17,39 @@ SYNTHEA = Source(
             ("id", "birthdate", "gender"),
             ("deathdate", "race", "ethnicity", "city", "state", "zip"),
             person="id",
+            row=_ID,
         ),
-        SourceTable("organizations", ("id", "name")),
-        SourceTable("providers", ("id", "organization", "name"), ("gender", "speciality")),
+        SourceTable("organizations", ("id", "name"), row=_ID),
+        SourceTable("providers", ("id", "organization", "name"), ("gender", "speciality"), row=_ID),
         SourceTable(
             "encounters",
             ("id", "start", "stop", "patient", "encounterclass"),
             ("organization", "provider", "code", "reasoncode"),
             person="patient",
+            row=_ID,
         ),
-        SourceTable("conditions", ("start", "stop", *_EVENT), ("system",), person="patient"),
-        SourceTable("allergies", ("start", *_EVENT), ("system",), person="patient"),
+        SourceTable("conditions", ("start", "stop", *_EVENT), ("system",), person="patient", within=_IN_VISIT),
+        SourceTable("allergies", ("start", *_EVENT), ("system",), person="patient", within=_IN_VISIT),
         SourceTable(
-            "medications", ("start", "stop", *_EVENT), ("dispenses", "totalcost", "payer_coverage"), person="patient"
+            "medications",
+            ("start", "stop", *_EVENT),
+            ("dispenses", "totalcost", "payer_coverage"),
+            person="patient",
+            within=_IN_VISIT,
         ),
-        SourceTable("immunizations", ("date", *_EVENT), person="patient"),
-        SourceTable("procedures", ("start", *_EVENT), ("stop",), person="patient"),
-        SourceTable("careplans", ("id", "start", "stop", *_EVENT), person="patient"),
+        SourceTable("immunizations", ("date", *_EVENT), person="patient", within=_IN_VISIT),
+        SourceTable("procedures", ("start", *_EVENT), ("stop",), person="patient", within=_IN_VISIT),
+        SourceTable("careplans", ("id", "start", "stop", *_EVENT), person="patient", within=_IN_VISIT),
         SourceTable(
             "imaging_studies",
             ("id", "date", "patient", "encounter", "procedure_code"),
             ("series_uid", "instance_uid", "modality_code"),
             person="patient",
+            within=_IN_VISIT,
         ),
-        SourceTable("devices", ("start", "stop", *_EVENT), ("udi",), person="patient"),
-        SourceTable("supplies", ("date", *_EVENT), ("quantity",), person="patient"),
-        SourceTable("observations", ("date", *_EVENT, "value"), ("units",), person="patient"),
+        SourceTable("devices", ("start", "stop", *_EVENT), ("udi",), person="patient", within=_IN_VISIT),
+        SourceTable("supplies", ("date", *_EVENT), ("quantity",), person="patient", within=_IN_VISIT),
+        SourceTable("observations", ("date", *_EVENT, "value"), ("units",), person="patient", within=_IN_VISIT),
         SourceTable(
             "payer_transitions",
             ("patient", "payer", "start_date", "end_date"),
