@@ -63,15 +63,21 @@ def fdatasync(rounds: int) -> Figure:
 
 def sqlite_commit(rounds: int) -> Figure:
     """One small row a transaction, write-ahead log, full sync, no encryption."""
+    samples = [COMMITS / sum(commit_latencies()) for _ in range(rounds)]
+    return figure("bare SQLite, one row a commit", samples, "/s")
+
+
+def commit_latencies() -> list[float]:
+    """Seconds that each of some such commits took."""
     with tempfile.TemporaryDirectory(dir=_disk()) as folder:
         connection = apsw.Connection(str(Path(folder) / "limit.db"))
         for pragma in ("journal_mode = wal", "synchronous = full"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
         connection.execute("CREATE TABLE row (body BLOB)")
         insert = lambda: connection.execute("INSERT INTO row VALUES (?)", (bytes(200),))  # noqa: E731
-        samples = [COMMITS / sum(latencies(insert, COMMITS)) for _ in range(rounds)]
+        took = latencies(insert, COMMITS)
         connection.close()
-    return figure("bare SQLite, one row a commit", samples, "/s")
+    return took
 
 
 def granian(rounds: int) -> Figure:

@@ -6,11 +6,13 @@ and for each CPU second of the server's processes together, because the generato
 
 import asyncio
 import os
+import statistics
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from harness import GIB, Figure, figure, main
+from harness import GIB, Figure, figure, main, percentile
+from limits import commit_latencies
 from platform_under_load import Running, running
 from wire import Load, Result, tls_context
 
@@ -20,6 +22,8 @@ SMALL_REQUESTS = 2000
 SMALL_OBJECTS = 500
 LARGE_REQUESTS = 8
 CONNECTIONS = 16
+WAITING = 128
+"""Connections of a load that comes whether or not the server keeps up."""
 LISTS = 50
 STREAMS = 64
 STREAM_SIZE = 128 << 20
@@ -35,7 +39,9 @@ class S3Load:
 
     def send(self, requests: list[bytes | tuple[bytes, bytes]], connections: int) -> Result:
         """Run requests; raises RuntimeError unless every answer is a success."""
-        result = asyncio.run(self._load.run(requests, connections=connections))
+        return self._checked(asyncio.run(self._load.run(requests, connections=connections)))
+
+    def _checked(self, result: Result) -> Result:
         refused = {status: count for status, count in result.statuses.items() if status >= 300}
         if refused:
             raise RuntimeError(f"answers that are no success: {refused}")
@@ -47,6 +53,16 @@ class S3Load:
 
     def get(self, keys: Iterable[str], connections: int) -> Result:
         return self.send([self._head("GET", key) for key in keys], connections)
+
+    def paced(self, keys: Iterable[str], body: bytes | None, rate: float) -> Result:
+        """GET, or PUT of a body, so many a second."""
+        length = {"content-length": str(len(body or b""))}
+        puts = [(self._head("PUT", key, headers=length), body) for key in keys] if body is not None else []
+        requests = puts or [self._head("GET", key) for key in keys]
+        return self._checked(asyncio.run(self._load.paced(requests, rate=rate, connections=WAITING)))
+
+    def shares_mib(self) -> dict[str, float]:
+        return self._load.shares_mib()
 
     def list(self, count: int, connections: int) -> Result:
         query = {"list-type": "2", "max-keys": "1000"}
@@ -97,6 +113,22 @@ def small(load: S3Load, rounds: int) -> Iterator[Figure]:
         yield figure(f"{verb} 4 KiB, {CONNECTIONS} connections", seen, "/s", limit=limit)
         yield figure(f"{verb} 4 KiB, p50", [result.p50_ms for result in results], "ms")
         yield figure(f"{verb} 4 KiB, p99", [result.p99_ms for result in results], "ms", target="20 ms")
+        half = statistics.median(seen) / 2
+        names = [wanted if verb == "GET" else [f"paced/{turn}/{name}" for name in wanted] for turn in range(rounds)]
+        paced = [load.paced(each, None if verb == "GET" else body, half) for each in names]
+        note = f"{half:,.0f} /s, counted from when each was due"
+        for percent in (50, 99):
+            took = [percentile(result.took, percent) * 1000 for result in paced]
+            wish = "20 ms" if percent == 99 else ""
+            yield figure(f"{verb} 4 KiB at half of that rate, p{percent}", took, "ms", target=wish, note=note)
+
+
+def commits(rounds: int) -> Iterator[Figure]:
+    """What a commit alone takes in the same run: no request that is recorded can be faster."""
+    took = [commit_latencies() for _ in range(rounds)]
+    for percent in (50, 99):
+        each = [percentile(samples, percent) * 1000 for samples in took]
+        yield figure(f"a bare SQLite commit, p{percent}", each, "ms")
 
 
 def large(load: S3Load, rounds: int) -> Iterator[Figure]:
@@ -126,9 +158,13 @@ def memory(load: S3Load) -> Iterator[Figure]:
     load.put(["stream"], os.urandom(STREAM_SIZE), 1)
     with load.watched() as idle:
         asyncio.run(asyncio.sleep(1))
+    shares = load.shares_mib()
     with load.watched() as busy:
         result = load.get(["stream"] * STREAMS, STREAMS)
     yield Figure("memory of the largest process, idle", max(idle.values()), "MiB", target="64 MiB a worker")
+    yield Figure(
+        "its own share (PSS), of the largest", max(shares.values()), "MiB", note=f"{sum(shares.values()):.0f} all"
+    )
     what = f"memory of the largest process, {STREAMS} streams of {STREAM_SIZE >> 20} MiB"
     yield Figure(what, max(busy.values()), "MiB", target="256 MiB")
     yield Figure(f"GET, {STREAMS} streams", STREAMS * STREAM_SIZE / GIB / result.seconds, "GiB/s", limit="tls-socket")
@@ -137,6 +173,7 @@ def memory(load: S3Load) -> Iterator[Figure]:
 def measure(rounds: int) -> Iterator[Figure]:
     with running() as platform:
         load = S3Load(platform)
+        yield from commits(rounds)
         yield from small(load, rounds)
         yield from listing(load, rounds)
         yield from large(load, rounds)

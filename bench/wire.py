@@ -110,14 +110,50 @@ class Load:
             writer.close()
         return Result(len(requests), seconds, cpu, counted[0], took, statuses)
 
+    async def paced(self, requests: Sequence[bytes | tuple[bytes, bytes]], *, rate: float, connections: int) -> Result:
+        """Send so many requests a second, whether or not the former are answered, and read every answer.
+
+        What each took counts from the moment at which it was to be sent: one that finds every connection taken waits, and
+        its wait is the server's.
+        """
+        due = iter(enumerate(requests))
+        took: list[float] = []
+        statuses: Counter[int] = Counter()
+        streams = [
+            await asyncio.open_connection(self._host, self._port, ssl=self._tls, limit=READ_LIMIT)
+            for _ in range(connections)
+        ]
+
+        async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            for number, request in due:
+                intended = start + number / rate
+                await asyncio.sleep(max(0.0, intended - time.perf_counter()))
+                await _send(writer, request)
+                status, _ = await asyncio.wait_for(_answer(reader), ANSWER_TIMEOUT_S)
+                took.append(time.perf_counter() - intended)
+                statuses[status] += 1
+
+        cpu, start = self._cpu_seconds(), time.perf_counter()
+        await asyncio.gather(*(one(*stream) for stream in streams))
+        seconds, cpu = time.perf_counter() - start, self._cpu_seconds() - cpu
+        for _, writer in streams:
+            writer.close()
+        return Result(len(requests), seconds, cpu, 0, took, statuses)
+
     def memory_mib(self) -> dict[str, float]:
         """Resident memory of each server process, by process id and name."""
-        processes = [self._process, *self._process.children(recursive=True)]
-        return {f"{each.pid} {each.name()}": each.memory_info().rss / (1 << 20) for each in processes}
+        return {f"{each.pid} {each.name()}": each.memory_info().rss / (1 << 20) for each in self._processes()}
+
+    def shares_mib(self) -> dict[str, float]:
+        """Its proportional set, which divides what processes share among them; by process id and name. Needs their owner's rights."""
+        return {f"{each.pid} {each.name()}": each.memory_full_info().pss / (1 << 20) for each in self._processes()}
+
+    def _processes(self) -> list[psutil.Process]:
+        return [self._process, *self._process.children(recursive=True)]
 
     def _cpu_seconds(self) -> float:
         total = 0.0
-        for process in [self._process, *self._process.children(recursive=True)]:
+        for process in self._processes():
             times = process.cpu_times()
             total += times.user + times.system
         return total
