@@ -202,6 +202,14 @@ def test_killed_at_any_step_the_next_run_goes_on_to_the_same_result(village, tmp
         assert not (broken.layout.into / "deliveries").exists() and not broken.layout.work.exists()
 
 
+def test_what_tells_changes_alone_is_never_built_from_as_a_whole(village, tmp_path):
+    changes = shutil.copytree(village["hospital-1"], tmp_path / "changes")
+    (changes / "removed.csv").write_text("TABLE,KEY\nencounters,1\n")
+    with pytest.raises(Conflict, match="hospital-1 delivered what changed") as refused:
+        Site(tmp_path / "cdm", [extract("hospital-1", changes)]).build()
+    assert refused.value.code == "building.changes"
+
+
 def test_nothing_accepted_and_forms_that_nobody_knows_are_refused(tmp_path):
     with pytest.raises(Conflict) as refused:
         Site(tmp_path, []).build()

@@ -31,6 +31,7 @@ from nexus.warehouse.omop.converting import Converter, Settings
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine
 from nexus.warehouse.omop.layout import Layout
 from nexus.warehouse.omop.refreshing import Refresher
+from nexus.warehouse.omop.removals import REMOVED_TABLE
 from nexus.warehouse.omop.source import Source
 from nexus.warehouse.omop.steps import Steps
 from nexus.warehouse.omop.together import together
@@ -110,6 +111,7 @@ class Building:
         """Raises Conflict, Invalid, NotFound, Damaged, Sealed, Unavailable; run again, it goes on where it was."""
         if not extracts:
             raise nothing_accepted()
+        _require_no_changes(extracts)
         wanted = self._wanted(extracts, self._decisions.state())
         before = self.last()
         if before is not None and before.digest == wanted and not self._plan.again:
@@ -271,6 +273,17 @@ def _delivered(extract: Extract, people: People) -> Delivered:
         files=len(extract.files),
         records=len(people.naming[extract.provider].known - {""}),
     )
+
+
+def _require_no_changes(extracts: Sequence[Extract]) -> None:
+    """A delivery that says what is to go tells what changed: read as a whole one, it would take everybody else away."""
+    for extract in extracts:
+        if any(file.agreed.name.lower() == REMOVED_TABLE for file in extract.files):
+            raise Conflict(
+                f"{extract.provider} delivered what changed, and not everything",
+                code="building.changes",
+                hint="a build reads whole extracts: have it delivered whole",
+            )
 
 
 def _require_whole(before: Built, extracts: Sequence[Extract], people: People) -> None:
