@@ -1,5 +1,6 @@
 """Eras: spans of time in which a person has a condition, or takes an ingredient, with gaps of at most thirty days."""
 
+from collections.abc import Callable
 from typing import Final
 
 import ibis
@@ -85,26 +86,25 @@ def _exposures(drugs: ir.Table, **columns: ir.Value) -> ir.Table:
 
 
 def _eras_of_exposures(exposures: ir.Table, by: tuple[str, ...]) -> ir.Table:
-    """Exposures that touch become one stretch; stretches with short gaps become an era that knows its exposed days."""
-    stretches = _joined(exposures, 0, by=by)
-    stretches = stretches.mutate(exposed=_days(stretches.start, stretches.end), spans_before=stretches.spans).drop(
-        "spans"
+    """Exposures with short gaps become an era that knows its exposed days: of each, those after all before it have ended."""
+    numbered = _numbered(exposures, GAP_DAYS, by)
+    more = ibis.ifelse(
+        _is_far(numbered, 0),
+        _days(numbered.start, numbered.end),
+        ibis.greatest(_days(numbered._ended, numbered.end), 0),
     )
-    numbered = _numbered(stretches, GAP_DAYS, by)
-    return numbered.group_by([*by, "_island"]).aggregate(
-        start=numbered.start.min(),
-        end=numbered.end.max(),
-        spans=numbered.spans_before.sum().cast("int32"),
-        exposed=numbered.exposed.sum(),
-    )
+    return _islands(numbered.mutate(_more=more), by, exposed=lambda t: t._more.sum())
 
 
 def _joined(spans: ir.Table, gap: int, by: tuple[str, ...]) -> ir.Table:
     """Spans that overlap, or lie at most `gap` days apart, as one; `spans` says of how many."""
-    numbered = _numbered(spans, gap, by)
+    return _islands(_numbered(spans, gap, by), by)
+
+
+def _islands(numbered: ir.Table, by: tuple[str, ...], **more: Callable[[ir.Table], ir.Value]) -> ir.Table:
     return (
         numbered.group_by([*by, "_island"])
-        .aggregate(start=numbered.start.min(), end=numbered.end.max(), spans=numbered.count().cast("int32"))
+        .aggregate(start=numbered.start.min(), end=numbered.end.max(), spans=numbered.count().cast("int32"), **more)
         .drop("_island")
     )
 
@@ -113,10 +113,13 @@ def _numbered(spans: ir.Table, gap: int, by: tuple[str, ...]) -> ir.Table:
     """A new island begins where a span starts later than `gap` days after all that came before has ended."""
     before = ibis.window(group_by=list(by), order_by=["start", "end"], preceding=(None, 1))
     spans = spans.mutate(_ended=spans.end.max().over(before))
-    far = spans._ended.isnull() | (_days(spans._ended, spans.start) > gap)
-    spans = spans.mutate(_new=far.cast("int32"))
+    spans = spans.mutate(_new=_is_far(spans, gap).cast("int32"))
     so_far = ibis.window(group_by=list(by), order_by=["start", "end"], preceding=None, following=0)
     return spans.mutate(_island=spans._new.sum().over(so_far))
+
+
+def _is_far(spans: ir.Table, gap: int) -> ir.BooleanValue:
+    return spans._ended.isnull() | (_days(spans._ended, spans.start) > gap)
 
 
 def _days(start: ir.DateValue, end: ir.DateValue) -> ir.IntegerValue:

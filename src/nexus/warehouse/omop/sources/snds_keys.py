@@ -70,7 +70,8 @@ def insured(rows: ir.Table, inputs: Inputs) -> ir.Table:
 def of_claim(inputs: Inputs) -> ir.Table:
     """The driver's rows, each with who, when and by whom from its line in ER_PRS_F; of a line that is told twice, the least of each."""
     rows = inputs.driver()
-    lines = insured(inputs.whole("er_prs_f"), inputs)
+    lines = inputs.whole("er_prs_f").semi_join(rows, LINE_KEY)  # most lines of ER_PRS_F are of no row here
+    lines = insured(lines, inputs)
     lines = lines.group_by([lines[name].name(f"_{name}") for name in LINE_KEY]).aggregate(
         person=lines.person.min(), exe_soi_dtd=lines.exe_soi_dtd.min(), pfs_exe_num=lines.pfs_exe_num.min()
     )
