@@ -131,3 +131,35 @@ def test_keys_and_parameters_out_of_range_are_refused():
     for position in (-1, 3):
         with pytest.raises(ValueError, match="no such segment"):
             opener(KNOWN).open(position, segments(KNOWN)[0])
+
+
+@given(st.binary(min_size=1, max_size=300), st.data())
+def test_a_run_of_segments_opens_to_their_plaintext(plaintext, data):
+    sealed = floe.seal(KEY, AAD, plaintext, SMALL)
+    reader = opener(sealed)
+    position = data.draw(st.integers(0, reader.last))
+    count = data.draw(st.integers(1, reader.last - position + 1))
+    offset, length = reader.extent(position, count)
+    opened = reader.open_run(position, count, memoryview(sealed)[offset : offset + length])
+    assert opened == plaintext[position * 32 : (position + count) * 32]
+
+
+@settings(max_examples=200)
+@given(st.binary(min_size=70, max_size=300), st.data())
+def test_a_run_that_was_changed_or_cut_or_is_another_does_not_open(plaintext, data):
+    sealed = floe.seal(KEY, AAD, plaintext, SMALL)
+    reader = opener(sealed)
+    position = data.draw(st.integers(0, reader.last))
+    count = data.draw(st.integers(1, reader.last - position + 1))
+    offset, length = reader.extent(position, count)
+    run = bytearray(sealed[offset : offset + length])
+    match data.draw(st.sampled_from(["changed", "cut", "longer"])):
+        case "changed":
+            run[data.draw(st.integers(0, length - 1))] ^= 1 << data.draw(st.integers(0, 7))
+        case "cut":
+            del run[data.draw(st.integers(0, length - 1)) :]
+        case "longer":
+            run = run[: -1 - (length - 1) % 64] + run[-64:]
+    if run != sealed[offset : offset + length]:
+        with pytest.raises(Damaged):
+            reader.open_run(position, count, memoryview(bytes(run)))

@@ -193,6 +193,23 @@ class Opener(_Message):
         except InvalidTag:
             raise _damaged("a segment") from None
 
+    def extent(self, position: int, count: int) -> tuple[int, int]:
+        """Where `count` segments from `position` on lie in the sealed message: offset and length in bytes."""
+        start = position * self._parameters.segment_bytes
+        if position + count <= self.last:
+            return HEADER_BYTES + start, count * self._parameters.segment_bytes
+        return HEADER_BYTES + start, self._parameters.sealed_length(self.plain_length) - HEADER_BYTES - start
+
+    def open_run(self, position: int, count: int, segments: memoryview) -> bytearray:
+        """The plaintext of `count` segments that lie one after the other. Raises Damaged unless they are exactly those."""
+        sealed, plain = self._parameters.segment_bytes, self._parameters.plain_bytes
+        opened = bytearray(min(count * plain, self.plain_length - position * plain))
+        out = memoryview(opened)
+        for number in range(count):
+            segment = segments[number * sealed : (number + 1) * sealed]
+            self.open_into(position + number, segment, out[number * plain : (number + 1) * plain])
+        return opened
+
     def _checked(self, position: int, segment: Buffer) -> tuple[bytes, bytes]:
         """The nonce and the associated data of a segment whose place and length are right."""
         if not 0 <= position <= self.last:

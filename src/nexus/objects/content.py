@@ -35,8 +35,12 @@ class Source(NamedTuple):
     asked: bool
     """Whether a patient's decision can end the stream."""
 
+    def near(self) -> int:
+        """How many of what is at hand may be opened at once now."""
+        return min(ASKED_SEGMENTS, self.ahead.near()) if self.asked else self.ahead.near()
+
     def segments(self) -> int:
-        """How many may be opened at once now."""
+        """How many may be waited for at once now."""
         return min(ASKED_SEGMENTS, self.ahead.segments()) if self.asked else self.ahead.segments()
 
 
@@ -50,12 +54,12 @@ class Body:
 
     def __init__(
         self,
-        first: bytes,
-        rest: AsyncGenerator[bytes, None] | None,
+        first: bytes | bytearray,
+        rest: AsyncGenerator[bytearray, None] | None,
         failed: Callable[[NexusError], Awaitable[None]],
         still: Callable[[], None] | None = None,
     ) -> None:
-        self._first: bytes | None = first
+        self._first: bytes | bytearray | None = first
         self._rest = rest
         self._failed = failed
         self._still = still
@@ -64,6 +68,10 @@ class Body:
         return self
 
     async def __anext__(self) -> bytes:
+        return bytes(await self.take())
+
+    async def take(self) -> bytes | bytearray:
+        """The next piece as it was opened: a copy less than by iteration, for who takes both types. Raises StopAsyncIteration."""
         first, self._first = self._first, None
         if first:
             return first
@@ -80,12 +88,35 @@ class Body:
 
     def whole(self) -> bytes | None:
         """All of it, where nothing is left to be opened: then there is no need to iterate."""
-        return self._first if self._rest is None else None
+        return None if self._rest is not None or self._first is None else bytes(self._first)
+
+    def pieces(self) -> "Pieces":
+        """The same bytes, piece by piece as they were opened."""
+        return Pieces(self)
 
     async def aclose(self) -> None:
         """Give files back early; harmless at the end."""
         if self._rest is not None:
             await self._rest.aclose()
+
+
+class Pieces:
+    """A body as `Body.take` gives it."""
+
+    __slots__ = ("_body",)
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+
+    def __aiter__(self) -> "Pieces":
+        return self
+
+    def __anext__(self) -> Awaitable[bytes | bytearray]:
+        return self._body.take()
+
+    async def aclose(self) -> None:
+        """As `Body.aclose`."""
+        await self._body.aclose()
 
 
 def open_inline(sealed: bytes, key: bytes, aad: bytes, size: int) -> bytes:
@@ -99,7 +130,9 @@ def open_inline(sealed: bytes, key: bytes, aad: bytes, size: int) -> bytes:
     return plaintext
 
 
-async def chunks(source: Source, messages: Sequence[Message], first: int, length: int) -> AsyncGenerator[bytes, None]:
+async def chunks(
+    source: Source, messages: Sequence[Message], first: int, length: int
+) -> AsyncGenerator[bytearray, None]:
     """A range of several messages, one after the other. Raises Damaged, Sealed or Unavailable."""
     with source.ahead.stream():
         for message in messages:
@@ -114,48 +147,82 @@ async def chunks(source: Source, messages: Sequence[Message], first: int, length
             first, length = 0, length - taken
 
 
-async def _range(source: Source, message: Message, first: int, length: int) -> AsyncGenerator[bytes, None]:
-    """A range of one message, of one byte at least."""
-    loop = asyncio.get_running_loop()
+async def _range(source: Source, message: Message, first: int, length: int) -> AsyncGenerator[bytearray, None]:
+    """A range of one message, of one byte at least.
+
+    What the kernel has in its memory is opened here at once. What has to be waited for is read and opened by a thread, one batch
+    ahead of the reader, until it has caught up.
+    """
     file = _MessageFile(source.blobs, message)
     position, skip = divmod(first, SEGMENTS.plain_bytes)
     last = (first + length - 1) // SEGMENTS.plain_bytes
-    count = min(FIRST_SEGMENTS, source.segments())
-    reading: asyncio.Future[bytes] | None = None
+    reading: _Reading | None = None
     try:
         while length:
             source.bucket_key.require()
+            batch = None
             if reading is None:
-                count = min(count, last - position + 1)
-                reading = loop.run_in_executor(source.blobs.threads, file.segments, position, count)
-            # Shielded: a reader that gives up must not make the thread that is still reading look done.
-            batch = await asyncio.shield(reading)
-            reading, position = None, position + count
-            if position <= last:
+                await asyncio.sleep(0)  # nothing else here waits: others get their turn between two batches
+                count = min(source.near(), last - position + 1)
+                batch = file.at_hand(position, count, source.ahead.sealed)
+            if batch is None:
+                reading = reading or _begin(
+                    source, file, position, min(FIRST_SEGMENTS, source.segments(), last - position + 1)
+                )
+                # Shielded: a reader that gives up must not make the thread that is still reading look done.
+                batch, count = await asyncio.shield(reading.opened), reading.segments
+                reading = None
+            position += count
+            if file.waited and position <= last:
                 source.bucket_key.require()
-                count = min(source.segments(), last - position + 1)
-                reading = loop.run_in_executor(source.blobs.threads, file.segments, position, count)
+                reading = _begin(source, file, position, min(source.segments(), last - position + 1))
             chunk = batch if not skip and len(batch) <= length else batch[skip : skip + length]
             skip, length = 0, length - len(chunk)
             yield chunk
     finally:
-        if reading is None or reading.done():
+        if reading is None or reading.opened.done():
             file.close()
         else:
-            reading.add_done_callback(file.close_after)
+            reading.opened.add_done_callback(file.close_after)
+
+
+class _Reading(NamedTuple):
+    """A batch that a thread is at."""
+
+    opened: asyncio.Future[bytearray]
+    segments: int
+
+
+def _begin(source: Source, file: "_MessageFile", position: int, count: int) -> _Reading:
+    reading = asyncio.get_running_loop().run_in_executor(source.blobs.threads, file.segments, position, count)
+    return _Reading(reading, count)
 
 
 class _MessageFile:
     """A message and its open blob. Used by one thread at a time."""
 
     def __init__(self, blobs: BlobStore, message: Message) -> None:
+        self.waited = False
+        """Whether the last segments had to be waited for: then the next ones are asked for ahead of their reader."""
         self._blobs = blobs
         self._message = message
         self._reader: BlobReader | None = None
         self._header_read = False
         self._opener: floe.Opener
 
-    def segments(self, position: int, count: int) -> bytes:
+    def at_hand(self, position: int, count: int, sealed: memoryview) -> bytearray | None:
+        """The plaintext of some segments, by way of `sealed`, if nothing has to be waited for. For the event loop."""
+        if self._reader is None or not self._header_read:
+            return None
+        offset, length = self._opener.extent(position, count)
+        if not self._reader.at_hand(offset, sealed[:length]):
+            return None
+        try:
+            return self._opener.open_run(position, count, sealed[:length])
+        except Damaged:  # a thread reads it again, looks for another copy, and says what is wrong
+            return None
+
+    def segments(self, position: int, count: int) -> bytearray:
         """The plaintext of some segments, from whichever copy opens. Raises Damaged if none does."""
         while True:
             try:
@@ -168,20 +235,19 @@ class _MessageFile:
                     raise damaged("the content of an object") from None
                 raise
 
-    def _segments(self, position: int, count: int) -> bytes:
+    def _segments(self, position: int, count: int) -> bytearray:
         """Opens the blob at the first call, and the header of each copy."""
         if self._reader is None:
             self._reader = self._blobs.reader(self._message.blob)
         if not self._header_read:
             self._opener = self._open(self._reader)
             self._header_read = True
-        length = SEGMENTS.segment_bytes
-        data = memoryview(self._reader.read(floe.HEADER_BYTES + position * length, count * length))
-        opened = [
-            self._opener.open(position + number, data[number * length : (number + 1) * length])
-            for number in range(count)
-        ]
-        return opened[0] if count == 1 else b"".join(opened)
+        offset, length = self._opener.extent(position, count)
+        sealed = memoryview(bytearray(length))
+        self.waited = not self._reader.at_hand(offset, sealed)
+        if self.waited:
+            sealed = memoryview(self._reader.read(offset, length))
+        return self._opener.open_run(position, count, sealed)
 
     def _open(self, reader: BlobReader) -> floe.Opener:
         header = reader.read(0, floe.HEADER_BYTES)
@@ -190,7 +256,7 @@ class _MessageFile:
             raise damaged("the length of an object")
         return opener
 
-    def close_after(self, reading: "asyncio.Future[bytes]") -> None:
+    def close_after(self, reading: "asyncio.Future[bytearray]") -> None:
         """Close once the thread has finished; what it read, or why it could not, interests nobody any more."""
         reading.exception()
         self.close()

@@ -217,6 +217,10 @@ class Plaintext(Protocol):
         """All of it, if it is at hand."""
         ...
 
+    def pieces(self) -> AsyncIterator[bytes | bytearray]:
+        """The same bytes with a copy less, for who takes a bytearray as well."""
+        ...
+
     async def aclose(self) -> None: ...
 
 

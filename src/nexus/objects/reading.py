@@ -284,12 +284,13 @@ class Reading:
         part_number: int | None = None,
     ) -> ObjectRead:
         """Steps 5 to 7, for a range that lies inside the object."""
-        rest: AsyncGenerator[bytes, None] | None = None
+        head: bytes | bytearray
+        rest: AsyncGenerator[bytearray, None] | None = None
         if opened.facts.content == INLINE:
             head = opened.inline()[first : first + length]
         else:
             rest = self._chunks(opened, first, length)
-            head = await anext(rest, b"")
+            head = await anext(rest, bytearray())
         try:
             await self.record(op, ref, opened, {"first": first, "length": length})
         except BaseException:
@@ -340,7 +341,7 @@ class Reading:
                 opened.watch.look(opened.row.subject, named=named, anew=True)
             raise
 
-    def _chunks(self, opened: Opened, first: int, length: int) -> AsyncGenerator[bytes, None]:
+    def _chunks(self, opened: Opened, first: int, length: int) -> AsyncGenerator[bytearray, None]:
         kind, _, name = opened.facts.content.partition(":")
         if kind == "blob":
             messages = [Message(name, opened.key.content, opened.place.bind(BODY), opened.facts.size)]

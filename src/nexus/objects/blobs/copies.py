@@ -148,6 +148,10 @@ class CopyReader:
                 if not self.elsewhere():
                     raise
 
+    def at_hand(self, offset: int, into: memoryview) -> bool:
+        """From the copy that is read."""
+        return self._file.at_hand(offset, into)
+
     def elsewhere(self) -> bool:
         """Go on with the next place that has it."""
         self._blobs.notice(self._id)

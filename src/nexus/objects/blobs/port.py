@@ -63,6 +63,9 @@ class BlobReader(Protocol):
     def read(self, offset: int, length: int) -> bytes:
         """Exactly `length` bytes, or fewer at the end of the blob. Raises Unavailable or Damaged."""
 
+    def at_hand(self, offset: int, into: memoryview) -> bool:
+        """Fill `into` from `offset` on if that needs no waiting; else False, and nothing is promised of `into`."""
+
     def elsewhere(self) -> bool:
         """What it gave did not open: go on with another copy, from the same place. False: there is none left."""
 

@@ -127,6 +127,10 @@ class RemoteReader:
         # An engine that does not know ranges sends all of it.
         return answer.content if answer.status_code != 200 else answer.content[offset : offset + length]
 
+    def at_hand(self, offset: int, into: memoryview) -> bool:
+        """Never: every read is a request."""
+        return False
+
     def elsewhere(self) -> bool:
         """The engine's copies are its own affair."""
         return False

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from typing import cast
 
 from nexus.kernel.errors import NexusError, Throttled
 from nexus.objects import errors as store
 from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.http import Response, Send, xml
+from nexus.objects.s3.patience import Patience
 from nexus.objects.s3.times import http_date
 from nexus.objects.s3.xml import Node, render
 
@@ -74,16 +75,17 @@ async def send_response(
     if isinstance(body, bytes) or not length:
         await send({"type": "http.response.body", "body": body if isinstance(body, bytes) else b""})
         return
-    await _stream(send, cast("AsyncGenerator[bytes]", body), length, stall_s)
+    await _stream(send, cast("AsyncGenerator[bytes | bytearray]", body), length, stall_s)
 
 
-async def _stream(send: Send, body: AsyncGenerator[bytes], length: int, stall_s: float) -> None:
+async def _stream(send: Send, body: AsyncGenerator[bytes | bytearray], length: int, stall_s: float) -> None:
     clock, taken, waited = asyncio.get_running_loop().time, 0, 0.0
     async with aclosing(body) as chunks:
-        async for chunk in chunks:
-            # A byte now and then keeps no connection: what may still be waited for grows with what was taken.
-            patience, start = min(stall_s, stall_s + taken / MIN_ANSWER_RATE - waited), clock()
-            taken += len(chunk)
-            async with asyncio.timeout(patience):
-                await send({"type": "http.response.body", "body": chunk, "more_body": taken < length})
-            waited += clock() - start
+        with closing(Patience()) as client:
+            async for chunk in chunks:
+                # A byte now and then keeps no connection: what may still be waited for grows with what was taken.
+                patience, start = min(stall_s, stall_s + taken / MIN_ANSWER_RATE - waited), clock()
+                taken += len(chunk)
+                message = {"type": "http.response.body", "body": chunk, "more_body": taken < length}
+                await client.wait(send(message), patience)
+                waited += clock() - start

@@ -27,7 +27,7 @@ async def get_object(call: Call) -> Response:
     )
     partial = wanted is not None or part_number is not None
     response = _describe(call, read.info, read.first, read.length, partial=partial, overrides=overrides)
-    response.body = read.body.whole() or read.body
+    response.body = read.body.whole() or read.body.pieces()
     return response
 
 

@@ -169,7 +169,7 @@ class Response:
 
     status: int = 200
     headers: Headers = field(default_factory=list)
-    body: bytes | AsyncIterator[bytes] = b""
+    body: bytes | AsyncIterator[bytes | bytearray] = b""
     length: int | None = None
 
     def add(self, name: str, value: str | int | None) -> None:
