@@ -20,6 +20,8 @@ from http_served import BUCKET, REGION, SERVERS
 from signing import Signer
 from wire import Load, Result, tls_context
 
+from nexus.app.children import MEMORY
+
 HERE = Path(__file__).resolve().parent
 SMALL, SMALL_REQUESTS = 4_096, 1_000
 LARGE, LARGE_REQUESTS = 32 << 20, 4
@@ -63,6 +65,7 @@ def served(name: str, *, samples: Path | None = None) -> Iterator[Served]:
     """A server of this name in a process of its own."""
     with tempfile.TemporaryDirectory(dir=HERE, prefix=".bench-") as folder:
         told = {"NEXUS_BENCH_SAMPLES": str(samples)} if samples else {}
+        told |= MEMORY  # as the platform starts its processes
         command = [sys.executable, str(HERE / "http_served.py"), name, folder]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **told})
         try:

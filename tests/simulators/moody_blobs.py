@@ -36,6 +36,10 @@ class MoodyReader:
         self._copies.append(b"")
         return False
 
+    def cut(self, length: int) -> None:
+        """Lose what is behind so many bytes."""
+        self._copies[0] = self._copies[0][:length]
+
     def close(self) -> None:
         self.closed = True
 
