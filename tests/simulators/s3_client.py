@@ -81,7 +81,8 @@ async def speak(
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
+        # Like the engine: what it is handed is copied before it returns, for a piece is lent until the next one.
+        sent.append({**message, "body": bytes(message.get("body", b""))})
 
     broken = False
     try:

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nexus.crypto import floe
-from nexus.kernel.errors import Damaged, Sealed
+from nexus.kernel.errors import Damaged, NexusError, Sealed
 from nexus.kernel.secret import Secret
-from nexus.objects.content import Message, Source, chunks
+from nexus.objects.content import Body, Message, Source, chunks
 from nexus.objects.reading_ahead import ASKED_SEGMENTS, NEAR_SEGMENTS, Ahead
 from nexus.objects.sealing import SEGMENTS, BucketKey
 from simulators.moody_blobs import MoodyBlobs
@@ -35,13 +35,15 @@ def source(blobs, *, key: BucketKey | None = None, asked: bool = False) -> Sourc
     return Source(blobs, key or BucketKey(Secret(os.urandom(32)), "k", lambda: True), Ahead(), asked)
 
 
-async def received(source: Source, first: int, length: int, size: int = len(LARGE)) -> list[bytes]:
-    """What a reader gets that keeps every piece until the end: pieces are its own."""
-    kept = []
-    async with aclosing(chunks(source, [Message("blob", KEY, AAD, size)], first, length)) as body:
-        async for chunk in body:
-            kept.append(chunk)
-    return [bytes(chunk) for chunk in kept]
+async def received(source: Source, first: int, length: int) -> list[bytes]:
+    """What a reader gets that keeps every piece until the end: those of a body are its own, whatever is lent below it."""
+
+    async def failed(error: NexusError) -> None:
+        """Nothing is recorded here."""
+
+    rest = chunks(source, [Message("blob", KEY, AAD, len(LARGE))], first, length)
+    async with aclosing(Body(await anext(rest), rest, failed)) as body:
+        return [chunk async for chunk in body]
 
 
 def run(copies, moods, *, first=0, length=WHOLE, asked=False):
@@ -151,4 +153,21 @@ async def test_what_has_to_be_waited_for_is_asked_for_before_its_reader_comes():
         assert not blobs.opened[0].closed
     while not blobs.opened[0].closed:
         await asyncio.sleep(0.001)
+    blobs.threads.shutdown()
+
+
+@settings(max_examples=30, deadline=None)
+@given(MOODS)
+def test_pieces_that_are_lent_say_the_same_to_who_takes_a_copy_at_once(moods):
+    blobs = MoodyBlobs([SEALED], itertools.cycle(moods))
+
+    async def read() -> bytes:
+        copied = bytearray()
+        async with aclosing(chunks(source(blobs), [Message("blob", KEY, AAD, len(LARGE))], 0, len(LARGE))) as body:
+            async for chunk in body:
+                copied += chunk
+                await asyncio.sleep(0)
+        return bytes(copied)
+
+    assert asyncio.run(read()) == LARGE
     blobs.threads.shutdown()

@@ -200,10 +200,14 @@ class Opener(_Message):
             return HEADER_BYTES + start, count * self._parameters.segment_bytes
         return HEADER_BYTES + start, self._parameters.sealed_length(self.plain_length) - HEADER_BYTES - start
 
-    def open_run(self, position: int, count: int, segments: memoryview) -> bytearray:
-        """The plaintext of `count` segments that lie one after the other. Raises Damaged unless they are exactly those."""
+    def open_run(self, position: int, count: int, segments: memoryview, spare: bytearray | None = None) -> bytearray:
+        """The plaintext of `count` segments that lie one after the other. Raises Damaged unless they are exactly those.
+
+        It is put into `spare`, if that has its length: memory that is used again need not be zeroed again.
+        """
         sealed, plain = self._parameters.segment_bytes, self._parameters.plain_bytes
-        opened = bytearray(min(count * plain, self.plain_length - position * plain))
+        length = min(count * plain, self.plain_length - position * plain)
+        opened = spare if spare is not None and len(spare) == length else bytearray(length)
         out = memoryview(opened)
         for number in range(count):
             segment = segments[number * sealed : (number + 1) * sealed]

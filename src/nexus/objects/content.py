@@ -71,7 +71,7 @@ class Body:
         return bytes(await self.take())
 
     async def take(self) -> bytes | bytearray:
-        """The next piece as it was opened: a copy less than by iteration, for who takes both types. Raises StopAsyncIteration."""
+        """The next piece, lent until the one after it is asked for: a copy less than by iteration. Raises StopAsyncIteration."""
         first, self._first = self._first, None
         if first:
             return first
@@ -91,7 +91,7 @@ class Body:
         return None if self._rest is not None or self._first is None else bytes(self._first)
 
     def pieces(self) -> "Pieces":
-        """The same bytes, piece by piece as they were opened."""
+        """The same bytes, each piece lent until the next is asked for."""
         return Pieces(self)
 
     async def aclose(self) -> None:
@@ -133,7 +133,10 @@ def open_inline(sealed: bytes, key: bytes, aad: bytes, size: int) -> bytes:
 async def chunks(
     source: Source, messages: Sequence[Message], first: int, length: int
 ) -> AsyncGenerator[bytearray, None]:
-    """A range of several messages, one after the other. Raises Damaged, Sealed or Unavailable."""
+    """A range of several messages, one after the other; each piece is lent until the next is asked for.
+
+    Raises Damaged, Sealed or Unavailable.
+    """
     with source.ahead.stream():
         for message in messages:
             if length == 0:
@@ -208,17 +211,19 @@ class _MessageFile:
         self._message = message
         self._reader: BlobReader | None = None
         self._header_read = False
+        self._lent: bytearray | None = None
         self._opener: floe.Opener
 
     def at_hand(self, position: int, count: int, sealed: memoryview) -> bytearray | None:
-        """The plaintext of some segments, by way of `sealed`, if nothing has to be waited for. For the event loop."""
+        """The plaintext of some segments, by way of `sealed`, if nothing has to be waited for: good until the next call. For the event loop."""
         if self._reader is None or not self._header_read:
             return None
         offset, length = self._opener.extent(position, count)
         if not self._reader.at_hand(offset, sealed[:length]):
             return None
         try:
-            return self._opener.open_run(position, count, sealed[:length])
+            self._lent = self._opener.open_run(position, count, sealed[:length], self._lent)
+            return self._lent
         except Damaged:  # a thread reads it again, looks for another copy, and says what is wrong
             return None
 

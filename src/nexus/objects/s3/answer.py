@@ -86,6 +86,7 @@ async def _stream(send: Send, body: AsyncGenerator[bytes | bytearray], length: i
                 # A byte now and then keeps no connection: what may still be waited for grows with what was taken.
                 patience, start = min(stall_s, stall_s + taken / MIN_ANSWER_RATE - waited), clock()
                 taken += len(chunk)
+                # The engine takes a copy before `send` returns, so that a piece may be lent.
                 message = {"type": "http.response.body", "body": chunk, "more_body": taken < length}
                 await client.wait(send(message), patience)
                 waited += clock() - start

@@ -165,7 +165,7 @@ Headers: TypeAlias = "list[tuple[bytes, bytes]]"
 
 @dataclass(slots=True)
 class Response:
-    """What goes back. A streamed body needs `length`, its exact number of bytes."""
+    """What goes back. A streamed body needs `length`, its exact number of bytes; its pieces may be lent until the next is asked for."""
 
     status: int = 200
     headers: Headers = field(default_factory=list)
