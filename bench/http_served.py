@@ -124,7 +124,9 @@ async def _answered(app: Any, request: web.BaseRequest) -> web.StreamResponse:
             await answer[0].prepare(request)
             return
         if message.get("body"):
-            await answer[0].write(bytes(message["body"]))  # a copy: it may keep what it cannot send yet, and pieces are lent
+            await answer[0].write(
+                bytes(message["body"])
+            )  # a copy: it may keep what it cannot send yet, and pieces are lent
         if not message.get("more_body"):
             await answer[0].write_eof()
 
