@@ -200,10 +200,9 @@ class FileReader:
 
     def at_hand(self, offset: int, into: memoryview) -> bool:
         """From the kernel's memory. What it has not, or a file system that cannot tell, is a matter for `read`."""
-        try:
+        with suppress(OSError):
             return os.preadv(self._fd, [into], offset, os.RWF_NOWAIT) == len(into)
-        except OSError:
-            return False
+        return False
 
     def elsewhere(self) -> bool:
         """There is one file."""
