@@ -1,19 +1,24 @@
-"""Plaintext in, a sealed blob out: one batch is sealed and written on a disk thread while the next one is collected.
+"""Plaintext in, a sealed blob out: a batch is sealed by the loop from the pieces as they came, where a disk thread then writes it from
+while the next one is collected. Copied is only what a segment has of several pieces.
 
 A stream holds at most two batches of plaintext and one of sealed bytes, whatever the size of the body.
 """
 
 import asyncio
 import hashlib
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from nexus.crypto import floe
 from nexus.objects.blobs.port import BlobStore, BlobWriter, Checksum
-from nexus.objects.model import MD5_BYTES, BodyFacts
+from nexus.objects.model import KIB, MD5_BYTES, BodyFacts
 from nexus.objects.sealing import SEGMENTS, BucketKey
 
 BATCH_BYTES: Final = 4 * SEGMENTS.plain_bytes
 """Plaintext that is sealed and written at once: 512 KiB."""
+
+LOOSE_BYTES: Final = 16 * KIB
+"""Pieces of a body that are smaller are copied together."""
 
 
 class SealedStream:
@@ -44,14 +49,16 @@ class SealedStream:
         self._crc64 = Checksum() if want_crc64 else None
         self._md5_limit = None if want_md5 else MD5_BYTES
         self._batch_bytes = BATCH_BYTES if expected is None else max(1, min(BATCH_BYTES, expected))
-        self._filling = bytearray(self._batch_bytes)
-        self._spare: bytearray | None = None
+        self._pieces: list[memoryview | bytearray] = []
         self._held = 0
         self._size = 0
+        self._length = 0
+        self._sealed_any = False
         self._writing: asyncio.Future[None] | asyncio.Future[bytes] | None = None
 
     async def feed(self, chunk: bytes) -> None:
-        """Add plaintext. A full batch leaves only when more follows it: the last segment must be known as the last.
+        """Add plaintext, which is kept until it is written. A full batch leaves only when more follows it: the last segment must be known
+        as the last.
 
         Raises Unavailable (disk) or Sealed (key taken back); the stream is then good for `abort` only.
         """
@@ -59,10 +66,19 @@ class SealedStream:
         while view:
             if self._held == self._batch_bytes:
                 await self._send(is_last=False)
-            taken = min(self._batch_bytes - self._held, len(view))
-            self._filling[self._held : self._held + taken] = view[:taken]
-            self._held += taken
-            view = view[taken:]
+            piece = view[: self._batch_bytes - self._held]
+            self._hold(piece)
+            self._held += len(piece)
+            view = view[len(piece) :]
+
+    def _hold(self, piece: memoryview) -> None:
+        """Keep a piece as it came; small ones are put together, for each costs more than its bytes."""
+        if len(piece) >= LOOSE_BYTES:
+            self._pieces.append(piece)
+        elif self._pieces and isinstance(self._pieces[-1], bytearray):
+            self._pieces[-1] += piece
+        else:
+            self._pieces.append(bytearray(piece))
 
     async def finish(self) -> BodyFacts:
         """Seal what is held as the end of the message; returns what is known of everything."""
@@ -94,47 +110,54 @@ class SealedStream:
         """Hand the batch to a thread, once the one before it is written."""
         await self._settled()
         self._bucket_key.require()
-        full, self._filling = self._filling, self._spare or bytearray(0 if is_last else self._batch_bytes)
-        batch, self._spare, self._held = memoryview(full)[: self._held], full, 0
+        pieces, self._pieces, self._held = [memoryview(piece) for piece in self._pieces], [], 0
+        if self.blob is not None:
+            self._seal(self.blob, pieces, is_last)
         loop = asyncio.get_running_loop()
-        self._writing = loop.run_in_executor(self._blobs.threads, self._write, batch, is_last)
+        self._writing = loop.run_in_executor(self._blobs.threads, self._write, pieces, is_last)
 
     async def _settled(self) -> None:
         if self._writing is not None:
             # Shielded: a caller that gives up must not make the thread that is still writing look done.
             await asyncio.shield(self._writing)
 
-    def _write(self, batch: memoryview, is_last: bool) -> None:
-        """Seal and write one batch. Runs on a disk thread, one at a time for each stream."""
-        header = b""
-        if self.blob is None:
-            header = self._sealer.header
-            self.blob = self._blobs.create(self._blob_id, room=SEGMENTS.sealed_length(self._batch_bytes))
-        self._size += len(batch)
-        if self._crc64 is not None:
-            self._crc64.update(batch)
-        if self._md5 is not None:
-            if self._md5_limit is not None and self._size > self._md5_limit:
-                self._md5 = None
-            else:
-                self._md5.update(batch)
-        self._seal(self.blob, header, batch, is_last)
-
-    def _seal(self, blob: BlobWriter, header: bytes, batch: memoryview, is_last: bool) -> None:
+    def _seal(self, blob: BlobWriter, pieces: Sequence[memoryview], is_last: bool) -> None:
+        """Seal one batch to where it is written from."""
+        header = b"" if self._sealed_any else self._sealer.header
+        self._sealed_any = True
+        size = sum(map(len, pieces))
         plain, sealed = SEGMENTS.plain_bytes, SEGMENTS.segment_bytes
-        segments = max(1, -(-len(batch) // plain))
-        length = len(header) + len(batch) + segments * floe.SEGMENT_OVERHEAD_BYTES
-        out = blob.room(length)
+        segments = max(1, -(-size // plain))
+        self._length = len(header) + size + segments * floe.SEGMENT_OVERHEAD_BYTES
+        out = blob.room(self._length)
         out[: len(header)] = header
         body = out[len(header) :]
-        for number in range(segments):
-            segment = batch[number * plain : (number + 1) * plain]
+        for number, segment in enumerate(_segments(pieces, plain)):
             place = body[number * sealed : (number + 1) * sealed]
             if is_last and number == segments - 1:
                 self._sealer.seal_last_into(segment, place)
             else:
                 self._sealer.seal_into(segment, place)
-        blob.filled(length)
+
+    def _write(self, pieces: Sequence[memoryview], is_last: bool) -> None:
+        """Write one batch, and seal the first one. Runs on a disk thread, one at a time for each stream."""
+        if self.blob is None:
+            self.blob = self._blobs.create(self._blob_id, room=SEGMENTS.sealed_length(self._batch_bytes))
+            self._seal(self.blob, pieces, is_last)
+        for piece in pieces:
+            self._note(piece)
+        self.blob.filled(self._length)
+
+    def _note(self, piece: memoryview) -> None:
+        """Keep what is known of the body up to date."""
+        self._size += len(piece)
+        if self._crc64 is not None:
+            self._crc64.update(piece)
+        if self._md5 is not None:
+            if self._md5_limit is not None and self._size > self._md5_limit:
+                self._md5 = None
+            else:
+                self._md5.update(piece)
 
     def _remove_after(self, writing: asyncio.Future[None] | asyncio.Future[bytes]) -> None:
         writing.exception()  # seen: whoever gave up has an error of its own
@@ -143,3 +166,23 @@ class SealedStream:
     def _remove(self) -> None:
         if self.blob is not None:
             self._blobs.threads.submit(self.blob.abort)
+
+
+def _segments(pieces: Sequence[memoryview], plain: int) -> Iterator[memoryview]:
+    """The bytes of some pieces in segments of `plain` bytes, the last one shorter, or one that is empty. Copied is only what lies across pieces."""
+    part: list[memoryview] = []
+    missing = plain
+    for piece in pieces:
+        at = 0
+        while at < len(piece):
+            part.append(piece[at : at + missing])
+            at, missing = at + len(part[-1]), missing - len(part[-1])
+            if not missing:
+                yield _joined(part)
+                part, missing = [], plain
+    if part or not pieces:
+        yield _joined(part)
+
+
+def _joined(part: Sequence[memoryview]) -> memoryview:
+    return part[0] if len(part) == 1 else memoryview(b"".join(part))

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, MutableMapping
+from contextlib import closing
 from typing import Any
 
 from nexus.objects.s3 import errors
 from nexus.objects.s3.errors import Refusal
 from nexus.objects.s3.http import Receive
+from nexus.objects.s3.patience import Patience
 
 IDLE_TIMEOUT_S = 30.0
 """Longest silence of a client in the middle of a body."""
@@ -33,19 +35,20 @@ class BodyStream:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body, in pieces. Raises Refusal: RequestTimeout for a slow client, IncompleteBody for a vanished one."""
-        loop = asyncio.get_running_loop()
-        started = loop.time()
+        clock = asyncio.get_running_loop().time
+        started = clock()
         received = 0
         self._started = True
-        while not self.ended:
-            # A byte now and then keeps no connection: the deadline moves with what has come, not with the clock.
-            deadline = started + self._idle_s + received / self._min_rate
-            message = await self._next(min(self._idle_s, deadline - loop.time()))
-            chunk: bytes = message.get("body", b"")
-            received += len(chunk)
-            self.ended = not message.get("more_body", False)
-            if chunk:
-                yield chunk
+        with closing(Patience()) as client:
+            while not self.ended:
+                # A byte now and then keeps no connection: the deadline moves with what has come, not with the clock.
+                deadline = started + self._idle_s + received / self._min_rate
+                message = await self._next(client, min(self._idle_s, deadline - clock()))
+                chunk: bytes = message.get("body", b"")
+                received += len(chunk)
+                self.ended = not message.get("more_body", False)
+                if chunk:
+                    yield chunk
 
     async def finish(self, *, polite: bool) -> bool:
         """Throw away the rest of a body; False if the connection must end instead.
@@ -67,10 +70,9 @@ class BodyStream:
             return False
         return True
 
-    async def _next(self, timeout_s: float) -> MutableMapping[str, Any]:
+    async def _next(self, client: Patience, timeout_s: float) -> MutableMapping[str, Any]:
         try:
-            async with asyncio.timeout(timeout_s):
-                message = await self._receive()
+            message = await client.wait(self._receive(), timeout_s)
         except TimeoutError as error:
             raise Refusal(errors.REQUEST_TIMEOUT) from error
         if message["type"] != "http.request":
