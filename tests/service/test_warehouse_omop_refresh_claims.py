@@ -74,10 +74,14 @@ def _texts(rows: list[tuple], deliveries: list[Path]) -> Counter:
     return Counter((key, lines[file][0], lines[file][1][line - 1]) for key, file, line in rows)
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
 @given(HAPPENINGS, HAPPENINGS)
 @example(EACH[:HALF], EACH[HALF:])
 @example([("break", 1), *EACH[:3]], [("person-gone", 2), ("parent-gone", 3), ("child-strays", 4)])
+@example(
+    [("parent-key-less", number) for number in range(5)] + [("child-gone", 9)],
+    [("parent-twice", number) for number in range(20, 32)],
+)
 @example(
     [("parent-gone", number) for number in range(6)] + [("child-strays", number) for number in range(4)],
     [("parent-found", number) for number in range(6)],

@@ -81,7 +81,7 @@ class Claims:
         if how == "gone":
             rows.remove(row)
         elif how == "twice":
-            rows.append({**row, person: chance.choice([other, other, ""])})
+            rows.append({**row, person: chance.choice([other, ""]), DATES[name]: chance.choice(rows)[DATES[name]]})
         elif how == "found":
             rows += [{**row, **keys} for keys in self._alone(name)[:1]]
         elif how == "later":
