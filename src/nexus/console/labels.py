@@ -351,7 +351,7 @@ FRENCH: Final[Mapping[str, str]] = {
     "text": "texte",
     "threshold": "seuil",
     "times": "fois",
-    "title": "titre en anglais",
+    "title": "titre",
     "titre": "titre en français",
     "token": "jeton",
     "temporary_keys": "clés d'accès temporaires",

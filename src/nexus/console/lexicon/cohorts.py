@@ -9,6 +9,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "cdm": "données",
     "controls": "témoins",
     "definition_sha256": "empreinte de la définition",
+    "hidden_below": "effectifs masqués en dessous de",
     "is_share": "proportion",
     "matching": "appariement",
     "pool": "témoins possibles",

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from nexus.kernel.clock import Instant
+from nexus.warehouse.cohorts.masking import LEAST
 
 VERSION: Final = 1
 GOOD_BALANCE: Final = 0.1
@@ -60,6 +61,8 @@ class Told(Struct, frozen=True, kw_only=True):
     definition_sha256: str
     cdm: str
     at: Instant
+    hidden_below: int = LEAST
+    """Counts under this, and those that would give one away, are hidden."""
     steps: tuple[StepTold, ...]
     pool_steps: tuple[StepTold, ...] = ()
     matching: MatchingTold | None = None
