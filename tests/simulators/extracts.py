@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from nexus.app.wiring.intake import SourceKeys
 from nexus.crypto.signatures import Signature
 from nexus.kernel.errors import NotFound
 from nexus.objects.model import Versioning
@@ -186,5 +187,5 @@ def around(store: Store, *, signer: Any = None, proofs: Any = None) -> Hospital:
         store.database, Everybody(), store.clock, ingress, signer=signer or NoSigner(), proofs=proofs or NoProofs()
     )
     handing_in = HandingIn(store.database, ingress, store.clock)
-    examining = Examining(store.database, ingress, handing_in, store.clock, lambda: store.op)
+    examining = Examining(store.database, ingress, handing_in, store.clock, lambda: store.op, keys=SourceKeys())
     return Hospital(store, service, examining, store.objects.buckets.find("chu-in"))

@@ -19,7 +19,7 @@ from nexus.kernel.errors import Invalid
 from nexus.warehouse.intake import manifest, receipt_format
 from nexus.warehouse.intake.agreement import Agreement, FileKind, Table
 from nexus.warehouse.intake.fhir_rows import bundle, ndjson
-from nexus.warehouse.intake.manifest import FileSaid, Manifest
+from nexus.warehouse.intake.manifest import FileSaid, Follows, Kind, Manifest
 from nexus.warehouse.intake.report import FaultyError
 from nexus.warehouse.intake.unpacking import unpacked
 
@@ -39,6 +39,7 @@ def _pack(folder: Path, **typed: Any) -> None:
         for path in sorted(path for path in folder.iterdir() if path.is_file() and path.name != manifest.NAME):
             bar.update(task, description=path.name)
             files.append(_said(path, agreement))
+    follows = _follows(typed["follows"], typed["provider"])
     said = Manifest(
         format=manifest.FORMAT,
         provider=typed["provider"],
@@ -47,6 +48,8 @@ def _pack(folder: Path, **typed: Any) -> None:
         period_from=_day(typed["period_from"]),
         period_until=_day(typed["period_until"]),
         files=tuple(files),
+        kind=Kind.WHOLE if follows is None else Kind.CHANGES,
+        follows=follows,
     )
     for problem in manifest.against(said, said.provider, agreement, date.today()):
         raise Invalid(f"{problem.file}: {problem.hint}", code="intake.manifest")
@@ -64,6 +67,20 @@ def _agreement(path: Path) -> Agreement:
         return msgspec.json.decode(path.read_bytes(), type=Agreement)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Invalid(f"{path.name} is no agreement: {error}", code="intake.agreement") from None
+
+
+def _follows(path: Path | None, provider: str) -> Follows | None:
+    """What changes follow, by the manifest that it was delivered with."""
+    if path is None:
+        return None
+    content = path.read_bytes()
+    try:
+        before = manifest.read(content)
+    except FaultyError as error:
+        raise Invalid(f"{path.name} is no manifest: {error.problem.hint}", code="intake.manifest") from None
+    if before.provider != provider:
+        raise Invalid(f"{path.name} is the manifest of another provider", code="intake.manifest")
+    return Follows(number=before.number, manifest_sha256=hashlib.sha256(content).hexdigest())
 
 
 def _day(text: str) -> date:
@@ -145,6 +162,11 @@ pack = click.Command(
         click.Option(["--provider"], required=True, help="The provider's name."),
         click.Option(["--number"], type=int, required=True, help="Of the delivery: higher than the one before."),
         click.Option(["--agreement"], type=FILE, required=True, help="What was agreed, as JSON."),
+        click.Option(
+            ["--follows"],
+            type=FILE,
+            help="The files hold changes alone, to an accepted delivery: its manifest, as it was delivered.",
+        ),
         click.Option(["--period-from"], required=True, help="First day of the data, as 2026-01-01."),
         click.Option(["--period-until"], required=True, help="Last day of the data."),
         json_option(),

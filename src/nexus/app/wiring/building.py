@@ -24,7 +24,7 @@ from nexus.pseudonyms.messages import MAX_BATCH, Given, Pseudonymise
 from nexus.warehouse.building.building import Building, Plan, Resources
 from nexus.warehouse.building.forms import form_of
 from nexus.warehouse.building.identities import Progress
-from nexus.warehouse.building.model import Built, Extract, File
+from nexus.warehouse.building.model import Built, Extract, File, changes_alone
 from nexus.warehouse.intake import store as intake
 from nexus.warehouse.intake.ingress import Delivered, Ingress, StoredFile
 from nexus.warehouse.intake.model import Delivery, Provider
@@ -142,6 +142,8 @@ def extracts(ground: Ground) -> list[Extract]:
 def _extract(provider: Provider, delivery: Delivery) -> Extract:
     said = delivery.manifest
     assert said is not None
+    if said.follows is not None:
+        raise changes_alone(provider.name)
     form = form_of(provider.name, provider.agreement)
     files = []
     for number, file in enumerate(said.files, 1):

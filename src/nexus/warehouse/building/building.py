@@ -24,7 +24,7 @@ from nexus.kernel.errors import Conflict
 from nexus.kernel.secret import Secret
 from nexus.warehouse.building.forms import FORMS
 from nexus.warehouse.building.identities import Identities, People, Progress
-from nexus.warehouse.building.model import Built, Delivered, Extract, digest, nothing_accepted
+from nexus.warehouse.building.model import Built, Delivered, Extract, changes_alone, digest, nothing_accepted
 from nexus.warehouse.building.ports import Contents, Decisions, Pseudonyms
 from nexus.warehouse.building.rewriting import Rewriting
 from nexus.warehouse.omop.converting import Converter, Settings
@@ -279,11 +279,7 @@ def _require_no_changes(extracts: Sequence[Extract]) -> None:
     """A delivery that says what is to go tells what changed: read as a whole one, it would take everybody else away."""
     for extract in extracts:
         if any(file.agreed.name.lower() == REMOVED_TABLE for file in extract.files):
-            raise Conflict(
-                f"{extract.provider} delivered what changed, and not everything",
-                code="building.changes",
-                hint="a build reads whole extracts: have it delivered whole",
-            )
+            raise changes_alone(extract.provider)
 
 
 def _require_whole(before: Built, extracts: Sequence[Extract], people: People) -> None:

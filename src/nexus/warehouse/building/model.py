@@ -99,3 +99,12 @@ def nothing_accepted() -> Conflict:
         code="building.no-delivery",
         hint="providers deliver, intake accepts: docs/how-to/deliver-an-extract.md",
     )
+
+
+def changes_alone(provider: str) -> Conflict:
+    """A delivery tells what changed, and is no extract."""
+    return Conflict(
+        f"{provider} delivered what changed, and not everything",
+        code="building.changes",
+        hint="a build reads whole extracts: have it delivered whole",
+    )

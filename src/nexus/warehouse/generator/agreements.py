@@ -4,7 +4,15 @@ from pathlib import Path
 from typing import Final
 
 from nexus.warehouse.generator.hospital_tables import IDENTIFYING, PATIENTS
-from nexus.warehouse.intake.agreement import Agreement, Column, ColumnType, IdentifierKind, Table
+from nexus.warehouse.intake.agreement import (
+    REMOVED,
+    REMOVED_COLUMNS,
+    Agreement,
+    Column,
+    ColumnType,
+    IdentifierKind,
+    Table,
+)
 
 _KINDS: Final = {
     "SSN": IdentifierKind.NIR,
@@ -19,13 +27,19 @@ _KINDS: Final = {
 }
 _NUMBERED: Final = frozenset({PATIENTS, "encounters"})
 _ABOUT_NO_PATIENT: Final = frozenset({"organizations", "providers"})
+_REMOVED: Final = Table(
+    name=REMOVED,
+    columns=tuple(Column(name=name.upper(), filled=True) for name in REMOVED_COLUMNS),
+    optional=True,
+)
 
 
 def agreed(folder: Path, *, fresh_days: int, unusable_percent: float) -> Agreement:
-    """The agreement that the CSV files of a folder keep. They are called like their tables, in small letters."""
+    """The agreement that the CSV files of a folder keep, and changes to them. They are called like their tables, in small letters."""
+    tables = (_table(path) for path in sorted(folder.glob("*.csv")) if path.stem != REMOVED)
     return Agreement(
         schema_version="2026.1",
-        tables=tuple(_table(path) for path in sorted(folder.glob("*.csv"))),
+        tables=(*tables, _REMOVED),
         fresh_days=fresh_days,
         unusable_percent=unusable_percent,
     )

@@ -14,6 +14,10 @@ MAX_TABLES: Final = 64
 MAX_COLUMNS: Final = 1_024
 """Of one table."""
 MAX_FRESH_DAYS: Final = 3 * 366
+REMOVED: Final = "removed"
+"""The table of what changes take away. A provider may deliver changes if its agreement has it."""
+REMOVED_COLUMNS: Final = ("table", "key")
+"""In small letters."""
 
 _TABLE: Final = re.compile(r"[a-z][a-z0-9_]{0,62}", re.ASCII)
 _BAD_AGREEMENT: Final = "intake.agreement"
@@ -151,6 +155,8 @@ def _faults(agreement: Agreement) -> Iterator[str]:
 
 def _table_faults(table: Table) -> Iterator[str]:
     names = [column.name for column in table.columns]
+    if table.name == REMOVED and not _can_remove(table):
+        yield "what is removed is CSV or Parquet with the columns TABLE and KEY, and optional"
     if _TABLE.fullmatch(table.name) is None:
         yield "a name is small letters, digits and _"
     if len(set(names)) < len(names):
@@ -166,6 +172,11 @@ def _table_faults(table: Table) -> Iterator[str]:
             yield "this is no format of a day"
     elif not table.resources:
         yield "FHIR names the types of resources that may be there"
+
+
+def _can_remove(table: Table) -> bool:
+    names = sorted(column.name.lower() for column in table.columns)
+    return table.kind in (FileKind.CSV, FileKind.PARQUET) and table.optional and names == sorted(REMOVED_COLUMNS)
 
 
 _DAYS: Final = frozenset({ColumnType.DATE, ColumnType.TIMESTAMP})

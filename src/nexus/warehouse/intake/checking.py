@@ -4,8 +4,9 @@
 2. They unpack to what a file may become (`unpacking`).
 3. They are rows as agreed: encoding, separator, columns, types (`csv_rows`, `parquet_apart`, `fhir_rows`).
 4. Their values are of their columns' types and make sense in time (`values`).
-5. Nothing in undeclared columns says who a patient is (`scanner`).
-6. There are as many rows as the manifest says.
+5. Of changes: keys that are removed are keys of their tables, and none is told too (`removals`).
+6. Nothing in undeclared columns says who a patient is (`scanner`).
+7. There are as many rows as the manifest says.
 """
 
 import hashlib
@@ -24,6 +25,7 @@ from nexus.warehouse.intake.batches import Batch
 from nexus.warehouse.intake.csv_rows import HeaderError
 from nexus.warehouse.intake.manifest import FileSaid
 from nexus.warehouse.intake.parquet_rows import Readable
+from nexus.warehouse.intake.removals import Removals
 from nexus.warehouse.intake.report import Checked, Fault, FaultyError, FileReport, Problem, faulty
 from nexus.warehouse.intake.scanner import patients
 from nexus.warehouse.intake.scanner.scanning import Scanner
@@ -76,7 +78,8 @@ class _Seen:
 class _Content:
     """What is looked for in the rows of one file."""
 
-    def __init__(self, said: FileSaid, table: Table, today: date) -> None:
+    def __init__(self, said: FileSaid, table: Table, today: date, removals: Removals | None) -> None:
+        self.removing = None if removals is None else removals.of(table)
         self.values = Values(said.name, table, today)
         self.scanner = Scanner(said.name, table.columns)
         self.rows = 0
@@ -86,6 +89,8 @@ class _Content:
         """Look at every row of a table."""
         for batch in batches:
             self.rows += len(batch)
+            if self.removing is not None:
+                self.removing.look_at(batch)
             broken = self.values.look_at(batch)
             whose = patients.of_batch(self.scanner.declared, batch.columns, self._day)
             for column in self._table.columns:
@@ -112,19 +117,25 @@ class _Content:
             return None
 
 
-def check(source: Source, said: FileSaid, table: Table, today: date, progress: Progress) -> Checked:
-    """Everything that is wrong with a file, or nothing. Its stream is closed here, on the thread that read it."""
+def check(
+    source: Source, said: FileSaid, table: Table, today: date, progress: Progress, *, removals: Removals | None = None
+) -> Checked:
+    """Everything that is wrong with a file, or nothing. Its stream is closed here, on the thread that read it.
+
+    `removals`: of the delivery, if it holds changes.
+    """
     with closing(source.stream()) as chunks:
-        return _checked(source, _Seen(chunks, progress), said, table, today)
+        return _checked(source, _Seen(chunks, progress), said, table, _Content(said, table, today, removals))
 
 
-def _checked(source: Source, seen: _Seen, said: FileSaid, table: Table, today: date) -> Checked:
-    content = _Content(said, table, today)
+def _checked(source: Source, seen: _Seen, said: FileSaid, table: Table, content: _Content) -> Checked:
     problems: list[Problem] = []
     try:
         if table.kind is FileKind.PARQUET:
             seen.to_the_end()
         _read(source, seen, said, table, content)
+        if content.removing is not None:
+            problems.extend(content.removing.problems())
         if content.rows != said.rows:
             hint = f"the manifest says {said.rows} rows, the file has {content.rows}"
             problems.append(Problem(fault=Fault.ROW_COUNT, hint=hint))

@@ -8,7 +8,7 @@ import msgspec
 from nexus.kernel.clock import Instant
 from nexus.kernel.database import Recorded, Transaction
 from nexus.kernel.operation import Operation
-from nexus.warehouse.intake import receipt_format, store
+from nexus.warehouse.intake import chaining, receipt_format, store
 from nexus.warehouse.intake.agreement import Acceptance
 from nexus.warehouse.intake.model import Delivery, DeliveryState, Provider, require_follows
 from nexus.warehouse.intake.report import Fault, Problem, Report
@@ -21,22 +21,29 @@ DECIDE: Final = {
 """What the log calls each."""
 
 
-def outcome(tx: Transaction, provider: Provider, delivery: Delivery, report: Report) -> tuple[DeliveryState, Report]:
+def outcome(
+    tx: Transaction, provider: Provider, delivery: Delivery, report: Report, holds: chaining.Holds
+) -> tuple[DeliveryState, Report]:
     """What follows from a check, with what only the history of the provider tells."""
-    assert delivery.manifest is not None
-    problems = list(report.problems)
-    known = store.accepted_content(tx, provider.id, delivery.content)
-    if known is not None:
-        hint = f"the same files were accepted as delivery {known}"
-        problems.append(Problem(fault=Fault.DUPLICATE, hint=hint))
-    elif (last := store.last_accepted(tx, provider.id)) >= delivery.number:
-        hint = f"delivery {last} was accepted: give this one a higher number"
-        problems.append(Problem(fault=Fault.DUPLICATE, hint=hint))
+    problems = [*report.problems]
+    for each in history(tx, delivery, holds):
+        if not report.problems or (each.fault is Fault.DUPLICATE and each not in problems):
+            problems.append(each)
     report = msgspec.structs.replace(report, problems=tuple(problems))
     if problems:
         return DeliveryState.REFUSED, report
     at_once = provider.agreement.acceptance is Acceptance.AT_ONCE
     return (DeliveryState.ACCEPTED if at_once else DeliveryState.CHECKED), report
+
+
+def history(tx: Transaction, delivery: Delivery, holds: chaining.Holds) -> list[Problem]:
+    """Why a delivery cannot be accepted after those that were."""
+    known = store.accepted_content(tx, delivery.provider, delivery.content)
+    if known is not None:
+        return [Problem(fault=Fault.DUPLICATE, hint=f"the same files were accepted as delivery {known}")]
+    if (last := store.last_accepted(tx, delivery.provider)) >= delivery.number:
+        return [Problem(fault=Fault.DUPLICATE, hint=f"delivery {last} was accepted: give this one a higher number")]
+    return list(chaining.faults(tx, delivery, holds))
 
 
 def decide(

@@ -1,6 +1,7 @@
 """The check of whole deliveries: the oldest that waits, file by file, beside everything else that the platform does.
 
-1. The manifest agrees with the agreement, the calendar and what lies beside it.
+1. The manifest agrees with the agreement, the calendar, what lies beside it and, if it says that it holds changes, with what
+   was accepted before.
 2. Each file is checked (`checking`), on a thread; what is done is kept, so that an interrupted check goes on.
 3. The decision commits with its entry, if the delivery still waits, the agreement is still the same and every version is
    still there. Whatever comes before that, a crash included, leaves a delivery that waits.
@@ -10,20 +11,25 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from nexus.kernel.clock import SECOND, Clock
 from nexus.kernel.database import Bookkeeping, Database, Recorded, Transaction
-from nexus.kernel.errors import Conflict, NexusError, NotFound
+from nexus.kernel.errors import Conflict, Invalid, NexusError, NotFound
 from nexus.kernel.operation import Operation
 from nexus.objects.model import Bucket
 from nexus.warehouse.intake import deciding, manifest, store
-from nexus.warehouse.intake.agreement import Agreement, Table
+from nexus.warehouse.intake.agreement import REMOVED, Agreement, Table
 from nexus.warehouse.intake.handing_in import HandingIn
 from nexus.warehouse.intake.ingress import Delivered, Ingress, StoredFile
 from nexus.warehouse.intake.manifest import FileSaid
 from nexus.warehouse.intake.model import Delivery, DeliveryState, Provider
+from nexus.warehouse.intake.ports import RowKeys
 from nexus.warehouse.intake.report import MAX_FAULTS, Checked, Fault, Problem, Report
+
+if TYPE_CHECKING:
+    from nexus.warehouse.intake.removals import Removals
 
 PROVIDERS: Final = 1_000
 """Providers whose buckets are looked through for manifests."""
@@ -49,6 +55,8 @@ class Examining:
         handing_in: HandingIn,
         clock: Clock,
         operation: Callable[[], Operation],
+        *,
+        keys: RowKeys,
     ) -> None:
         """`operation`: one that the platform does by itself, now."""
         self._database = database
@@ -56,6 +64,7 @@ class Examining:
         self._handing_in = handing_in
         self._clock = clock
         self._operation = operation
+        self._keys = keys
         self._stopped = False
 
     async def run(self) -> bool:
@@ -88,6 +97,7 @@ class Examining:
         case = _Case(delivery, provider, *await self._beside(op, provider, delivery))
         problems = [*manifest.against(delivery.manifest, provider.name, provider.agreement, self._today())]
         problems += _missing(case)
+        problems += [] if problems else self._of_changes(case)
         checked = [] if problems else await self._check_files(op, case)
         report = _report(problems, checked, provider.agreement)
         versions = {file.key: file.version for name, file in case.files.items() if name in _named(delivery)}
@@ -99,7 +109,7 @@ class Examining:
                 raise Conflict("the delivery waits no more", code="intake.state")
             if whose.revision != provider.revision or not self._ingress.holds(tx, case.bucket, versions):
                 raise Conflict("what was checked has changed meanwhile", code="intake.changed")
-            state, found = deciding.outcome(tx, whose, now, report)
+            state, found = deciding.outcome(tx, whose, now, report, partial(self._ingress.holds, tx, case.bucket))
             held = replace(now, report=found, versions=versions)
             return deciding.decide(tx, op, whose, held, state=state, now=self._clock.now())
 
@@ -112,23 +122,47 @@ class Examining:
         """End a check that is under way, at its next piece."""
         self._stopped = True
 
+    def _of_changes(self, case: _Case) -> list[Problem]:
+        """Why changes cannot be taken, before any of their files is read."""
+        if case.delivery.follows is None:
+            return []
+        with self._database.read() as tx:
+            found = deciding.history(tx, case.delivery, partial(self._ingress.holds, tx, case.bucket))
+        try:
+            self._keys.of(case.provider.name, case.provider.agreement)
+        except Invalid as error:
+            found.append(Problem(fault=Fault.CHANGES, file=manifest.NAME, hint=f"{error.message}: deliver everything"))
+        return found
+
     async def _check_files(self, op: Operation, case: _Case) -> list[Checked]:
+        """In their order; of changes, files of removals first, and each time anew: the others are looked at beside them."""
         assert case.delivery.manifest is not None
         with self._database.read() as tx:
             done = store.checked(tx, case.delivery.id)
-        results = []
-        for said in case.delivery.manifest.files:
+        results = {}
+        removals = self._removals(case)
+        for said in sorted(case.delivery.manifest.files, key=lambda each: each.table != REMOVED):
             file = case.files[said.name]
-            result = done.get((said.name, file.version)) or await self._check(op, case, said, file)
-            results.append(result)
-        return results
+            known = None if said.table == REMOVED else done.get((said.name, file.version))
+            results[said.name] = known or await self._check(op, case, said, file, removals)
+        return [results[said.name] for said in case.delivery.manifest.files]
 
-    async def _check(self, op: Operation, case: _Case, said: FileSaid, file: Delivered) -> Checked:
+    def _removals(self, case: _Case) -> "Removals | None":
+        if case.delivery.follows is None:
+            return None
+        from nexus.warehouse.intake.removals import Removals  # the Arrow library
+
+        return Removals(self._keys.of(case.provider.name, case.provider.agreement))
+
+    async def _check(
+        self, op: Operation, case: _Case, said: FileSaid, file: Delivered, removals: "Removals | None"
+    ) -> Checked:
         table = case.provider.agreement.table(said.table)
         assert table is not None
         source = self._ingress.source(op, case.bucket, file)
         try:
-            result = await asyncio.to_thread(_check, source, said, table, self._today(), self._progress)
+            check = partial(_check, source, said, table, self._today(), self._progress, removals=removals)
+            result = await asyncio.to_thread(check)
         except asyncio.CancelledError:  # the thread would go on reading to the end
             self.stop()
             raise
@@ -164,10 +198,18 @@ class Examining:
         return datetime.fromtimestamp(self._clock.now() / SECOND, UTC).date()
 
 
-def _check(source: StoredFile, said: FileSaid, table: Table, today: date, progress: Callable[[int], None]) -> Checked:
+def _check(
+    source: StoredFile,
+    said: FileSaid,
+    table: Table,
+    today: date,
+    progress: Callable[[int], None],
+    *,
+    removals: "Removals | None",
+) -> Checked:
     from nexus.warehouse.intake.checking import check  # the Arrow library: loaded only where something was delivered
 
-    return check(source, said, table, today, progress)
+    return check(source, said, table, today, progress, removals=removals)
 
 
 def _named(delivery: Delivery) -> set[str]:

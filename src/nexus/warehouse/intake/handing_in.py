@@ -118,6 +118,8 @@ def _new(
         refused = DeliveryState.REFUSED
         return replace(made, state=refused, decided_by=op.actor.id, decided_at=now, operation=op.id, report=read.report)
     digests = "".join(sorted(file.sha256 for file in read.said.files))
+    if read.said.follows is not None:  # a value that changes back and forth is told by the same files
+        digests += f" after {read.said.follows.manifest_sha256}"
     return replace(made, content=hashlib.sha256(digests.encode()).hexdigest())
 
 

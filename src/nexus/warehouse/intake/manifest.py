@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from nexus.warehouse.intake.agreement import Agreement, FileKind
+from nexus.warehouse.intake.agreement import REMOVED, Agreement, FileKind
 from nexus.warehouse.intake.report import Fault, FaultyError, Problem, faulty
 
 FORMAT: Final = "nexus.delivery/1"
@@ -29,6 +29,23 @@ class Compression(StrEnum):
     NONE = ""
     GZIP = ".gz"
     ZSTD = ".zst"
+
+
+class Kind(StrEnum):
+    """What a delivery tells."""
+
+    WHOLE = "whole"
+    """Everything that there is."""
+    CHANGES = "changes"
+    """What is new, corrected or removed since the delivery that it follows."""
+
+
+class Follows(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The accepted delivery that changes apply to."""
+
+    number: Annotated[int, Meta(ge=1, le=1_000_000_000)]
+    manifest_sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    """Of its manifest, as its receipt says."""
 
 
 class FileSaid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,6 +78,9 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     period_until: date
     """First and last day of the data."""
     files: Annotated[tuple[FileSaid, ...], Meta(min_length=1, max_length=MAX_FILES)]
+    kind: Kind = Kind.WHOLE
+    follows: Follows | None = None
+    """Of changes."""
 
 
 def read(content: bytes) -> Manifest:
@@ -89,6 +109,7 @@ def _against(manifest: Manifest, provider: str, agreement: Agreement, today: dat
     if manifest.schema_version != agreement.schema_version:
         yield faulty(Fault.SCHEMA_VERSION, f"agreed is {agreement.schema_version}", file=NAME)
     yield from _period(manifest, agreement, today)
+    yield from _kind(manifest, agreement)
     yield from _files(manifest, agreement)
 
 
@@ -100,6 +121,23 @@ def _period(manifest: Manifest, agreement: Agreement, today: date) -> Iterator[F
     elif (today - manifest.period_until).days > agreement.fresh_days:
         hint = f"the period ended more than {agreement.fresh_days} days ago; make a new extract"
         yield faulty(Fault.STALE, hint, file=NAME)
+
+
+def _kind(manifest: Manifest, agreement: Agreement) -> Iterator[FaultyError]:
+    if manifest.kind is Kind.CHANGES:
+        if manifest.follows is None:
+            yield faulty(Fault.MANIFEST, "changes say which delivery they follow (`follows`)", file=NAME)
+        elif manifest.follows.number >= manifest.number:
+            yield faulty(Fault.MANIFEST, "changes follow a delivery with a lower number", file=NAME)
+        if agreement.table(REMOVED) is None:
+            hint = f"changes were not agreed (a table `{REMOVED}`): deliver everything"
+            yield faulty(Fault.CHANGES, hint, file=NAME)
+    elif manifest.follows is not None:
+        yield faulty(Fault.MANIFEST, "a whole delivery follows none: say that its `kind` is changes", file=NAME)
+    for said in manifest.files if manifest.kind is Kind.WHOLE else ():
+        if said.table == REMOVED:
+            hint = "a whole delivery removes nothing: leave it out, or say that the `kind` is changes"
+            yield faulty(Fault.CHANGES, hint, file=said.name)
 
 
 def _files(manifest: Manifest, agreement: Agreement) -> Iterator[FaultyError]:
@@ -117,6 +155,6 @@ def _files(manifest: Manifest, agreement: Agreement) -> Iterator[FaultyError]:
         elif table.kind is FileKind.PARQUET and said.compression is not Compression.NONE:
             yield faulty(Fault.COMPRESSION, "Parquet compresses by itself: deliver it as it is", file=said.name)
     delivered = {said.table for said in manifest.files}
-    for table in agreement.tables:
+    for table in agreement.tables if manifest.kind is Kind.WHOLE else ():
         if not table.optional and table.name not in delivered:
             yield faulty(Fault.TABLE_MISSING, f"no file holds the table {table.name}", file=NAME)

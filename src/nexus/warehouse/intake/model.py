@@ -10,7 +10,7 @@ from nexus.kernel.errors import Conflict, NotFound
 from nexus.kernel.operation import Resource
 from nexus.objects.model import BucketKind, bucket_resource
 from nexus.warehouse.intake.agreement import Agreement
-from nexus.warehouse.intake.manifest import Manifest
+from nexus.warehouse.intake.manifest import Follows, Manifest
 from nexus.warehouse.intake.report import Report
 
 UNREAD: Final = 0
@@ -77,7 +77,7 @@ class Delivery:
     submitted_by: str
     submitted_at: Instant
     content: str = ""
-    """SHA-256 of the checksums of all its files in order: the same extract has the same, whatever its number."""
+    """SHA-256 of the checksums of all its files in order, and of what changes follow: the same extract has the same, whatever its number."""
     revision: int = 0
     """Of the agreement that it was checked against."""
     decided_by: str = ""
@@ -87,6 +87,11 @@ class Delivery:
     reason: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     report: Report = field(default_factory=Report)
+
+    @property
+    def follows(self) -> Follows | None:
+        """What it changes, if it holds changes."""
+        return None if self.manifest is None else self.manifest.follows
 
     @property
     def prefix(self) -> str:

@@ -17,6 +17,7 @@ from nexus.crypto.signatures import ALGORITHM, Signature
 from nexus.kernel.clock import rfc3339
 from nexus.kernel.errors import Damaged, Invalid
 from nexus.kernel.operation import Outcome
+from nexus.warehouse.intake.manifest import Follows
 from nexus.warehouse.intake.model import Delivery, DeliveryState, Provider
 
 FORMAT: Final = "nexus.delivery-receipt/1"
@@ -36,7 +37,7 @@ class ReceivedFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     rows: int
 
 
-class Content(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Content(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What was decided about a delivery. `faults`: why, if it was refused; the report says where."""
 
     id: str
@@ -52,6 +53,8 @@ class Content(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     faults: tuple[str, ...]
     report_sha256: str
     """Of the report in canonical JSON."""
+    follows: Follows | None = None
+    """Of changes; not there for a whole delivery."""
 
     def digest(self) -> str:
         """SHA-256 (hex) of the canonical JSON."""
@@ -74,6 +77,8 @@ class Verified(Struct, frozen=True, kw_only=True):
     provider: str
     number: int
     state: DeliveryState
+    follows: int | None
+    """The number of the delivery that changes apply to."""
     files: int
     rows: int
     issued_by: str
@@ -101,6 +106,7 @@ def content_of(provider: Provider, delivery: Delivery) -> Content:
         ),
         faults=tuple(sorted({problem.fault.value for problem in report.problems})),
         report_sha256=hashlib.sha256(_ENCODER.encode(report)).hexdigest(),
+        follows=delivery.follows,
     )
 
 
@@ -134,6 +140,7 @@ def verify(file: bytes, prove: Prove) -> Verified:
         provider=content.provider,
         number=content.number,
         state=content.state,
+        follows=None if content.follows is None else content.follows.number,
         files=len(content.files),
         rows=sum(each.rows for each in content.files),
         issued_by=receipt.signature.signer,

@@ -6,6 +6,7 @@ from msgspec import Meta, Struct
 
 from nexus.kernel.clock import Instant
 from nexus.warehouse.intake.agreement import Agreement
+from nexus.warehouse.intake.manifest import Kind
 from nexus.warehouse.intake.model import DeliveryState
 from nexus.warehouse.intake.report import Report
 
@@ -125,6 +126,9 @@ class DeliveryView(Struct, frozen=True, kw_only=True):
     provider: str
     number: int
     attempt: int
+    kind: Kind
+    follows: int | None
+    """Of changes: the number of the delivery that they apply to."""
     state: DeliveryState
     manifest: str
     submitted_by: str
@@ -135,6 +139,8 @@ class DeliveryView(Struct, frozen=True, kw_only=True):
     rows: int
     refused_for: int
     """Faults and findings."""
+    chain: tuple[int, ...] = ()
+    """Of one that was accepted: the numbers of the whole delivery and of all changes since, up to this one. Left out of lists."""
     files: tuple[DeliveredFile, ...] = ()
     report: Report | None = None
     """Left out of lists."""

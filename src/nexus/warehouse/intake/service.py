@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -12,7 +13,7 @@ from nexus.kernel.errors import Conflict, Invalid, NexusError
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import PLATFORM, Detail, Entry, Operation, Resource
 from nexus.objects.model import BucketKind, bucket_resource
-from nexus.warehouse.intake import deciding, store, views
+from nexus.warehouse.intake import chaining, deciding, store, views
 from nexus.warehouse.intake.agreement import require_sound
 from nexus.warehouse.intake.handing_in import HandingIn
 from nexus.warehouse.intake.ingress import Ingress
@@ -146,7 +147,9 @@ class IntakeService:
     async def submit(self, op: Operation, request: SubmitDelivery) -> DeliveryView:
         """Hand a delivery in: it waits for its check. Raises Invalid (manifest), NotFound, Conflict."""
         provider = _active(self._find(request.provider))
-        return views.delivery(provider, await self._handing_in.submit(op, provider, request.manifest))
+        found = await self._handing_in.submit(op, provider, request.manifest)
+        with self._database.read() as tx:
+            return views.delivery(provider, found, chaining.numbers(tx, found))
 
     async def deliveries(self, op: Operation, request: ListDeliveries) -> Deliveries:
         """What a provider handed in, the newest first. Raises NotFound."""
@@ -156,13 +159,15 @@ class IntakeService:
         shown = found[: request.limit]
         await self._database.record(_entry(op, "intake.delivery.read", provider, rows=len(shown)))
         more = shown[-1].id if len(found) > len(shown) else None
-        return Deliveries(deliveries=tuple(views.delivery(provider, each, whole=False) for each in shown), next=more)
+        return Deliveries(deliveries=tuple(views.listed(provider, each) for each in shown), next=more)
 
     async def delivery(self, op: Operation, request: NamedDelivery) -> DeliveryView:
         """A delivery with its report. Raises NotFound."""
         provider, found = self._find_delivery(request)
+        with self._database.read() as tx:
+            chain = chaining.numbers(tx, found)
         await self._database.record(_entry(op, "intake.delivery.read", provider, delivery=found.id))
-        return views.delivery(provider, found)
+        return views.delivery(provider, found, chain)
 
     async def accept(self, op: Operation, request: JudgeDelivery) -> DeliveryView:
         """The steward's last word where one was agreed. Raises NotFound, Conflict unless every check passed."""
@@ -182,13 +187,26 @@ class IntakeService:
             found = _there(store.delivery(tx, provider.id, request.number))
             if state is DeliveryState.ACCEPTED and found.state is DeliveryState.WAITING:
                 raise Conflict("its check is not over", code="intake.state")
+            if state is DeliveryState.ACCEPTED:
+                self._require_newest(tx, provider, found)
             judged = replace(found, reason=request.reason)
             if state is DeliveryState.REFUSED:
                 judged = replace(judged, report=_with(found.report, Problem(fault=Fault.JUDGED, hint="see the reason")))
             made = deciding.decide(tx, op, provider, judged, state=state, now=self._clock.now())
-            return Recorded(views.delivery(provider, made.value), made.entry)
+            return Recorded(views.delivery(provider, made.value, chaining.numbers(tx, made.value)), made.entry)
 
         return await self._database.write(work)
+
+    def _require_newest(self, tx: Transaction, provider: Provider, found: Delivery) -> None:
+        """Raises Conflict if something was accepted since the check that this delivery cannot come before."""
+        last = store.last_accepted(tx, provider.id)
+        if last > found.number:
+            raise Conflict(
+                f"delivery {last} was accepted since", code="intake.overtaken", hint="give it a higher number"
+            )
+        bucket = self._ingress.bucket(provider.bucket)
+        for problem in chaining.faults(tx, found, partial(self._ingress.holds, tx, bucket)):
+            raise Conflict("these changes cannot be applied any more", code="intake.overtaken", hint=problem.hint)
 
     def _find(self, name: str) -> Provider:
         with self._database.read() as tx:

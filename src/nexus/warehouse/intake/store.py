@@ -118,6 +118,15 @@ def delivery(tx: Transaction, provider_id: str, number: int) -> Delivery | None:
     return None if row is None else _delivery(row)
 
 
+def accepted(tx: Transaction, provider_id: str, number: int) -> Delivery | None:
+    """The delivery that was accepted under a number."""
+    row = tx.one(
+        f"SELECT {_DELIVERY} FROM intake_delivery WHERE provider = ? AND number = ? AND state = 'accepted'",
+        (provider_id, number),
+    )
+    return None if row is None else _delivery(row)
+
+
 def by_id(tx: Transaction, delivery_id: str) -> Delivery | None:
     """A delivery by its id."""
     row = tx.one(f"SELECT {_DELIVERY} FROM intake_delivery WHERE id = ?", (delivery_id,))

@@ -1,5 +1,8 @@
 """Providers and deliveries as operations show them."""
 
+import msgspec
+
+from nexus.warehouse.intake.manifest import Kind
 from nexus.warehouse.intake.model import Delivery, DeliveryState, Provider
 from nexus.warehouse.intake.requests import DeliveredFile, DeliveryView, ProviderView
 
@@ -20,14 +23,30 @@ def provider(found: Provider, *, whole: bool = True) -> ProviderView:
     )
 
 
-def delivery(whose: Provider, found: Delivery, *, whole: bool = True) -> DeliveryView:
-    """`whole`: with its report and, of one that was accepted, its files."""
-    accepted = found.state is DeliveryState.ACCEPTED and whole
+def delivery(whose: Provider, found: Delivery, chain: tuple[int, ...]) -> DeliveryView:
+    """With its report and, of one that was accepted, its files. `chain`: from the whole delivery that it applies to, by number."""
+    accepted = found.state is DeliveryState.ACCEPTED
+    return msgspec.structs.replace(
+        listed(whose, found),
+        chain=chain,
+        files=tuple(
+            DeliveredFile(name=key.rpartition("/")[2], key=key, version=version)
+            for key, version in sorted(found.versions.items())
+            if accepted
+        ),
+        report=found.report,
+    )
+
+
+def listed(whose: Provider, found: Delivery) -> DeliveryView:
+    """As lists show it."""
     return DeliveryView(
         id=found.id,
         provider=whose.name,
         number=found.number,
         attempt=found.attempt,
+        kind=Kind.WHOLE if found.manifest is None else found.manifest.kind,
+        follows=None if found.follows is None else found.follows.number,
         state=found.state,
         manifest=found.manifest_key,
         submitted_by=found.submitted_by,
@@ -37,10 +56,4 @@ def delivery(whose: Provider, found: Delivery, *, whole: bool = True) -> Deliver
         reason=found.reason,
         rows=found.report.rows,
         refused_for=len(found.report.problems),
-        files=tuple(
-            DeliveredFile(name=key.rpartition("/")[2], key=key, version=version)
-            for key, version in sorted(found.versions.items())
-            if accepted
-        ),
-        report=found.report if whole else None,
     )
