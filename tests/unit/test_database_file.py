@@ -48,7 +48,9 @@ def names(db):
 
 async def test_a_database_is_given_the_pages_and_the_log_that_it_asks_for(tmp_path):
     """The writer alone keeps the pages: a reader is there for each thread. Without its sizes, this log would never be folded."""
-    engine = SqliteEngine(tmp_path / "b.db", Secret(b"k" * 32), Sizes(cache_kib=2_048, fold_pages=50, long_log_pages=50))
+    engine = SqliteEngine(
+        tmp_path / "b.db", Secret(b"k" * 32), Sizes(cache_kib=2_048, fold_pages=50, long_log_pages=50)
+    )
     db = Database(engine, recorder=MemoryRecorder())
     db.migrate([TABLE])
     assert engine.writing.pragma("cache_size") == -2_048

@@ -51,7 +51,9 @@ class Folding:
             _fold(connection)
         elif due and not self._busy:
             self._busy = True
-            self._folded = pages  # whether it succeeds or another process is at it: the next time is after as many again
+            self._folded = (
+                pages  # whether it succeeds or another process is at it: the next time is after as many again
+            )
             self._wanted.set()
         return apsw.SQLITE_OK
 
