@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from nexus.kernel.errors import NotFound, Unavailable
+from nexus.objects.batches import BATCH_BYTES
 from nexus.objects.model import INLINE_BYTES, MIB
-from nexus.objects.sealed_stream import BATCH_BYTES
 from simulators.disks import small_disk
 from simulators.object_store import Store, chunked
 

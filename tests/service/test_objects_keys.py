@@ -9,9 +9,9 @@ from nexus.kernel.clock import MINUTE
 from nexus.kernel.database import Bookkeeping
 from nexus.kernel.errors import Conflict, Damaged, NexusError, Sealed, Unavailable
 from nexus.kms.model import KeyEvent, KeyEventKind
+from nexus.objects.batches import BATCH_BYTES
 from nexus.objects.keys import CACHED_FOR
 from nexus.objects.model import INLINE_BYTES
-from nexus.objects.sealed_stream import BATCH_BYTES
 from nexus.objects.upkeep import REWRAP_BATCH
 from simulators.data_keys import SimulatedDataKeys
 from simulators.object_store import Store

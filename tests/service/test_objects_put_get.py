@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from nexus.kernel.errors import Invalid, NexusError, NotFound
 from nexus.kernel.operation import Outcome
+from nexus.objects.batches import BATCH_BYTES
 from nexus.objects.errors import NotModified, PreconditionFailed, RangeNotSatisfiable
 from nexus.objects.model import (
     INLINE_BYTES,
@@ -22,7 +23,6 @@ from nexus.objects.model import (
     ReadConditions,
     WriteConditions,
 )
-from nexus.objects.sealed_stream import BATCH_BYTES
 from nexus.objects.sealing import SEGMENTS
 from simulators.object_store import Store, chunked, everything
 

@@ -9,9 +9,9 @@ import pytest
 from nexus.kernel.database import Recorded
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import PLATFORM
+from nexus.objects.batches import BATCH_BYTES
 from nexus.objects.blobs.disk import UNFINISHED
 from nexus.objects.model import INLINE_BYTES, MIN_PART_BYTES, PartReference
-from nexus.objects.sealed_stream import BATCH_BYTES
 from nexus.objects.upkeep import READERS_LEAVE_AFTER
 from simulators.object_store import Store, chunked
 

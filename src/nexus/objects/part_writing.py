@@ -10,6 +10,7 @@ from nexus.kernel.errors import Invalid
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Operation
 from nexus.objects import quotas
+from nexus.objects.batches import Batches
 from nexus.objects.blobs.port import BlobStore
 from nexus.objects.client_keys import ClientKey, joined
 from nexus.objects.committing import bucket_state
@@ -44,11 +45,14 @@ class PartSource:
 class PartWriting:
     """Stores parts."""
 
-    def __init__(self, database: Database, blobs: BlobStore, clock: Clock, keys: "UploadKeys") -> None:
+    def __init__(
+        self, database: Database, blobs: BlobStore, clock: Clock, keys: "UploadKeys", batches: Batches
+    ) -> None:
         self._database = database
         self._blobs = blobs
         self._clock = clock
         self._keys = keys
+        self._batches = batches
 
     async def store(self, op: Operation, bucket: Bucket, upload: UploadRow, number: int, source: PartSource) -> Part:
         """Seal a part, make it durable and commit its row; an earlier part of this number goes. Raises QuotaExceeded."""
@@ -67,6 +71,7 @@ class PartWriting:
             bucket_key,
             key,
             aad,
+            batches=self._batches,
             inline_bytes=0,
             length=source.length,
             want_md5=source.want_md5,

@@ -2,11 +2,10 @@
 and loop; less while many are, so that all of them together hold no more than a bound.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from nexus.objects.sealing import SEGMENTS
+from nexus.objects.sharing import Streams
 
 FIRST_SEGMENTS: Final = 4
 """Segments (of 128 KiB) of a stream's first batch, which is opened before anything leaves: a reader waits for it."""
@@ -21,22 +20,13 @@ ALL_SEGMENTS: Final = 16
 """2 MiB of all streams of a process together. On its way from the disk to the socket each batch is held up to ten times."""
 
 
-class Ahead:
-    """Counts the streams that are under way in a process. For its event loop only."""
+class Ahead(Streams):
+    """Shared by the streams that a process reads."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.sealed = memoryview(bytearray(NEAR_SEGMENTS * SEGMENTS.segment_bytes))
         """Where sealed bytes lie while the loop opens them: always the same place, which is in the cache."""
-        self._streams = 0
-
-    @contextmanager
-    def stream(self) -> Iterator[None]:
-        """One more, as long as the block runs."""
-        self._streams += 1
-        try:
-            yield
-        finally:
-            self._streams -= 1
 
     def near(self) -> int:
         """How many segments of what is at hand a stream may open at once now."""
@@ -44,4 +34,4 @@ class Ahead:
 
     def segments(self) -> int:
         """How many segments a stream may wait for at once now."""
-        return max(1, min(MOST_SEGMENTS, ALL_SEGMENTS // max(1, self._streams)))
+        return max(1, min(MOST_SEGMENTS, self.share(ALL_SEGMENTS)))

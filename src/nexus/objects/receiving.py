@@ -2,9 +2,11 @@
 
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from functools import partial
 
 from nexus.kernel.errors import Conflict, Invalid, NotFound
+from nexus.objects.batches import Batches
 from nexus.objects.blobs.port import BlobStore
 from nexus.objects.errors import INCOMPLETE_BODY, TOO_LARGE
 from nexus.objects.model import MAX_PUT_BYTES, BodyFacts
@@ -23,6 +25,7 @@ class Intake:
         key: bytes,
         aad: bytes,
         *,
+        batches: Batches,
         inline_bytes: int,
         length: int | None,
         want_md5: bool,
@@ -39,7 +42,11 @@ class Intake:
         self.committing = False
         """Set before the commit: if that fails in a way that leaves its fate open, the blob must stay."""
         wanted = {"want_md5": want_md5, "want_crc64": want_crc64}
-        self._open = partial(SealedStream, blobs, blob_id, bucket_key, key, aad, expected=length, **wanted)
+        self._made = partial(
+            SealedStream, blobs, blob_id, bucket_key, key, aad, batches=batches, expected=length, **wanted
+        )
+        self._batches = batches
+        self._under_way = ExitStack()
         self._inline_bytes = inline_bytes
         self._length = length
         self._size = 0
@@ -77,11 +84,17 @@ class Intake:
         """Of the sealed bytes of the blob, once it is durable."""
         return b"" if self.stream is None else self.stream.checksum
 
+    def _open(self) -> SealedStream:
+        """A stream, which counts among those under way until the end of this context."""
+        self._under_way.enter_context(self._batches.stream())
+        return self._made()
+
     def __enter__(self) -> "Intake":
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Keep what a row knows; remove what no row can know; leave what is uncertain to the sweep."""
+        self._under_way.close()
         if self.stream is None:
             return
         refused = not self.committing or isinstance(error, Conflict | Invalid | NotFound)

@@ -1,7 +1,7 @@
 """Plaintext in, a sealed blob out: a batch is sealed by the loop from the pieces as they came, where a disk thread then writes it from
 while the next one is collected. Copied is only what a segment has of several pieces.
 
-A stream holds at most two batches of plaintext and one of sealed bytes, whatever the size of the body.
+A stream holds at most two batches of plaintext and one of sealed bytes, whatever the size of the body; `batches` says how large they are.
 """
 
 import asyncio
@@ -10,12 +10,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from nexus.crypto import floe
+from nexus.objects.batches import Batches
 from nexus.objects.blobs.port import BlobStore, BlobWriter, Checksum
 from nexus.objects.model import KIB, MD5_BYTES, BodyFacts
 from nexus.objects.sealing import SEGMENTS, BucketKey
-
-BATCH_BYTES: Final = 4 * SEGMENTS.plain_bytes
-"""Plaintext that is sealed and written at once: 512 KiB."""
 
 LOOSE_BYTES: Final = 16 * KIB
 """Pieces of a body that are smaller are copied together."""
@@ -32,6 +30,7 @@ class SealedStream:
         key: bytes,
         aad: bytes,
         *,
+        batches: Batches,
         expected: int | None,
         want_md5: bool,
         want_crc64: bool,
@@ -48,7 +47,9 @@ class SealedStream:
         self._md5 = hashlib.md5(usedforsecurity=False) if want_md5 or small else None
         self._crc64 = Checksum() if want_crc64 else None
         self._md5_limit = None if want_md5 else MD5_BYTES
-        self._batch_bytes = BATCH_BYTES if expected is None else max(1, min(BATCH_BYTES, expected))
+        self._batches = batches
+        self._room = batches.plain_bytes() if expected is None else max(1, min(batches.plain_bytes(), expected))
+        self._batch_bytes = self._room
         self._pieces: list[memoryview | bytearray] = []
         self._held = 0
         self._size = 0
@@ -63,9 +64,11 @@ class SealedStream:
         Raises Unavailable (disk) or Sealed (key taken back); the stream is then good for `abort` only.
         """
         view = memoryview(chunk)
+        self._size += len(view)
         while view:
             if self._held == self._batch_bytes:
                 await self._send(is_last=False)
+                self._batch_bytes = min(self._room, self._batches.plain_bytes())
             piece = view[: self._batch_bytes - self._held]
             self._hold(piece)
             self._held += len(piece)
@@ -113,6 +116,8 @@ class SealedStream:
         pieces, self._pieces, self._held = [memoryview(piece) for piece in self._pieces], [], 0
         if self.blob is not None:
             self._seal(self.blob, pieces, is_last)
+            if self._md5 is None and self._crc64 is None:
+                pieces = []  # nobody needs them any more, however long the disk takes
         loop = asyncio.get_running_loop()
         self._writing = loop.run_in_executor(self._blobs.threads, self._write, pieces, is_last)
 
@@ -142,7 +147,7 @@ class SealedStream:
     def _write(self, pieces: Sequence[memoryview], is_last: bool) -> None:
         """Write one batch, and seal the first one. Runs on a disk thread, one at a time for each stream."""
         if self.blob is None:
-            self.blob = self._blobs.create(self._blob_id, room=SEGMENTS.sealed_length(self._batch_bytes))
+            self.blob = self._blobs.create(self._blob_id, room=SEGMENTS.sealed_length(self._room))
             self._seal(self.blob, pieces, is_last)
         for piece in pieces:
             self._note(piece)
@@ -150,7 +155,6 @@ class SealedStream:
 
     def _note(self, piece: memoryview) -> None:
         """Keep what is known of the body up to date."""
-        self._size += len(piece)
         if self._crc64 is not None:
             self._crc64.update(piece)
         if self._md5 is not None:
@@ -164,8 +168,12 @@ class SealedStream:
         self._remove()
 
     def _remove(self) -> None:
-        if self.blob is not None:
+        if self.blob is None:
+            return
+        try:
             self._blobs.threads.submit(self.blob.abort)
+        except RuntimeError:  # the store is closed and has no threads any more: the next sweep removes it
+            self.blob.release()
 
 
 def _segments(pieces: Sequence[memoryview], plain: int) -> Iterator[memoryview]:

@@ -14,6 +14,7 @@ recorded here, by the body itself.
 from nexus.kernel.clock import Clock
 from nexus.kernel.database import Database
 from nexus.objects.access_logs import AccessLogs
+from nexus.objects.batches import Batches
 from nexus.objects.blobs.port import BlobStore
 from nexus.objects.buckets import Buckets
 from nexus.objects.capacity import Capacity
@@ -68,10 +69,11 @@ class ObjectService:
         self.buckets = Buckets(database, blobs, keys, clock, consenting)
         self.named_keys = NamedKeys(database, keys, key_rights or NoKeyRights())
         self.reading = Reading(database, blobs, keys, self.named_keys, consenting)
-        self.writing = Writing(database, blobs, keys, clock, self.reading, vaults=vaults)
+        batches = Batches()
+        self.writing = Writing(database, blobs, keys, clock, self.reading, vaults=vaults, batches=batches)
         self.deleting = Deleting(database, blobs, clock)
         self.listing = Listing(consenting)
-        self.uploads = Uploads(database, blobs, keys, clock, self.reading, consenting=consenting)
+        self.uploads = Uploads(database, blobs, keys, clock, self.reading, consenting=consenting, batches=batches)
         self.revising = Revising(database, self.reading)
         self.subject_changing = SubjectChanging(database, self.reading, vaults)
         self.erasing = Erasing(database, blobs, clock, asked, finding)

@@ -15,6 +15,7 @@ from nexus.kernel.errors import Denied
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Operation
 from nexus.objects import rules
+from nexus.objects.batches import Batches
 from nexus.objects.blobs.port import BlobStore
 from nexus.objects.client_keys import ClientKey
 from nexus.objects.committing import state_of
@@ -65,6 +66,7 @@ class Uploads:
         reading: Reading,
         *,
         consenting: Consenting,
+        batches: Batches,
     ) -> None:
         self._database = database
         self._blobs = blobs
@@ -74,7 +76,7 @@ class Uploads:
         self._consenting = consenting
         self._vaults = consenting.vaults
         opening = UploadKeys(keys, reading, consenting.vaults)
-        self._parts = PartWriting(database, blobs, clock, opening)
+        self._parts = PartWriting(database, blobs, clock, opening, batches)
         self._completing = Completing(database, blobs, clock, reading, opening)
 
     async def create(

@@ -24,6 +24,7 @@ from nexus.kernel.errors import Denied, Invalid
 from nexus.kernel.ids import new_id
 from nexus.kernel.operation import Detail, Operation
 from nexus.objects import quotas, rules
+from nexus.objects.batches import Batches
 from nexus.objects.blobs.port import BlobStore
 from nexus.objects.client_keys import ClientKey
 from nexus.objects.committing import commit, draft
@@ -64,9 +65,18 @@ class Writing:
     """Stories that make a version in one piece."""
 
     def __init__(
-        self, database: Database, blobs: BlobStore, keys: BucketKeys, clock: Clock, reading: Reading, *, vaults: Vaults
+        self,
+        database: Database,
+        blobs: BlobStore,
+        keys: BucketKeys,
+        clock: Clock,
+        reading: Reading,
+        *,
+        vaults: Vaults,
+        batches: Batches,
     ) -> None:
         self._vaults = vaults
+        self._batches = batches
         self._database = database
         self._blobs = blobs
         self._keys = keys
@@ -183,7 +193,15 @@ class Writing:
         content_key = object_key if client_key is None else client_key.join(object_key)
         key, aad = content_key.content, Place(new.bucket.id, new.key, version_id).bind(BODY)
         with Intake(
-            self._blobs, blob_id, bucket_key, key, aad, inline_bytes=INLINE_BYTES, length=length, want_md5=want_md5
+            self._blobs,
+            blob_id,
+            bucket_key,
+            key,
+            aad,
+            batches=self._batches,
+            inline_bytes=INLINE_BYTES,
+            length=length,
+            want_md5=want_md5,
         ) as intake:
             known = await intake.take(body)
             checksums = verify(known) if verify is not None else {}
