@@ -5,6 +5,7 @@ digest: the sum of their hashes, in two halves. Files may have been cut and sort
 same. Tables that are about nobody have one digest as a whole.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,15 +32,19 @@ class Only:
 
     path: Path
 
-    def rows(self, engine: Engine, rows: ir.Table, table: SourceTable) -> ir.Table:
-        """Rows with one of these ties, and those with none; all of a table that is about nobody."""
+    def those(self, engine: Engine, table: SourceTable) -> Callable[[ir.Table], ir.Table]:
+        """What leaves of rows those with one of these ties, and those with none; all of a table that is about nobody."""
         if not table.tied:
-            return rows
+            return lambda rows: rows
         read = engine.read("read", [self.path], AFFECTED)
-        keys = [tie.key(rows) for tie in table.tied]
-        return rows.filter(
-            ibis.or_(ibis.and_(*(key.isnull() for key in keys)), *(key.isin(read.person) for key in keys))
-        )
+
+        def chosen(rows: ir.Table) -> ir.Table:
+            keys = [tie.key(rows) for tie in table.tied]
+            return rows.filter(
+                ibis.or_(ibis.and_(*(key.isnull() for key in keys)), *(key.isin(read.person) for key in keys))
+            )
+
+        return chosen
 
 
 def digests(lines: ir.Table, *, personal: bool) -> ir.Table:

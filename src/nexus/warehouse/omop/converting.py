@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+import ibis
 import ibis.expr.types as ir
 
 from nexus.kernel.errors import Invalid
@@ -16,9 +17,10 @@ from nexus.warehouse.omop.changes import Only
 from nexus.warehouse.omop.delivery import Delivered, find
 from nexus.warehouse.omop.derived import derive, describe
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine
-from nexus.warehouse.omop.engine import Engine, rows_in
+from nexus.warehouse.omop.engine import Engine, Named, rows_in
 from nexus.warehouse.omop.events import resolved
 from nexus.warehouse.omop.excluding import Exclusion, NoOne
+from nexus.warehouse.omop.keys import nexus_last
 from nexus.warehouse.omop.layout import FILES, QUARANTINE, Layout, write_rows
 from nexus.warehouse.omop.lines import Lines
 from nexus.warehouse.omop.narrowing import Narrowed
@@ -38,6 +40,7 @@ from nexus.warehouse.omop.uniqueness import moved_duplicates, settle
 
 PIECE: Final = 4_000_000
 """Rows of a driver that are converted at once: about 1 GB in memory."""
+Expression = Callable[[], ir.Table]
 Progress = Callable[[str, int, int], None]
 """Called with a step, and with how many rows of how many are behind it."""
 
@@ -112,6 +115,8 @@ class Converter:
         files = find(self._source, folder, after=0 if self._onto is None else last_file(self._onto))
         _require_whole(self._source, folder, files)
         self._begin(files)
+        self._local.recall(self._source, (self._onto or self._layout).statements)
+        self._engine.until(self._settings.as_of)
         staged = self._staged(files)
         staged.check()
         lines = Lines(self._local, staged, self._exclusion, self._layout.work / "lines", self._settings.encoding)
@@ -128,6 +133,7 @@ class Converter:
         delivered = staged.all()
         for declared in self._source.tables:
             self._remember(staged, lines, declared.name)
+        self._local.keep_statements(self._layout.statements)
         self._memory.settings(folder, files)
         self._write_files(delivered)
         conversion = self._account(delivered, outcomes)
@@ -218,53 +224,75 @@ class Converter:
         return self._narrowed if is_personal(mapping) else staged
 
     def _map_piece(self, mapping: AnyMapping, stages: Stages, piece: Slice, name: str) -> list[Tally]:
-        codes, known = self._codes(), self._known()
         only = self._memory.only if is_personal(mapping) else None
         reading = self._reading(stages, mapping.driver, piece, only)
-        records = mapping.build(reading)
-        if isinstance(mapping, Coded):
-            limit = date.max if mapping.driver in self._source.shifted else self._settings.as_of
-            records = resolved(records, mapping, codes, self._units(), known=known, last=limit)
-        else:
-            if mapping.target == "person":
-                records = self._exclusion.marked(self._engine, records)
-            records = of_direct(records, mapping, known)
-        tallies = convert(self._engine, self._layout, records, name, coded=isinstance(mapping, Coded))
+        tallies = convert(
+            self._engine, self._layout, self._records(mapping, reading), name, coded=isinstance(mapping, Coded)
+        )
         return [*tallies, *self._objected(mapping, reading)]
+
+    def _records(self, mapping: AnyMapping, reading: Reading) -> Named:
+        """What a mapping makes of what it reads. Whatever it asks engines for beside tables of the source is in its place before."""
+        reading.driver()
+        known, units = self._known(), self._units()
+        excluding = mapping.targets == ("person",)
+        marked = self._exclusion.marking(self._engine) if excluding else _as_they_are
+
+        def make() -> ir.Table:
+            records = mapping.build(reading)
+            if isinstance(mapping, Direct):
+                return of_direct(marked(records), mapping, known())
+            last = ibis.literal(date.max) if mapping.driver in self._source.shifted else nexus_last()
+            return resolved(records, mapping, reading.codes(), units(), known=known(), last=last)
+
+        marks = " marked" if excluding and self._exclusion.names else ""
+        return Named(f"{mapping.name}{marks}", make, reading.asked, reading.whole)
 
     def _objected(self, mapping: AnyMapping, reading: Reading) -> list[Tally]:
         """How many rows of this piece were not read because of whom they are about."""
-        if not self._exclusion.names or not self._source.table(mapping.driver).person:
+        person = self._source.table(mapping.driver).person
+        if not self._exclusion.concerns(person):
             return []
-        everyone = self._exclusion.others(self._engine, reading.every_row(), self._source.table(mapping.driver).person)
-        counts = [rows.aggregate(n=rows.count()) for rows in (reading.every_row(), everyone)]
-        ((every,),), ((others,),) = (self._engine.rows(count) for count in counts)
+        every, without = reading.every_row(), self._exclusion.without(self._engine, person)
+        asked = (
+            Named(f"every row of {mapping.driver}", lambda: every.aggregate(n=every.count())),
+            Named(f"others of {mapping.driver}", lambda: without(every).aggregate(n=lambda rows: rows.count())),
+        )
+        ((all_rows,),), ((others,),) = (self._engine.rows(each) for each in asked)
         target = CLINICAL[mapping.domain] if isinstance(mapping, Coded) else mapping.target
-        return [Tally(target, Reason.OBJECTED, int(every) - int(others))] if every > others else []
+        return [Tally(target, Reason.OBJECTED, int(all_rows) - int(others))] if all_rows > others else []
 
-    def _codes(self) -> ir.Table:
+    def _codes(self) -> Expression:
         codes = self._engine.read("codes", [self._layout.codes], vocabulary.CODES)
-        return codes.filter(codes.vocabulary_id.isin(self._source.vocabularies))
+        return lambda: codes.filter(codes.vocabulary_id.isin(self._source.vocabularies))
 
-    def _units(self) -> ir.Table:
+    def _units(self) -> Expression:
         codes = self._engine.read("codes", [self._layout.codes], vocabulary.CODES)
-        units = codes.filter((codes.vocabulary_id == "UCUM") & (codes.position == 0))
-        return units.select(unit_code=units.map_code, unit_concept_id=units.concept_id)
 
-    def _known(self) -> Known:
+        def make() -> ir.Table:
+            units = codes.filter((codes.vocabulary_id == "UCUM") & (codes.position == 0))
+            return units.select(unit_code=units.map_code, unit_concept_id=units.concept_id)
+
+        return make
+
+    def _known(self) -> Callable[[], Known]:
         def keys(table: str, *more: str) -> ir.Table:
             field = primary_key(table)
             types = {each.name: each.type for each in tables()[table] if each.name in (field, *more)}
             return self._engine.read(f"known_{table}", [self._layout.cdm / table], types)
 
-        persons = keys("person", "year_of_birth")
-        if any(
+        persons, others = keys("person", "year_of_birth"), {table: keys(table) for table in REFERRED.values()}
+        twice = any(
             isinstance(mapping, Direct) and mapping.later and mapping.target == "person"
             for mapping in self._source.mappings
-        ):
+        )
+
+        def make() -> Known:
             # Until keys are settled, somebody of whom two sources tell stands there twice; what happened to her did not happen twice.
-            persons = persons.group_by("person_id").aggregate(year_of_birth=persons.year_of_birth.min())
-        return Known(persons, {table: keys(table) for table in REFERRED.values()})
+            once = persons.group_by("person_id").aggregate(year_of_birth=persons.year_of_birth.min())
+            return Known(once if twice else persons, others)
+
+        return make
 
     def _write_empty(self) -> None:
         """Tables that hold nothing are there all the same: a CDM has all of them."""
@@ -302,8 +330,12 @@ class Converter:
     def _duplicates(self) -> dict[str, int]:
         """Of pieces that tell what a piece before them has told."""
         moved = self._engine.read("twice", moved_duplicates(self._layout), QUARANTINE)
-        counts = moved.group_by("target").aggregate(n=moved.count())
+        counts = Named("duplicates", lambda: moved.group_by("target").aggregate(n=moved.count()))
         return {str(target): int(count) for target, count in sorted(self._engine.rows(counts))}
+
+
+def _as_they_are(records: ir.Table) -> ir.Table:
+    return records
 
 
 def _outcome(mapping: AnyMapping, rows: int, tallies: list[Tally]) -> Outcome:

@@ -6,7 +6,7 @@ from typing import Final
 import ibis.expr.types as ir
 
 from nexus.warehouse.omop.accounts import Coverage
-from nexus.warehouse.omop.engine import Engine
+from nexus.warehouse.omop.engine import Engine, Named
 from nexus.warehouse.omop.source import REASON, TARGET
 
 COUNTS: Final[Mapping[str, str]] = {
@@ -29,6 +29,11 @@ def counted(held: ir.Table) -> ir.Table:
 
 def summed(engine: Engine, counts: ir.Table) -> list[Coverage]:
     """Over all pieces."""
+    rows = engine.rows(Named("coverage", lambda: _summed(counts)))
+    return [Coverage(t, v or "", int(r), int(m), int(c), int(cm)) for t, v, r, m, c, cm in sorted(rows, key=str)]
+
+
+def _summed(counts: ir.Table) -> ir.Table:
     by_code = counts.group_by(["target", "vocabulary", "code", "mapped"]).aggregate(records=counts.records.sum())
     total = by_code.group_by(["target", "vocabulary"]).aggregate(
         records=by_code.records.sum(),
@@ -36,5 +41,4 @@ def summed(engine: Engine, counts: ir.Table) -> list[Coverage]:
         codes=by_code.code.nunique(),
         codes_mapped=by_code.code.nunique(where=by_code.mapped),
     )
-    rows = engine.rows(total.select("target", "vocabulary", "records", "mapped", "codes", "codes_mapped"))
-    return [Coverage(t, v or "", int(r), int(m), int(c), int(cm)) for t, v, r, m, c, cm in sorted(rows, key=str)]
+    return total.select("target", "vocabulary", "records", "mapped", "codes", "codes_mapped")

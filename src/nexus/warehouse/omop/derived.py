@@ -1,12 +1,13 @@
 """Tables that are made of other tables of the CDM: observation periods and eras. They have no line of a file of their own."""
 
+from collections.abc import Callable
 from datetime import date
 from typing import Final
 
 import ibis.expr.types as ir
 
 from nexus.warehouse.omop import eras, vocabulary
-from nexus.warehouse.omop.engine import Engine
+from nexus.warehouse.omop.engine import Engine, Named
 from nexus.warehouse.omop.layout import Layout, write_rows
 from nexus.warehouse.omop.periods import observation_periods
 from nexus.warehouse.omop.piece import completed
@@ -25,16 +26,17 @@ def derive(engine: Engine, layout: Layout, source: Source) -> None:
         types = {field.name: field.type for field in tables()[name]}
         return engine.read(f"cdm_{name}", [layout.cdm / name], types)
 
-    def write(name: str, rows: ir.Table) -> None:
-        engine.write(completed(rows, name), layout.part(layout.cdm, name, PART))
+    def write(name: str, rows: Callable[[], ir.Table]) -> None:
+        engine.write(Named(f"derived {name}", lambda: completed(rows(), name)), layout.part(layout.cdm, name, PART))
 
     if not any("observation_period" in mapping.targets for mapping in source.mappings):
         seen = {name: table(name) for name in source.observed_by}
-        write("observation_period", observation_periods(seen, source.period_type))
-    write("condition_era", eras.condition_eras(table("condition_occurrence")))
+        write("observation_period", lambda: observation_periods(seen, source.period_type))
+    conditions, drugs, strengths = (table(name) for name in ("condition_occurrence", "drug_exposure", "drug_strength"))
+    write("condition_era", lambda: eras.condition_eras(conditions))
     ingredients = engine.read("ingredients", [layout.ingredients], vocabulary.INGREDIENTS)
-    write("drug_era", eras.drug_eras(table("drug_exposure"), ingredients))
-    write("dose_era", eras.dose_eras(table("drug_exposure"), table("drug_strength")))
+    write("drug_era", lambda: eras.drug_eras(drugs, ingredients))
+    write("dose_era", lambda: eras.dose_eras(drugs, strengths))
 
 
 def describe(layout: Layout, source: Source, as_of: date, vocabulary_version: str) -> None:

@@ -3,8 +3,10 @@
 # ruff: noqa: S608 - statements are put together from names of tables and fields, and from paths that are quoted here
 
 import contextlib
+import functools
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -14,8 +16,9 @@ import ibis.expr.types as ir
 
 from nexus.kernel.errors import Damaged, Unavailable
 from nexus.kernel.secret import Secret
-from nexus.warehouse.omop.engine import MEMORY, parquet, without_rows
-from nexus.warehouse.omop.source import FILE, LINE
+from nexus.warehouse.omop.engine import MEMORY, Asked, Held, Named, parquet, without_rows
+from nexus.warehouse.omop.source import FILE, LINE, Source
+from nexus.warehouse.omop.statements import Statements, about, statements
 
 ROWS_A_GROUP: Final = 122_880
 _HELD: Final = "_held"
@@ -48,18 +51,33 @@ class DuckdbEngine:
         salt = hashlib.sha256(f"links {duckdb.__version__} ".encode() + secret.reveal()).hexdigest()[:16]
         linked = f"CAST(hash('{salt}' || text) & {(1 << 63) - 1} AS BIGINT)"
         self.sql.execute(f"CREATE TEMP MACRO nexus_link(text) AS CASE WHEN text IS NOT NULL THEN {linked} END")
-        self._compiled: dict[Any, str] = {}
-        self._views: dict[tuple[str, tuple[str, ...]], ir.Table] = {}
+        self._secret = secret
+        self._statements = Statements("")
         self._selects: dict[str, str] = {}
+
+    def recall(self, source: Source, path: Path) -> None:
+        """Take the statements about a source that this process knows, and those that a conversion has kept."""
+        self._statements = statements(about(source))
+        self._statements.recall(path, self._secret)
+
+    def keep_statements(self, path: Path) -> None:
+        """Write them, for whoever has the same secret."""
+        self._statements.keep(path, self._secret)
+
+    def until(self, day: date) -> None:
+        self._run(f"CREATE OR REPLACE TEMP MACRO nexus_last() AS DATE '{day.isoformat()}'")
 
     def probe(self) -> int:
         """A number that tells this secret from others."""
         ((key,),) = self._run(f"SELECT nexus_key({quoted(_PROBE)})")
         return int(key)
 
-    def staged(self, name: str, places: Sequence[Path | str], columns: Sequence[str]) -> ir.Table:
+    def staged(
+        self, name: str, places: Sequence[Path | str], columns: Sequence[str], lines: tuple[int, int] | None = None
+    ) -> ir.Table:
+        types = staged_types(columns)
         if not places:
-            return self._empty(f"staged_{name}", {**dict.fromkeys(columns, "string"), FILE: "int32", LINE: "int64"})
+            return self._empty(f"staged_{name}", types)
         named = ", ".join(f'"{column}"' for column in columns)
         selects = [
             f"SELECT {named}, {FILE}, coalesce(_exact, _first + rowid) AS {LINE} FROM {place}"
@@ -71,7 +89,13 @@ class DuckdbEngine:
                 f"SELECT {named}, {FILE}, coalesce(_exact, _first + file_row_number) AS {LINE}"
                 f" FROM read_parquet([{', '.join(files)}], file_row_number = true)"
             )
-        return self._view(f"staged_{name}", " UNION ALL ".join(selects), columns)
+        select = " UNION ALL ".join(selects)
+        if lines is not None:
+            select = f"SELECT * FROM ({select}) WHERE {LINE} >= {lines[0]} AND {LINE} < {lines[1]}"
+        return self._view(f"staged_{name}", select, types)
+
+    def chosen(self, name: str, asked: Asked, columns: Sequence[str]) -> ir.Table:
+        return self._view(f"staged_{name}", self.statement(asked), staged_types(columns))
 
     def keep(self, select: str, name: str) -> int:
         """Hold the rows of a statement as a table of this name, in the order of the files; how many there were."""
@@ -91,12 +115,12 @@ class DuckdbEngine:
         listed = ", ".join(quoted(file) for file in files)
         return self._view(f"read_{name}", f"SELECT {named} FROM read_parquet([{listed}])", columns)
 
-    def hold(self, expr: ir.Table) -> ir.Table:
-        self._run(f"CREATE OR REPLACE TEMP TABLE {_HELD} AS {self.statement(expr)}")
-        return cast(ir.Table, self._ibis.table(_HELD))
+    def hold(self, asked: Asked) -> Held:
+        self._run(f"CREATE OR REPLACE TEMP TABLE {_HELD} AS {self.statement(asked)}")
+        return functools.cache(lambda: cast(ir.Table, self._ibis.table(_HELD)))
 
-    def write(self, expr: ir.Table, path: Path) -> int:
-        return self.copy(self.statement(expr), path)
+    def write(self, asked: Asked, path: Path) -> int:
+        return self.copy(self.statement(asked), path)
 
     def copy(self, select: str, path: Path, *, in_order: bool = False) -> int:
         """Write the rows of a statement; `in_order`: as the files have them."""
@@ -124,15 +148,14 @@ class DuckdbEngine:
         finally:
             self.sql.execute("SET preserve_insertion_order = false")
 
-    def rows(self, expr: ir.Table) -> list[tuple[Any, ...]]:
-        return self._run(self.statement(expr))
+    def rows(self, asked: Asked) -> list[tuple[Any, ...]]:
+        return self._run(self.statement(asked))
 
-    def statement(self, expr: ir.Table) -> str:
+    def statement(self, asked: Asked) -> str:
         """The statement of an expression. Pieces of one mapping differ in the views that they read, not in this."""
-        made = self._compiled.get(expr.op())
-        if made is None:
-            made = self._compiled[expr.op()] = self._ibis.compile(expr)
-        return made
+        if isinstance(asked, Named):
+            return self._statements.of(asked, self._ibis.compile)
+        return str(self._ibis.compile(asked))
 
     def close(self) -> None:
         self._ibis.disconnect()
@@ -140,15 +163,11 @@ class DuckdbEngine:
     def _empty(self, name: str, columns: Mapping[str, str]) -> ir.Table:
         return self._view(name, without_rows(columns, text="VARCHAR", moment="TIMESTAMP"), columns)
 
-    def _view(self, name: str, select: str, columns: Iterable[str]) -> ir.Table:
-        """A statement under a name. A view of one name and columns always has the same types: they are asked for once."""
+    def _view(self, name: str, select: str, columns: Mapping[str, str]) -> ir.Table:
         if self._selects.get(name) != select:
             self._run(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {select}')
             self._selects[name] = select
-        seen = (name, tuple(columns))
-        if seen not in self._views:
-            self._views[seen] = self._ibis.table(name)
-        return self._views[seen]
+        return table_of(name, tuple(columns.items()))
 
     def _run(self, statement: str) -> list[tuple[Any, ...]]:
         """Raises Unavailable if memory or disk do not suffice, Damaged if a file cannot be read."""
@@ -166,6 +185,17 @@ class DuckdbEngine:
                 code="omop.files",
                 hint="look at the space of the disk and at the files of the work folder; then run it again",
             ) from error
+
+
+@functools.cache
+def table_of(name: str, columns: tuple[tuple[str, str], ...]) -> ir.Table:
+    """What is called so in the engine, in expressions."""
+    return ibis.table(dict(columns), name=name)
+
+
+def staged_types(columns: Sequence[str]) -> dict[str, str]:
+    """The columns of a table of staged files, with their types."""
+    return {**dict.fromkeys(columns, "string"), FILE: "int32", LINE: "int64"}
 
 
 def quoted(path: Path | str) -> str:

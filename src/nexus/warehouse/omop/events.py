@@ -5,7 +5,6 @@ reason, and gives the columns of each CDM table. A code with several standard co
 """
 
 from collections.abc import Callable, Mapping
-from datetime import date
 from typing import Final
 
 import ibis
@@ -92,7 +91,7 @@ def event(
 
 
 def resolved(
-    events: ir.Table, mapping: Coded, codes: ir.Table, units: ir.Table, *, known: Known, last: date
+    events: ir.Table, mapping: Coded, codes: ir.Table, units: ir.Table, *, known: Known, last: ir.DateValue
 ) -> ir.Table:
     """Events with concepts, keys, the table that they go to, and why they do not. `codes`: the code map; `last`: a day."""
     found = _looked_up(events, codes, units, known)
@@ -106,7 +105,7 @@ def resolved(
         first(
             (found.known_person.isnull(), Reason.UNKNOWN_PERSON),
             (found.start.year() < found.born, Reason.BEFORE_BIRTH),
-            (found.start.date() > ibis.literal(last), Reason.FUTURE),
+            (found.start.date() > last, Reason.FUTURE),
         ),
     )
     name = together(mapping.name, found.natural, ibis.coalesce(found.position, 0).cast("string"))

@@ -5,7 +5,7 @@ stand in quarantine as those of an unknown person.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -46,22 +46,30 @@ class Exclusion:
         if self.names:
             write_rows(self.path, _NAMES, [(name,) for name in self.names])
 
-    def others(self, engine: Engine, rows: ir.Table, person: str) -> ir.Table:
-        """The rows that are about nobody who is excluded; all of them if no column names a person."""
-        if not self.names or not person:
-            return rows
-        excluded = self._table(engine)
-        return rows.anti_join(excluded, rows[person] == excluded.excluded).select(*rows.columns)
+    def concerns(self, person: str) -> bool:
+        """Whether rows of a table can be those of somebody who is excluded. `person`: its column, if one names the person."""
+        return bool(self.names and person)
 
-    def marked(self, engine: Engine, persons: ir.Table) -> ir.Table:
-        """What a mapping of persons gives, of which those who are excluded cannot be used: for tables without a column."""
-        if not self.names:
-            return persons
+    def without(self, engine: Engine, person: str) -> Callable[[ir.Table], ir.Table]:
+        """What leaves of rows those that are about nobody who is excluded; all of them if no column names a person."""
+        if not self.concerns(person):
+            return lambda rows: rows
         excluded = self._table(engine)
-        names = excluded.select(_excluded=natural("person", excluded.excluded))
-        joined = persons.left_join(names, persons[NATURAL] == names._excluded)
-        reason = ibis.ifelse(joined._excluded.notnull(), Reason.OBJECTED.value, ibis.null("string"))
-        return joined.mutate(**{REASON: ibis.coalesce(joined[REASON], reason)}).drop("_excluded")
+        return lambda rows: rows.anti_join(excluded, rows[person] == excluded.excluded).select(*rows.columns)
+
+    def marking(self, engine: Engine) -> Callable[[ir.Table], ir.Table]:
+        """Of what a mapping of persons gives, those who are excluded cannot be used: for tables without a column."""
+        if not self.names:
+            return lambda persons: persons
+        excluded = self._table(engine)
+
+        def marked(persons: ir.Table) -> ir.Table:
+            names = excluded.select(_excluded=natural("person", excluded.excluded))
+            joined = persons.left_join(names, persons[NATURAL] == names._excluded)
+            reason = ibis.ifelse(joined._excluded.notnull(), Reason.OBJECTED.value, ibis.null("string"))
+            return joined.mutate(**{REASON: ibis.coalesce(joined[REASON], reason)}).drop("_excluded")
+
+        return marked
 
     def keys(self, engine: Engine) -> ir.Table:
         """By key, as `person`."""

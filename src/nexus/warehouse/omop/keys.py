@@ -5,6 +5,7 @@ The hash itself is a function `nexus_key(text)` that each engine defines with th
 """
 
 import functools
+from datetime import date
 from typing import Final
 
 import ibis
@@ -31,6 +32,12 @@ def nexus_check(text: str) -> int:
 def nexus_link(text: str) -> int:
     """63 bits of DuckDB's own hash of secret and text, NULL for NULL: cheap, and good for one release of DuckDB (`lines`)."""
     raise NotImplementedError  # DuckDB's engine defines it
+
+
+@ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]  # Ibis has no types
+def nexus_last() -> date:
+    """The last day on which something can have happened (`Engine.until`)."""
+    raise NotImplementedError  # engines define it
 
 
 def natural(kind: str, *parts: ir.Value | str) -> ir.StringValue:

@@ -53,6 +53,11 @@ class Layout:
         return self.state / "vocabulary" / "ingredients"
 
     @property
+    def statements(self) -> Path:
+        """What the expressions of the conversion are in SQL (`statements`)."""
+        return self.state / "statements"
+
+    @property
     def refresh(self) -> Path:
         """Where a refresh works until it is whole."""
         return self.into / "refresh"

@@ -1,14 +1,15 @@
 """One piece of one mapping: its rows become records of the CDM, provenance, or quarantine, and all of them are counted."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import ibis
 import ibis.expr.types as ir
 
 from nexus.warehouse.omop import coverage
-from nexus.warehouse.omop.engine import Engine
+from nexus.warehouse.omop.engine import Engine, Named
 from nexus.warehouse.omop.events import project
 from nexus.warehouse.omop.keys import collision, nexus_check, nexus_key
 from nexus.warehouse.omop.layout import Layout
@@ -18,6 +19,8 @@ from nexus.warehouse.omop.source import CHECK, FILE, KEY, LINE, NATURAL, REASON,
 from nexus.warehouse.omop.spec import names, primary_key, tables
 
 _BESIDE: Final = (FILE, LINE, REASON, TARGET, KEY, CHECK)
+_Asking = Callable[[str, Callable[[ir.Table], ir.Table]], Named]
+"""What asks something of what is held, by a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +45,44 @@ def of_direct(records: ir.Table, mapping: Direct, known: Known) -> ir.Table:
     return known.linked(records.select(**columns), mapping.target)
 
 
-def convert(engine: Engine, layout: Layout, records: ir.Table, name: str, *, coded: bool) -> list[Tally]:
+def convert(engine: Engine, layout: Layout, records: Named, name: str, *, coded: bool) -> list[Tally]:
     """Write what can be used of some records, and where it comes from; put the rest into quarantine."""
     held = engine.hold(records)
-    if _told_twice(engine, held):
-        held = engine.hold(_without_duplicates(held))
-    counted = _counted(engine, held)
+
+    def asked(what: str, make: Callable[[ir.Table], ir.Table]) -> Named:
+        return Named(f"{records.name}: {what}", lambda: make(held()))
+
+    if _told_twice(engine, asked):
+        held = engine.hold(asked("once", _without_duplicates))
+    counted = _counted(engine, asked("counted", _by_reason))
     for target in sorted({target for target, reason, _ in counted if not reason}):
-        usable = held.filter((held[TARGET] == target) & held[REASON].isnull())
-        columns = project(usable, target) if coded else usable.drop(*_BESIDE)
-        engine.write(completed(columns, target), layout.part(layout.cdm, target, name))
-        engine.write(
-            usable.select(
-                id=usable[KEY],
-                check=usable[CHECK],
-                file=usable[FILE].cast("int32"),
-                line=usable[LINE].cast("int64"),
-                person=ibis.null("int64") if "person_id" in names(target) else _person(usable),
-            ),
-            layout.part(layout.provenance, target, name),
-        )
+        cdm = partial(_usable, target=target, coded=coded)
+        engine.write(asked(f"usable {target}", cdm), layout.part(layout.cdm, target, name))
+        provenance = partial(_provenance, target=target)
+        engine.write(asked(f"provenance {target}", provenance), layout.part(layout.provenance, target, name))
     if coded:
-        engine.write(coverage.counted(held), layout.part(layout.work, "coverage", name))
+        engine.write(asked("coverage", coverage.counted), layout.part(layout.work, "coverage", name))
     if any(reason for _, reason, _ in counted):
-        engine.write(quarantined(held), layout.part(layout.quarantine, "records", name))
+        engine.write(asked("quarantine", quarantined), layout.part(layout.quarantine, "records", name))
     return [Tally(target, reason or "", total) for target, reason, total in counted]
+
+
+def _usable(held: ir.Table, *, target: str, coded: bool) -> ir.Table:
+    """The rows of a CDM table."""
+    usable = held.filter((held[TARGET] == target) & held[REASON].isnull())
+    return completed(project(usable, target) if coded else usable.drop(*_BESIDE), target)
+
+
+def _provenance(held: ir.Table, *, target: str) -> ir.Table:
+    """Where they come from."""
+    usable = held.filter((held[TARGET] == target) & held[REASON].isnull())
+    return usable.select(
+        id=usable[KEY],
+        check=usable[CHECK],
+        file=usable[FILE].cast("int32"),
+        line=usable[LINE].cast("int64"),
+        person=ibis.null("int64") if "person_id" in names(target) else _person(usable),
+    )
 
 
 def quarantined(held: ir.Table) -> ir.Table:
@@ -108,26 +124,37 @@ def _without_duplicates(held: ir.Table) -> ir.Table:
     return ranked.mutate(**{REASON: ibis.coalesce(ranked[REASON], again)}).drop("_place")
 
 
-def _told_twice(engine: Engine, held: ir.Table) -> bool:
+def _told_twice(engine: Engine, asked: _Asking) -> bool:
     """Whether a key stands twice among what can be used. Raises Conflict if it does for two things.
 
     Nearly always no key does: then it is enough to count them, which costs half of looking at each.
     """
-    usable = held.filter(held[REASON].isnull())
-    ((records, different),) = engine.rows(usable.aggregate(records=usable.count(), different=usable[KEY].nunique()))
+    ((records, different),) = engine.rows(asked("keys", _keys))
     if records == different:
         return False
-    keys = usable.group_by([TARGET, KEY]).aggregate(n=usable.count(), low=usable[CHECK].min(), high=usable[CHECK].max())
-    counts = keys.aggregate(twice=(keys.n > 1).sum().coalesce(0), collisions=(keys.low != keys.high).sum().coalesce(0))
-    ((twice, collisions),) = engine.rows(counts)
+    ((twice, collisions),) = engine.rows(asked("keys twice", _keys_twice))
     if collisions:
         raise collision(int(collisions))
     return bool(twice)
 
 
-def _counted(engine: Engine, held: ir.Table) -> list[tuple[str, str | None, int]]:
+def _keys(held: ir.Table) -> ir.Table:
+    usable = held.filter(held[REASON].isnull())
+    return usable.aggregate(records=usable.count(), different=usable[KEY].nunique())
+
+
+def _keys_twice(held: ir.Table) -> ir.Table:
+    usable = held.filter(held[REASON].isnull())
+    keys = usable.group_by([TARGET, KEY]).aggregate(n=usable.count(), low=usable[CHECK].min(), high=usable[CHECK].max())
+    return keys.aggregate(twice=(keys.n > 1).sum().coalesce(0), collisions=(keys.low != keys.high).sum().coalesce(0))
+
+
+def _by_reason(held: ir.Table) -> ir.Table:
+    return held.group_by([TARGET, REASON]).aggregate(total=held.count())
+
+
+def _counted(engine: Engine, counts: Named) -> list[tuple[str, str | None, int]]:
     """Records by table and reason."""
-    counts = held.group_by([TARGET, REASON]).aggregate(total=held.count())
     return sorted(engine.rows(counts), key=lambda row: (row[0], row[1] or ""))
 
 

@@ -1,7 +1,7 @@
 """Slices: which staged rows one piece of one mapping reads, and how it reads them."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -9,9 +9,9 @@ import ibis.expr.types as ir
 
 from nexus.warehouse.omop.changes import Only
 from nexus.warehouse.omop.delivery import Delivered
-from nexus.warehouse.omop.engine import Engine
+from nexus.warehouse.omop.engine import Engine, Named
 from nexus.warehouse.omop.excluding import Exclusion
-from nexus.warehouse.omop.source import LINE, Source
+from nexus.warehouse.omop.source import Source
 
 _LAST_LINE: Final = 1 << 62
 
@@ -82,38 +82,61 @@ class Reading:
     engine: Engine
     source: Source
     stages: Stages
-    codes: ir.Table
+    codes: Callable[[], ir.Table]
     of: str
     """The driver."""
     slice: Slice
     exclusion: Exclusion
     only: Only | None = None
     """Persons whose rows are read; everybody's if None."""
+    asked: list[str] = field(default_factory=list)
+    """Tables beside the driver that were read."""
 
     def driver(self) -> ir.Table:
         """The rows of this piece."""
-        return self._read(self.of, self.every_row())
+        if not self._narrowed(self.of):
+            return self._piece("driver")
+        return self._chosen("driver", self.of, self.every_row())
 
     def every_row(self) -> ir.Table:
         """The rows of this piece, of persons who are excluded too: to count them."""
-        columns = self.source.table(self.of).every_column
-        rows = self.engine.staged("driver", [self.stages.place(each) for each in self.slice.files], columns)
-        if self.slice.last is None:
-            return rows
-        return rows.filter((rows[LINE] >= self.slice.first) & (rows[LINE] < self.slice.last))
+        return self._piece("every_driver")
 
     def whole(self, table: str) -> ir.Table:
         """Another staged table, entire."""
+        if table not in self.asked:
+            self.asked.append(table)
         places = [self.stages.place(each) for each in self.stages.of(table)]
-        rows = self.engine.staged(table, places, self.source.table(table).every_column)
-        return self._read(table, rows)
+        columns = self.source.table(table).every_column
+        if not self._narrowed(table):
+            return self.engine.staged(table, places, columns)
+        return self._chosen(table, table, self.engine.staged(f"every_{table}", places, columns))
 
-    def _read(self, table: str, rows: ir.Table) -> ir.Table:
+    def _piece(self, name: str) -> ir.Table:
+        places = [self.stages.place(each) for each in self.slice.files]
+        lines = None if self.slice.last is None else (self.slice.first, self.slice.last)
+        return self.engine.staged(name, places, self.source.table(self.of).every_column, lines)
+
+    def _narrowed(self, table: str) -> bool:
+        """Whether not all rows of a table are read."""
         declared = self.source.table(table)
-        rows = self.exclusion.others(self.engine, rows, declared.person)
-        return rows if self.only is None else self.only.rows(self.engine, rows, declared)
+        return self.exclusion.concerns(declared.person) or (self.only is not None and bool(declared.tied))
+
+    def _chosen(self, name: str, table: str, every: ir.Table) -> ir.Table:
+        """Of all rows those that are read, under the name that mappings know: what they make of them is the same then."""
+        declared, only = self.source.table(table), self.only
+        without = self.exclusion.without(self.engine, declared.person)
+        those = None if only is None else only.those(self.engine, declared)
+
+        def make() -> ir.Table:
+            rows = without(every)
+            return rows if those is None else those(rows)
+
+        how = "/without" * self.exclusion.concerns(declared.person) + "/only" * (only is not None)
+        return self.engine.chosen(name, Named(f"{name} of {table}{how}", make), declared.every_column)
 
     def concepts(self, vocabulary: str) -> ir.Table:
         """The code map of one vocabulary; of a code with several standard concepts, the first."""
-        chosen = self.codes.filter((self.codes.vocabulary_id == vocabulary) & (self.codes.position == 0))
+        codes = self.codes()
+        chosen = codes.filter((codes.vocabulary_id == vocabulary) & (codes.position == 0))
         return chosen.select("map_code", "source_concept_id", "concept_id", "domain_id")

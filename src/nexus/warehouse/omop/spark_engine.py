@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ import ibis.expr.types as ir
 
 from nexus.kernel.errors import Unavailable
 from nexus.kernel.secret import Secret
-from nexus.warehouse.omop.engine import rows_in, without_rows
+from nexus.warehouse.omop.engine import Asked, Held, built, rows_in, without_rows
 from nexus.warehouse.omop.source import FILE, LINE
 
 
@@ -34,12 +35,24 @@ class SparkEngine:
         self._ibis = ibis.pyspark.connect(session)
         self._held: Any = None
 
-    def staged(self, name: str, places: Sequence[Path | str], columns: Sequence[str]) -> ir.Table:
+    def until(self, day: date) -> None:
+        function = "CREATE OR REPLACE TEMPORARY FUNCTION nexus_last() RETURNS DATE RETURN"
+        self._session.sql(f"{function} DATE '{day.isoformat()}'")
+
+    def staged(
+        self, name: str, places: Sequence[Path | str], columns: Sequence[str], lines: tuple[int, int] | None = None
+    ) -> ir.Table:
         if not places:
             return self._empty(f"staged_{name}", {**dict.fromkeys(columns, "string"), FILE: "int32", LINE: "int64"})
         frame = self._session.read.parquet(*map(str, places))
         line = f"coalesce(_exact, _first + _metadata.row_index) AS {LINE}"
-        return self._view(f"staged_{name}", frame.selectExpr(*(f"`{column}`" for column in columns), FILE, line))
+        frame = frame.selectExpr(*(f"`{column}`" for column in columns), FILE, line)
+        if lines is not None:
+            frame = frame.where(f"{LINE} >= {lines[0]} AND {LINE} < {lines[1]}")
+        return self._view(f"staged_{name}", frame)
+
+    def chosen(self, name: str, asked: Asked, columns: Sequence[str]) -> ir.Table:
+        return self._view(f"staged_{name}", self._frame(asked).select(*columns, FILE, LINE))
 
     def read(self, name: str, paths: Sequence[Path], columns: Mapping[str, str]) -> ir.Table:
         there = [str(path) for path in paths if path.is_file() or any(path.rglob("*.parquet"))]
@@ -48,17 +61,18 @@ class SparkEngine:
         frame = self._session.read.option("recursiveFileLookup", "true").parquet(*there)
         return self._view(f"read_{name}", frame.select(*columns))
 
-    def hold(self, expr: ir.Table) -> ir.Table:
+    def hold(self, asked: Asked) -> Held:
         if self._held is not None:
             self._held.unpersist()
-        self._held = self._session.sql(self._ibis.compile(expr)).persist()
-        return self._view("_held", self._held)
+        self._held = self._frame(asked).persist()
+        held = self._view("_held", self._held)
+        return lambda: held
 
-    def write(self, expr: ir.Table, path: Path) -> int:
+    def write(self, asked: Asked, path: Path) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         new = path.with_name(f".{path.name}.new")
         try:
-            self._session.sql(self._ibis.compile(expr)).write.mode("overwrite").parquet(str(new))
+            self._frame(asked).write.mode("overwrite").parquet(str(new))
             with contextlib.suppress(FileNotFoundError):
                 shutil.rmtree(path)
             new.replace(path)
@@ -66,12 +80,15 @@ class SparkEngine:
             shutil.rmtree(new, ignore_errors=True)
         return rows_in([path])
 
-    def rows(self, expr: ir.Table) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in self._session.sql(self._ibis.compile(expr)).collect()]
+    def rows(self, asked: Asked) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in self._frame(asked).collect()]
 
     def close(self) -> None:
         if self._held is not None:
             self._held.unpersist()
+
+    def _frame(self, asked: Asked) -> Any:
+        return self._session.sql(self._ibis.compile(built(asked)))
 
     def _empty(self, name: str, columns: Mapping[str, str]) -> ir.Table:
         statement = without_rows(columns, text="STRING", moment="TIMESTAMP_NTZ")

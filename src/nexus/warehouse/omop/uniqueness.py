@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import ibis
+import ibis.expr.types as ir
 
-from nexus.warehouse.omop.engine import Engine
+from nexus.warehouse.omop.engine import Engine, Named
 from nexus.warehouse.omop.keys import collision
 from nexus.warehouse.omop.layout import PROVENANCE, Layout
 from nexus.warehouse.omop.problems import Reason
@@ -20,16 +21,20 @@ def settle(engine: Engine, layout: Layout, table: str) -> None:
     if len(parts) < 2:
         return
     everything = engine.read(f"keys_{table}", parts, PROVENANCE)
-    by_key = everything.group_by("id").aggregate(
-        n=everything.count(), low=everything.check.min(), high=everything.check.max()
-    )
-    twice = by_key.filter(by_key.n > 1)
-    counts = twice.aggregate(n=twice.count(), collisions=(twice.low != twice.high).sum().coalesce(0))
-    ((duplicates, collisions),) = engine.rows(counts)
+    ((duplicates, collisions),) = engine.rows(Named(f"keys of {table} twice", lambda: _twice(everything)))
     if collisions:
         raise collision(int(collisions))
     for part in parts[1:] if duplicates else ():
         _leave_out(engine, layout, table, part)
+
+
+def _twice(everything: ir.Table) -> ir.Table:
+    """How many keys stand twice, and how many of them for two things."""
+    by_key = everything.group_by("id").aggregate(
+        n=everything.count(), low=everything.check.min(), high=everything.check.max()
+    )
+    twice = by_key.filter(by_key.n > 1)
+    return twice.aggregate(n=twice.count(), collisions=(twice.low != twice.high).sum().coalesce(0))
 
 
 def moved_duplicates(layout: Layout) -> list[Path]:
