@@ -13,7 +13,7 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
-from nexus.warehouse.omop.engine import Engine
+from nexus.warehouse.omop.engine import Engine, Named
 from nexus.warehouse.omop.keys import key, natural
 from nexus.warehouse.omop.layout import write_rows
 from nexus.warehouse.omop.problems import Reason
@@ -71,10 +71,10 @@ class Exclusion:
 
         return marked
 
-    def keys(self, engine: Engine) -> ir.Table:
+    def keys(self, engine: Engine) -> Named:
         """By key, as `person`."""
         excluded = self._table(engine)
-        return excluded.select(person=key("person", excluded.excluded)).distinct()
+        return Named("excluded by key", lambda: excluded.select(person=key("person", excluded.excluded)).distinct())
 
     def _table(self, engine: Engine) -> ir.Table:
         return engine.read("excluded", [self.path] if self.names else [], _NAMES)

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import ibis.expr.types as ir
-
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine, quoted
 from nexus.warehouse.omop.layout import Layout
 from nexus.warehouse.omop.source import Source, SourceTable
@@ -26,10 +24,10 @@ class Following:
     def __init__(self, source: Source, local: DuckdbEngine, before: Layout, now: Layout) -> None:
         self._tables, self._local, self._before, self._now = source.tables, local, before, now
 
-    def write(self, changed: ir.Table, affected: Path, read: Path) -> None:
+    def write(self, changed: str, affected: Path, read: Path) -> None:
         """All ties that hang together with those that changed; the same, and those of rows that belong to nobody."""
         sql = self._local.sql
-        sql.execute(f"CREATE OR REPLACE TEMP TABLE _affected AS SELECT person FROM ({self._local.statement(changed)})")
+        sql.execute(f"CREATE OR REPLACE TEMP TABLE _affected AS SELECT person FROM ({changed})")
         self._follow()
         self._local.copy("SELECT person FROM _affected", affected)
         self._local.copy(f"SELECT person FROM _affected UNION ALL {self._loose()}", read)

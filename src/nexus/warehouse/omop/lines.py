@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import duckdb
+import ibis.expr.types as ir
 
 from nexus.kernel.errors import Damaged
 from nexus.warehouse.omop.delivery import Delivered, shape
-from nexus.warehouse.omop.duckdb_engine import DuckdbEngine, quoted
+from nexus.warehouse.omop.duckdb_engine import DuckdbEngine, quoted, staged_types, table_of
+from nexus.warehouse.omop.engine import Named
 from nexus.warehouse.omop.excerpts import excerpt
 from nexus.warehouse.omop.excluding import Exclusion
 from nexus.warehouse.omop.keys import SEPARATOR
@@ -37,6 +39,7 @@ AS_ROWS: Final = "rows"
 ENCODINGS: Final = ("utf-8", "latin-1")
 """In which a line break is one byte."""
 _NEW: Final = "_new_lines"
+_ROWS: Final = "_rows"
 _NO_SEPARATOR: Final = "\x01\x02\x03\x04"
 """What divides fields of lines that are read as one: no text holds it."""
 
@@ -271,8 +274,8 @@ class Lines:
     def _named(self, table: SourceTable, place: Path | str, view: str) -> str:
         """Staged rows, with what ties them: `name_0` and so on."""
         rows = self._local.staged(f"named_{view}", [place], table.every_column)
-        names = {f"name_{number}": tie.name(rows) for number, tie in enumerate(table.tied)}
-        return self._local.statement(rows.mutate(**names))
+        names = self._local.statement(Named(f"names in {table.name}", lambda: _with_names(table)))
+        return f'WITH {_ROWS} AS NOT MATERIALIZED (FROM "{rows.get_name()}") {names}'
 
     def _named_of(self, staged: Staged) -> str:
         return self._named(staged.file.table, self._staged.place(staged), str(staged.file.id))
@@ -361,6 +364,11 @@ def _text(table: SourceTable) -> str:
     """A row as one text."""
     columns = ", ".join(f'coalesce("{column}", chr(30))' for column in table.every_column)
     return f"concat_ws(chr(31), {columns})"
+
+
+def _with_names(table: SourceTable) -> ir.Table:
+    rows = table_of(_ROWS, tuple(staged_types(table.every_column).items()))
+    return rows.mutate(**{f"name_{number}": tie.name(rows) for number, tie in enumerate(table.tied)})
 
 
 def _names_of(table: SourceTable, row: str = "") -> str:

@@ -4,19 +4,19 @@ Everything is converted anew, instead of what has changed, where a record could 
 nobody changed, vocabularies or mappings are others, the day of the delivery lies before.
 """
 
-import json
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+# ruff: noqa: S608 - statements are put together from names of columns, and from tables and paths that are quoted
 
-import ibis
-import ibis.expr.types as ir
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
 import pyarrow.parquet as pq
 
 from nexus.kernel.errors import Conflict
-from nexus.warehouse.omop.changes import AFFECTED, LINES, Only, differing, digests
+from nexus.warehouse.omop.changes import LINES, Only, differing
 from nexus.warehouse.omop.delivery import Delivered
-from nexus.warehouse.omop.duckdb_engine import DuckdbEngine
+from nexus.warehouse.omop.duckdb_engine import DuckdbEngine, quoted
 from nexus.warehouse.omop.excluding import Exclusion
 from nexus.warehouse.omop.following import Following
 from nexus.warehouse.omop.layout import QUARANTINE, Layout
@@ -25,6 +25,8 @@ from nexus.warehouse.omop.problems import Reason
 from nexus.warehouse.omop.source import Source, SourceTable
 from nexus.warehouse.omop.steps import FORMAT, Steps
 from nexus.warehouse.omop.ties import TIES
+
+_PEOPLE: Final = {"person_id": "int64"}
 
 
 class Remembering:
@@ -90,19 +92,19 @@ class Remembering:
         self.only = None if counted["everything"] else Only(path)
 
     def _compared(self, before: Layout, read: Path) -> dict[str, Any]:
-        affected = self._differing(before) if self._can_compare(before) else self._persons(self._layout)
-        affected = affected.union(self._objecting(before), distinct=True)
+        old, new = self._persons("before", before), self._persons("now", self._layout)
+        affected = self._differing(before) if self._can_compare(before) else [new]
+        affected += self._objecting(before, new)
         if self._was(before)["as_of"] < self._settings()["as_of"]:
-            affected = affected.union(self._no_longer_future(before), distinct=True)
+            affected.append(f"{new} INTERSECT {self._left_out(before, Reason.FUTURE)}")
         path = self._layout.work / "affected.parquet"
-        Following(self._source, self._local, before, self._layout).write(affected, path, read)
-        old, new = self._persons(before), self._persons(self._layout)
-        changed = self._local.read("affected", [path], AFFECTED)
+        Following(self._source, self._local, before, self._layout).write(_either(affected), path, read)
+        changed = f"SELECT person FROM read_parquet({quoted(path)})"
         return {
             "everything": self._why_everything(before),
-            "added": self._count(changed.semi_join(new, "person").anti_join(old, "person")),
-            "removed": self._count(changed.semi_join(old, "person").anti_join(new, "person")),
-            "changed": self._count(changed.semi_join(old, "person").semi_join(new, "person")),
+            "added": self._count(f"{changed} INTERSECT {new} EXCEPT {old}"),
+            "removed": self._count(f"{changed} INTERSECT {old} EXCEPT {new}"),
+            "changed": self._count(f"{changed} INTERSECT {old} INTERSECT {new}"),
             "persons": self._count(new),
         }
 
@@ -122,53 +124,46 @@ class Remembering:
         if was["as_of"] > now["as_of"]:
             return "as-of"
         about_nobody = [table for table in self._source.tables if not table.tied]
-        same = (self._count(differing(*self._both(before, table))) == 0 for table in about_nobody)
+        same = (self._count(self._differing_in(before, table)) == 0 for table in about_nobody)
         return "" if all(same) else "shared-tables"
 
-    def _differing(self, before: Layout) -> ir.Table:
+    def _differing(self, before: Layout) -> list[str]:
         personal = [table for table in self._source.tables if table.tied]
-        found = [differing(*self._both(before, table)) for table in personal if not self._is_linked(before, table)]
-        if not found:
-            return self._persons(self._layout).limit(0)
-        return ibis.union(*found, distinct=True) if len(found) > 1 else found[0]
+        return [self._differing_in(before, table) for table in personal if not self._is_linked(before, table)]
+
+    def _differing_in(self, before: Layout, table: SourceTable) -> str:
+        was, now = (
+            self._of(f"{when}_{table.name}", [layout.state / f"{table.name}.parquet"], LINES)
+            for when, layout in (("before", before), ("now", self._layout))
+        )
+        return differing(was, now, personal=bool(table.tied))
 
     def _is_linked(self, before: Layout, table: SourceTable) -> bool:
         """Whether what is kept of a table is the very file that was kept of it before."""
         old, new = (layout.state / f"{table.name}.parquet" for layout in (before, self._layout))
         return old.exists() and new.exists() and old.samefile(new)
 
-    def _no_longer_future(self, before: Layout) -> ir.Table:
-        """Who has a row that lay after the day of the delivery before."""
-        return self._persons(self._layout).semi_join(self._left_out(before, Reason.FUTURE), "person")
-
-    def _objecting(self, before: Layout) -> ir.Table:
+    def _objecting(self, before: Layout, now: str) -> list[str]:
         """Of tables that do not name the person, whose rows are kept all the same: who objects now, or did before, and not both."""
         then = self._left_out(before, Reason.OBJECTED)
-        now = self._persons(self._layout).semi_join(self._exclusion.keys(self._local), "person")
-        return now.anti_join(then, "person").union(then.anti_join(now, "person"), distinct=True)
+        mine = f"({now} INTERSECT {self._local.statement(self._exclusion.keys(self._local))})"
+        return [f"({mine} EXCEPT {then})", f"({then} EXCEPT {mine})"]
 
-    def _left_out(self, before: Layout, reason: Reason) -> ir.Table:
-        left_out = self._local.read("left_out", [before.quarantine], QUARANTINE)
-        return (
-            left_out.filter((left_out.reason == reason.value) & left_out.person.notnull()).select("person").distinct()
-        )
+    def _left_out(self, before: Layout, reason: Reason) -> str:
+        rows = self._of("left_out", [before.quarantine], QUARANTINE)
+        return f"(SELECT DISTINCT person FROM {rows} WHERE reason = {quoted(reason.value)} AND person IS NOT NULL)"
 
-    def _both(self, before: Layout, table: SourceTable) -> tuple[ir.Table, ir.Table]:
-        def read(when: str, layout: Layout) -> ir.Table:
-            lines = self._local.read(f"{when}_{table.name}", [layout.state / f"{table.name}.parquet"], LINES)
-            return digests(lines, personal=bool(table.tied))
-
-        return read("before", before), read("now", self._layout)
-
-    def _persons(self, layout: Layout) -> ir.Table:
+    def _persons(self, when: str, layout: Layout) -> str:
         """By key. Of a conversion that kept something else, those whom its CDM holds."""
         if layout is self._before and not self._can_compare(layout):
-            people = self._local.read("people_before", [layout.cdm / "person"], {"person_id": "int64"})
-            return people.select(person=people.person_id)
+            return f"(SELECT person_id AS person FROM {self._of('people_before', [layout.cdm / 'person'], _PEOPLE)})"
         paths = [layout.state / f"{table.name}.parquet" for table in self._source.tables if self._names_persons(table)]
-        name = "persons_before" if layout is self._before else "persons_now"
-        told = self._local.read(name, [path for path in paths if path.exists()], LINES)
-        return told.filter(told[TIES[0]].notnull()).select(person=TIES[0]).distinct()
+        told = self._of(f"persons_{when}", [path for path in paths if path.exists()], LINES)
+        return f"(SELECT DISTINCT {TIES[0]} AS person FROM {told} WHERE {TIES[0]} IS NOT NULL)"
+
+    def _of(self, name: str, paths: Sequence[Path], columns: Mapping[str, str]) -> str:
+        """Files as a table, in SQL."""
+        return f'"{self._local.read(name, paths, columns).get_name()}"'
 
     def _names_persons(self, table: SourceTable) -> bool:
         """Whether the first tie of its rows is what their person is called, and not by which he may be found."""
@@ -178,14 +173,20 @@ class Remembering:
     def _can_compare(self, before: Layout) -> bool:
         return bool(self._was(before)["format"] == FORMAT)
 
-    def _count(self, rows: ir.Table) -> int:
-        return int(self._local.rows(rows.aggregate(n=rows.count()))[0][0])
+    def _count(self, select: str) -> int:
+        ((count,),) = self._local.sql.execute(f"SELECT count(*) FROM ({select})").fetchall()
+        return int(count)
 
     def _was(self, before: Layout) -> dict[str, Any]:
         return dict(json.loads((before.state / "settings.json").read_bytes()))
 
     def _settings(self) -> dict[str, Any]:
         return {"source": self._source.name, "format": FORMAT, "key": self._local.probe(), **self._fixed}
+
+
+def _either(selects: Sequence[str]) -> str:
+    """All persons of several statements, once each."""
+    return " UNION ".join(f"SELECT person FROM ({select})" for select in selects)
 
 
 def _step(table: str) -> str:
