@@ -23,6 +23,7 @@ from nexus.warehouse.omop.converting import Converter, Settings
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine
 from nexus.warehouse.omop.layout import Layout
 from nexus.warehouse.omop.registry import source_named
+from nexus.warehouse.omop.statements import statements
 from nexus.warehouse.omop.vocabulary import Given
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
@@ -75,6 +76,7 @@ def _copy(folder: Path, into: Path) -> None:
 
 
 def _convert(folder: Path, into: Path, given: Given, source: str = "synthea") -> None:
+    statements.cache_clear()  # as a process of its own would begin
     layout = Layout(into)
     layout.work.mkdir(parents=True)
     engine = DuckdbEngine(layout.work, Secret(b"a key of benches"), memory=MEMORY, threads=os.cpu_count())

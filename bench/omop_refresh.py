@@ -27,6 +27,7 @@ from nexus.warehouse.omop.fingerprint import whole
 from nexus.warehouse.omop.layout import Layout
 from nexus.warehouse.omop.refreshing import Refresher
 from nexus.warehouse.omop.registry import source_named
+from nexus.warehouse.omop.statements import statements
 from nexus.warehouse.omop.vocabulary import Given
 
 ONE_IN = 100
@@ -94,6 +95,7 @@ def _timed(work) -> float:
 
 
 def _refresh(folder: Path, onto: Path, given: Given, source: str) -> None:
+    statements.cache_clear()  # as a process of its own would begin
     engine = DuckdbEngine(onto / "work", Secret(b"a key of benches"), memory=MEMORY, threads=os.cpu_count())
     settings = Settings(as_of=date(2026, 11, 1), given=given)
     Refresher(source_named(source), Layout(onto), settings, local=engine).run(folder)

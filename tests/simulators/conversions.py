@@ -55,11 +55,12 @@ def convert(
     secret: bytes = SECRET,
     spark=None,
     progress=None,
+    duckdb_engine: type[DuckdbEngine] = DuckdbEngine,
     **settings,
 ) -> Converted:
     layout, settings = Layout(into), {"as_of": AS_OF, **settings}
     layout.work.mkdir(parents=True, exist_ok=True)
-    local = DuckdbEngine(layout.work, Secret(secret), memory="1GB", threads=1)
+    local = duckdb_engine(layout.work, Secret(secret), memory="1GB", threads=1)
     try:
         conversion = Converter(
             source_named(source),
@@ -83,11 +84,12 @@ def refresh(
     secret: bytes = SECRET,
     progress=None,
     changes=False,
+    duckdb_engine: type[DuckdbEngine] = DuckdbEngine,
     **settings,
 ) -> Refreshed | tuple[Refreshed, Changes]:
     """The next whole delivery, onto a conversion that stands in `into`; or `changes` to the one before, and what they did."""
     settings = {"as_of": AS_OF, **settings}
-    local = DuckdbEngine(into / "refresh-spill", Secret(secret), memory="1GB", threads=1)
+    local = duckdb_engine(into / "refresh-spill", Secret(secret), memory="1GB", threads=1)
     try:
         refresher = Refresher(
             source_named(source),

@@ -6,6 +6,7 @@
 3. Rows go to the CDM, their file and line to provenance, unusable ones to quarantine (`piece`), and are counted (`accounts`).
 4. Eras and observation periods are made of what was written (`eras`, `periods`); missing tables are written empty.
 5. Keys are looked at: one that stands twice is a duplicate, or a collision that stops everything (`uniqueness`).
+What engines run is made once for each source and version of the code, and kept for refreshes (`statements`).
 
 Words
   source      a kind of extract: its tables, its mappings (`sources/`, one file each; `registry` lists them)
