@@ -133,10 +133,10 @@ class Converter:
         delivered = staged.all()
         for declared in self._source.tables:
             self._remember(staged, lines, declared.name)
-        self._local.keep_statements(self._layout.statements)
         self._memory.settings(folder, files)
         self._write_files(delivered)
         conversion = self._account(delivered, outcomes)
+        self._local.keep_statements(self._layout.statements)
         self._layout.report.write_bytes(accounts.encode(conversion))
         if self._onto is None:
             shutil.rmtree(self._layout.work, ignore_errors=True)
