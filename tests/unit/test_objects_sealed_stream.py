@@ -87,7 +87,8 @@ async def test_a_body_that_ends_with_the_process_says_nothing_and_is_left_to_the
     assert said == []
     [[left]] = [found for found in DiskBlobs(tmp_path).older_than(-1) if found]
     assert left.id == BLOB
-    assert DiskBlobs(tmp_path).remove_abandoned(left, lambda: True), "its lock has ended with it"
+    gone = DiskBlobs(tmp_path).remove_abandoned(left, lambda: True)
+    assert gone, "its lock has ended with it"
 
 
 async def test_a_body_of_single_bytes_is_not_held_as_so_many_things(tmp_path):
