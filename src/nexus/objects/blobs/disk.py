@@ -7,7 +7,6 @@ process, so that a sweep can tell what a crash left behind from what somebody is
 import errno
 import fcntl
 import logging
-import mmap
 import os
 import sys
 import time
@@ -21,6 +20,7 @@ from nexus.kernel.errors import Damaged, Unavailable
 from nexus.kernel.ids import new_id
 from nexus.objects.blobs.looking import Seen, seen_on_disk
 from nexus.objects.blobs.port import Checksum, Copy, Expected, Found, State
+from nexus.objects.blobs.rooms import Rooms
 from nexus.objects.errors import CONTENT_MISSING, DISK_FULL, DISK_READ_ONLY, DISK_REFUSED
 from nexus.objects.model import MIB
 
@@ -75,7 +75,7 @@ class FileWriter:
         self.id = blob_id
         self._blobs = blobs
         self._path = blobs.unfinished / blob_id
-        self._staged = mmap.mmap(-1, (room // _BLOCK + 2) * _BLOCK)  # anonymous: begins at a page, as O_DIRECT asks
+        self._staged = blobs.rooms.take((room // _BLOCK + 2) * _BLOCK)  # begins at a page, as O_DIRECT asks
         self._checksum = Checksum()
         self._held = 0
         self._written = 0
@@ -144,6 +144,8 @@ class FileWriter:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+            self._blobs.rooms.give_back(self._staged)
+            del self._staged  # it is another's now
 
     def abort(self) -> None:
         """Remove the file. What cannot be removed is swept later."""
@@ -191,10 +193,7 @@ class FileReader:
         """Exactly `length` bytes, or fewer at the end of the file."""
         with disk_errors():
             data = os.pread(self._fd, length, offset)
-            while len(data) < length:
-                more = os.pread(self._fd, length - len(data), offset + len(data))
-                if not more:
-                    break
+            while len(data) < length and (more := os.pread(self._fd, length - len(data), offset + len(data))):
                 data += more
             return data
 
@@ -232,6 +231,7 @@ class DiskBlobs:
         self.root = root
         self.unfinished = root / UNFINISHED
         self.threads = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix="blobs")
+        self.rooms = Rooms()
         self._shards: set[Path] = set()
         with disk_errors():
             self.unfinished.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -266,8 +266,7 @@ class DiskBlobs:
 
     def discard(self, blob_ids: Iterable[str]) -> None:
         """Remove blobs soon, in the background."""
-        ids = list(blob_ids)
-        if ids:
+        if ids := list(blob_ids):
             self.threads.submit(self.remove, ids)
 
     def remove(self, blob_ids: Iterable[str]) -> None:
