@@ -167,6 +167,15 @@ def test_a_closed_database_refuses(db):
         pass
 
 
+def test_a_thread_that_has_read_before_is_refused_too_once_the_database_is_closed(db):
+    assert names(db) == []
+    db.close()
+    with pytest.raises(Unavailable), db.read():
+        pass
+    with pytest.raises(Unavailable):
+        db.peek("SELECT name FROM demo")
+
+
 # Reading
 
 

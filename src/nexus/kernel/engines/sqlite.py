@@ -309,10 +309,10 @@ class SqliteEngine:
     # Connections
 
     def _reader(self) -> apsw.Connection:
+        if self._closed:  # a check of health, in its thread, may come after the end
+            raise Unavailable("the database is closed", code="database.closed")
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            if self._closed:
-                raise Unavailable("the database is closed", code="database.closed")
             connection = self._local.connection = self.connect()
             with self._readers_lock:
                 self._readers.append(connection)
