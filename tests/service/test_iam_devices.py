@@ -68,7 +68,7 @@ class Door:
             purposes=[purpose.value for purpose in Purpose],
             devices=platform.service.known_devices,
         )
-        self.app = BehindProxies(rest_app(self.dispatcher, b"{}"), proxies([PROXY], certificates=True))
+        self.app = BehindProxies(rest_app(self.dispatcher, lambda: b"{}"), proxies([PROXY], certificates=True))
 
     async def status(self, by: Human, *headers: str, peer: str = PROXY) -> int:
         """What a privileged request with these certificates is answered."""

@@ -37,7 +37,7 @@ async def at_work(issuer: IssuerAtWork) -> tuple[KeyHolder, Human]:
 
 def door(issuer: IssuerAtWork) -> httpx.AsyncClient:
     """The REST door over the same people."""
-    app = rest_app(Console(issuer.platform).dispatcher, b"{}")
+    app = rest_app(Console(issuer.platform).dispatcher, lambda: b"{}")
     return httpx.AsyncClient(transport=httpx.ASGITransport(app, client=("198.51.100.7", 9)), base_url=API)
 
 

@@ -48,7 +48,7 @@ class Directory:
             clock=platform.clock,
             purposes=[purpose.value for purpose in Purpose],
         )
-        self.app = rest_app(dispatcher, b"{}", more=scim_routes(dispatcher))
+        self.app = rest_app(dispatcher, lambda: b"{}", more=scim_routes(dispatcher))
 
     async def call(self, method: str, path: str, body=None, *, token: str | None = None, raw=None, **headers):
         given = self.token if token is None else token

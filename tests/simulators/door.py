@@ -57,7 +57,7 @@ class Door:
             timeout_s=self.timeout_s,
             while_sealed=self.while_sealed,
         )
-        self.app = rest_app(self.dispatcher, json.dumps(self.document()).encode())
+        self.app = rest_app(self.dispatcher, lambda: json.dumps(self.document()).encode())
 
     def document(self) -> dict[str, Any]:
         return openapi(self.specs, version="0", purposes=PURPOSES, intent=Intent, services={"note": "Notes."})

@@ -47,7 +47,7 @@ class FhirHospital:
             clock=self.audit.clock,
             purposes=[purpose.value for purpose in Purpose],
         )
-        self.app = rest_app(dispatcher, b"{}", more=fhir_routes(dispatcher, self.audit.clock, terms))
+        self.app = rest_app(dispatcher, lambda: b"{}", more=fhir_routes(dispatcher, self.audit.clock, terms))
 
     async def people(self) -> "FhirHospital":
         """Everybody who plays a part."""

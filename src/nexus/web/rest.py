@@ -5,8 +5,10 @@
 There are no cookies: a bearer token is the only way to be somebody, so that no browser can be tricked into a call.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -48,17 +50,18 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 def rest_app(
     dispatcher: Dispatcher,
-    openapi: bytes,
+    openapi: Callable[[], bytes],
     issuer: Callable[[], str] = lambda: "",
     more: Sequence[BaseRoute] = (),
 ) -> ASGIApp:
-    """The door over a dispatcher. `openapi` is the JSON document that describes the same specs; `issuer` says whose
+    """The door over a dispatcher. `openapi` makes the JSON document that describes the same specs, when somebody asks
+    for it (it takes a second and 10 MiB); `issuer` says whose
     access tokens open it (RFC 9728), empty while that is not known; `more`: further routes."""
     app = Starlette(
         routes=[
             Route("/healthz", _constant({"status": "alive"})),
             Route("/readyz", _readiness(dispatcher)),
-            Route("/v1/openapi.json", _document(openapi)),
+            Route("/v1/openapi.json", _description(openapi)),
             Route(PROTECTED_RESOURCE, _resource(issuer)),
             *operation_routes(dispatcher),
             *more,
@@ -141,6 +144,15 @@ def _constant(document: dict[str, str]) -> Endpoint:
 def _document(body: bytes) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         return Response(body, media_type="application/json")
+
+    return endpoint
+
+
+def _description(make: Callable[[], bytes]) -> Endpoint:
+    once = cache(make)
+
+    async def endpoint(request: Request) -> Response:
+        return Response(await asyncio.to_thread(once), media_type="application/json")
 
     return endpoint
 

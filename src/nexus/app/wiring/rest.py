@@ -26,10 +26,14 @@ def rest_door(ground: Ground, objects: ObjectService, witnesses: WitnessClient) 
     """The REST door over every service."""
     known = dispatching.authenticator(ground)
     dispatcher = dispatching.dispatcher(ground, objects, witnesses, known, parts.API)
-    document = openapi(OPERATIONS, version=__version__, purposes=PURPOSES, intent=Intent, services=SERVICES)
     terms = load_terms(Path(ground.settings.fhir_terms_file) if ground.settings.fhir_terms_file else None)
     more = [*scim_routes(dispatcher), *fhir_routes(dispatcher, ground.clock, terms)]
-    return rest_app(dispatcher, msgspec.json.encode(document), lambda: _issuer(ground), more)
+    return rest_app(dispatcher, _description, lambda: _issuer(ground), more)
+
+
+def _description() -> bytes:
+    document = openapi(OPERATIONS, version=__version__, purposes=PURPOSES, intent=Intent, services=SERVICES)
+    return msgspec.json.encode(document)
 
 
 def _issuer(ground: Ground) -> str:
