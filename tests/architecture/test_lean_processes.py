@@ -42,6 +42,12 @@ LOAD = (
     " print(*{m.partition('.')[0] for m in sys.modules})"
 )
 
+FORKING = (
+    "import sys, os; from nexus.app.forking.client import FORKED; from nexus.app.forking.warming import warm;"
+    " from nexus.app.processes.__main__ import load; [load(name) for name in FORKED]; warm();"
+    " print(f'threads:{len(os.listdir(\"/proc/self/task\"))}', *{m.partition('.')[0] for m in sys.modules})"
+)
+
 
 def loaded_by(module: str, *, by: str = LIST) -> set[str]:
     """Names of the packages that an interpreter holds after it imported a module. `by`: the program that imports it."""
@@ -55,6 +61,12 @@ def test_a_process_starts_without_the_libraries_of_others(process: str) -> None:
     own = {"bastion": ssh, "sftp": ssh, "warehouse": (*ANALYSIS, *COMMAND_LINE)}.get(process, ())
     refused = {*ANALYSIS, *PRINTING, *OTHERS_ONLY, *SHELL, *COMMAND_LINE, *PASSKEYS}.difference(own)
     assert loaded_by(process, by=LOAD) & refused == set()
+
+
+def test_the_fork_server_imports_no_more_and_starts_no_thread() -> None:
+    modules = loaded_by("", by=FORKING)
+    assert modules & {*ANALYSIS, *PRINTING, *OTHERS_ONLY, *SHELL, *COMMAND_LINE, *PASSKEYS} == set()
+    assert "threads:1" in modules and "granian" in modules
 
 
 def test_every_module_of_a_process_is_among_those_that_are_looked_at() -> None:

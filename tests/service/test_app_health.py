@@ -5,6 +5,7 @@ import json
 import os
 import ssl
 import threading
+from functools import partial
 
 import httpx
 import pytest
@@ -217,7 +218,7 @@ async def test_a_process_that_tells_nonsense_is_not_believed_and_not_stopped(tmp
     (tmp_path / "nonsense.py").write_text(MODULE)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     given = Handoff(process="s3", root="/", settings=settings.Settings())
-    child = await children.start(given, module="nonsense")
+    child = await children.start(given, launch=partial(children.execute, module="nonsense"))
     try:
         await asyncio.sleep(0.2)
         assert child.alive and not child.heard.told

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from nexus.app.settings import Settings
 from nexus.kernel.errors import Conflict, NexusError
 from simulators.machines import credentials
 
-MODULE = "simulators.process"
+EXECUTED = partial(children.execute, module="simulators.process")
 TESTS = str(Path(__file__).parent.parent)
 SETTINGS = Settings(stop_grace_s=1)
 
@@ -29,14 +30,14 @@ def given(process: str) -> Handoff:
 
 
 async def start(process: str) -> children.Child:
-    return await children.start(given(process), module=MODULE)
+    return await children.start(given(process), launch=EXECUTED)
 
 
 def place(process: str) -> Place:
     async def prepare() -> Handoff:
         return given(process)
 
-    return Place(process, prepare, inherit=(), module=MODULE)
+    return Place(process, prepare, inherit=(), launch=EXECUTED)
 
 
 async def until(condition, seconds: float = 10.0) -> None:
@@ -84,7 +85,7 @@ async def test_secrets_of_a_handoff_are_neither_arguments_nor_environment():
     secret = given.key.splitlines()[1]
     child = await children.start(
         Handoff(process="steady", root="/", settings=SETTINGS, credentials=given, environment={"PYTHONPATH": TESTS}),
-        module=MODULE,
+        launch=EXECUTED,
     )
     try:
         for file in ("cmdline", "environ"):

@@ -3,9 +3,10 @@
 import asyncio
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 from nexus.app import handoff
 from nexus.app.handoff import Handoff
@@ -30,10 +31,36 @@ STABLE_AFTER_S = 30.0
 """A process that ran this long starts again at once when it dies; one that did not waits longer each time."""
 
 
+class Process(Protocol):
+    """A process of the operating system, however it was started; `asyncio.subprocess.Process` is one."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def stdin(self) -> asyncio.StreamWriter | None: ...
+
+    @property
+    def stdout(self) -> asyncio.StreamReader | None: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    async def wait(self) -> int: ...
+
+    def terminate(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+Launch = Callable[[Handoff, Sequence[int]], Awaitable[Process]]
+"""Starts the process of a handoff, with descriptors that it keeps open, and does not wait until it is ready."""
+
+
 class Child:
     """One running process."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, name: str, process: Process) -> None:
         self.name = name
         self.started_at = time.monotonic()
         self.heard = Heard()
@@ -81,12 +108,9 @@ class Child:
             await self._process.wait()
 
 
-async def start(given: Handoff, *, inherit: Sequence[int] = (), module: str = PROCESSES) -> Child:
-    """Start a process and wait until it is ready. Raises the error that kept it from starting.
-
-    `inherit` are descriptors that it keeps open (the lock of the data directory); `module` is what Python runs.
-    """
-    process = await asyncio.create_subprocess_exec(
+async def execute(given: Handoff, inherit: Sequence[int], module: str = PROCESSES) -> Process:
+    """Start a process by exec, with nothing in its memory of any other. `module` is what Python runs."""
+    return await asyncio.create_subprocess_exec(
         sys.executable,
         *("-P", "-m", module, given.process),  # -P: nothing is imported from the current directory
         stdin=asyncio.subprocess.PIPE,
@@ -96,6 +120,14 @@ async def start(given: Handoff, *, inherit: Sequence[int] = (), module: str = PR
         cwd="/",
         env={**MEMORY, **child_environment(given.environment)},
     )
+
+
+async def start(given: Handoff, *, inherit: Sequence[int] = (), launch: Launch = execute) -> Child:
+    """Start a process and wait until it is ready. Raises the error that kept it from starting.
+
+    `inherit` are descriptors that it keeps open (the lock of the data directory).
+    """
+    process = await launch(given, inherit)
     child = Child(given.process, process)
     try:
         await _greet(process, given)
@@ -106,7 +138,7 @@ async def start(given: Handoff, *, inherit: Sequence[int] = (), module: str = PR
     return child
 
 
-async def _greet(process: asyncio.subprocess.Process, given: Handoff) -> None:
+async def _greet(process: Process, given: Handoff) -> None:
     assert process.stdin is not None and process.stdout is not None
     with suppress(ConnectionError):  # it may have died already; its silence below says so
         process.stdin.write(handoff.pack(given))

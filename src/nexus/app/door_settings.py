@@ -50,6 +50,15 @@ class DoorSettings(DatabaseSettings, frozen=True, kw_only=True, forbid_unknown_f
         ),
     ] = "aws"
 
+    process_start: Annotated[
+        str,
+        doc(
+            "How doors (but those that speak SSH) and worker are started: `fork`, from one process that has imported what they share,"
+            " so that they share its memory; or `exec`, each by itself, with a layout of its memory of its own.",
+            pattern="^(fork|exec)$",
+        ),
+    ] = "fork"
+
     recording_days: Annotated[
         int,
         doc(

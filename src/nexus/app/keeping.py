@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from msgspec import Struct
 
 from nexus.app import children
-from nexus.app.children import Backoff, Child
+from nexus.app.children import Backoff, Child, Launch
 from nexus.app.handoff import Handoff
 from nexus.app.telemetry.health import Component
 from nexus.app.telemetry.report import Batch, Report
@@ -42,16 +42,16 @@ class Place:
         inherit: Sequence[int],
         started: Callable[[], Awaitable[None]] | None = None,
         refused: Callable[[NexusError], None] = lambda error: None,
-        module: str = children.PROCESSES,
+        launch: Launch = children.execute,
     ) -> None:
-        """`started` is called after each start; `refused` hears why a process that died does not start again."""
+        """`started` is called after each start; `refused` hears why a process that died does not start again; `launch` is how it is started."""
         self.name = name
         self.restarts = 0
         self._prepare = prepare
         self._inherit = inherit
         self._started = started
         self._refused = refused
-        self._module = module
+        self._launch = launch
         self._child: Child | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
@@ -118,7 +118,7 @@ class Place:
         )
 
     async def _start(self) -> None:
-        self._child = await children.start(await self._prepare(), inherit=self._inherit, module=self._module)
+        self._child = await children.start(await self._prepare(), inherit=self._inherit, launch=self._launch)
         _log.info("%s runs (process %d)", self.name, self._child.pid)
         if self._started is not None:
             await self._started()

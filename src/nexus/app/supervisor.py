@@ -2,7 +2,7 @@
 
 1. Take the lock of the data directory.
 2. Listen on the control socket.
-3. Start the key service, and wait until it is unsealed.
+3. Start the fork server, which imports meanwhile; start the key service, and wait until it is unsealed.
 4. Take the place of this platform on its database server, where it has one, and bring the database's schema forward.
 5. Start worker, where the setting says so the two services of pseudonyms, REST door, console, portal, S3 door and bastion; those that speak TLS with a fresh certificate each.
 6. Keep them until told to stop; then doors first, the key service last.
@@ -13,6 +13,7 @@ import logging
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from nexus.app import custody, datadir, handoff, keyservice, parts, schema, serv
 from nexus.app.authority import CertificateAuthority
 from nexus.app.control import ControlServer, Request
 from nexus.app.datadir import DataDirectory
+from nexus.app.forking.client import fork_server
 from nexus.app.handoff import Handoff
 from nexus.app.identities import Renewable, ServiceIdentities
 from nexus.app.jobs import Jobs
@@ -83,6 +85,7 @@ class Supervisor:
             self._kms, self._database, settings, self._clock, identity=self._identities.own, prepare=self._preparer
         )
         self._places: list[Place] = []
+        self._fork_server = fork_server(settings, self._doors())
         self._gathering = Gathering(lambda: self._places, lambda: self.phase is Phase.RUNNING, Watch())
         self._ports: dict[str, int] = {}
         self._watch_port = 0
@@ -109,6 +112,7 @@ class Supervisor:
             async with AsyncExitStack() as open_:
                 await open_.enter_async_context(ControlServer(self.directory.control_socket, self._answer))
                 await open_.enter_async_context(services)
+                self._fork_server.begin()
                 self._watch_port = watching.getsockname()[1] if watching is not None else 0
                 await open_.enter_async_context(shown(self._gathering, self._settings, self._watch_port))
                 renewing = asyncio.create_task(
@@ -161,7 +165,8 @@ class Supervisor:
 
     async def _open_places(self, names: Sequence[str], lock: int) -> None:
         """Start several processes side by side. Raises what keeps the first of them from starting."""
-        places = [Place(name, self._preparer(name), inherit=[lock], refused=self._give_up_if_damaged) for name in names]
+        make = partial(Place, inherit=[lock], refused=self._give_up_if_damaged, launch=self._fork_server.launch)
+        places = [make(name, self._preparer(name)) for name in names]
         self._places += places
         try:
             async with asyncio.TaskGroup() as group:
@@ -362,6 +367,7 @@ class Supervisor:
         await asyncio.gather(*(door.close(self._settings.stop_grace_s) for door in doors))
         for place in others:
             await place.close(self._settings.stop_grace_s)
+        await self._fork_server.close()
         await self._kms.close()
         await self._tenancy.close()
 

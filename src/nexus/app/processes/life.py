@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import ctypes
 import gc
 import logging
 import os
@@ -17,7 +16,7 @@ from typing import Any
 
 import uvloop
 
-from nexus.app import daemon, handoff
+from nexus.app import daemon, handoff, prctl
 from nexus.app.datadir import PRIVATE
 from nexus.app.handoff import Handoff
 from nexus.app.telemetry.reporting import Reporter
@@ -35,7 +34,6 @@ EXIT_REFUSED = 3
 _log = logging.getLogger("nexus.process")
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
-_PR_SET_DUMPABLE = 4
 
 
 class Life:
@@ -106,8 +104,7 @@ def _close_to_others() -> None:
     Only once it is ready: until then, the TLS library reads the certificate through /proc/self, which this closes.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with suppress(OSError, AttributeError):  # other systems than Linux have no prctl
-        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    prctl.set_readable(False)
 
 
 def _keep_what_is_there() -> None:
