@@ -7,6 +7,7 @@ import pytest
 from nexus.kernel.errors import Invalid
 from nexus.pseudonyms import identity
 from nexus.pseudonyms.messages import RecordGiven, read
+from nexus.warehouse.building.composing import EVERYTHING
 from nexus.warehouse.building.identities import Identities, People
 from simulators.deliveries import Folders, Patients, Register, extract
 
@@ -27,7 +28,7 @@ def told(folder: Path, **providers: list[str]):
 def find(extracts, patients: Patients | None = None) -> tuple[People, Register]:
     register = Register()
     return Identities(Folders(), register, patients or Patients(), lambda step, done, total: None).find(
-        extracts
+        extracts, {extract.provider: EVERYTHING for extract in extracts}
     ), register
 
 

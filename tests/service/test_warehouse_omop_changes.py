@@ -1,22 +1,19 @@
 """Deliveries of changes alone: applied to the delivery before, they give what a conversion of the whole that results gives."""
 
-import csv
 import gzip
-import random
 import shutil
-from collections import defaultdict
 from pathlib import Path
 
 import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from nexus.kernel.errors import Conflict, Invalid
 from nexus.warehouse.generator.generating import generate
 from nexus.warehouse.generator.model import Asked
 from nexus.warehouse.omop.fingerprint import fingerprint
 from nexus.warehouse.omop.layout import Layout
+from simulators.chains import ROOTS, STEPS, increment, read, removals, united, write
 from simulators.conversions import Converted, convert, refresh
 
 SOURCES = {"hospital-1": "synthea", "snds": "snds"}
@@ -59,82 +56,6 @@ def test_changes_give_what_the_whole_second_delivery_gives(made, tmp_path, name)
     assert len([path for path in Layout(into).accumulated.iterdir() if path.is_dir()]) == 1
 
 
-Tables = dict[str, list[dict[str, str]]]
-ROOTS = {"patients": "Id", "organizations": "Id", "providers": "Id", "encounters": "Id"}
-STEPS = st.lists(st.lists(st.integers(0, 10**6), max_size=6), min_size=1, max_size=2)
-
-
-def read(folder: Path) -> Tables:
-    return {path.stem: list(csv.DictReader(path.open(newline=""))) for path in sorted(folder.glob("*.csv"))}
-
-
-def write(folder: Path, tables: Tables) -> Path:
-    folder.mkdir(parents=True)
-    for name, rows in tables.items():
-        if rows:
-            with (folder / f"{name}.csv").open("w", newline="") as file:
-                writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(rows)
-    return folder
-
-
-def increment(tables: Tables, numbers: list[int]) -> tuple[Tables, list[tuple[str, str]]]:
-    """Encounters with all that is in them, and persons: told anew, corrected, or removed; rows that are told again word for word."""
-    told: dict[str, dict[str, dict]] = defaultdict(dict)
-    within: Tables = defaultdict(list)
-    again: Tables = defaultdict(list)
-    removed: set[tuple[str, str]] = set()
-    for number in numbers:
-        chance = random.Random(number)
-        root = chance.choice(["encounters", "encounters", "patients"])
-        row = dict(chance.choice(tables[root]))
-        what = chance.choice(["remove", "correct", "add", "again", "unknown"])
-        if what == "again":
-            again["conditions"].append(dict(chance.choice(tables["conditions"])))
-            continue
-        if what == "unknown":
-            removed.add((root, f"none-{number}"))
-            continue
-        if row["Id"] in told[root] or (root, row["Id"]) in removed:
-            continue
-        if what == "remove":
-            removed.add((root, row["Id"]))
-            continue
-        if what == "add":
-            row["Id"] = f"{row['Id']}-{number}"
-        elif root == "patients":
-            row["GENDER"] = chance.choice("MF")
-        told[root][row["Id"]] = row
-        if root == "encounters":
-            for _ in range(chance.randrange(3)):
-                within["conditions"].append(
-                    {**chance.choice(tables["conditions"]), "PATIENT": row["PATIENT"], "ENCOUNTER": row["Id"]}
-                )
-    changes = {name: list(rows.values()) for name, rows in told.items()}
-    for more in (within, again):
-        for name, rows in more.items():
-            changes[name] = [*changes.get(name, []), *rows]
-    return changes, sorted(removed)
-
-
-def united(tables: Tables, changes: Tables, removed: list[tuple[str, str]]) -> Tables:
-    """What results, said in another way than the code does: row by row."""
-    touched = {(name, row["Id"]) for name, rows in changes.items() if name in ROOTS for row in rows} | set(removed)
-    after: Tables = {}
-    for name, rows in tables.items():
-        new = [tuple(row.values()) for row in changes.get(name, [])]
-        kept = [
-            row
-            for row in rows
-            if not (name in ROOTS and (name, row["Id"]) in touched)
-            and ("encounters", row.get("ENCOUNTER")) not in touched
-            and tuple(row.values()) not in new
-        ]
-        after[name] = kept + changes.get(name, [])
-    return after
-
-
 @settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 @given(STEPS)
 def test_any_changes_one_after_the_other_give_what_the_whole_that_results_gives(made, tmp_path_factory, steps):
@@ -145,11 +66,7 @@ def test_any_changes_one_after_the_other_give_what_the_whole_that_results_gives(
         if not changes and not removed:
             continue
         folder = write(at / f"changes-{number}", changes)
-        written = [{"TABLE": table, "KEY": key} for table, key in removed]
-        with (folder / "removed.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, ["TABLE", "KEY"])
-            writer.writeheader()
-            writer.writerows(written)
+        removals(folder, removed)
         there = {(name, row["Id"]) for name in ROOTS for row in tables[name]}
         _, applied = refresh("synthea", folder, into, changes=True)
         assert applied.unknown == len(set(removed) - there) and applied.removed == len(set(removed) & there)

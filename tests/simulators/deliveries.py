@@ -33,20 +33,23 @@ def agreed(folder: Path) -> Agreement:
     return agreements.agreed(folder, fresh_days=1_000, unusable_percent=1)
 
 
-def extract(provider: str, folder: Path, number: int = 1) -> Extract:
-    """A delivery as a build reads it. Keys of its files are their paths."""
+def extract(provider: str, folder: Path, number: int = 1, *changes: Path) -> Extract:
+    """A delivery as a build reads it, with the changes since, under the numbers that follow. Keys of its files are their paths."""
     agreement = agreed(folder)
     form = form_of(provider, agreement)
     files, whole = [], hashlib.sha256()
-    for count, path in enumerate(sorted(folder.glob("*.csv")), 1):
-        content = path.read_bytes()
-        digest = hashlib.sha256(content).hexdigest()
-        whole.update(digest.encode())
-        rows = content.count(b"\n") - 1
-        said = FileSaid(name=path.name, table=path.stem, sha256=digest, bytes=len(content), rows=rows)
-        table = agreement.table(path.stem)
-        files.append(File(count, said, str(path), "1", table, form.tables(table)))
-    return Extract(provider, provider, f"{provider}-in", number, whole.hexdigest(), UNTIL, form, tuple(files))
+    for link, delivered in enumerate([folder, *changes]):
+        for count, path in enumerate(sorted(delivered.glob("*.csv")), 1):
+            content = path.read_bytes()
+            digest = hashlib.sha256(content).hexdigest()
+            whole.update(digest.encode())
+            rows = content.count(b"\n") - 1
+            said = FileSaid(name=path.name, table=path.stem, sha256=digest, bytes=len(content), rows=rows)
+            table = agreement.table(path.stem)
+            files.append(File(count, said, str(path), "1", table, form.tables(table), link))
+    chain = tuple(range(number, number + 1 + len(changes))) if changes else ()
+    last, content = number + len(changes), whole.hexdigest()
+    return Extract(provider, provider, f"{provider}-in", last, content, UNTIL, form, tuple(files), chain)
 
 
 def rows(path: Path) -> list[dict[str, str]]:

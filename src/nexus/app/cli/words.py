@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from typing import Final
 
 WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "building.changes.gone": ("rows of before replaced or removed", "lignes antérieures remplacées ou supprimées"),
+    "building.changes.removed": ("keys removed", "clés supprimées"),
+    "building.changes.told": ("rows told by changes", "lignes apportées par les modifications"),
+    "building.changes.unknown": ("keys to remove that were not there", "clés à supprimer absentes"),
     "building.delivery": ("delivery", "livraison"),
     "building.excluded": ("persons left out: they object, or withdrew", "personnes exclues : opposition ou retrait"),
     "building.failed": ("checks failed", "contrôles en échec"),

@@ -1,6 +1,7 @@
 """A build of the warehouse: what stands behind its ports. It runs on a thread; what it asks is done on the process's loop."""
 
 import asyncio
+import hashlib
 from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -22,9 +23,11 @@ from nexus.kernel.operation import PLATFORM, Operation
 from nexus.objects.service import ObjectService
 from nexus.pseudonyms.messages import MAX_BATCH, Given, Pseudonymise
 from nexus.warehouse.building.building import Building, Plan, Resources
+from nexus.warehouse.building.form import Form
 from nexus.warehouse.building.forms import form_of
 from nexus.warehouse.building.identities import Progress
-from nexus.warehouse.building.model import Built, Extract, File, changes_alone
+from nexus.warehouse.building.model import Built, Extract, File
+from nexus.warehouse.intake import chaining
 from nexus.warehouse.intake import store as intake
 from nexus.warehouse.intake.ingress import Delivered, Ingress, StoredFile
 from nexus.warehouse.intake.model import Delivery, Provider
@@ -67,7 +70,7 @@ class StoredContents:
 
 def _gone(extract: Extract, file: File) -> Damaged:
     return Damaged(
-        f"{file.said.name} of {extract.provider} is not there as it was accepted",
+        f"{file.said.name} of delivery {extract.delivery(file)} of {extract.provider} is not there as it was accepted",
         code="building.file",
         hint="look at the object store: `nexus fsck --read`; or have it delivered again",
     )
@@ -133,20 +136,36 @@ class Decided:
 
 
 def extracts(ground: Ground) -> list[Extract]:
-    """The newest accepted delivery of each provider, by name. Raises Invalid where one is in no form that is known."""
+    """What each provider tells, by name. Raises Invalid where one is in no form that is known, Damaged where a link of a chain is gone."""
+    found = []
     with ground.database.read() as tx:
-        pairs = [(each, intake.last_accepted_of(tx, each.id)) for each in intake.providers(tx, "", PROVIDERS)]
-    return [_extract(provider, found) for provider, found in pairs if found is not None]
+        for provider in intake.providers(tx, "", PROVIDERS):
+            if (newest := intake.last_accepted_of(tx, provider.id)) is not None:
+                found.append(_extract(provider, chaining.chain(tx, newest)))
+    return found
 
 
-def _extract(provider: Provider, delivery: Delivery) -> Extract:
-    said = delivery.manifest
-    assert said is not None
-    if said.follows is not None:
-        raise changes_alone(provider.name)
+def _extract(provider: Provider, chain: Sequence[Delivery]) -> Extract:
+    newest = chain[-1]
+    assert newest.manifest is not None
     form = form_of(provider.name, provider.agreement)
-    files = []
-    for number, file in enumerate(said.files, 1):
+    contents = [delivery.content for delivery in chain]
+    return Extract(
+        provider=provider.name,
+        site=provider.site,
+        bucket=provider.bucket,
+        number=newest.number,
+        content=contents[0] if len(chain) == 1 else hashlib.sha256(" ".join(contents).encode()).hexdigest(),
+        until=newest.manifest.period_until,
+        form=form,
+        files=tuple(file for link, delivery in enumerate(chain) for file in _files(provider, form, delivery, link)),
+        chain=tuple(delivery.number for delivery in chain) if len(chain) > 1 else (),
+    )
+
+
+def _files(provider: Provider, form: Form, delivery: Delivery, link: int) -> Iterator[File]:
+    assert delivery.manifest is not None
+    for number, file in enumerate(delivery.manifest.files, 1):
         agreed = provider.agreement.table(file.table)
         key = delivery.prefix + file.name if "/" in delivery.manifest_key else file.name
         if agreed is None or key not in delivery.versions:
@@ -155,17 +174,7 @@ def _extract(provider: Provider, delivery: Delivery) -> Extract:
                 code="building.agreement",
                 hint="have it delivered again, as is agreed now",
             )
-        files.append(File(number, file, key, delivery.versions[key], agreed, form.tables(agreed)))
-    return Extract(
-        provider=provider.name,
-        site=provider.site,
-        bucket=provider.bucket,
-        number=delivery.number,
-        content=delivery.content,
-        until=said.period_until,
-        form=form,
-        files=tuple(files),
-    )
+        yield File(number, file, key, delivery.versions[key], agreed, form.tables(agreed), link)
 
 
 def run(
@@ -210,7 +219,7 @@ async def _told(ground: Ground, op: Operation, built: Built) -> None:
         ACTION,
         PLATFORM,
         began=built.began,
-        deliveries=", ".join(f"{each.provider} {each.number}" for each in built.deliveries),
+        deliveries=", ".join(f"{one.provider} {'+'.join(map(str, one.chain or (one.number,)))}" for one in built.deliveries),
         digest=built.digest,
         persons=built.persons,
         excluded=built.excluded,

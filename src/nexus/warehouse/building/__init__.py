@@ -10,7 +10,8 @@ Promises
   5. Killed at any moment, the next run goes on. The same deliveries and the same decisions again: nothing is done.
 
 Words
-  extract     the newest accepted delivery of a provider: the whole of what the provider tells
+  extract     the whole of what a provider tells: its newest accepted delivery or, if that holds changes, the chain that it ends
+  chain       a whole delivery and the changes accepted since, each after the one before it
   form        what is known of the tables of a source: who is in them, and what must not stay
   record      a person as one provider knows her, by that provider's own number
 

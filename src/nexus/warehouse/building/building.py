@@ -1,7 +1,7 @@
 """A whole build: who is who, files without identifiers, the CDM made or refreshed, the quality gate. Each step is resumed.
 
 1. Decisions and deliveries are those of the CDM that stands: nothing is done.
-2. Everybody is linked, named and asked about, in memory.
+2. What changes say is read, and everybody who stands is linked, named and asked about, in memory.
 3. Each file is written once, with pseudonyms in the place of identifiers, below `deliveries/` of the warehouse.
 4. They are converted, or the CDM is refreshed with them (`omop.converting`, `omop.refreshing`, which resume by themselves).
 5. The quality gate runs, and its run is kept beside the CDM.
@@ -11,7 +11,7 @@
 import hashlib
 import hmac
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -22,16 +22,25 @@ import msgspec
 from nexus.kernel.clock import Instant
 from nexus.kernel.errors import Conflict
 from nexus.kernel.secret import Secret
+from nexus.warehouse.building.composing import Standing, compose
 from nexus.warehouse.building.forms import FORMS
 from nexus.warehouse.building.identities import Identities, People, Progress
-from nexus.warehouse.building.model import Built, Delivered, Extract, changes_alone, digest, nothing_accepted
+from nexus.warehouse.building.model import (
+    Built,
+    Changes,
+    Delivered,
+    Extract,
+    File,
+    changes_alone,
+    digest,
+    nothing_accepted,
+)
 from nexus.warehouse.building.ports import Contents, Decisions, Pseudonyms
-from nexus.warehouse.building.rewriting import Rewriting
+from nexus.warehouse.building.rewriting import Rewriting, lost
 from nexus.warehouse.omop.converting import Converter, Settings
 from nexus.warehouse.omop.duckdb_engine import DuckdbEngine
 from nexus.warehouse.omop.layout import Layout
 from nexus.warehouse.omop.refreshing import Refresher
-from nexus.warehouse.omop.removals import REMOVED_TABLE
 from nexus.warehouse.omop.source import Source
 from nexus.warehouse.omop.steps import Steps
 from nexus.warehouse.omop.together import together
@@ -117,15 +126,18 @@ class Building:
         if before is not None and before.digest == wanted and not self._plan.again:
             return msgspec.structs.replace(before, began="nothing")
         identities = Identities(self._contents, self._pseudonyms, self._decisions, self._progress)
-        people = identities.find(extracts)
+        standing = {extract.provider: compose(self._contents, extract) for extract in extracts}
+        people = identities.find(extracts, standing)
         if before is not None and not self._plan.smaller:
             _require_whole(before, extracts, people)
         wanted = self._wanted(extracts, people.state)
         made = self._digest_of(extracts, people)
-        staged = self._stage(extracts, people, made)
+        staged = self._stage(extracts, people, standing, made)
         under_way = self._convert(extracts, people, staged, made)
         failed = self._check()
-        built = self._built(extracts, people, wanted, under_way, failed)
+        changes = {one.provider: _changes(one, standing[one.provider], staged) for one in extracts if one.chain}
+        delivered = tuple(_delivered(extract, people, changes.get(extract.provider)) for extract in extracts)
+        built = self._built(delivered, people, wanted, under_way, failed)
         self._tell(built, people)
         _write(self._layout.into / REPORT, msgspec.json.format(msgspec.json.encode(built), indent=1))
         (self._layout.into / _UNDER_WAY).unlink(missing_ok=True)
@@ -165,7 +177,7 @@ class Building:
 
     # 3
 
-    def _stage(self, extracts: Sequence[Extract], people: People, made: str) -> Path:
+    def _stage(self, extracts: Sequence[Extract], people: People, standing: Mapping[str, Standing], made: str) -> Path:
         """The files with pseudonyms; what an earlier, other build has left is removed."""
         into = self._layout.into / DELIVERIES / made
         into.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -175,11 +187,12 @@ class Building:
         total = sum(file.said.rows for extract in extracts for file in extract.files if file.of)
         done = 0
         for extract in extracts:
-            rewriting = Rewriting(self._contents, extract, people.naming[extract.provider], self._derived(_NAMES))
+            naming, stands = people.naming[extract.provider], standing[extract.provider]
+            rewriting = Rewriting(self._contents, extract, naming, self._derived(_NAMES), standing=stands)
             for file in extract.files:
                 if not file.of:
                     continue
-                folder = into / extract.provider / f"{file.number:04}"
+                folder = into / extract.provider / _place(extract, file)
                 if not folder.exists():
                     rewriting.write(file, folder, partial(self._told, extract, done, total))
                 done += file.said.rows
@@ -245,14 +258,19 @@ class Building:
         return failed
 
     def _built(
-        self, extracts: Sequence[Extract], people: People, wanted: str, under_way: _UnderWay, failed: dict[str, int]
+        self,
+        delivered: tuple[Delivered, ...],
+        people: People,
+        wanted: str,
+        under_way: _UnderWay,
+        failed: dict[str, int],
     ) -> Built:
         report = msgspec.json.decode(self._layout.report.read_bytes())
         linkage = people.linked.report
         return Built(
             digest=wanted,
             began=under_way.began,
-            deliveries=tuple(_delivered(extract, people) for extract in extracts),
+            deliveries=delivered,
             records=linkage.records,
             persons=people.persons,
             linked=linkage.by_rule,
@@ -265,20 +283,37 @@ class Building:
         )
 
 
-def _delivered(extract: Extract, people: People) -> Delivered:
+def _place(extract: Extract, file: File) -> str:
+    """Where a file is written, which is what provenance names; those of changes say of which delivery."""
+    return f"{file.number:04}" if not file.link else f"delivery-{extract.delivery(file):06}/{file.number:04}"
+
+
+def _changes(extract: Extract, standing: Standing, staged: Path) -> Changes:
+    found = lost(staged / extract.provider)
+    return Changes(
+        told=sum(file.said.rows for file in extract.files if file.link and file.of),
+        gone=found.rows,
+        removed=len(found.removed),
+        unknown=len(standing.removed) - len(found.removed),
+    )
+
+
+def _delivered(extract: Extract, people: People, changes: Changes | None = None) -> Delivered:
     return Delivered(
         provider=extract.provider,
         source=extract.form.source.name,
         number=extract.number,
         files=len(extract.files),
         records=len(people.naming[extract.provider].known - {""}),
+        chain=extract.chain,
+        changes=changes,
     )
 
 
 def _require_no_changes(extracts: Sequence[Extract]) -> None:
-    """A delivery that says what is to go tells what changed: read as a whole one, it would take everybody else away."""
+    """A delivery that says what is to go, and not what it follows: read as a whole one, it would take everybody else away."""
     for extract in extracts:
-        if any(file.agreed.name.lower() == REMOVED_TABLE for file in extract.files):
+        if any(file.removes and not file.link for file in extract.files):
             raise changes_alone(extract.provider)
 
 

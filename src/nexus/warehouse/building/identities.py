@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from nexus.kernel.errors import NexusError
 from nexus.pseudonyms.identity import Sex, birth_traits
 from nexus.pseudonyms.messages import Given, NirGiven, RecordGiven, TraitsGiven
-from nexus.warehouse.building import reading
+from nexus.warehouse.building import composing
+from nexus.warehouse.building.composing import Standing
 from nexus.warehouse.building.fhir_form import DIVIDER
 from nexus.warehouse.building.form import Form
 from nexus.warehouse.building.model import Extract
@@ -76,10 +77,10 @@ class Identities:
         self._decisions = decisions
         self._progress = progress
 
-    def find(self, extracts: Sequence[Extract]) -> People:
-        """Raises Conflict where this platform makes no pseudonyms, or decisions change meanwhile."""
+    def find(self, extracts: Sequence[Extract], standing: Mapping[str, Standing]) -> People:
+        """Raises Conflict where this platform makes no pseudonyms, or decisions change meanwhile. `standing`: by provider."""
         state = self._decisions.state()
-        tables = {extract.provider: self._table(extract) for extract in extracts}
+        tables = {extract.provider: self._table(extract, standing[extract.provider]) for extract in extracts}
         self._progress("link", 0, 0)
         denied = {e.provider: _contradicted(e.form, tables[e.provider]) for e in extracts}
         told = [
@@ -101,13 +102,13 @@ class Identities:
             state=state,
         )
 
-    def _table(self, extract: Extract) -> pa.Table:
+    def _table(self, extract: Extract, standing: Standing) -> pa.Table:
         """The persons of an extract, as its provider tells them."""
         wanted = extract.form.of_people
         found = []
         for file in extract.of_people():
             self._progress(f"who is in {extract.provider}", 0, 0)
-            found += list(reading.people(self._contents, extract, file))
+            found += list(composing.people(standing, self._contents, extract, file))
         table = (
             pa.Table.from_batches(found) if found else pa.table({name: pa.array([], pa.string()) for name in wanted})
         )

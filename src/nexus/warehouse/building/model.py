@@ -10,7 +10,7 @@ import msgspec
 
 from nexus.kernel.errors import Conflict
 from nexus.warehouse.building.form import Form
-from nexus.warehouse.intake.agreement import Table
+from nexus.warehouse.intake.agreement import REMOVED, Table
 from nexus.warehouse.intake.manifest import FileSaid
 from nexus.warehouse.omop.source import SourceTable
 
@@ -28,22 +28,35 @@ class File:
     version: str
     agreed: Table
     of: tuple[SourceTable, ...]
+    link: int = 0
+    """Place of its delivery in the chain of the provider: 0 is the whole one, others are changes."""
+
+    @property
+    def removes(self) -> bool:
+        """Whether it holds keys of what is to go."""
+        return self.agreed.name.lower() == REMOVED
 
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """The newest accepted delivery of a provider."""
+    """What a provider tells: its newest accepted delivery or, if that holds changes, the whole one and all changes since."""
 
     provider: str
     site: str
     bucket: str
     number: int
     content: str
-    """What tells it from every other: the checksum of its files' checksums."""
+    """What tells it from every other: the checksum of its files' checksums, of all deliveries."""
     until: date
     """Last day of the data."""
     form: Form
     files: tuple[File, ...]
+    chain: tuple[int, ...] = ()
+    """Numbers of the deliveries, from the whole one; empty if it is alone."""
+
+    def delivery(self, file: File) -> int:
+        """Number of the delivery that a file is of."""
+        return self.chain[file.link] if self.chain else self.number
 
     def of_people(self) -> Sequence[File]:
         """The files that say who is in it."""
@@ -56,6 +69,19 @@ def digest(extracts: Sequence[Extract], *more: str) -> str:
     return hashlib.sha256("\n".join([str(FORMAT), *parts, *more]).encode()).hexdigest()
 
 
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """What deliveries of changes did to the whole one, in rows of the source."""
+
+    told: int
+    """Rows that they hold."""
+    gone: int
+    """Rows that were replaced or removed since they were delivered."""
+    removed: int
+    """Keys of removals that were there."""
+    unknown: int
+    """Keys of removals that were not."""
+
+
 class Delivered(msgspec.Struct, frozen=True, kw_only=True):
     """Which delivery of which provider is in the CDM."""
 
@@ -65,6 +91,9 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
     files: int
     records: int
     """Of persons."""
+    chain: tuple[int, ...] = ()
+    """The whole delivery and the changes that were applied to it, by number; empty if there were none."""
+    changes: Changes | None = None
 
 
 class Built(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,8 +9,6 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from nexus.kernel.errors import Damaged
-from nexus.warehouse.building import fhir_reading
-from nexus.warehouse.building.form import TABULAR
 from nexus.warehouse.building.model import Extract, File
 from nexus.warehouse.building.ports import Contents
 from nexus.warehouse.intake import parquet_apart
@@ -19,13 +17,6 @@ from nexus.warehouse.intake.report import FaultyError
 
 BLOCK_BYTES: Final = 8 << 20
 """Of a CSV file, parsed at once."""
-
-
-def people(contents: Contents, extract: Extract, file: File) -> Iterator[pa.RecordBatch]:
-    """Who is in a file of persons: the columns of the form that say who somebody is. Raises Damaged."""
-    if file.agreed.kind not in TABULAR:
-        return fhir_reading.people(contents, extract, file)
-    return batches(contents, extract, file, extract.form.of_people)
 
 
 def batches(contents: Contents, extract: Extract, file: File, wanted: Collection[str]) -> Iterator[pa.RecordBatch]:

@@ -15,6 +15,7 @@ Words
               data_provider in that bucket or its site
   agreement   what was agreed with it about form: tables, columns, types, declared identifiers, age
   delivery    one extract: files and a manifest, under a number
+  changes     a delivery of what is new, corrected or removed since the accepted one that it follows; one chain, no gap and no fork
   manifest    what the provider says that the delivery holds; it is written last, so that it says that all is there
   fault       what refuses a delivery
   finding     clear identifiers where none may be: a fault of its own kind

@@ -10,8 +10,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, cast
 
+import pyarrow
+import pyarrow.parquet
+
 from nexus.kernel.errors import Invalid
-from nexus.warehouse.omop.source import Source, SourceTable
+from nexus.warehouse.omop.source import LINE, Source, SourceTable
 
 SEPARATORS: Final = ",;\t|"
 MARK: Final = "_mark"
@@ -19,7 +22,7 @@ MARK: Final = "_mark"
 HEADER_BYTES: Final = 1 << 20
 """A first line that is longer is no header."""
 Form = Literal["csv", "parquet", "fhir", "read"]
-"""`read`: Parquet of the columns of a FHIR table, and the line of each resource in LINE: elements that were read already."""
+"""`read`: Parquet of the columns of a table, and in LINE which line of what was delivered each row is: its place here says nothing."""
 _FORMS: Final[dict[str, Form]] = {
     ".csv": "csv",
     ".tsv": "csv",
@@ -90,9 +93,17 @@ def _form_of(path: Path, stem: str, form: Form, table: SourceTable) -> Form | No
     """How a file holds rows of a table; None if it holds none."""
     if form == "fhir":
         return form if _is_resources(path, stem, table) else None
-    if not table.resource:
-        return form if table.is_called(stem) else None
-    return "read" if form == "parquet" and table.is_called(stem) else None
+    if not table.is_called(stem) or (table.resource and form != "parquet"):
+        return None
+    return "read" if form == "parquet" and (table.resource or _says_lines(path)) else form
+
+
+def _says_lines(path: Path) -> bool:
+    """Whether the rows of a Parquet file name lines of their own. Of one that cannot be read, whoever reads it tells."""
+    try:
+        return LINE in pyarrow.parquet.read_schema(path).names
+    except (pyarrow.ArrowInvalid, OSError):
+        return False
 
 
 def _is_resources(path: Path, stem: str, table: SourceTable) -> bool:

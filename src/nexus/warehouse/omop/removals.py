@@ -11,8 +11,6 @@ from nexus.warehouse.omop.delivery import mark_of
 from nexus.warehouse.omop.source import Source, SourceTable
 
 REMOVED: Final = "removed.csv"
-REMOVED_TABLE: Final = "removed"
-"""What an agreement calls it."""
 _COLUMNS: Final = ["table", "key"]
 
 
