@@ -29,7 +29,7 @@ def typed(provider: str, folder, into) -> tuple[Extract, set[ColumnType]]:
     into.mkdir()
     agreement, said, used = agreed(folder), [], set()
     tables = []
-    for table in agreement.tables:
+    for table in (each for each in agreement.tables if not each.optional):
         path, there = into / f"{table.name}.parquet", duckdb.connect()
         there.execute("SET TimeZone = 'UTC'")
         source = f"read_csv('{folder / table.name}.csv', sample_size = -1)"
