@@ -65,7 +65,12 @@ def _show(screen: Terminal, built: dict[str, Any], directory: DataDirectory) -> 
     for word in ("provider", "source", "delivery", "records"):
         table.add_column(screen.say(f"building.{word}"), justify="left" if word in ("provider", "source") else "right")
     for each in built["deliveries"]:
-        table.add_row(each["provider"], each["source"], "+".join(map(str, each["chain"] or [each["number"]])), f"{each['records']:,}")
+        table.add_row(
+            each["provider"],
+            each["source"],
+            "+".join(map(str, each["chain"] or [each["number"]])),
+            f"{each['records']:,}",
+        )
     screen.show(table)
     for each in built["deliveries"]:
         for word, rows in (each["changes"] or {}).items():

@@ -219,7 +219,9 @@ async def _told(ground: Ground, op: Operation, built: Built) -> None:
         ACTION,
         PLATFORM,
         began=built.began,
-        deliveries=", ".join(f"{one.provider} {'+'.join(map(str, one.chain or (one.number,)))}" for one in built.deliveries),
+        deliveries=", ".join(
+            f"{one.provider} {'+'.join(map(str, one.chain or (one.number,)))}" for one in built.deliveries
+        ),
         digest=built.digest,
         persons=built.persons,
         excluded=built.excluded,
