@@ -214,6 +214,14 @@ class Opener(_Message):
             self.open_into(position + number, segment, out[number * plain : (number + 1) * plain])
         return opened
 
+    def open_all(self, sealed: Buffer) -> bytes:
+        """The plaintext of the whole message, header included in `sealed`. Raises Damaged."""
+        view, size = memoryview(sealed), self._parameters.segment_bytes
+        if self.last == 0:
+            return self.open(0, view[HEADER_BYTES:])
+        starts = range(HEADER_BYTES, len(view), size)
+        return b"".join([self.open(position, view[at : at + size]) for position, at in enumerate(starts)])
+
     def _checked(self, position: int, segment: Buffer) -> tuple[bytes, bytes]:
         """The nonce and the associated data of a segment whose place and length are right."""
         if not 0 <= position <= self.last:
@@ -243,13 +251,8 @@ def seal(key: Buffer, aad: bytes, plaintext: Buffer, parameters: Parameters) -> 
 
 def open_all(key: Buffer, aad: bytes, sealed: Buffer, parameters: Parameters) -> bytes:
     """The plaintext of a whole message in memory. Raises Damaged."""
-    view, size = memoryview(sealed), parameters.segment_bytes
-    opener = Opener(key, aad, bytes(view[:HEADER_BYTES]), len(view), parameters)
-    if opener.last == 0:
-        return opener.open(0, view[HEADER_BYTES:])
-    return b"".join(
-        opener.open(position, view[at : at + size]) for position, at in enumerate(range(HEADER_BYTES, len(view), size))
-    )
+    header = bytes(memoryview(sealed)[:HEADER_BYTES])
+    return Opener(key, aad, header, len(sealed), parameters).open_all(sealed)
 
 
 def _damaged(what: str) -> Damaged:

@@ -14,7 +14,7 @@ from nexus.kernel.errors import Damaged, NexusError
 from nexus.objects.blobs.port import BlobReader, BlobStore
 from nexus.objects.errors import damaged
 from nexus.objects.reading_ahead import ASKED_SEGMENTS, FIRST_SEGMENTS, Ahead
-from nexus.objects.sealing import SEGMENTS, BucketKey
+from nexus.objects.sealing import SEGMENTS, BucketKey, ObjectKey
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -119,10 +119,10 @@ class Pieces:
         await self._body.aclose()
 
 
-def open_inline(sealed: bytes, key: bytes, aad: bytes, size: int) -> bytes:
+def open_inline(sealed: bytes, key: ObjectKey, aad: bytes, size: int) -> bytes:
     """The plaintext of an inline body. Raises Damaged."""
     try:
-        plaintext = floe.open_all(key, aad, sealed, SEGMENTS)
+        plaintext = key.open_content(sealed, aad)
     except Damaged:
         raise damaged("the content of an object") from None
     if len(plaintext) != size:

@@ -18,8 +18,9 @@ from nexus.kernel.operation import Operation
 from nexus.kms.model import KeyEvent, KeyEventKind
 from nexus.objects.errors import KEY_GONE
 from nexus.objects.model import Bucket
+from nexus.objects.opened_keys import OpenedKeys
 from nexus.objects.ports import DataKeys
-from nexus.objects.sealing import BucketKey
+from nexus.objects.sealing import BucketKey, ObjectKey, SubjectKey
 
 CACHED_FOR: Final = 5 * MINUTE
 """How long an opened bucket key is used without asking again."""
@@ -55,6 +56,7 @@ class BucketKeys:
         self._in_use: WeakSet[BucketKey] = WeakSet()
         self._lock = threading.Lock()
         self._taken_back = 0
+        self._opened = OpenedKeys()
         data_keys.subscribe(self._on_event)
 
     async def create(self, op: Operation, bucket_id: str, site: str, key_id: str) -> bytes:
@@ -82,6 +84,10 @@ class BucketKeys:
             fetching.add_done_callback(lambda task: self._fetched(name, task))
         return await asyncio.shield(fetching)
 
+    def unwrap(self, key: BucketKey, wrapped: bytes, aad: bytes, subject: SubjectKey | None) -> ObjectKey:
+        """`BucketKey.unwrap`, which need not be done again for what was read lately."""
+        return key.unwrap(wrapped, aad, subject) if subject is not None else self._opened.unwrap(key, wrapped, aad)
+
     def revoke(self, key_id: str = "") -> None:
         """Forget every key under `key_id` (every key, if empty)."""
         with self._lock:
@@ -89,6 +95,7 @@ class BucketKeys:
             for key in [key for key in self._in_use if key_id in ("", key.key_id)]:
                 key.revoke()
             self._cached = {name: c for name, c in self._cached.items() if key_id not in ("", c.key.key_id)}
+            self._opened.forget()
 
     async def _fetch(self, op: Operation, bucket: Bucket) -> BucketKey:
         for _ in range(FETCHES):
@@ -111,7 +118,9 @@ class BucketKeys:
     def _keep(self, name: _Name, key: BucketKey) -> BucketKey:
         if len(self._cached) >= MAX_CACHED:
             del self._cached[next(iter(self._cached))]
-        self._cached.pop(name, None)
+        replaced = self._cached.pop(name, None)
+        if replaced is not None:
+            self._opened.forget_of(replaced.key)
         self._cached[name] = _Cached(key, Instant(self._clock.now() + CACHED_FOR))
         self._in_use.add(key)
         return key

@@ -102,7 +102,7 @@ class Opened(msgspec.Struct, frozen=True):
     def inline(self) -> bytes:
         """The plaintext of a body that is kept in the database. Raises Damaged."""
         sealed, aad = self.sealed_body or b"", self.place.bind(BODY)
-        return content.open_inline(sealed, self.key.content, aad, self.facts.size)
+        return content.open_inline(sealed, self.key, aad, self.facts.size)
 
     def pieces(self) -> tuple[Piece, ...]:
         """The manifest of an object made of parts. Raises Damaged."""
@@ -259,7 +259,7 @@ class Reading:
         bucket_key = self._keys.at_hand(op, under) or await self._keys.of(op, under)
         place = Place(ref.bucket.id, row.key, row.id)
         subject_key = None if watch is None or watch.vault is None else watch.vault.subject_key(row.subject)
-        key = bucket_key.unwrap(row.sealed_key, place.bind(KEY), subject_key)
+        key = self._keys.unwrap(bucket_key, row.sealed_key, place.bind(KEY), subject_key)
         told = open_facts(key, place, row.sealed_facts)
         if (told.size, told.etag, told.modified_at, told.content) != (
             row.size,

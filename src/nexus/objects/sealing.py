@@ -90,10 +90,11 @@ class Place:
 class ObjectKey:
     """The keys of one object: 32 random bytes for its content, 32 for its facts and its manifest."""
 
-    __slots__ = ("_secret",)
+    __slots__ = ("_opener", "_secret")
 
     def __init__(self, secret: Secret) -> None:
         self._secret = secret
+        self._opener: tuple[bytes, bytes, int, floe.Opener] | None = None
 
     @classmethod
     def fresh(cls) -> "ObjectKey":
@@ -104,6 +105,16 @@ class ObjectKey:
     def content(self) -> bytes:
         """The FLOE key."""
         return self._secret.reveal()[:_HALF]
+
+    def open_content(self, sealed: bytes, aad: bytes) -> bytes:
+        """The plaintext of a content that lies in memory as one FLOE message. Raises Damaged.
+
+        What follows from its header is kept for the next time that this key opens it.
+        """
+        what = sealed[: floe.HEADER_BYTES], aad, len(sealed)
+        if self._opener is None or self._opener[:3] != what:
+            self._opener = (*what, floe.Opener(self.content, aad, what[0], what[2], SEGMENTS))
+        return self._opener[3].open_all(sealed)
 
     def seal(self, plaintext: bytes, aad: bytes) -> bytes:
         """Format byte, nonce, ciphertext and tag. For the few small things beside the body."""
@@ -180,6 +191,10 @@ class BucketKey:
                 hint="unseal the key service or enable the key, then retry",
             )
         return cipher
+
+    @property
+    def revoked(self) -> bool:
+        return self._cipher is None
 
     def revoke(self) -> None:
         """Forget the key."""
