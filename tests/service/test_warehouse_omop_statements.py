@@ -145,6 +145,7 @@ def test_only_what_the_same_key_has_written_about_the_same_is_run(tmp_path):
     assert not is_known(path, key=Secret(b"another key"))
     assert not is_known(path, means="that")
     assert not is_known(tmp_path / "nothing")
+    assert not is_known(tmp_path), "a folder is no file of statements"
     genuine = path.read_bytes()
     for place in range(len(genuine)):
         path.write_bytes(genuine[:place] + bytes([genuine[place] ^ 1]) + genuine[place + 1 :])

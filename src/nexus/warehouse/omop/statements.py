@@ -126,7 +126,7 @@ def _genuine(path: Path, key: Secret) -> bytes | None:
             if told.st_uid != os.geteuid() or told.st_mode & _OTHERS or told.st_size > LARGEST:
                 return None
             held = file.read(LARGEST)
-    except FileNotFoundError:
+    except OSError:  # not there, or not ours to read
         return None
     mac, body = held[:_MAC], held[_MAC:]
     return body if hmac.compare_digest(mac, _mac(body, key)) else None
