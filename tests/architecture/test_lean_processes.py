@@ -69,6 +69,11 @@ def test_the_fork_server_imports_no_more_and_starts_no_thread() -> None:
     assert "threads:1" in modules and "granian" in modules
 
 
+def test_the_supervisor_starts_without_what_doors_work_with() -> None:
+    unneeded = {*ANALYSIS, *PRINTING, *OTHERS_ONLY, *SHELL, *PASSKEYS, "cedarpy"}
+    assert loaded_by("nexus.app.commands.run") & unneeded == set()
+
+
 def test_every_module_of_a_process_is_among_those_that_are_looked_at() -> None:
     import nexus.app.processes as processes
 

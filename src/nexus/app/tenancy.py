@@ -6,11 +6,13 @@ In a data directory the lock of the directory says so; a schema of a server can 
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nexus.app.schema import Place
-from nexus.kernel.engines.postgresql_holding import Hold
 from nexus.kernel.errors import Conflict, NexusError
+
+if TYPE_CHECKING:
+    from nexus.kernel.engines.postgresql_holding import Hold
 
 CHECK_S: Final = 2.0
 """How often the supervisor looks whether its place is still its own."""
@@ -32,6 +34,8 @@ class Tenancy:
         server = self._place.server()
         if server is None:
             return
+        from nexus.kernel.engines.postgresql_holding import Hold  # a library that is loaded only where it is used
+
         self._hold = Hold(server)
         await asyncio.to_thread(self._hold.keep)
         self._keeping = asyncio.create_task(self._keep(self._hold), name="tenancy")
@@ -44,7 +48,7 @@ class Tenancy:
         if self._hold is not None:
             self._hold.close()
 
-    async def _keep(self, hold: Hold) -> None:
+    async def _keep(self, hold: "Hold") -> None:
         while True:
             await asyncio.sleep(CHECK_S)
             try:

@@ -15,7 +15,6 @@ from nexus.app.cli.options import data_option, json_option, terminal
 from nexus.app.cli.terminal import Terminal
 from nexus.app.control import Request
 from nexus.app.datadir import DataDirectory, open_directory
-from nexus.app.doctor.examination import examine, worst
 from nexus.app.doctor.finding import Finding, State
 from nexus.app.status import Phase, PlatformStatus
 from nexus.kernel.clock import SystemClock
@@ -126,6 +125,8 @@ status = click.Command(
 
 
 def _doctor(**typed: Any) -> int:
+    from nexus.app.doctor.examination import examine, worst  # `nexus up` and `status` need none of it
+
     screen = terminal(typed["as_json"])
     directory = open_directory(typed["data"] or settings.data_path())
     chosen = settings.load(directory.description)

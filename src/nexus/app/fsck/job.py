@@ -7,7 +7,6 @@ from nexus.app import custody, schema
 from nexus.app.custody import Part
 from nexus.app.fsck.examining import Findings, examine
 from nexus.app.settings import Settings
-from nexus.app.wiring.storage import blob_store
 from nexus.kernel.clock import Clock
 from nexus.kernel.errors import Conflict, NotFound
 from nexus.kernel.operation import PLATFORM, Operation
@@ -53,6 +52,8 @@ class FsckJob:
                 await self._task
 
     async def _run(self, op: Operation, *, read: bool, mend: bool) -> None:
+        from nexus.app.wiring.storage import blob_store  # the supervisor otherwise needs none of it
+
         index = custody.read_index(self._place.directory)
         key = await custody.open_part(self._kms, self._place.directory, Part.DATABASE, op)
         database = self._place.open(key, index.audit_public, self._clock)
