@@ -9,5 +9,5 @@ Promises:
 - where it cannot fork, the process is started by exec, and the journal says so;
 - a process that ended by a fault of its memory is started again from another fork server, with another layout of its memory.
 
-`docs/explanation/processes.md` says why, and who is not forked.
+`docs/decisions/0032-doors-are-forked-from-one-parent.md` says why, and who is not forked.
 """
