@@ -3,6 +3,7 @@
 One hospital delivers CSV, one FHIR by the line, a clinic FHIR as a Bundle, a unit of intensive care MIMIC-III, the claims base Parquet.
 """
 
+import csv
 import json
 import subprocess
 import time
@@ -70,7 +71,8 @@ def platform(tmp_path_factory, providers):
     made.desk, made.steward = desk, steward
     for name, provider in providers.items():
         register(made, steward, name, provider.agreement)
-        deliver(made, steward, name, provider.folder, 1)
+        view = deliver(made, steward, name, provider.folder, 1)
+        assert view["state"] == "accepted", view["report"]
     yield made
     made.destroy()
 
@@ -84,10 +86,11 @@ def register(platform, steward, provider: str, agreed_upon: Agreement) -> None:
     (platform.root / f"{provider}.json").write_text(json.dumps(agreement))
 
 
-def deliver(platform, steward, provider: str, folder: Path, number: int) -> None:
+def deliver(platform, steward, provider: str, folder: Path, number: int, *after: str) -> dict:
+    """What intake said of it. `after`: what `pack` is told of the delivery that it follows."""
     agreement = str(platform.root / f"{provider}.json")
     packed = ("intake", "pack", str(folder), "--provider", provider, "--number", str(number), "--agreement", agreement)
-    platform.command(*packed, *PERIOD)
+    platform.command(*packed, *PERIOD, *after)
     s3 = platform.s3(steward.access_key("operation"))
     for path in sorted(folder.iterdir(), key=lambda each: (each.suffix == ".json", each.name)):
         s3.put_object(Bucket=f"{provider}-in", Key=f"{number}/{path.name}", Body=path.read_bytes())
@@ -97,8 +100,7 @@ def deliver(platform, steward, provider: str, folder: Path, number: int) -> None
         view = steward.call("intake.delivery.read", provider=provider, number=number)
         return view if view["state"] in {"accepted", "refused"} else None
 
-    view = until(decided, seconds=120, what="the check of a delivery")
-    assert view["state"] == "accepted", view["report"]
+    return until(decided, seconds=120, what="the check of a delivery")
 
 
 def ask(platform, sql: str) -> list[tuple]:
@@ -187,6 +189,32 @@ def test_an_objection_leaves_the_next_build(platform):
     built = build(platform)
     assert (built["began"], built["excluded"]) == ("refresh", 1)
     assert len(before - persons(platform)) == 1
+
+
+def test_a_hospital_delivers_changes_and_the_warehouse_follows(platform, providers, tmp_path):
+    """An encounter is taken back with all that belongs to it, two are new; what follows the same delivery again is refused."""
+    first = providers["hospital-1"].folder
+    told = [row for row in rows(first / "encounters.csv") if row["PATIENT"] != platform.patient]
+    gone, like = told[0], told[-1]
+    conditions = sum(row["ENCOUNTER"] == gone["Id"] for row in rows(first / "conditions.csv"))
+    visits = "SELECT count(*) FROM visit_occurrence"
+    ((before,),), delivered_before = ask(platform, visits), build(platform)["deliveries"]
+    with (tmp_path / "encounters.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(like))
+        writer.writeheader()
+        writer.writerows(like | {"Id": f"another-{number}"} for number in range(2))
+    (tmp_path / "removed.csv").write_text(f"TABLE,KEY\nencounters,{gone['Id']}\n")
+    after = ("--follows", str(first / "manifest.json"))
+    view = deliver(platform, platform.steward, "hospital-1", tmp_path, 2, *after)
+    assert (view["state"], view["kind"], view["chain"]) == ("accepted", "changes", [1, 2]), view["report"]
+    built = build(platform)
+    assert built["began"] == "refresh" and conditions
+    (chained,) = [each for each in built["deliveries"] if each["provider"] == "hospital-1"]
+    assert chained["changes"]["removed"] == 1 and chained not in delivered_before
+    assert ask(platform, visits) == [(before + 1,)]
+    (tmp_path / "removed.csv").write_text(f"TABLE,KEY\nencounters,{like['Id']}\n")
+    fork = deliver(platform, platform.steward, "hospital-1", tmp_path, 3, *after)
+    assert fork["state"] == "refused" and "changes-fork" in json.dumps(fork["report"])
 
 
 def test_killed_with_the_whole_platform_in_the_middle_the_next_run_goes_on(platform):
