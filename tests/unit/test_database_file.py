@@ -16,7 +16,6 @@ from simulators.operations import operation
 from simulators.recorder import MemoryRecorder
 
 TABLE = Migration("demo", 1, ("CREATE TABLE demo (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT",))
-PAGE = 4_096
 ENTRY = operation().allowed("demo.write", PLATFORM)
 
 
@@ -47,40 +46,33 @@ def names(db):
 
 
 async def test_a_database_is_given_the_pages_and_the_log_that_it_asks_for(tmp_path):
-    """The writer alone keeps the pages: a reader is there for each thread. Without its sizes, this log would never be folded."""
-    engine = SqliteEngine(
-        tmp_path / "b.db", Secret(b"k" * 32), Sizes(cache_kib=2_048, fold_pages=50, long_log_pages=50)
-    )
+    """The writer alone keeps the pages: a reader is there for each thread. Without its size, this log would never be folded."""
+    engine = SqliteEngine(tmp_path / "b.db", Secret(b"k" * 32), Sizes(cache_kib=2_048, fold_pages=50))
     db = Database(engine, recorder=MemoryRecorder())
     db.migrate([TABLE])
     assert engine.writing.pragma("cache_size") == -2_048
     assert engine.connect().pragma("cache_size") == -PAGE_CACHE_KIB
     for number in range(0, FOLD_PAGES // 4, 10):
         await asyncio.gather(*(db.write(insert(f"{one:06}" + "x" * 6_000)) for one in range(number, number + 10)))
-    assert (tmp_path / "b.db-wal").stat().st_size < FOLD_PAGES // 4 * PAGE
+    assert (tmp_path / "b.db-wal").stat().st_size < FOLD_PAGES // 4 * 4_096
     db.close()
 
 
-async def test_the_log_is_folded_all_the_while_and_starts_again_seldom(tmp_path):
-    """Whenever it starts again, all writers wait. Some 18,000 pages go through a log that is folded every 100 and starts again at 3,000."""
-    engine = SqliteEngine(tmp_path / "b.db", Secret(b"k" * 32), Sizes(fold_pages=100, long_log_pages=3_000))
-    db = Database(engine, recorder=MemoryRecorder())
-    db.migrate([TABLE])
-    file, log, rows, largest, early = tmp_path / "b.db", tmp_path / "b.db-wal", 4_000, 0, False
+async def test_the_log_is_folded_while_writers_and_readers_go_on(db, tmp_path):
+    """Eight times what the log may hold before it is folded; it never holds even six times that, on a busy machine too."""
+    rows, largest = 4 * FOLD_PAGES, 0
+    log = tmp_path / "a.db-wal"
 
     async def writer(first):
-        nonlocal largest, early
-        for number in range(first, rows, 20):
+        nonlocal largest
+        for number in range(first, rows, 50):
             await db.write(insert(f"{number:06}" + "x" * 6_000))
             assert db.peek("SELECT count(*) FROM demo WHERE name > ?", (f"{number:06}",))[0] > 0
             largest = max(largest, log.stat().st_size)
-            early = early or (largest < 3_000 * PAGE and file.stat().st_size > 100 * PAGE)
 
-    await asyncio.gather(*(writer(first) for first in range(20)))
-    assert early
-    assert 3_000 * PAGE <= largest < 12_000 * PAGE
+    await asyncio.gather(*(writer(first) for first in range(50)))
+    assert FOLD_PAGES * 4_096 < largest < 6 * FOLD_PAGES * 4_096
     assert [name[:6] for name in names(db)] == [f"{number:06}" for number in range(rows)]
-    db.close()
 
 
 async def test_the_file_holds_no_plaintext_and_refuses_another_key(db, tmp_path):

@@ -1,8 +1,7 @@
 """Folds the write-ahead log back into the database beside the writer, so that nobody waits for it.
 
-Folding decrypts, encrypts and writes every page that has changed. A thread of its own does that again and again while the log
-grows. Before the log can start again from its beginning, the writer must fold the little that is left, between two commits,
-and every writer waits for that: two syncs, 5 to 30 ms. So it happens seldom, in a long log.
+Folding decrypts, encrypts and writes every page that has changed. A thread of its own does all but the last of it; the
+writer, between two commits, does the rest, after which the log starts again from its beginning.
 """
 
 import logging
@@ -11,49 +10,40 @@ import threading
 import apsw
 
 FOLD_PAGES = 4_000
-"""Pages (16 MiB) that come into the log before they are folded, where nothing else is said: a page that changes often is then encrypted less often."""
-LONG_LOG_PAGES = 32_000
-"""Pages (128 MiB) at which the writer has the log start again. Whoever reads at that moment prevents it: the next time is soon."""
+"""Pages (16 MiB) in the log before it is folded, where nothing else is said: a page that changes often is then encrypted less often."""
 MAX_LOG_PAGES = 64_000
 """Pages (256 MiB) at which the writer folds them all itself: the disk cannot keep up, and everybody must wait."""
+PASSES = 2
+"""The second pass takes what came in during the first, and leaves little to the writer."""
+
 logger = logging.getLogger(__name__)
 
 
 class Folding:
     """The folding of one database. `after_commit` is the writing connection's hook."""
 
-    def __init__(
-        self, connection: apsw.Connection, name: str, fold_pages: int = FOLD_PAGES, long_log_pages: int = LONG_LOG_PAGES
-    ) -> None:
-        """`connection`: for this alone; closed by `close`. `long_log_pages`: the log starts again at so many."""
+    def __init__(self, connection: apsw.Connection, name: str, fold_pages: int = FOLD_PAGES) -> None:
+        """`connection`: for this alone; closed by `close`."""
         self._connection = connection
         self._fold_pages = fold_pages
-        self._long_log_pages = long_log_pages
         self._wanted = threading.Event()
         self._busy = False
         """From the moment that the writer asks until the thread has done its share."""
         self._prepared = False
-        """The thread has done its share of a long log and the writer has not."""
-        self._folded = 0
-        """Pages of the log that need not be asked for."""
+        """The thread has done its share and the writer has not."""
         self._closed = False
         self._thread = threading.Thread(target=self._run, name=f"folding:{name}", daemon=True)
         self._thread.start()
 
     def after_commit(self, connection: apsw.Connection, schema: str, pages: int) -> int:
         """Called by SQLite on the writer thread once a commit is durable; `pages` are in the log."""
-        if pages < self._folded:  # it has started again
-            self._folded, self._prepared = 0, False
-        due = pages - self._folded >= (self._fold_pages if pages < self._long_log_pages else self._fold_pages // 4)
-        if self._prepared or (due and pages >= MAX_LOG_PAGES):
+        if pages < self._fold_pages:
             self._prepared = False
-            self._folded = pages
+        elif self._prepared or pages >= MAX_LOG_PAGES:
+            self._prepared = False
             _fold(connection)
-        elif due and not self._busy:
+        elif not self._busy:
             self._busy = True
-            self._folded = (
-                pages  # whether it succeeds or another process is at it: the next time is after as many again
-            )
             self._wanted.set()
         return apsw.SQLITE_OK
 
@@ -70,21 +60,16 @@ class Folding:
             self._wanted.clear()
             if self._closed:
                 return
-            if _fold(self._connection) >= self._long_log_pages:
-                _fold(self._connection)  # what came in meanwhile, so that little is left to the writer
-                self._prepared = True
-            self._busy = False
+            for _ in range(PASSES):
+                _fold(self._connection)
+            self._prepared, self._busy = True, False
 
 
-def _fold(connection: apsw.Connection) -> int:
-    """Fold what no reader still needs. What cannot be folded now stays in the log, where it is as durable as before.
-
-    Returns the pages in the log, 0 if they could not be folded.
-    """
+def _fold(connection: apsw.Connection) -> None:
+    """Fold what no reader still needs. What cannot be folded now stays in the log, where it is as durable as before."""
     try:
-        return connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)[0]
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
     except (apsw.BusyError, apsw.LockedError):
-        return 0  # another process is folding
+        pass  # another process is folding
     except apsw.Error as error:
         logger.warning("the write-ahead log could not be folded: %s", type(error).__name__)
-        return 0

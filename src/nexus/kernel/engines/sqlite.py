@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import apsw
 
-from nexus.kernel.engines.folding import FOLD_PAGES, LONG_LOG_PAGES, Folding
+from nexus.kernel.engines.folding import FOLD_PAGES, Folding
 from nexus.kernel.engines.generation import WATCHED, Generation, place_of
 from nexus.kernel.engines.port import InEach, Progress, Row, Statement, Transaction, TransactionLostError, is_reading
 from nexus.kernel.engines.remembered import Remembered
@@ -38,9 +38,7 @@ class Sizes:
     cache_kib: int = PAGE_CACHE_KIB
     """Decrypted pages that the writer keeps; readers keep `PAGE_CACHE_KIB`."""
     fold_pages: int = FOLD_PAGES
-    """Pages that come into the write-ahead log before they are folded."""
-    long_log_pages: int = LONG_LOG_PAGES
-    """Pages in it before it starts again."""
+    """Pages in the write-ahead log before it is folded."""
 
 
 class SqliteTransaction:
@@ -213,7 +211,7 @@ class SqliteEngine:
         self.writing = self.connect()
         self.writing.pragma("cache_size", -sizes.cache_kib)
         self._turns = Turns(path)
-        self._folding = Folding(self.connect(), path.name, sizes.fold_pages, sizes.long_log_pages)
+        self._folding = Folding(self.connect(), path.name, sizes.fold_pages)
         self.writing.set_wal_hook(self._folding.after_commit)
 
     @contextmanager
