@@ -97,10 +97,11 @@ def _sample(folder: Path) -> Given:
     return Given(PAIRED / "vocabulary")
 
 
-def _grown(sample: Path, grown: Path) -> tuple[int, int]:
+def _grown(sample: Path, grown: Path, wanted: int = ROWS) -> tuple[int, int]:
+    """The sample for so many patients that there are `wanted` rows; how many rows there are, and bytes."""
     grown.mkdir()
     rows = sum(_count(path) for path in sample.glob("*.csv"))
-    copies = max(1, ROWS // rows)
+    copies = max(1, wanted // rows)
     for path in sample.glob("*.csv"):
         source = f"read_csv('{path}', all_varchar = true, header = true)"
         columns = [row[0] for row in duckdb.sql(f"DESCRIBE FROM {source}").fetchall()]

@@ -1,9 +1,8 @@
-"""Conversion of FHIR R4 to OMOP end to end: resources a second, as lines and as one Bundle, beside a bare copy and the same patients' tables.
+"""Conversion of FHIR R4 to OMOP end to end: processor time a resource, as lines and as one Bundle, beside a bare copy of the lines.
 
     .venv/bin/python bench/omop_fhir.py [--rounds N] [--json]
 
-The sample of the tests, repeated for other patients, is written as tables, as NDJSON and as a Bundle. `NEXUS_BENCH_ROWS` says how many rows
-of tables (200,000). Tables have some rows that FHIR's writer does not tell, so rows and resources are both counted.
+The sample of the tests, repeated for other patients, is written as NDJSON and as a Bundle: about `NEXUS_BENCH_RESOURCES` (200,000).
 """
 
 import os
@@ -14,14 +13,13 @@ from pathlib import Path
 
 import duckdb
 from harness import Figure, figure, main
-
-os.environ.setdefault("NEXUS_BENCH_ROWS", "200000")  # before omop is read, which asks for it
-
 from omop import MEMORY, _convert, _grown, processor
 
 from nexus.warehouse.omop.vocabulary import Given
 from simulators.fhir_extract import write_fhir
 from simulators.synthea_extract import write_athena, write_extract
+
+RESOURCES = int(os.environ.get("NEXUS_BENCH_RESOURCES", "200000"))
 
 
 def measure(rounds: int) -> Iterable[Figure]:
@@ -29,29 +27,27 @@ def measure(rounds: int) -> Iterable[Figure]:
         folder = Path(temporary)
         given = Given(write_athena(folder / "athena"))
         write_extract(folder / "sample", faults=False)
-        rows, _ = _grown(folder / "sample", folder / "tables")
+        _grown(folder / "sample", folder / "tables", RESOURCES)
         write_fhir(folder / "tables", folder / "lines")
         write_fhir(folder / "tables", folder / "bundle", bundle=True)
         resources = sum(_lines(path) for path in (folder / "lines").iterdir())
-        kinds: dict[str, tuple[int, Callable[[Path], None]]] = {
-            "copy": (resources, partial(_copy, folder / "lines")),
-            "lines": (resources, lambda into: _convert(folder / "lines", into, given, "fhir")),
-            "bundle": (resources, lambda into: _convert(folder / "bundle", into, given, "fhir")),
-            "tables": (rows, lambda into: _convert(folder / "tables", into, given)),
+        kinds: dict[str, Callable[[Path], None]] = {
+            "copy": partial(_copy, folder / "lines"),
+            "lines": lambda into: _convert(folder / "lines", into, given, "fhir"),
+            "bundle": lambda into: _convert(folder / "bundle", into, given, "fhir"),
         }
         costs: dict[str, list[float]] = {kind: [] for kind in kinds}
         for number in range(rounds):
-            for kind, (count, work) in kinds.items():
+            for kind, work in kinds.items():
                 used = processor()
                 work(folder / f"{kind}-{number}")
-                costs[kind].append(1e6 * (processor() - used) / count)
+                costs[kind].append(1e6 * (processor() - used) / resources)
         size = sum(path.stat().st_size for path in (folder / "lines").iterdir())
     yield figure(
         "bare copy of the NDJSON to Parquet", costs["copy"], "us", note=f"{resources:,} resources, {size / 1e6:,.0f} MB"
     )
     yield figure("FHIR as NDJSON, processor time a resource", costs["lines"], "us")
     yield figure("FHIR as one Bundle, processor time a resource", costs["bundle"], "us")
-    yield figure("the same patients as tables, processor time a row", costs["tables"], "us", note=f"{rows:,} rows")
 
 
 def _copy(folder: Path, into: Path) -> None:
