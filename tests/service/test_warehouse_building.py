@@ -154,10 +154,6 @@ def test_a_newer_delivery_is_a_refresh_with_the_result_of_a_build_from_nothing(v
         assert sorted(map(str, site.ask(f"FROM {table}"))) == sorted(map(str, fresh.ask(f"FROM {table}"))), table
 
 
-class Killed(BaseException):
-    """What ends a build between two of its steps."""
-
-
 @pytest.mark.slow
 def test_a_provider_who_delivers_a_part_takes_nobody_away(village, tmp_path):
     """A delivery is a whole extract: one of a month, accepted as such, would empty the warehouse of everybody else."""
@@ -187,16 +183,7 @@ def test_killed_at_any_step_the_next_run_goes_on_to_the_same_result(village, tmp
     marks = [at for at, step in enumerate(steps) if at == 0 or steps[at - 1] != step]
     for at in marks[:: max(1, len(marks) // 6)]:
         broken = Site(tmp_path / f"killed-{at}", extracts)
-        count = 0
-
-        def kill(step: str, done: int, total: int, at: int = at) -> None:
-            nonlocal count
-            count += 1
-            if count == at + 1:
-                raise Killed
-
-        with pytest.raises(Killed):
-            broken.build(progress=kill)
+        broken.killed(at)
         broken.build()
         assert sorted(map(str, broken.ask("FROM visit_occurrence"))) == wanted, steps[at]
         assert not (broken.layout.into / "deliveries").exists() and not broken.layout.work.exists()

@@ -1,11 +1,13 @@
 """A warehouse to be, in a test: who is asked by its builds, and what stands in it."""
 
+import itertools
 from datetime import date
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from nexus.kernel.clock import Instant
 from nexus.kernel.secret import Secret
@@ -17,6 +19,10 @@ from simulators.deliveries import Folders, Patients, Register
 KEY = Secret(b"k" * 32)
 
 
+class Killed(BaseException):
+    """What no build catches."""
+
+
 class Site:
     """A warehouse to be, and everybody whom a build asks."""
 
@@ -24,6 +30,17 @@ class Site:
         self.layout, self.extracts = Layout(into), extracts
         self.contents, self.register, self.patients = Folders(), Register(), Patients()
         self.told: list = []
+
+    def killed(self, at: int) -> None:
+        """Build, and be killed at the step of this number, the first being 0."""
+        steps = itertools.count()
+
+        def kill(step: str, done: int, total: int) -> None:
+            if next(steps) == at:
+                raise Killed
+
+        with pytest.raises(Killed):
+            self.build(progress=kill)
 
     def build(self, *, again: bool = False, smaller: bool = False, progress=lambda step, done, total: None):
         plan = Plan(
